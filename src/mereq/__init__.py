@@ -1,0 +1,6 @@
+"""mereq: align a robot policy from a person's interventions.
+
+The five verbs: make a task, `supervise`, `align`, `study`, `show`.
+"""
+
+__version__ = "0.1.0"

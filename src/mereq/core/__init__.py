@@ -1,0 +1,1 @@
+"""The nouns every other room shares. NumPy only."""

@@ -1,0 +1,41 @@
+"""Mistakes a user can make, one class each. Every message says what was wrong, what is allowed and what to do."""
+
+
+class MereqError(Exception):
+    """A mistake the user can mend. The command line prints its message and exits with status 2."""
+
+
+class UnknownName(MereqError):
+    """A task, method, preset or checkpoint that does not exist."""
+
+    def __init__(self, kind: str, name: str, allowed: list[str] | tuple[str, ...]):
+        choices = ", ".join(sorted(allowed)) or "none here"
+        super().__init__(f"There is no {kind} called {name!r}. Known: {choices}.")
+
+
+class WrongPolicyOutput(MereqError):
+    """A policy (often a user's prior) answered with the wrong shape, or with values that are not finite."""
+
+
+class NonFiniteFeatures(MereqError):
+    """A task emitted NaN or infinite features: every estimate made from them would be NaN."""
+
+
+class CorruptCheckpoint(MereqError):
+    """A checkpoint cannot be read, is truncated, or does not fit what it is loaded into."""
+
+
+class RunExists(MereqError):
+    """A run directory that already holds a run, where a new one was asked for."""
+
+
+class NoRun(MereqError):
+    """A directory without a run, where one was expected."""
+
+
+class IncompatibleRun(MereqError):
+    """A run recorded by another version, or with another configuration than the one asked for."""
+
+
+class CannotWrite(MereqError):
+    """The run directory cannot be written: no permission, or the disk is full."""

@@ -1,0 +1,29 @@
+"""Random streams named by purpose.
+
+Every random decision of a run is drawn from `stream(seed, purpose, *index)`: a pure function of the run's seed, so
+a resumed run needs no saved generator to go on exactly, and two purposes can never share a stream by accident.
+"""
+
+import zlib
+
+import numpy as np
+
+
+def stream(seed: int, purpose: str, *index: int) -> np.random.Generator:
+    """Generator for one purpose of a run, e.g. `stream(3, "replay", iteration)`.
+
+    Raises:
+        ValueError: if `seed` or an index is negative.
+    """
+    return np.random.Generator(np.random.PCG64(_sequence(seed, purpose, *index)))
+
+
+def seed_for(seed: int, purpose: str, *index: int) -> int:
+    """A 31-bit integer seed for things that want one, e.g. `env.reset(seed=...)`."""
+    return int(_sequence(seed, purpose, *index).generate_state(1)[0] >> 1)
+
+
+def _sequence(seed: int, purpose: str, *index: int) -> np.random.SeedSequence:
+    if min((seed, *index)) < 0:
+        raise ValueError(f"seeds and indices must be >= 0, got seed={seed}, index={index}")
+    return np.random.SeedSequence([seed, zlib.crc32(purpose.encode()), *index])

@@ -1,0 +1,42 @@
+"""The two faces of a task's environment: one to be supervised in, one to practise in."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+
+class Environment(Protocol):
+    """A Gymnasium environment whose `info` carries `features` after each step."""
+
+    def reset(self, *, seed: int | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode."""
+        ...
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Execute an action."""
+        ...
+
+
+class Step(NamedTuple):
+    """One step of n environments. The arrays are valid until the next step: copy what must live longer."""
+
+    next_obs: Float[np.ndarray, "n obs"]  # where the action led, also when the episode ended there
+    obs: Float[np.ndarray, "n obs"]  # where to act next: the new episode's first observation after an end
+    features: Float[np.ndarray, "n features"]
+    terminated: Bool[np.ndarray, " n"]
+    truncated: Bool[np.ndarray, " n"]
+
+
+class Simulator(Protocol):
+    """n copies of the task stepped in lockstep; an episode that ends starts anew within the same step."""
+
+    n_envs: int
+
+    def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
+        """Start new episodes everywhere; everything that follows is a function of `seed` and the actions."""
+        ...
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Execute one action per environment."""
+        ...

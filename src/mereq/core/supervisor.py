@@ -1,0 +1,42 @@
+"""Who acts: the supervisor's side of a supervised rollout."""
+
+from enum import IntEnum
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Controller(IntEnum):
+    """Who is in control of a step."""
+
+    POLICY = 0
+    EXPERT = 1
+
+
+class Moment(NamedTuple):
+    """What a supervisor sees before a step is executed."""
+
+    step: int  # of this episode, from 0
+    obs: Float[np.ndarray, " obs"]
+    proposed: Any  # the action the policy would take: int (discrete) or (actions,) float array
+    info: dict[str, Any]  # the environment's own report of this state: measurements, features of the last step
+
+
+class Decision(NamedTuple):
+    """Who takes the step, and with which action."""
+
+    controller: Controller
+    action: Any
+
+
+class Supervisor(Protocol):
+    """A person, or a program that stands in for one."""
+
+    def begin_episode(self) -> None:
+        """A new episode starts: forget what was counted."""
+        ...
+
+    def decide(self, moment: Moment) -> Decision:
+        """Let the policy act, or act instead."""
+        ...

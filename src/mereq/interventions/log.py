@@ -1,0 +1,31 @@
+"""The log of a run: every supervised rollout so far."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.interventions.rollout import Rollout
+from mereq.interventions.segments import pseudo_expert
+
+
+@dataclass(frozen=True)
+class InterventionLog:
+    """Rollouts in the order in which they were collected. Appending makes a new log; nothing is ever taken out."""
+
+    rollouts: tuple[Rollout, ...] = ()
+
+    def append(self, rollout: Rollout) -> "InterventionLog":
+        """The log with one more rollout."""
+        return InterventionLog((*self.rollouts, rollout))
+
+    @property
+    def expert_steps(self) -> int:
+        """Expert samples so far: the effort the whole method tries to keep small."""
+        return sum(rollout.expert_steps for rollout in self.rollouts)
+
+    def expert_features(self, *, kappa: float) -> Float[np.ndarray, "steps features"]:
+        """Features of all expert steps so far, and of the pseudo-expert steps beside them. Section 5.3."""
+        return np.concatenate(
+            [rollout.features[rollout.by_expert | pseudo_expert(rollout, kappa=kappa)] for rollout in self.rollouts]
+        )

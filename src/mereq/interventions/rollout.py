@@ -1,0 +1,71 @@
+"""A supervised rollout: for every step what the policy proposed, what was executed, and who was in control."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mereq.core.supervisor import Controller
+
+
+class SupervisedStep(NamedTuple):
+    """One executed step."""
+
+    episode: int  # of the rollout, from 0
+    step: int  # of the episode, from 0
+    obs: Float[np.ndarray, " obs"]
+    proposed: np.ndarray  # the policy's action
+    executed: np.ndarray  # the action that was taken
+    controller: Controller
+    next_obs: Float[np.ndarray, " obs"]
+    features: Float[np.ndarray, " features"]
+    terminated: bool
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T supervised steps, in the order in which they were executed."""
+
+    episode: Int[np.ndarray, " T"]
+    step: Int[np.ndarray, " T"]
+    obs: Float[np.ndarray, "T obs"]
+    proposed: np.ndarray  # (T,) int, or (T, actions) float
+    executed: np.ndarray  # same
+    controller: Int[np.ndarray, " T"]
+    next_obs: Float[np.ndarray, "T obs"]
+    features: Float[np.ndarray, "T features"]
+    terminated: Bool[np.ndarray, " T"]
+    truncated: Bool[np.ndarray, " T"]
+
+    @classmethod
+    def of(cls, steps: Iterable[SupervisedStep]) -> "Rollout":
+        """Stack steps.
+
+        Raises:
+            ValueError: when there are none.
+        """
+        columns = list(zip(*steps, strict=True))
+        if not columns:
+            raise ValueError("a rollout needs at least one step")
+        return cls(*(np.asarray(column) for column in columns))
+
+    def __len__(self) -> int:
+        return len(self.controller)
+
+    @property
+    def by_expert(self) -> Bool[np.ndarray, " T"]:
+        """Which steps the expert executed."""
+        return self.controller == Controller.EXPERT
+
+    @property
+    def expert_steps(self) -> int:
+        """Number of expert samples."""
+        return int(self.by_expert.sum())
+
+    @property
+    def intervention_rate(self) -> float:
+        """lambda = expert steps / all steps. Alg. 1, l. 4."""
+        return self.expert_steps / len(self)

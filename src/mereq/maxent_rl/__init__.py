@@ -1,0 +1,1 @@
+"""Maximum-entropy reinforcement learning, with a prior policy or without one."""

@@ -1,0 +1,171 @@
+"""Residual soft DQN: the learner for finite sets of actions. Section 3.1; the authors' Tables 6 and 7.
+
+With `prior_alpha = 0` it is a plain soft DQN, which trains priors, experts and the MaxEnt baselines.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int
+
+from mereq.core.distribution import Categorical, log_softmax
+from mereq.core.errors import CorruptCheckpoint
+from mereq.core.policy import Policy
+from mereq.maxent_rl.boltzmann import residual_target
+from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.replay import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class DQNSettings:
+    """Hyperparameters of residual soft DQN. Tables 6 and 7."""
+
+    hidden: tuple[int, ...]
+    learning_rate: float
+    gamma: float  # discount factor
+    alpha: float  # temperature of the learned policy
+    prior_alpha: float  # temperature of the prior; 0 means that there is no prior
+    target_period: int  # updates between two hard copies into the target network
+    max_grad_norm: float
+
+    def __post_init__(self):
+        if not (0 <= self.gamma < 1 and self.alpha > 0 and self.prior_alpha >= 0):
+            raise ValueError(
+                f"need 0 <= gamma < 1, alpha > 0, prior_alpha >= 0; got gamma={self.gamma}, alpha={self.alpha}, "
+                f"prior_alpha={self.prior_alpha}"
+            )
+
+
+@dataclass(frozen=True)
+class DQN:
+    """Residual soft DQN as an algorithm: `init`, `update`, `policy`. Its state is a value, it keeps none itself."""
+
+    obs_size: int
+    n_actions: int
+    settings: DQNSettings
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether a prior policy enters the targets and the policy."""
+        return self.settings.prior_alpha > 0
+
+    @property
+    def _optimizer(self) -> optax.GradientTransformation:
+        return optax.chain(
+            optax.clip_by_global_norm(self.settings.max_grad_norm), optax.adam(self.settings.learning_rate, eps=1e-8)
+        )
+
+    def init(self, seed: int, *, zero_head: bool) -> "DQNState":
+        """Fresh state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
+        sizes = (self.obs_size, *self.settings.hidden, self.n_actions)
+        q = init_mlp(jax.random.key(seed), sizes, zero_head=zero_head)
+        return DQNState(q, q, self._optimizer.init(q), jnp.zeros((), jnp.int32))
+
+    @partial(jax.jit, static_argnums=0)
+    def update(self, state: "DQNState", batches: Batch) -> tuple["DQNState", "DQNMetrics"]:
+        """One update per batch along the leading axis, in one compiled call. Returns at once: JAX works on behind.
+
+        batches: arrays of shape (updates, batch size, ...).
+        """
+
+        def one_update(state: DQNState, batch: Batch) -> tuple[DQNState, Array]:
+            loss, grad = jax.value_and_grad(self._loss)(state.q, state.target_q, batch)
+            changes, optimizer = self._optimizer.update(grad, state.optimizer, state.q)
+            q: MLP = optax.apply_updates(state.q, changes)  # pyright: ignore[reportAssignmentType]
+            updates = state.updates + 1
+            copy = updates % self.settings.target_period == 0
+            target_q = jax.tree.map(lambda new, old: jnp.where(copy, new, old), q, state.target_q)
+            return DQNState(q, target_q, optimizer, updates), loss
+
+        state, losses = jax.lax.scan(one_update, state, batches)
+        return state, DQNMetrics(loss=losses.mean())
+
+    def _loss(self, q: MLP, target_q: MLP, batch: Batch) -> Float[Array, ""]:
+        """Huber loss between Q_R(s, a) and its target, Eq. (2)."""
+        target = residual_target(
+            batch.reward,
+            batch.terminated,
+            apply_mlp(target_q, batch.next_obs),
+            batch.next_prior_log_probs,
+            alpha=self.settings.alpha,
+            prior_alpha=self.settings.prior_alpha,
+            gamma=self.settings.gamma,
+        )
+        chosen = jnp.take_along_axis(apply_mlp(q, batch.obs), batch.action[:, None], axis=-1)[:, 0]
+        return optax.huber_loss(chosen, target).mean()
+
+    def policy(self, state: "DQNState", prior: Policy | None) -> "QPolicy":
+        """The policy of a state, for acting in NumPy."""
+        return QPolicy(
+            mlp_to_numpy(state.q), prior if self.has_prior else None, self.settings.alpha, self.settings.prior_alpha
+        )
+
+
+class DQNState(NamedTuple):
+    """Everything that changes while a DQN learns."""
+
+    q: MLP
+    target_q: MLP
+    optimizer: optax.OptState
+    updates: Int[Array, ""]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The state as named arrays, for a checkpoint."""
+        leaves, _ = jax.tree_util.tree_flatten_with_path(self)
+        return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> "DQNState":
+        """The state saved by `arrays`, in the shape of this one.
+
+        Raises:
+            CorruptCheckpoint: when an array is missing or has another shape or type.
+        """
+
+        def saved(path: tuple, here: Array) -> Array:
+            name = jax.tree_util.keystr(path)
+            value = arrays.get(name)
+            if value is None or value.shape != here.shape or value.dtype != here.dtype:
+                found = "missing" if value is None else f"{value.dtype}{value.shape}"
+                raise CorruptCheckpoint(
+                    f"The saved learner does not fit: array {name} should be {here.dtype}{here.shape}, but is {found}. "
+                    "Load it with the settings it was saved with."
+                )
+            return jnp.asarray(value)
+
+        return jax.tree_util.tree_map_with_path(saved, self)
+
+
+class DQNMetrics(NamedTuple):
+    """What an update reports."""
+
+    loss: Float[Array, ""]  # mean over the call's updates
+
+
+@dataclass(frozen=True)
+class QPolicy:
+    """pihat(a|s) proportional to exp((Q_R(s, a) + prior_alpha log pi(a|s)) / alpha). Section 3.1."""
+
+    q: MLP  # NumPy arrays
+    prior: Policy | None
+    alpha: float
+    prior_alpha: float
+
+    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
+        """Action distribution at each observation."""
+        return self.given_prior(obs, None if self.prior is None else self.prior.distribution(obs))
+
+    def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Categorical | None) -> Categorical:
+        """The same, for a caller who has the prior's distribution at `obs` already."""
+        q = self.values(obs)
+        if prior is not None:
+            q = q + self.prior_alpha * prior.log_probs
+        return Categorical(log_softmax(q / self.alpha))
+
+    def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
+        """Q_R(s, .), or Q(s, .) when there is no prior."""
+        return apply_mlp_numpy(self.q, obs)

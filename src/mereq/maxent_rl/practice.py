@@ -1,0 +1,132 @@
+"""A learner practises in a simulator: K environment steps on the host, then K updates in one compiled call.
+
+The compiled updates run behind the next K environment steps, which therefore act with the parameters of the chunk
+before: on two cores both halves cost the time of the slower one. The lag is fixed, so results do not depend on timing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.core.distribution import Categorical
+from mereq.core.policy import Policy
+from mereq.core.reward import LinearReward
+from mereq.core.seeding import seed_for, stream
+from mereq.core.simulator import Simulator
+from mereq.maxent_rl.dqn import DQN, DQNMetrics, DQNState, QPolicy
+from mereq.maxent_rl.replay import Replay, Transitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How much of what a learner does while it practises."""
+
+    n_envs: int  # environments stepped in lockstep
+    chunk: int  # environment steps between two refreshes of the acting policy
+    updates_per_step: float  # gradient updates per environment step
+    batch_size: int
+    learning_starts: int  # environment steps before the first update
+    epsilon_start: float  # share of uniformly random actions, on top of sampling from the policy
+    epsilon_end: float
+    exploration_fraction: float  # of the practice, over which epsilon falls linearly
+
+    def __post_init__(self):
+        if self.chunk % self.n_envs:
+            raise ValueError(f"chunk ({self.chunk}) must be a multiple of n_envs ({self.n_envs})")
+
+    def epsilon(self, fraction: float) -> float:
+        """Share of random actions after a fraction of the practice."""
+        progress = min(fraction / self.exploration_fraction, 1.0) if self.exploration_fraction > 0 else 1.0
+        return self.epsilon_start + progress * (self.epsilon_end - self.epsilon_start)
+
+
+class Practice:
+    """One learner, its replay and its simulator, going on together."""
+
+    def __init__(
+        self,
+        *,
+        learner: DQN,
+        state: DQNState,
+        replay: Replay,
+        simulator: Simulator,
+        prior: Policy | None,
+        schedule: Schedule,
+    ):
+        self.learner = learner
+        self.state = state
+        self.replay = replay
+        self.simulator = simulator
+        self.prior = prior
+        self.schedule = schedule
+        self._metrics: DQNMetrics | None = None
+        self._acting = self.policy()
+
+    def policy(self) -> QPolicy:
+        """The policy after all updates so far."""
+        return self.learner.policy(self.state, self.prior)
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the last chunk of updates; NaN before the first."""
+        return float("nan") if self._metrics is None else float(self._metrics.loss)
+
+    def begin(self, seed: int, index: int) -> None:
+        """Start a stretch of practice on new episodes. All its randomness is a function of (seed, index)."""
+        self._exploring = stream(seed, "explore", index)
+        self._drawing = stream(seed, "replay", index)
+        self._obs = self.simulator.reset(seed_for(seed, "practice", index)).copy()
+        self._prior_here = self._prior_at(self._obs)
+        self._acting = self.policy()
+        self._owed_updates = 0.0
+
+    def advance(self, n_steps: int, reward: LinearReward, *, epsilon: float) -> None:
+        """Practise for n_steps environment steps (rounded up to whole chunks) under a reward."""
+        schedule = self.schedule
+        for _ in range(-(-n_steps // schedule.chunk)):
+            self.replay.add(self._collect(schedule.chunk // schedule.n_envs, epsilon), reward)
+            self._acting = self.policy()  # waits for the updates dispatched one chunk ago
+            if self.replay.added < schedule.learning_starts:
+                continue
+            self._owed_updates += schedule.chunk * schedule.updates_per_step
+            n_updates = int(self._owed_updates)
+            if n_updates:
+                self._owed_updates -= n_updates
+                batches = self.replay.draw(self._drawing, (n_updates, schedule.batch_size), reward)
+                self.state, self._metrics = self.learner.update(self.state, batches)
+
+    def _collect(self, n_vector_steps: int, epsilon: float) -> Transitions:
+        """Act in the simulator, sampling from the policy and, with probability epsilon, uniformly."""
+        rng, n = self._exploring, self.simulator.n_envs
+        chunk: list[Transitions] = []
+        for _ in range(n_vector_steps):
+            actions = self._acting.given_prior(self._obs, self._prior_here).sample(rng)
+            at_random = rng.random(n) < epsilon
+            actions = np.where(at_random, rng.integers(self.learner.n_actions, size=n), actions)
+            step = self.simulator.step(actions)
+            next_obs = step.next_obs.copy()
+            prior_next = self._prior_at(next_obs)
+            chunk.append(
+                Transitions(
+                    obs=self._obs,
+                    action=actions,
+                    next_obs=next_obs,
+                    features=step.features.copy(),
+                    terminated=step.terminated.copy(),
+                    prior_log_probs=self._log_probs(self._prior_here, n),
+                    next_prior_log_probs=self._log_probs(prior_next, n),
+                )
+            )
+            self._obs, self._prior_here = next_obs, prior_next
+            ended = step.terminated | step.truncated
+            if ended.any():
+                self._obs = step.obs.copy()
+                self._prior_here = self._prior_at(self._obs)
+        return Transitions(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
+
+    def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Categorical | None:
+        return self.prior.distribution(obs) if self.prior is not None and self.learner.has_prior else None
+
+    def _log_probs(self, prior: Categorical | None, n: int) -> np.ndarray:
+        return np.zeros((n, self.learner.n_actions), np.float32) if prior is None else prior.log_probs

@@ -1,0 +1,102 @@
+"""Replay of transitions. It holds features, so that old transitions are priced anew whenever theta moves."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mereq.core.reward import LinearReward
+
+
+class Transitions(NamedTuple):
+    """n transitions, with the prior's action distribution at both ends."""
+
+    obs: Float[np.ndarray, "n obs"]
+    action: Int[np.ndarray, " n"]
+    next_obs: Float[np.ndarray, "n obs"]
+    features: Float[np.ndarray, "n features"]
+    terminated: Bool[np.ndarray, " n"]
+    prior_log_probs: Float[np.ndarray, "n actions"]  # of the prior at obs
+    next_prior_log_probs: Float[np.ndarray, "n actions"]  # of the prior at next_obs
+
+
+class Batch(NamedTuple):
+    """Transitions with their reward, as an update wants them; arrays may have leading batch axes."""
+
+    obs: Float[np.ndarray, "*batch obs"]
+    action: Int[np.ndarray, "*batch"]
+    reward: Float[np.ndarray, "*batch"]
+    next_obs: Float[np.ndarray, "*batch obs"]
+    terminated: Float[np.ndarray, "*batch"]
+    next_prior_log_probs: Float[np.ndarray, "*batch actions"]
+
+
+class Replay:
+    """A ring of the last `capacity` transitions.
+
+    With `reprice=True` a drawn batch is priced with the current theta. With `reprice=False` each transition keeps the
+    reward it had when it was added, as in the authors' code.
+    """
+
+    def __init__(self, capacity: int, *, obs_size: int, n_actions: int, n_features: int, reprice: bool = True):
+        self.capacity = capacity
+        self.reprice = reprice
+        self.size = 0
+        self.added = 0  # ever; the next one goes to added % capacity
+        self.columns = Transitions(
+            obs=np.zeros((capacity, obs_size), np.float32),
+            action=np.zeros(capacity, np.int32),
+            next_obs=np.zeros((capacity, obs_size), np.float32),
+            features=np.zeros((capacity, n_features), np.float32),
+            terminated=np.zeros(capacity, bool),
+            prior_log_probs=np.zeros((capacity, n_actions), np.float32),
+            next_prior_log_probs=np.zeros((capacity, n_actions), np.float32),
+        )
+        self.reward_when_added = np.zeros(capacity, np.float32)
+
+    def add(self, transitions: Transitions, reward: LinearReward) -> None:
+        """Append transitions, overwriting the oldest ones when full; of more than `capacity`, the last are kept."""
+        n = len(transitions.action)
+        start = max(0, n - self.capacity)
+        where = (self.added + np.arange(start, n)) % self.capacity
+        for column, values in zip(self.columns, transitions, strict=True):
+            column[where] = values[start:]
+        self.reward_when_added[where] = reward(transitions.features[start:])
+        self.added += n
+        self.size = min(self.size + n, self.capacity)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], reward: LinearReward) -> Batch:
+        """A batch of the given leading shape, uniformly with replacement.
+
+        Raises:
+            ValueError: when the replay is empty.
+        """
+        if self.size == 0:
+            raise ValueError("cannot draw from an empty replay: add transitions first")
+        index = rng.integers(self.size, size=shape)
+        columns = self.columns
+        priced = reward(columns.features[index]) if self.reprice else self.reward_when_added[index]
+        return Batch(
+            obs=columns.obs[index],
+            action=columns.action[index],
+            reward=priced.astype(np.float32),
+            next_obs=columns.next_obs[index],
+            terminated=columns.terminated[index].astype(np.float32),
+            next_prior_log_probs=columns.next_prior_log_probs[index],
+        )
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything a resumed run needs, as named arrays."""
+        kept = {name: column[: self.size] for name, column in zip(Transitions._fields, self.columns, strict=True)}
+        return kept | {
+            "reward_when_added": self.reward_when_added[: self.size],
+            "added": np.array(self.added, np.int64),
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put back what `state` returned."""
+        self.size = len(state["action"])
+        self.added = int(state["added"])
+        for name, column in zip(Transitions._fields, self.columns, strict=True):
+            column[: self.size] = state[name]
+        self.reward_when_added[: self.size] = state["reward_when_added"]

@@ -1,0 +1,1 @@
+"""Who acts: rules, synthesized experts, and the supervised rollout."""

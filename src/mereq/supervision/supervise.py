@@ -1,0 +1,68 @@
+"""The supervised rollout: a policy acts in a task under the eyes of a supervisor. Alg. 1, l. 3."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from mereq.core.policy import Policy
+from mereq.core.simulator import Environment
+from mereq.core.supervisor import Moment, Supervisor
+from mereq.core.task import checked_features
+from mereq.interventions.rollout import SupervisedStep
+
+
+def supervise(
+    environment: Environment,
+    policy: Policy,
+    supervisor: Supervisor,
+    n_steps: int,
+    *,
+    episode_seed: Callable[[int], int],
+    feature_names: tuple[str, ...],
+    recorded: Sequence[SupervisedStep] = (),
+) -> Iterator[SupervisedStep]:
+    """Run a policy for n_steps supervised steps, yielding each one as soon as it was executed.
+
+    The policy proposes its most probable action. Episode k starts from `episode_seed(k)`; a last episode that does
+    not fit is cut.
+
+    recorded: steps of this rollout from before an interruption. They are not yielded again: the unfinished episode
+        among them is brought back by executing its recorded actions from its seed, and the rollout goes on from there.
+
+    Raises:
+        NonFiniteFeatures: when the environment reports a feature that is not finite.
+    """
+    done = len(recorded)
+    complete = done == 0 or recorded[-1].terminated or recorded[-1].truncated
+    episode = 0 if done == 0 else recorded[-1].episode + complete
+    replay = [] if complete else [step for step in recorded if step.episode == episode]
+
+    while done < n_steps:
+        supervisor.begin_episode()
+        obs, info = environment.reset(seed=episode_seed(episode))
+        step_index, ended = 0, False
+        while not ended and done < n_steps:
+            proposed = policy.distribution(obs[None]).mode()[0]
+            decision = supervisor.decide(Moment(step_index, obs, proposed, info))
+            again = step_index < len(replay)
+            executed = replay[step_index].executed if again else decision.action
+            next_obs, _, terminated, truncated, info = environment.step(executed)
+            ended = bool(terminated or truncated)
+            if not again:
+                features = checked_features(np.array(info["features"], np.float64), feature_names)
+                yield SupervisedStep(
+                    episode=episode,
+                    step=step_index,
+                    obs=np.array(obs),
+                    proposed=proposed,
+                    executed=executed,
+                    controller=decision.controller,
+                    next_obs=np.array(next_obs),
+                    features=features,
+                    terminated=bool(terminated),
+                    truncated=bool(truncated),
+                )
+                done += 1
+            obs = next_obs
+            step_index += 1
+        episode, replay = episode + 1, []

@@ -1,0 +1,40 @@
+"""Synthesized experts: an expert policy that takes over by a rule. App. A.1."""
+
+import numpy as np
+
+from mereq.core.policy import Policy
+from mereq.core.supervisor import Controller, Decision, Moment
+from mereq.supervision.divergence import kl_of_action
+from mereq.supervision.rules import Rule, RuleEngine, Trigger
+
+
+def divergence_rule(*, upper: float, lower: float) -> Rule[float]:
+    """The highway rule. App. A.1.1.
+
+    Engage when the divergence is at least `upper` for 2 consecutive steps, hold for at least 4 steps, and disengage
+    when it is at most `lower` for 4 consecutive steps.
+    """
+    return Rule(
+        engage=(Trigger(lambda divergence: divergence >= upper, 2),),
+        disengage=(Trigger(lambda divergence: divergence <= lower, 4),),
+        min_hold=4,
+    )
+
+
+class DivergenceExpert:
+    """Takes over when what the policy proposes is improbable under the expert, and then acts as the expert would."""
+
+    def __init__(self, expert: Policy, rule: Rule[float]):
+        self._expert = expert
+        self._engine = RuleEngine(rule)
+
+    def begin_episode(self) -> None:
+        """The policy is in control at first."""
+        self._engine.reset()
+
+    def decide(self, moment: Moment) -> Decision:
+        """Judge the proposed action; the expert's own action is its most probable one."""
+        expert = self._expert.distribution(moment.obs[None])
+        divergence = kl_of_action(np.array([moment.proposed]), expert)[0]
+        controller = self._engine.judge(float(divergence))
+        return Decision(controller, moment.proposed if controller is Controller.POLICY else expert.mode()[0])
