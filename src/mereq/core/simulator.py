@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float
 class Environment(Protocol):
     """A Gymnasium environment whose `info` carries `features` after each step."""
 
-    def reset(self, *, seed: int | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode."""
         ...
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Execute an action."""
         ...
 

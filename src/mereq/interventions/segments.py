@@ -1,5 +1,6 @@
 """Segments of a rollout, and the pseudo-expert snippets of its policy segments. Sections 5.1 and 5.3."""
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -26,8 +27,7 @@ def segments(rollout: Rollout) -> list[Segment]:
     changes = (np.diff(rollout.controller) != 0) | (np.diff(rollout.episode) != 0)
     borders = [0, *(np.flatnonzero(changes) + 1).tolist(), len(rollout)]
     return [
-        Segment(start, stop, Controller(int(rollout.controller[start])))
-        for start, stop in zip(borders[:-1], borders[1:], strict=True)
+        Segment(start, stop, Controller(int(rollout.controller[start]))) for start, stop in itertools.pairwise(borders)
     ]
 
 

@@ -4,7 +4,9 @@ from jax.nn import log_softmax, logsumexp
 from jaxtyping import Array, Float
 
 
-def boltzmann_log_policy(q: Float[Array, "*batch actions"], *, alpha: float) -> Float[Array, "*batch actions"]:
+def boltzmann_log_policy(
+    q: Float[Array | np.ndarray, "*batch actions"], *, alpha: float
+) -> Float[Array, "*batch actions"]:
     """Log-probabilities of the max-ent policy of a soft Q-function: Eq. (1).
 
     log pi(a|s) = Q(s, a) / alpha - log Z_s
@@ -12,7 +14,7 @@ def boltzmann_log_policy(q: Float[Array, "*batch actions"], *, alpha: float) -> 
     return log_softmax(q / alpha, axis=-1)
 
 
-def soft_value(q: Float[Array, "*batch actions"], *, alpha: float) -> Float[Array, "*batch"]:
+def soft_value(q: Float[Array | np.ndarray, "*batch actions"], *, alpha: float) -> Float[Array, "*batch"]:
     """Soft value of a soft Q-function: the inner term of Eq. (2).
 
     V(s) = alpha log sum_a exp(Q(s, a) / alpha), which tends to max_a Q(s, a) as alpha tends to 0.
@@ -21,8 +23,8 @@ def soft_value(q: Float[Array, "*batch actions"], *, alpha: float) -> Float[Arra
 
 
 def customized_q(
-    residual_q: Float[Array, "*batch actions"],
-    prior_log_probs: Float[Array, "*batch actions"],
+    residual_q: Float[Array | np.ndarray, "*batch actions"],
+    prior_log_probs: Float[Array | np.ndarray, "*batch actions"],
     *,
     prior_alpha: float,
 ) -> Float[Array, "*batch actions"]:
@@ -35,10 +37,10 @@ def customized_q(
 
 
 def residual_target(
-    residual_reward: Float[Array, "*batch"],
-    terminated: Float[Array, "*batch"],
-    next_residual_q: Float[Array, "*batch actions"],
-    next_prior_log_probs: Float[Array, "*batch actions"],
+    residual_reward: Float[Array | np.ndarray, "*batch"],
+    terminated: Float[Array | np.ndarray, "*batch"],
+    next_residual_q: Float[Array | np.ndarray, "*batch actions"],
+    next_prior_log_probs: Float[Array | np.ndarray, "*batch actions"],
     *,
     alpha: float,
     prior_alpha: float,

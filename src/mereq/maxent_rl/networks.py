@@ -4,6 +4,7 @@ A policy acts on a handful of observations at a time. There, one NumPy forward p
 dispatching a compiled function, so parameters cross the border once per chunk of updates and acting stays in NumPy.
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +29,7 @@ def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> M
     zero_head: start the last layer at zero, so that the output is zero for every input (Q_R before any update).
     """
     layers = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         key, key_weight, key_bias = jax.random.split(key, 3)
         bound = 1.0 / np.sqrt(inputs)
         weight = jax.random.uniform(key_weight, (inputs, outputs), minval=-bound, maxval=bound)
@@ -39,11 +40,11 @@ def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> M
     return tuple(layers)
 
 
-def apply_mlp(mlp: MLP, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+def apply_mlp(mlp: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
     """Forward pass in JAX."""
     for layer in mlp[:-1]:
         x = jax.nn.relu(x @ layer.weight + layer.bias)
-    return x @ mlp[-1].weight + mlp[-1].bias
+    return jnp.asarray(x @ mlp[-1].weight + mlp[-1].bias)
 
 
 def mlp_to_numpy(mlp: MLP) -> MLP:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from mereq.core.reward import LinearReward
 
@@ -23,12 +23,12 @@ class Transitions(NamedTuple):
 class Batch(NamedTuple):
     """Transitions with their reward, as an update wants them; arrays may have leading batch axes."""
 
-    obs: Float[np.ndarray, "*batch obs"]
-    action: Int[np.ndarray, "*batch"]
-    reward: Float[np.ndarray, "*batch"]
-    next_obs: Float[np.ndarray, "*batch obs"]
-    terminated: Float[np.ndarray, "*batch"]
-    next_prior_log_probs: Float[np.ndarray, "*batch actions"]
+    obs: Float[Array | np.ndarray, "*batch obs"]
+    action: Int[Array | np.ndarray, "*batch"]
+    reward: Float[Array | np.ndarray, "*batch"]
+    next_obs: Float[Array | np.ndarray, "*batch obs"]
+    terminated: Float[Array | np.ndarray, "*batch"]
+    next_prior_log_probs: Float[Array | np.ndarray, "*batch actions"]
 
 
 class Replay:
