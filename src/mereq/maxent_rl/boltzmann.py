@@ -1,5 +1,6 @@
 """Soft values and Boltzmann policies over a finite set of actions."""
 
+import numpy as np
 from jax.nn import log_softmax, logsumexp
 from jaxtyping import Array, Float
 
