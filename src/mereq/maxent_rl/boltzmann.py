@@ -28,7 +28,7 @@ def customized_q(
     prior_log_probs: Float[Array | np.ndarray, "*batch actions"],
     *,
     prior_alpha: float,
-) -> Float[Array, "*batch actions"]:
+) -> Float[Array | np.ndarray, "*batch actions"]:
     """Qhat = Q_R + Q*, up to a constant per state: section 3.1.
 
     By Eq. (1), Q*(s, a) = prior_alpha log pi(a|s) + prior_alpha log Z_s; the second term is the prior's soft value
@@ -46,7 +46,7 @@ def residual_target(
     alpha: float,
     prior_alpha: float,
     gamma: float,
-) -> Float[Array, "*batch"]:
+) -> Float[Array | np.ndarray, "*batch"]:
     """Target of the residual Q-function: Eq. (2) with Q* subtracted on both sides.
 
     y = r_R + gamma (1 - terminated) alpha log sum_a' exp((Q_R(s', a') + prior_alpha log pi(a'|s')) / alpha)

@@ -30,7 +30,7 @@ class DQNSettings:
     gamma: float  # discount factor
     alpha: float  # temperature of the learned policy
     prior_alpha: float  # temperature of the prior; 0 means that there is no prior
-    target_period: int  # updates between two hard copies into the target network
+    target_period: int  # updates between two hard copies into the target network, rounded up to whole calls
     max_grad_norm: float
 
     def __post_init__(self):
@@ -70,33 +70,44 @@ class DQN:
     def update(self, state: "DQNState", batches: Batch) -> tuple["DQNState", "DQNMetrics"]:
         """One update per batch along the leading axis, in one compiled call. Returns at once: JAX works on behind.
 
+        The target network is copied at the end of a call, once `target_period` updates have passed since the last
+        copy. So it is constant within a call, and the targets of all batches are computed together.
+
         batches: arrays of shape (updates, batch size, ...).
         """
 
-        def one_update(state: DQNState, batch: Batch) -> tuple[DQNState, Array]:
-            loss, grad = jax.value_and_grad(self._loss)(state.q, state.target_q, batch)
-            changes, optimizer = self._optimizer.update(grad, state.optimizer, state.q)
-            q: MLP = optax.apply_updates(state.q, changes)  # pyright: ignore[reportAssignmentType]
-            updates = state.updates + 1
-            copy = updates % self.settings.target_period == 0
-            target_q = jax.tree.map(lambda new, old: jnp.where(copy, new, old), q, state.target_q)
-            return DQNState(q, target_q, optimizer, updates), loss
+        targets = self._targets(state.target_q, batches)
 
-        state, losses = jax.lax.scan(one_update, state, batches)
-        return state, DQNMetrics(loss=losses.mean())
+        def one_update(carry: tuple, batch_and_target: tuple) -> tuple[tuple, Array]:
+            q, optimizer = carry
+            loss, gradient = jax.value_and_grad(self._loss)(q, *batch_and_target)
+            changes, optimizer = self._optimizer.update(gradient, optimizer, q)
+            return (optax.apply_updates(q, changes), optimizer), loss
 
-    def _loss(self, q: MLP, target_q: MLP, batch: Batch) -> Float[Array, ""]:
-        """Huber loss between Q_R(s, a) and its target, Eq. (2)."""
-        target = residual_target(
-            batch.reward,
-            batch.terminated,
-            apply_mlp(target_q, batch.next_obs),
-            batch.next_prior_log_probs,
-            alpha=self.settings.alpha,
-            prior_alpha=self.settings.prior_alpha,
-            gamma=self.settings.gamma,
+        (q, optimizer), losses = jax.lax.scan(one_update, (state.q, state.optimizer), (batches, targets))
+        since_copy = state.since_copy + len(losses)
+        copy = since_copy >= self.settings.target_period
+        target_q = jax.tree.map(lambda new, old: jnp.where(copy, new, old), q, state.target_q)
+        return DQNState(q, target_q, optimizer, jnp.where(copy, 0, since_copy)), DQNMetrics(loss=losses.mean())
+
+    def _targets(self, target_q: MLP, batches: Batch) -> Float[Array, "*batch"]:
+        """Targets of Q_R(s, a), Eq. (2), for all batches of a call at once."""
+        return jnp.asarray(
+            residual_target(
+                batches.reward,
+                batches.terminated,
+                apply_mlp(target_q, batches.next_obs),
+                batches.next_prior_log_probs,
+                alpha=self.settings.alpha,
+                prior_alpha=self.settings.prior_alpha,
+                gamma=self.settings.gamma,
+            )
         )
-        chosen = jnp.take_along_axis(apply_mlp(q, batch.obs), batch.action[:, None], axis=-1)[:, 0]
+
+    def _loss(self, q: MLP, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
+        """Huber loss between Q_R(s, a) and its target."""
+        values = apply_mlp(q, batch.obs)
+        chosen = jnp.take_along_axis(values, jnp.asarray(batch.action)[:, None], axis=-1)[:, 0]
         return optax.huber_loss(chosen, target).mean()
 
     def policy(self, state: "DQNState", prior: Policy | None) -> "QPolicy":
@@ -112,7 +123,7 @@ class DQNState(NamedTuple):
     q: MLP
     target_q: MLP
     optimizer: optax.OptState
-    updates: Int[Array, ""]
+    since_copy: Int[Array, ""]  # updates since the target network was copied
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The state as named arrays, for a checkpoint."""
