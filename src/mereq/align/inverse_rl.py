@@ -119,17 +119,9 @@ class ResidualImprover:
 
     def state(self) -> dict[str, np.ndarray]:
         """Learner, replay and theta, as named arrays."""
-        learner = {f"learner{name}": array for name, array in self._practice.state.arrays().items()}
-        replay = {f"replay.{name}": array for name, array in self._practice.replay.state().items()}
-        return learner | replay | {"theta": self._theta}
+        return self._practice.arrays() | {"theta": self._theta}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Put back what `state` returned."""
-        practice = self._practice
-        practice.state = practice.state.from_arrays(_under("learner", state))
-        practice.replay.restore(_under("replay.", state))
+        self._practice.restore(state)
         self._theta = state["theta"].copy()
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -130,3 +130,17 @@ class Practice:
 
     def _log_probs(self, prior: Categorical | None, n: int) -> np.ndarray:
         return np.zeros((n, self.learner.n_actions), np.float32) if prior is None else prior.log_probs
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Learner and replay as named arrays: with them, a stretch of practice can begin as if nothing had happened."""
+        learner = {f"learner{name}": array for name, array in self.state.arrays().items()}
+        return learner | {f"replay.{name}": array for name, array in self.replay.state().items()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Put back what `arrays` returned."""
+        self.state = self.state.from_arrays(_under("learner", arrays))
+        self.replay.restore(_under("replay.", arrays))
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

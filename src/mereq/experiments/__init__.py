@@ -1,0 +1,1 @@
+"""Runs, their numbers and their pictures."""

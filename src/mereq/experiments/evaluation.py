@@ -1,0 +1,47 @@
+"""What a policy does when nobody watches: whole episodes in the simulator."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.core.policy import Policy
+from mereq.core.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Whole episodes of a policy taking its most probable actions; steps of all episodes, one after another."""
+
+    episode: np.ndarray  # (steps,) int
+    next_obs: Float[np.ndarray, "steps obs"]
+    features: Float[np.ndarray, "steps features"]
+    terminated: np.ndarray  # (episodes,) bool: ended by a termination, not by the time limit
+
+    def returns(self, theta: Float[np.ndarray, " features"]) -> Float[np.ndarray, " episodes"]:
+        """Undiscounted return of each episode under the reward theta . f."""
+        return np.bincount(self.episode, weights=self.features @ theta, minlength=len(self.terminated))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Steps of each episode."""
+        return np.bincount(self.episode, minlength=len(self.terminated))
+
+
+def evaluate(policy: Policy, simulator: Simulator, *, seed: int) -> Evaluation:
+    """One episode in each of the simulator's environments, from its start to its end."""
+    obs = simulator.reset(seed)
+    running = np.ones(simulator.n_envs, bool)
+    terminated = np.zeros(simulator.n_envs, bool)
+    episodes, observations, features = [], [], []
+    while running.any():
+        step = simulator.step(policy.distribution(obs).mode())
+        episodes.append(np.flatnonzero(running))
+        observations.append(step.next_obs[running])
+        features.append(step.features[running])
+        terminated |= running & step.terminated
+        running &= ~(step.terminated | step.truncated)
+        obs = step.obs
+    return Evaluation(
+        np.concatenate(episodes), np.concatenate(observations), np.concatenate(features), terminated
+    )

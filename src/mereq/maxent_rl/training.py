@@ -1,0 +1,73 @@
+"""Train a policy on a known reward: priors and experts. Tables 6 and 8."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mereq.core.reward import LinearReward
+from mereq.core.seeding import seed_for
+from mereq.core.task import Task
+from mereq.maxent_rl.dqn import DQN, DQNSettings, QPolicy
+from mereq.maxent_rl.practice import Practice, Schedule
+from mereq.maxent_rl.replay import Replay
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """One training on a known reward."""
+
+    n_steps: int  # environment steps
+    leg: int  # environment steps between two reports, which are also the points a training can be resumed from
+    learner: DQNSettings
+    practice: Schedule
+    replay_capacity: int
+    alive_bonus: float  # added to the reward of every step
+
+
+class Training:
+    """A training under way. It goes leg by leg; its state after a leg is all that the next leg depends on."""
+
+    def __init__(self, task: Task, reward: LinearReward, settings: TrainingSettings, *, seed: int):
+        self.settings, self.reward, self.seed = settings, reward, seed
+        self.steps = 0
+        learner = DQN(task.obs_size, task.n_actions, settings.learner)
+        self.practice = Practice(
+            learner=learner,
+            state=learner.init(seed_for(seed, "network"), zero_head=False),
+            replay=Replay(
+                settings.replay_capacity,
+                obs_size=task.obs_size,
+                n_actions=task.n_actions,
+                n_features=len(task.feature_names),
+            ),
+            simulator=task.simulate(settings.practice.n_envs),
+            prior=None,
+            schedule=settings.practice,
+        )
+
+    @property
+    def policy(self) -> QPolicy:
+        """The policy so far."""
+        return self.practice.policy()
+
+    def legs(self) -> Iterator[int]:
+        """Train leg by leg to the end, yielding the environment steps done so far."""
+        settings = self.settings
+        while self.steps < settings.n_steps:
+            self.practice.begin(self.seed, self.steps // settings.leg)
+            leg = min(settings.leg, settings.n_steps - self.steps)
+            for start in range(0, leg, settings.practice.chunk):
+                fraction = (self.steps + start) / settings.n_steps
+                self.practice.advance(settings.practice.chunk, self.reward, epsilon=settings.practice.epsilon(fraction))
+            self.steps += leg
+            yield self.steps
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that a resumed training needs, as named arrays."""
+        return self.practice.arrays() | {"steps": np.array(self.steps)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put back what `state` returned."""
+        self.practice.restore(state)
+        self.steps = int(state["steps"])
