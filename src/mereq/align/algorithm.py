@@ -44,7 +44,7 @@ class Resume:
 
     log: InterventionLog = field(default_factory=InterventionLog)  # complete rounds
     state: dict[str, np.ndarray] | None = None  # of the last complete round
-    recorded: tuple[SupervisedStep, ...] = ()  # steps of the round after it
+    recorded: tuple[tuple[SupervisedStep, ...], ...] = ()  # steps of the rounds after it; the last may be unfinished
 
 
 Event = SupervisedStep | Progress | Iteration
@@ -87,10 +87,13 @@ def events(
     improver = method.start(task, prior, settings, seed=seed)
     if resume.state is not None:
         improver.restore(resume.state)
-    log, recorded = resume.log, resume.recorded
+    log, waiting = resume.log, list(resume.recorded)
+    if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
+        return
     environment = task.make()
 
     for index in range(len(log.rollouts), n_iterations):
+        recorded = waiting.pop(0) if waiting else ()
         steps = list(recorded)
         for step in supervise(  # l. 3
             environment,
@@ -103,7 +106,6 @@ def events(
         ):
             steps.append(step)
             yield step
-        recorded = ()
         rollout = Rollout.of(steps)
         log = log.append(rollout)
         aligned = rollout.intervention_rate < rate_threshold  # l. 4

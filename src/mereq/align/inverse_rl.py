@@ -59,7 +59,7 @@ class ResidualImprover:
                 n_features=len(task.feature_names),
                 reprice=settings.reprice,
             ),
-            simulator=task.simulate(settings.practice.n_envs),
+            task=task,
             prior=prior,
             schedule=settings.practice,
         )
@@ -79,8 +79,6 @@ class ResidualImprover:
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Alg. 1, l. 6-11. The mean over all expert steps so far stands against the mean under the current policy."""
         inference, practice = self._settings.inference, self._practice
-        if not self._settings.persistent:
-            practice.state = practice.learner.init(seed_for(self._seed, "network", iteration + 1), zero_head=True)
         self._remember(log.rollouts[-1])
         expert = FeatureCounts.of(log.expert_features(kappa=self._kappa))
         if expert.steps == 0:
@@ -99,6 +97,8 @@ class ResidualImprover:
             if progress.gradient_norm < inference.tolerance:
                 yield progress
                 return
+            if step == 0 and not self._settings.persistent:
+                practice.state = practice.learner.init(seed_for(self._seed, "network", iteration + 1), zero_head=True)
             self._theta = self._theta + inference.step_size * gradient
             epsilon = self._settings.practice.epsilon(step / inference.max_updates)
             practice.advance(self._settings.practice_steps, LinearReward(self._theta), epsilon=epsilon)

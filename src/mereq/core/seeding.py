@@ -26,4 +26,4 @@ def seed_for(seed: int, purpose: str, *index: int) -> int:
 def _sequence(seed: int, purpose: str, *index: int) -> np.random.SeedSequence:
     if min((seed, *index)) < 0:
         raise ValueError(f"seeds and indices must be >= 0, got seed={seed}, index={index}")
-    return np.random.SeedSequence([seed, zlib.crc32(purpose.encode()), *index])
+    return np.random.SeedSequence(seed, spawn_key=(zlib.crc32(purpose.encode()), *index))

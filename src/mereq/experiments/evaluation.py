@@ -1,12 +1,16 @@
 """What a policy does when nobody watches: whole episodes in the simulator."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mereq.core.policy import Policy
 from mereq.core.simulator import Simulator
+
+EPISODES = 100  # of an evaluation
+SEED = 20_000  # of an evaluation
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,18 @@ def evaluate(policy: Policy, simulator: Simulator, *, seed: int) -> Evaluation:
         terminated |= running & step.terminated
         running &= ~(step.terminated | step.truncated)
         obs = step.obs
-    return Evaluation(
-        np.concatenate(episodes), np.concatenate(observations), np.concatenate(features), terminated
-    )
+    return Evaluation(np.concatenate(episodes), np.concatenate(observations), np.concatenate(features), terminated)
+
+
+def model_card(result: Evaluation, theta: np.ndarray, names: tuple[str, ...], more: dict[str, Any]) -> dict[str, Any]:
+    """What a policy does in whole unsupervised episodes, as JSON."""
+    returns = result.returns(theta)
+    return {
+        "episodes": len(returns),
+        "return_mean": round(float(returns.mean()), 4),
+        "return_std": round(float(returns.std()), 4),
+        "episode_length": round(float(result.lengths.mean()), 2),
+        "terminated": round(float(result.terminated.mean()), 4),
+        "mean_features": {n: round(float(v), 4) for n, v in zip(names, result.features.mean(axis=0), strict=True)},
+        **more,
+    }

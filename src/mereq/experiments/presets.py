@@ -6,6 +6,8 @@ expert samples in a fraction of the time.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from mereq.core.errors import UnknownName
 from mereq.core.policy import Policy
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
+from mereq.experiments.evaluation import Evaluation
+from mereq.experiments.highway_views import film_highway, highway_card
 from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.practice import Schedule
 from mereq.maxent_rl.training import TrainingSettings
@@ -36,6 +40,8 @@ class TaskPreset:
     training: TrainingSettings  # of the shipped prior and expert
     supervisor: Callable[[Policy], Supervisor]  # the synthesized expert made from the expert policy
     align: dict[str, AlignSettings]  # by family: paper, fast
+    describe: Callable[[Evaluation], dict[str, Any]]  # more lines for the model card
+    film: Callable[[Policy, Policy, Path], None]  # the task before and after, as a GIF
 
 
 _HIGHWAY_DQN = DQNSettings(
@@ -70,7 +76,38 @@ _HIGHWAY_PAPER = AlignSettings(
     persistent=True,
 )
 
-_HIGHWAY_FAST = _HIGHWAY_PAPER
+_HIGHWAY_FAST = AlignSettings(
+    rollout_steps=2000,
+    inference=replace(_HIGHWAY_PAPER.inference, max_updates=20),
+    learner=replace(_HIGHWAY_PAPER.learner, hidden=(64, 64), learning_rate=1e-3),
+    practice=Schedule(
+        n_envs=10,
+        chunk=100,
+        updates_per_step=0.25,
+        batch_size=64,
+        learning_starts=0,
+        epsilon_start=0.1,
+        epsilon_end=0.1,
+        exploration_fraction=0.0,
+    ),
+    practice_steps=400,
+    replay_capacity=20_000,
+    reprice=True,
+    persistent=True,
+)
+
+
+def fast(*, gamma: float, rollout_steps: int) -> AlignSettings:
+    """The `fast` numbers for a task of your own.
+
+    Args:
+        gamma: discount factor; about 1 - 1 / (steps that a decision matters for).
+        rollout_steps: supervised steps per round.
+    """
+    return replace(
+        _HIGHWAY_FAST, rollout_steps=rollout_steps, learner=replace(_HIGHWAY_FAST.learner, gamma=gamma)
+    )
+
 
 TASKS: dict[str, TaskPreset] = {
     "highway": TaskPreset(
@@ -87,6 +124,8 @@ TASKS: dict[str, TaskPreset] = {
             alive_bonus=1.0,
         ),
         supervisor=lambda expert: DivergenceExpert(expert, divergence_rule(upper=1.62, lower=1.52)),
+        describe=highway_card,
+        film=film_highway,
         align={"paper": _HIGHWAY_PAPER, "fast": _HIGHWAY_FAST},
     ),
 }

@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from mereq.core.distribution import Categorical, log_softmax
-from mereq.core.errors import CorruptCheckpoint
+from mereq.core.errors import CorruptCheckpoint, WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.maxent_rl.boltzmann import residual_target
 from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
@@ -174,6 +174,11 @@ class QPolicy:
         """The same, for a caller who has the prior's distribution at `obs` already."""
         q = self.values(obs)
         if prior is not None:
+            if prior.log_probs.shape != q.shape:
+                raise WrongPolicyOutput(
+                    f"The prior gives an action distribution of shape {prior.log_probs.shape} where this task has "
+                    f"{q.shape[1]} actions: for {len(q)} observations it must be {q.shape}."
+                )
             q = q + self.prior_alpha * prior.log_probs
         return Categorical(log_softmax(q / self.alpha))
 

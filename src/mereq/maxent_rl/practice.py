@@ -13,7 +13,7 @@ from mereq.core.distribution import Categorical
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for, stream
-from mereq.core.simulator import Simulator
+from mereq.core.task import Task, checked_features
 from mereq.maxent_rl.dqn import DQN, DQNMetrics, DQNState, QPolicy
 from mereq.maxent_rl.replay import Replay, Transitions
 
@@ -50,14 +50,15 @@ class Practice:
         learner: DQN,
         state: DQNState,
         replay: Replay,
-        simulator: Simulator,
+        task: Task,
         prior: Policy | None,
         schedule: Schedule,
     ):
         self.learner = learner
         self.state = state
         self.replay = replay
-        self.simulator = simulator
+        self._task = task
+        self._simulator = task.simulate(schedule.n_envs)
         self.prior = prior
         self.schedule = schedule
         self._metrics: DQNMetrics | None = None
@@ -69,16 +70,17 @@ class Practice:
 
     @property
     def loss(self) -> float:
-        """Mean loss of the last chunk of updates; NaN before the first."""
+        """Mean loss of the last chunk of updates; NaN before the first of this stretch."""
         return float("nan") if self._metrics is None else float(self._metrics.loss)
 
     def begin(self, seed: int, index: int) -> None:
         """Start a stretch of practice on new episodes. All its randomness is a function of (seed, index)."""
         self._exploring = stream(seed, "explore", index)
         self._drawing = stream(seed, "replay", index)
-        self._obs = self.simulator.reset(seed_for(seed, "practice", index)).copy()
+        self._obs = self._simulator.reset(seed_for(seed, "practice", index)).copy()
         self._prior_here = self._prior_at(self._obs)
         self._acting = self.policy()
+        self._metrics = None
         self._owed_updates = 0.0
 
     def advance(self, n_steps: int, reward: LinearReward, *, epsilon: float) -> None:
@@ -98,13 +100,13 @@ class Practice:
 
     def _collect(self, n_vector_steps: int, epsilon: float) -> Transitions:
         """Act in the simulator, sampling from the policy and, with probability epsilon, uniformly."""
-        rng, n = self._exploring, self.simulator.n_envs
+        rng, n = self._exploring, self._simulator.n_envs
         chunk: list[Transitions] = []
         for _ in range(n_vector_steps):
             actions = self._acting.given_prior(self._obs, self._prior_here).sample(rng)
             at_random = rng.random(n) < epsilon
             actions = np.where(at_random, rng.integers(self.learner.n_actions, size=n), actions)
-            step = self.simulator.step(actions)
+            step = self._simulator.step(actions)
             next_obs = step.next_obs.copy()
             prior_next = self._prior_at(next_obs)
             chunk.append(
@@ -123,7 +125,9 @@ class Practice:
             if ended.any():
                 self._obs = step.obs.copy()
                 self._prior_here = self._prior_at(self._obs)
-        return Transitions(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
+        transitions = Transitions(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
+        checked_features(transitions.features, self._task.feature_names)
+        return transitions
 
     def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Categorical | None:
         return self.prior.distribution(obs) if self.prior is not None and self.learner.has_prior else None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from mereq.core.errors import CorruptCheckpoint
 from mereq.core.reward import LinearReward
 
 
@@ -87,16 +88,27 @@ class Replay:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything a resumed run needs, as named arrays."""
-        kept = {name: column[: self.size] for name, column in zip(Transitions._fields, self.columns, strict=True)}
-        return kept | {
-            "reward_when_added": self.reward_when_added[: self.size],
-            "added": np.array(self.added, np.int64),
+        return {name: column[: self.size].copy() for name, column in self._named().items()} | {
+            "added": np.array(self.added, np.int64)
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state` returned."""
-        self.size = len(state["action"])
-        self.added = int(state["added"])
-        for name, column in zip(Transitions._fields, self.columns, strict=True):
-            column[: self.size] = state[name]
-        self.reward_when_added[: self.size] = state["reward_when_added"]
+        """Put back what `state` returned.
+
+        Raises:
+            CorruptCheckpoint: when an array is missing or does not fit this replay. Nothing has changed then.
+        """
+        size = min(int(state["added"]), self.capacity) if "added" in state else -1
+        for name, column in self._named().items():
+            wanted, found = (size, *column.shape[1:]), state[name].shape if name in state else "missing"
+            if found != wanted:
+                raise CorruptCheckpoint(
+                    f"The saved replay does not fit: array {name} should have shape {wanted}, but is {found}. "
+                    "Load it with the settings it was saved with."
+                )
+        self.size, self.added = size, int(state["added"])
+        for name, column in self._named().items():
+            column[:size] = state[name]
+
+    def _named(self) -> dict[str, np.ndarray]:
+        return {**self.columns._asdict(), "reward_when_added": self.reward_when_added}

@@ -41,7 +41,7 @@ class Training:
                 n_actions=task.n_actions,
                 n_features=len(task.feature_names),
             ),
-            simulator=task.simulate(settings.practice.n_envs),
+            task=task,
             prior=None,
             schedule=settings.practice,
         )

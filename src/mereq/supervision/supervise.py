@@ -42,6 +42,7 @@ def supervise(
         obs, info = environment.reset(seed=episode_seed(episode))
         step_index, ended = 0, False
         while not ended and done < n_steps:
+            obs = np.array(obs)  # the environment may write over its own
             proposed = policy.distribution(obs[None]).mode()[0]
             decision = supervisor.decide(Moment(step_index, obs, proposed, info))
             again = step_index < len(replay)
@@ -53,7 +54,7 @@ def supervise(
                 yield SupervisedStep(
                     episode=episode,
                     step=step_index,
-                    obs=np.array(obs),
+                    obs=obs,
                     proposed=proposed,
                     executed=executed,
                     controller=decision.controller,

@@ -4,7 +4,6 @@
 every divisor of the engine has passed `not_zero`. The GIL is released while a compiled function runs.
 """
 
-import inspect
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,19 +11,44 @@ from typing import Any
 
 import numba
 
+NOTHING_COMPILED = {"__init__", "drawing", "engine", "environment", "reference", "scene", "simulator"}
 
-def compiled(function: Callable[..., Any], *, cache: bool = False) -> Any:
-    """`function`, compiled on first call. Run-time shape checkers are taken off first: Numba cannot see through them."""
-    return numba.njit(
-        inspect.unwrap(function), cache=cache, nogil=True, boundscheck=False, fastmath=False, error_model="numpy"
-    )
+
+def compiled(function: Callable[..., Any], *, called_from_python: bool = False) -> Any:
+    """`function`, compiled on first call and inlined where it is used.
+
+    Only functions `called_from_python` can be, and only they are kept in Numba's disk cache.
+    """
+    options: dict[str, Any] = {
+        "cache": called_from_python,
+        "no_cpython_wrapper": not called_from_python,
+        "no_cfunc_wrapper": True,
+        "nogil": True,
+        "forceinline": True,
+        "boundscheck": False,
+        "fastmath": False,
+        "error_model": "numpy",
+    }
+    return numba.njit(**options)(function)
 
 
 def fingerprint_of_sources() -> int:
-    """Checksum of this folder's source files.
+    """Checksum of this folder's source files, but for those that hold nothing compiled.
 
     Numba's disk cache watches only the file of the cached function, not the files of the functions it calls. A cached
     function that closes over this number is compiled anew when any of them changes.
     """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    sources = sorted(path for path in Path(__file__).parent.glob("*.py") if path.stem not in NOTHING_COMPILED)
     return zlib.crc32(b"".join(source.read_bytes() for source in sources))
+
+
+def is_ready(function: Any, arguments: tuple[Any, ...]) -> bool:
+    """Whether calling a compiled `function` with such arguments compiles nothing: it is in memory or in the disk cache.
+
+    Numba has no public way to ask; this looks where its dispatcher looks.
+    """
+    signature = tuple(numba.typeof(argument) for argument in arguments)
+    if signature in function.overloads:
+        return True
+    cache = function._cache
+    return cache._index_key(signature, function.targetctx.codegen()) in cache._cache_file._load_index()

@@ -1,15 +1,18 @@
 """Everything the engine remembers between two steps, as a few arrays with one leading row per environment."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt64
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from mereq.tasks.highway.compiling import compiled
 from mereq.tasks.highway.random_bits import N_WORDS
 
-N_REALS = 11
-X, Y, HEADING, COS, SIN, SPEED, TARGET_SPEED, DELTA, TIMER, IMPACT_X, IMPACT_Y = range(N_REALS)
+N_REALS = 12
+X, Y, HEADING, COS, SIN, SPEED, TARGET_SPEED, DELTA, TIMER, IMPACT_X, IMPACT_Y, ACCELERATION = range(N_REALS)
 N_WHOLES = 6
 LANE, TARGET_LANE, CRASHED, STRUCK, ORDER, RANK = range(N_WHOLES)
 
@@ -21,7 +24,7 @@ class State(NamedTuple):
     left-most, and y points to the right). Headings [rad] turn from x towards y, speeds are in m/s.
     """
 
-    reals: Float64[np.ndarray, "envs 11 vehicles"]
+    reals: Float64[np.ndarray, "envs 12 vehicles"]
     wholes: Int64[np.ndarray, "envs 6 vehicles"]
     time: Float64[np.ndarray, " envs"]  # of the episode [s]
     random: UInt64[np.ndarray, "envs 6"]
@@ -82,26 +85,31 @@ class State(NamedTuple):
 
 
 class Cars(NamedTuple):
-    """One environment's vehicles inside compiled code: the rows of `State` and of the frame's scratch memory."""
+    """One environment's vehicles inside compiled code: pointers to rows of `State` and of the frame's scratch memory.
 
-    x: Float64[np.ndarray, " vehicles"]
-    y: Float64[np.ndarray, " vehicles"]
-    heading: Float64[np.ndarray, " vehicles"]
-    cos: Float64[np.ndarray, " vehicles"]  # of the heading
-    sin: Float64[np.ndarray, " vehicles"]
-    speed: Float64[np.ndarray, " vehicles"]
-    target_speed: Float64[np.ndarray, " vehicles"]
-    delta: Float64[np.ndarray, " vehicles"]
-    timer: Float64[np.ndarray, " vehicles"]
-    impact_x: Float64[np.ndarray, " vehicles"]  # displacement a collision will cause [m], if `struck`
-    impact_y: Float64[np.ndarray, " vehicles"]
-    lane: Int64[np.ndarray, " vehicles"]
-    target_lane: Int64[np.ndarray, " vehicles"]
-    crashed: Int64[np.ndarray, " vehicles"]
-    struck: Int64[np.ndarray, " vehicles"]  # 0, or 1 + the place of the colliding pair in highway-env's order
-    order: Int64[np.ndarray, " vehicles"]  # vehicles from the rear-most to the foremost
-    rank: Int64[np.ndarray, " vehicles"]  # each vehicle's place in `order`
-    acceleration: Float64[np.ndarray, " vehicles"]  # commanded in this frame [m/s^2]
+    Pointers, because Numba counts references to arrays: handing arrays from function to function made a step ten
+    times slower.
+    """
+
+    n: Any
+    x: Any
+    y: Any
+    heading: Any
+    cos: Any  # of the heading
+    sin: Any
+    speed: Any
+    target_speed: Any
+    delta: Any
+    timer: Any
+    impact_x: Any  # displacement a collision will cause [m], if `struck`
+    impact_y: Any
+    lane: Any
+    target_lane: Any
+    crashed: Any
+    struck: Any  # 0, or 1 + the place of the colliding pair in highway-env's order
+    order: Any  # vehicles from the rear-most to the foremost
+    rank: Any  # each vehicle's place in `order`
+    acceleration: Any  # commanded in this frame [m/s^2]
 
 
 def empty_state(n_envs: int, n_vehicles: int) -> State:
@@ -114,26 +122,45 @@ def empty_state(n_envs: int, n_vehicles: int) -> State:
     )
 
 
+def _pointer_to_row(typing_context: Any, array: Any, env: Any, row: Any) -> Any:
+    """Address of `array[env, row, 0]`, for a C-contiguous three-dimensional array that outlives the pointer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        layout = context.make_array(signature.args[0])(context, builder, arguments[0])
+        zero = context.get_constant(types.intp, 0)
+        indices = [
+            context.cast(builder, value, kind, types.intp)
+            for value, kind in zip(arguments[1:], signature.args[1:], strict=True)
+        ]
+        return cgutils.get_item_pointer(context, builder, signature.args[0], layout, [*indices, zero])
+
+    return types.CPointer(array.dtype)(array, env, row), generate
+
+
+pointer_to_row: Any = intrinsic(_pointer_to_row)
+
+
 @compiled
-def cars_in(reals, wholes, acceleration, env):
+def cars_in(reals, wholes, env):
     """The vehicles of environment `env`, as views."""
     return Cars(
-        reals[env, X],
-        reals[env, Y],
-        reals[env, HEADING],
-        reals[env, COS],
-        reals[env, SIN],
-        reals[env, SPEED],
-        reals[env, TARGET_SPEED],
-        reals[env, DELTA],
-        reals[env, TIMER],
-        reals[env, IMPACT_X],
-        reals[env, IMPACT_Y],
-        wholes[env, LANE],
-        wholes[env, TARGET_LANE],
-        wholes[env, CRASHED],
-        wholes[env, STRUCK],
-        wholes[env, ORDER],
-        wholes[env, RANK],
-        acceleration,
+        reals.shape[2],
+        pointer_to_row(reals, env, X),
+        pointer_to_row(reals, env, Y),
+        pointer_to_row(reals, env, HEADING),
+        pointer_to_row(reals, env, COS),
+        pointer_to_row(reals, env, SIN),
+        pointer_to_row(reals, env, SPEED),
+        pointer_to_row(reals, env, TARGET_SPEED),
+        pointer_to_row(reals, env, DELTA),
+        pointer_to_row(reals, env, TIMER),
+        pointer_to_row(reals, env, IMPACT_X),
+        pointer_to_row(reals, env, IMPACT_Y),
+        pointer_to_row(wholes, env, LANE),
+        pointer_to_row(wholes, env, TARGET_LANE),
+        pointer_to_row(wholes, env, CRASHED),
+        pointer_to_row(wholes, env, STRUCK),
+        pointer_to_row(wholes, env, ORDER),
+        pointer_to_row(wholes, env, RANK),
+        pointer_to_row(reals, env, ACCELERATION),
     )

@@ -1,0 +1,63 @@
+# mereq. Two targets do everything on a fresh machine: `make demo` and `make test`.
+# Needs Python 3.11 or later with venv. uv is used when it is installed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# One thread per process for the linear algebra of acting; updates run in JAX's own threads.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench slow clean
+
+help:  ## Show this list.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
+
+demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synthesized expert (a few minutes).
+	$(BIN)/mereq align highway --seed 1 --iterations 6 --out demo --overwrite
+	$(BIN)/mereq show demo
+
+test: $(VENV)/.dev  ## Set up, then run the tests.
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## Lint, types, and who may import whom.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-Baselines3.
+	$(BIN)/python benchmarks/highway_engine.py
+	$(BIN)/python benchmarks/dqn_update.py
+
+slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times.
+	$(BIN)/python benchmarks/highway_equality.py
+	$(BIN)/python benchmarks/kill9.py --times 100
+
+clean:  ## Remove the virtual environment and the demo.
+	rm -rf $(VENV) demo
+
+define install
+	@command -v uv >/dev/null 2>&1 && uv venv -q --allow-existing $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing mereq ($(1)) into $(VENV); this takes a minute or two."
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install -q --python $(BIN)/python -c constraints.txt -e '.$(1)'; \
+	else \
+		$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.$(1)'; \
+	fi
+	@touch $@
+endef
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(call install,)
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	$(call install,[test$(comma)check])
+	@touch $(VENV)/.run
+
+$(VENV)/.bench: pyproject.toml constraints.txt
+	$(call install,[test$(comma)check$(comma)bench])
+	@touch $(VENV)/.run $(VENV)/.dev
+
+comma := ,

@@ -1,0 +1,110 @@
+"""`mereq show`: a run's table, its pictures, and the task before and after."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mereq.commands.terminal import warm_up
+from mereq.experiments.evaluation import EPISODES, SEED, evaluate
+from mereq.experiments.figures import THRESHOLDS, RunCurves, run_figure
+from mereq.experiments.presets import task_preset
+from mereq.experiments.runs import load_method_policy
+from mereq.experiments.statistics import samples_to_threshold
+from mereq.experiments.store import RunStore
+
+
+def run_report(directory: Path) -> dict[str, Any]:
+    """A run as one JSON-able object."""
+    with RunStore.open(directory) as store:
+        config, rounds, origin = store.starts()[-1].config, store.iterations(), store.starts()[-1].provenance
+    rates, samples = [r.intervention_rate for r in rounds], [r.expert_steps for r in rounds]
+    report: dict[str, Any] = {
+        "task": config["task"],
+        "method": config["method"],
+        "preset": config["preset"],
+        "seed": config["seed"],
+        "feature_names": list(task_preset(config["task"]).task.feature_names),
+        "rounds": [
+            {
+                "round": r.index,
+                "intervention_rate": r.intervention_rate,
+                "expert_samples": r.expert_steps,
+                "theta": r.theta.tolist(),
+                "seconds_waited": r.seconds_waited,
+                "memory_bytes": r.memory,
+            }
+            for r in rounds
+        ],
+        "samples_to_threshold": {},
+        "config": config,
+        "provenance": origin,
+    }
+    if rounds:
+        for delta in THRESHOLDS:
+            reached = samples_to_threshold(rates, samples, delta=delta)
+            report["samples_to_threshold"][f"{delta:.2f}"] = {
+                "expert_samples": reached.samples,
+                "censored": reached.censored,
+            }
+    return report
+
+
+def show(directory: Path, *, clip: bool, console: Console) -> None:
+    """Print a run's table and draw its pictures."""
+    report = run_report(directory)
+    out = Console()
+    names = report["feature_names"]
+    table = Table(title=f"{report['method']} on {report['task']}, preset {report['preset']}, seed {report['seed']}")
+    for title in ("round", "intervention rate", "expert samples", *names, "waited [s]"):
+        table.add_column(title, justify="right")
+    for row in report["rounds"]:
+        table.add_row(
+            str(row["round"]),
+            f"{row['intervention_rate']:.3f}",
+            str(row["expert_samples"]),
+            *(f"{w:+.2f}" for w in row["theta"]),
+            f"{row['seconds_waited']:.1f}",
+        )
+    out.print(table)
+    for delta, reached in report["samples_to_threshold"].items():
+        text = (
+            f"not reached (more than {reached['expert_samples']})"
+            if reached["censored"]
+            else (f"{reached['expert_samples']}")
+        )
+        out.print(f"expert samples until the rate was below {delta}: {text}")
+    if not report["rounds"]:
+        out.print("No round is finished yet.")
+        return
+    warm_up(console)
+    with console.status("driving before and after"):
+        _pictures(directory, report, clip, out)
+
+
+def _pictures(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> None:
+    """Draw the run's curves, and film the task before and after."""
+    with RunStore.open(directory) as store:
+        task, prior, policy = load_method_policy(store, len(report["rounds"]) - 1)
+    simulator = task.simulate(EPISODES)
+    before, after = (evaluate(p, simulator, seed=SEED) for p in (prior, policy))
+    figures = directory / "figures"
+    figures.mkdir(exist_ok=True)
+    rounds = report["rounds"]
+    curves = RunCurves(
+        title=f"{report['method']} on {report['task']} (preset {report['preset']}, seed {report['seed']})",
+        feature_names=task.feature_names,
+        rates=[row["intervention_rate"] for row in rounds],
+        expert_steps=[row["expert_samples"] for row in rounds],
+        thetas=np.array([row["theta"] for row in rounds]),
+        features_before=before.features.mean(axis=0),
+        features_after=after.features.mean(axis=0),
+    )
+    run_figure(curves, figures / "run.png")
+    out.print(f"{figures / 'run.png'}")
+    film = task_preset(report["task"]).film
+    if clip:
+        film(prior, policy, figures / "before_after.gif")
+        out.print(f"{figures / 'before_after.gif'}")

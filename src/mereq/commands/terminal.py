@@ -1,0 +1,42 @@
+"""What the commands show on the terminal while they work."""
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mereq.tasks.highway import engine
+
+
+def warm_up(console: Console) -> None:
+    """Compile the highway engine if that has not been done on this machine, and say so."""
+    if not engine.is_compiled():
+        with console.status("compiling the highway engine (once on this machine, about half a minute)"):
+            engine.warm_up()
+
+
+def progress_bar(console: Console) -> Progress:
+    """A bar with counts, times and a note; it goes away when the work is done."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+    )
+
+
+def round_columns(names: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Titles and widths of the table that grows by a line per round."""
+    fixed = [("round", 6), ("intervention rate", 19), ("expert samples", 16)]
+    return [*fixed, *((name, max(len(name) + 2, 9)) for name in names), ("waited [s]", 12)]
+
+
+def round_line(
+    columns: list[tuple[str, int]], index: int, rate: float, expert_steps: int, theta: np.ndarray, waited: float
+) -> str:
+    """The line of one round."""
+    texts = [str(index), f"{rate:.3f}", str(expert_steps), *(f"{weight:+.2f}" for weight in theta), f"{waited:.1f}"]
+    return "".join(f"{text:>{width}}" for text, (_, width) in zip(texts, columns, strict=True))

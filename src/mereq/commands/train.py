@@ -1,0 +1,67 @@
+"""`mereq train`: train a task's prior or expert on its own reward."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from mereq.commands.terminal import progress_bar, warm_up
+from mereq.core.errors import IncompatibleRun, RunExists
+from mereq.core.reward import LinearReward
+from mereq.experiments.checkpoints import load_arrays, save_arrays, save_policy
+from mereq.experiments.evaluation import EPISODES, SEED, evaluate, model_card
+from mereq.experiments.presets import task_preset
+from mereq.experiments.provenance import provenance
+from mereq.maxent_rl.training import Training
+
+
+def train(task: str, which: str, out: Path, steps: int | None, seed: int, resume: bool, console: Console) -> None:
+    """Train a prior or an expert, leg by leg."""
+    preset = task_preset(task)
+    settings = preset.training if steps is None else replace(preset.training, n_steps=steps)
+    theta = preset.theta_prior if which == "prior" else preset.theta_expert
+    setup = {"task": task, "which": which, "seed": seed, "theta": theta.tolist(), "settings": asdict(settings)}
+    about = json.loads(json.dumps(setup))
+    training = Training(preset.task, LinearReward(theta, settings.alive_bonus), settings, seed=seed)
+    state_path = out.with_name(out.name + ".state")
+    exists = out.with_suffix(".json").exists()
+    if resume:
+        saved = load_arrays(state_path, kind="state")
+        if saved.about.get("training") != about:
+            raise IncompatibleRun(
+                f"The training in {out} was started with other settings than these. Repeat its options, or choose "
+                "another --out."
+            )
+        training.restore(saved.arrays)
+    elif exists:
+        raise RunExists(f"{out}.json exists already. Go on with --resume, or choose another --out.")
+    warm_up(console)
+    simulator = preset.task.simulate(EPISODES)
+    names = preset.task.feature_names
+    try:
+        with progress_bar(console) as progress:
+            bar = progress.add_task(
+                f"training the {task} {which}", total=settings.n_steps, completed=training.steps, note=""
+            )
+            for done in training.legs():
+                result = evaluate(training.policy, simulator, seed=SEED)
+                card = model_card(result, theta, names, preset.describe(result))
+                save_arrays(state_path, training.state(), kind="state", about={"training": about})
+                save_policy(
+                    out, training.policy, about={**about, "steps": done, "evaluation": card, "provenance": provenance()}
+                )
+                progress.update(bar, completed=done, note=f"return {card['return_mean']:.2f}")
+                progress.console.print(
+                    f"{done:>9,} steps   return {card['return_mean']:6.2f}   "
+                    + "   ".join(f"{name} {card['mean_features'][name]:.3f}" for name in names)
+                    + f"   ended early {card['terminated']:.2f}"
+                )
+    except KeyboardInterrupt:
+        console.print(
+            f"\nStopped after {training.steps:,} steps. Go on with:  "
+            f"mereq train {task} {which} --out {out} --seed {seed} --resume",
+            soft_wrap=True,
+        )
+        raise
+    console.print(f"The policy is in {out}.safetensors and {out}.json.")

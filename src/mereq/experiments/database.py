@@ -1,0 +1,205 @@
+"""run.sqlite: the tables of a run, one writer, any number of readers.
+
+Every row carries a checksum, because SQLite notices damage to its own structures only. Write-ahead logging keeps a
+commit when the process is killed, and lets others read meanwhile.
+"""
+
+import fcntl
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
+from mereq.experiments.checkpoints import writing
+
+FORMAT = 1
+FILE, LOCK = "run.sqlite", "run.lock"
+TABLES = {  # name: (key, other columns)
+    "run": ("start", "time, mereq, config, provenance"),
+    "fields": ("name", "dtype, shape"),
+    "steps": (
+        "iteration, idx",
+        "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, flagged",
+    ),
+    "progress": ("iteration, step", "seconds, of_steps, theta, gradient, norm, loss"),
+    "iterations": (
+        "iteration",
+        "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta",
+    ),
+}
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+
+
+class Database:
+    """An open run.sqlite."""
+
+    def __init__(self, file: Path, connection: sqlite3.Connection, closing: ExitStack):
+        self._file, self._connection, self._closing = file, connection, closing
+
+    @classmethod
+    def create(cls, directory: Path, *first_start: Any) -> "Database":
+        """A new run in a directory that is empty, or not there yet. `first_start` is the first row of `run`.
+
+        Raises:
+            RunExists: the directory holds a run, or anything else.
+            CannotWrite: no permission, the disk is full, or another process is at it.
+        """
+        with writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            _refuse_occupied(directory)
+            with ExitStack() as locked:
+                locked.callback(os.close, _lock(directory))
+                _refuse_occupied(directory)
+                for leftover in directory.glob(f"{FILE}.new*"):
+                    leftover.unlink()
+                new = directory / f"{FILE}.new"
+                with _sentences(new), ExitStack() as closing:
+                    connection = _connect(new, "rwc", closing)
+                    for name, (key, others) in TABLES.items():
+                        columns = f"{key}, {others}, crc, PRIMARY KEY ({key})"
+                        connection.execute(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID")
+                    connection.execute(f"PRAGMA user_version = {FORMAT}")
+                    with connection:
+                        cls(new, connection, closing).insert("run", *first_start)
+                os.replace(new, directory / FILE)
+        return cls.open(directory, write=True)
+
+    @classmethod
+    def open(cls, directory: Path, *, write: bool) -> "Database":
+        """The run of a directory.
+
+        Raises:
+            NoRun: there is none.
+            IncompatibleRun: recorded in another format.
+            CorruptCheckpoint: the file is damaged.
+            CannotWrite: no permission, the disk is full, or another process is writing.
+        """
+        file = directory / FILE
+        if not file.is_file():
+            raise NoRun(f"There is no run in {directory}. Name the directory of one, or start a new one there.")
+        with ExitStack() as closing, _sentences(file):
+            if write:
+                with writing(directory):
+                    closing.callback(os.close, _lock(directory))
+            sealed = not os.access(directory, os.W_OK) and not file.with_name(f"{FILE}-wal").exists()
+            connection = _connect(file, "rw" if write else "ro&immutable=1" if sealed else "ro", closing)
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found == 0:
+                raise _corrupt(file, "it is empty, or not made by mereq")
+            if found != FORMAT:
+                raise IncompatibleRun(
+                    f"The run in {directory} was recorded in format {found}; this version of mereq reads format "
+                    f"{FORMAT}. Open it with the version that recorded it, or start a new run."
+                )
+            complaint = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if complaint != "ok":
+                raise _corrupt(file, complaint)
+            if write:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+            return cls(file, connection, closing.pop_all())
+
+    def close(self) -> None:
+        """Close the file, and let others write."""
+        self._closing.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is inserted inside is stored together, or not at all.
+
+        Raises:
+            CannotWrite: no permission, or the disk is full.
+        """
+        with _sentences(self._file), self._connection:
+            yield
+
+    def insert(self, table: str, *values: Any, replace: bool = False) -> None:
+        """Add a row: numbers, texts, bytes and None, in the order of `TABLES`."""
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        marks = ", ".join("?" * (len(values) + 1))
+        self._connection.execute(f"{verb} INTO {table} VALUES ({marks})", (*values, _checksum(values)))
+
+    def rows(self, table: str, where: str = "TRUE", *parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows in the order of their key.
+
+        Raises:
+            CorruptCheckpoint: a row is not what was written.
+        """
+        order = TABLES[table][0]
+        with _sentences(self._file):
+            found = self._connection.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", parameters)
+            rows = [(row[:-1], row[-1]) for row in found]
+        for row, checksum in rows:
+            if _checksum(row) != checksum:
+                raise _corrupt(self._file, f"a row of the table {table} is not what was written")
+        return [row for row, _ in rows]
+
+
+def _connect(file: Path, mode: str, closing: ExitStack) -> sqlite3.Connection:
+    uri = f"{file.resolve().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=30)
+    closing.callback(connection.close)
+    return connection
+
+
+def _checksum(values: tuple[Any, ...]) -> int:
+    return zlib.crc32(repr(values).encode())
+
+
+def _lock(directory: Path) -> int:
+    """Take the writer's lock. The system gives it back when the process ends, however it ends."""
+    lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+    except BlockingIOError:
+        owner = os.pread(lock, 20, 0).decode(errors="replace")
+        os.close(lock)
+        raise CannotWrite(
+            f"Another process ({owner or 'just starting'}) is recording into {directory}. Wait for its end, stop it, "
+            "or choose another directory. Reading the run meanwhile is fine."
+        ) from None
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _refuse_occupied(directory: Path) -> None:
+    names = sorted(f.name for f in directory.iterdir() if f.name != LOCK and not f.name.startswith(f"{FILE}.new"))
+    if FILE in names:
+        raise RunExists(f"{directory} holds a run already. Resume it, or choose another directory for a new one.")
+    if names:
+        raise RunExists(
+            f"{directory} is not empty: there is {names[0]!r}. A run needs a directory of its own; choose another."
+        )
+
+
+@contextmanager
+def _sentences(file: Path) -> Iterator[None]:
+    """Turns what SQLite says into what a user can do."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _corrupt(file, "a name in it is not text") from error
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        if code & 0xFF in _DAMAGED:
+            raise _corrupt(file, str(error)) from error
+        raise CannotWrite(
+            f"Cannot use {file}: {error}. What was recorded before is safe. Free some space or mend the permissions "
+            "and resume, or choose another directory."
+        ) from error
+
+
+def _corrupt(file: Path, problem: str) -> CorruptCheckpoint:
+    return CorruptCheckpoint(
+        f"The record of the run, {file}, is damaged: {problem}. Restore it from a copy, or start a new run elsewhere."
+    )

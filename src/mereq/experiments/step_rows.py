@@ -1,0 +1,91 @@
+"""A supervised step as a row of the table `steps`, and back, bit for bit."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mereq.core.supervisor import Controller
+from mereq.interventions.rollout import SupervisedStep
+
+ARRAYS = ("obs", "proposed", "executed", "next_obs", "features")  # in the order of the table
+
+
+class Codec(NamedTuple):
+    """How one array of a step is stored: a scalar as a number, anything else as its bytes, lowest first."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, value: Any) -> "Codec":
+        """For values like this one. All integers count as int64."""
+        array = np.asarray(value)
+        dtype = np.dtype(np.int64) if array.dtype.kind in "iub" else array.dtype
+        return cls(dtype.newbyteorder("<"), array.shape)
+
+    def encode(self, value: Any) -> int | float | bytes:
+        """The stored form.
+
+        Raises:
+            ValueError: when the value has another shape, or a type that does not go into this one without loss.
+        """
+        array = np.asarray(value)
+        if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype):
+            raise ValueError(
+                f"a recorded array changed from {self.dtype}{self.shape} to {array.dtype}{array.shape}: a task must "
+                "keep the shapes and types of its observations, actions and features"
+            )
+        array = array.astype(self.dtype)
+        return array.tobytes() if self.shape else array.item()
+
+    def decode(self, stored: int | float | bytes) -> Any:
+        """What was encoded."""
+        if isinstance(stored, bytes):
+            return np.frombuffer(stored, self.dtype).reshape(self.shape).copy()
+        return self.dtype.type(stored)
+
+
+class StepRows(NamedTuple):
+    """The row layout of one run's steps, as its table `fields` tells it."""
+
+    codecs: tuple[Codec, ...]  # one for each of ARRAYS
+
+    @classmethod
+    def of(cls, step: SupervisedStep) -> "StepRows":
+        """For steps like this one."""
+        return cls(tuple(Codec.of(getattr(step, name)) for name in ARRAYS))
+
+    @classmethod
+    def from_fields(cls, fields: Iterable[tuple[str, str, str]]) -> "StepRows":
+        """The layout that `fields` described."""
+        codecs = {name: Codec(np.dtype(dtype), tuple(json.loads(shape))) for name, dtype, shape in fields}
+        return cls(tuple(codecs[name] for name in ARRAYS))
+
+    def fields(self) -> list[tuple[str, str, str]]:
+        """Rows of the table `fields`."""
+        named = zip(ARRAYS, self.codecs, strict=True)
+        return [(name, codec.dtype.str, json.dumps(codec.shape)) for name, codec in named]
+
+    def to_row(self, step: SupervisedStep) -> tuple[int | float | bytes, ...]:
+        """From `episode` to `truncated`, in the order of the table."""
+        arrays = (codec.encode(getattr(step, name)) for name, codec in zip(ARRAYS, self.codecs, strict=True))
+        return (
+            *(int(step.episode), int(step.step), int(step.controller)),
+            *arrays,
+            *(int(step.terminated), int(step.truncated)),
+        )
+
+    def from_row(self, row: tuple[Any, ...]) -> SupervisedStep:
+        """The step that `to_row` was given."""
+        episode, step, controller, *arrays, terminated, truncated = row
+        decoded = (codec.decode(stored) for codec, stored in zip(self.codecs, arrays, strict=True))
+        return SupervisedStep(
+            episode=episode,
+            step=step,
+            controller=Controller(controller),
+            terminated=bool(terminated),
+            truncated=bool(truncated),
+            **dict(zip(ARRAYS, decoded, strict=True)),
+        )

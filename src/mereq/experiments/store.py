@@ -1,0 +1,295 @@
+"""The run store: a directory that holds everything about one run, written as it happens.
+
+`run.sqlite` has every supervised step, every step of the inner loop and every round. `checkpoints/` has the policy of
+every round, and of the last two rounds all that a resumed run needs. The recorded steps are the truth: should a state
+be damaged, the rounds after the last good one are made again from them.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq import __version__
+from mereq.align.algorithm import Iteration, Resume
+from mereq.align.method import Progress
+from mereq.core.errors import CorruptCheckpoint, IncompatibleRun, UnknownName
+from mereq.core.policy import Policy
+from mereq.experiments.checkpoints import load_arrays, load_policy, remove, save_arrays, save_policy, writing
+from mereq.experiments.configuration import check_resumable
+from mereq.experiments.database import Database
+from mereq.experiments.provenance import provenance, resident_bytes
+from mereq.experiments.step_rows import StepRows
+from mereq.interventions.log import InterventionLog
+from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.maxent_rl.dqn import QPolicy
+
+KEPT_STATES = 2  # rounds whose whole state is kept
+
+
+class Start(NamedTuple):
+    """One time at which the run was started or resumed."""
+
+    time: float  # [s] since 1970
+    mereq: str
+    config: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+class Round(NamedTuple):
+    """One finished round, without its steps."""
+
+    index: int
+    time: float  # [s] since 1970
+    seconds_waited: float
+    memory: int | None  # resident [bytes]
+    steps: int
+    expert_steps: int  # of all rounds so far
+    intervention_rate: float
+    aligned: bool
+    theta: Float[np.ndarray, " features"]
+
+
+class TimedProgress(NamedTuple):
+    """A step of the inner loop, and when it came."""
+
+    seconds: float  # since the round's last supervised step
+    progress: Progress
+
+
+class RunStore:
+    """One run on disk: `create` and `resume` it to write, `open` it to read, also while another process writes."""
+
+    def __init__(self, directory: Path, database: Database):
+        self.directory = directory
+        self.database = database
+        self._next: tuple[int, int] | None = None  # round and number of the next step; None: not for writing
+        self._last_step = time.perf_counter()
+        self._known_layout: StepRows | None = None
+
+    @classmethod
+    def create(cls, directory: Path, config: dict[str, Any]) -> "RunStore":
+        """A new run, ready to record.
+
+        Args:
+            directory: empty, or not there yet.
+            config: all that the run depends on besides the code, as `json` can write it; `n_iterations` among it.
+
+        Raises:
+            RunExists: the directory holds a run, or anything else. Nothing is written over.
+            CannotWrite: no permission, the disk is full, or another process is at it.
+        """
+        store = cls(directory, Database.create(directory, *_start(0, config)))
+        store._next = (0, 0)
+        return store
+
+    @classmethod
+    def resume(cls, directory: Path, config: dict[str, Any]) -> "RunStore":
+        """An interrupted run, ready to go on from `resume_point`.
+
+        config: as it was; `n_iterations` may be larger, to go on for longer.
+
+        Raises:
+            NoRun: there is none.
+            IncompatibleRun: recorded by another version, or with another configuration.
+            CorruptCheckpoint: its record is damaged.
+            CannotWrite: no permission, the disk is full, or another process is writing.
+        """
+        store = cls._open(directory, write=True)
+        try:
+            starts = store.starts()
+            check_resumable(starts[-1].config, json.loads(json.dumps(config)))
+            with store.database.transaction():
+                store.database.insert("run", *_start(len(starts), config))
+            store._forget_old_states()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def open(cls, directory: Path) -> "RunStore":
+        """A run to read, also while it is being recorded.
+
+        Raises:
+            NoRun: there is none.
+            IncompatibleRun: recorded by another version.
+            CorruptCheckpoint: its record is damaged.
+        """
+        return cls._open(directory, write=False)
+
+    @classmethod
+    def _open(cls, directory: Path, *, write: bool) -> "RunStore":
+        store = cls(directory, Database.open(directory, write=write))
+        try:
+            recorded_by = store.starts()[-1].mereq
+            if recorded_by.split(".")[:2] != __version__.split(".")[:2]:
+                raise IncompatibleRun(
+                    f"The run in {directory} was recorded by mereq {recorded_by}; this is mereq {__version__}. Open it "
+                    f"with a version {'.'.join(recorded_by.split('.')[:2])}.x, or start a new run."
+                )
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Close the files, and let others write."""
+        self.database.close()
+
+    def __enter__(self) -> "RunStore":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # Writing. Each method raises CannotWrite when the disk is full.
+
+    def add_step(self, step: SupervisedStep, *, flagged: bool = False) -> None:
+        """Store a supervised step. flagged: somebody wants to come back to it."""
+        iteration, number = self._position()
+        layout = self._layout() or StepRows.of(step)
+        with self.database.transaction():
+            if not self._known_layout:
+                for field in layout.fields():
+                    self.database.insert("fields", *field)
+            self.database.insert("steps", iteration, number, time.time(), *layout.to_row(step), int(flagged))
+        self._next = (iteration, number + 1)
+        self._last_step = time.perf_counter()
+
+    def add_progress(self, progress: Progress) -> None:
+        """Store a step of the inner loop. One that is made again replaces what an interrupted update left."""
+        loss = None if np.isnan(progress.loss) else float(progress.loss)
+        with self.database.transaction():
+            self.database.insert(
+                "progress",
+                *(self._position()[0], int(progress.step), time.perf_counter() - self._last_step, int(progress.of)),
+                *(_to_text(progress.theta), _to_text(progress.gradient), progress.gradient_norm, loss),
+                replace=True,
+            )
+
+    def add_iteration(self, iteration: Iteration) -> None:
+        """Store a finished round: its policy and state first, then the row that makes it finished."""
+        index = self._position()[0]
+        if iteration.index != index:
+            raise ValueError(f"round {iteration.index} was given to a store that expects round {index}")
+        if not isinstance(iteration.policy, QPolicy):
+            raise TypeError(f"cannot store a policy of type {type(iteration.policy).__name__}")
+        start = self.starts()[-1]
+        about = {"round": index, "run": start.config, "provenance": start.provenance}
+        save_policy(self._checkpoint("policy", index), iteration.policy, about=about)
+        save_arrays(self._checkpoint("state", index), iteration.state(), kind="state", about={"round": index})
+        with self.database.transaction():
+            self.database.insert(
+                "iterations",
+                *(index, time.time(), iteration.seconds_waited, resident_bytes()),
+                *(len(iteration.rollout), iteration.expert_steps, iteration.intervention_rate, int(iteration.aligned)),
+                _to_text(iteration.theta),
+                replace=True,
+            )
+        self._next = (index + 1, len(self.steps(index + 1)))
+        self._forget_old_states()
+
+    # Reading. Each method raises CorruptCheckpoint when what it reads is damaged.
+
+    def starts(self) -> list[Start]:
+        """When, by which version and with which configuration the run was started, and every time resumed."""
+        rows = self.database.rows("run")
+        return [Start(at, mereq, json.loads(config), json.loads(origin)) for _, at, mereq, config, origin in rows]
+
+    def iterations(self) -> list[Round]:
+        """The finished rounds."""
+        rows = self.database.rows("iterations")
+        return [Round(*row[:7], aligned=bool(row[7]), theta=_from_text(row[8])) for row in rows]
+
+    def progress(self, index: int) -> list[TimedProgress]:
+        """The inner loop of a round so far."""
+        rows = self.database.rows("progress", "iteration = ?", index)
+        return [
+            TimedProgress(
+                seconds, Progress(step, of, _from_text(theta), _from_text(gradient), np.nan if loss is None else loss)
+            )
+            for _, step, seconds, of, theta, gradient, _, loss in rows
+        ]
+
+    def rollout(self, index: int) -> Rollout:
+        """The rollout of a round; of the one going on, the steps so far.
+
+        Raises:
+            UnknownName: when no step of this round was recorded.
+        """
+        steps = self.steps(index)
+        if not steps:
+            raise UnknownName("recorded round", str(index), [str(row.index) for row in self.iterations()])
+        return Rollout.of(steps)
+
+    def steps(self, index: int) -> tuple[SupervisedStep, ...]:
+        """The supervised steps of a round, as they were recorded; none of one that has not begun."""
+        layout = self._layout()
+        if layout is None:
+            return ()
+        rows = self.database.rows("steps", "iteration = ?", index)
+        return tuple(layout.from_row(row[3:-1]) for row in rows)
+
+    def policy(self, index: int, prior: Policy) -> QPolicy:
+        """The policy after a round.
+
+        Raises:
+            UnknownName: when this round is not finished.
+        """
+        finished = [str(row.index) for row in self.iterations()]
+        if str(index) not in finished:
+            raise UnknownName("finished round", str(index), finished)
+        return load_policy(self._checkpoint("policy", index), prior=prior)
+
+    def resume_point(self) -> Resume:
+        """Where `align.events` goes on: after the last round whose state is whole.
+
+        If that is not the last finished round, the later ones are made again from their recorded steps, exactly.
+        """
+        finished = len(self.iterations())
+        rounds = [self.steps(index) for index in range(finished + 1)]
+        done, state = finished, None
+        while done and state is None:
+            try:
+                state = load_arrays(self._checkpoint("state", done - 1), kind="state").arrays
+            except CorruptCheckpoint:
+                done -= 1
+        self._next = (done, len(rounds[done]))
+        self._last_step = time.perf_counter()
+        log = InterventionLog(tuple(Rollout.of(steps) for steps in rounds[:done]))
+        return Resume(log, state, tuple(steps for steps in rounds[done:] if steps))
+
+    def _layout(self) -> StepRows | None:
+        """How steps are stored; None before the first one."""
+        if self._known_layout is None and (fields := self.database.rows("fields")):
+            self._known_layout = StepRows.from_fields(fields)
+        return self._known_layout
+
+    def _forget_old_states(self) -> None:
+        with writing(self.directory):
+            for old in range(len(self.iterations()) - KEPT_STATES):
+                remove(self._checkpoint("state", old))
+
+    def _position(self) -> tuple[int, int]:
+        if self._next is None:
+            raise RuntimeError("hand this store's resume_point() to align.events before recording what comes of it")
+        return self._next
+
+    def _checkpoint(self, what: str, index: int) -> Path:
+        return self.directory / "checkpoints" / f"{what}-{index:04d}"
+
+
+def _start(number: int, config: dict[str, Any]) -> tuple[int, float, str, str, str]:
+    return number, time.time(), __version__, json.dumps(config), json.dumps(provenance())
+
+
+def _to_text(vector: np.ndarray) -> str:
+    return json.dumps(vector.tolist())
+
+
+def _from_text(text: str) -> np.ndarray:
+    return np.array(json.loads(text), np.float64)

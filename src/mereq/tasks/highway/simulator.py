@@ -1,0 +1,29 @@
+"""The highway as Algorithm 1 sees it: environments in lockstep, and the task with its reward weights."""
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.core.seeding import seed_for
+from mereq.core.simulator import Step
+from mereq.tasks.highway.config import HighwayConfig
+from mereq.tasks.highway.engine import HighwayEngine
+
+THETA_PRIOR = np.array([-0.5, 0.4, 0.0])  # Eq. (A.1)
+THETA_EXPERT = np.array([-0.5, 0.4, 0.5])  # Eq. (A.2)
+
+
+class HighwaySimulator:
+    """n highways in one compiled call per step."""
+
+    def __init__(self, n_envs: int, config: HighwayConfig = HighwayConfig.TASK):
+        self.n_envs = n_envs
+        self._engine = HighwayEngine(config, n_envs, autoreset=True)
+
+    def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
+        """Start new episodes everywhere."""
+        return self._engine.reset([seed_for(seed, "env", i) for i in range(self.n_envs)]).obs
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Execute one action per environment."""
+        out = self._engine.step(actions)
+        return Step(out.next_obs, out.obs, out.features, out.terminated, out.truncated)

@@ -1,0 +1,21 @@
+"""Every test runs with the package's shape annotations executed, on the CPU, and with the same examples every time."""
+
+import os
+import sys
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import jax
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+from shape_checks import NumbaModulesUnchecked
+
+if any(name.split(".")[0] == "mereq" for name in sys.modules):
+    raise RuntimeError("mereq was imported before its shape annotations could be switched on")
+install_import_hook("mereq", "shape_checks.checked")
+sys.meta_path.insert(0, NumbaModulesUnchecked)
+
+jax.config.update("jax_platforms", "cpu")
+settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.load_profile("exact")

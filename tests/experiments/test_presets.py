@@ -1,0 +1,47 @@
+"""The `paper` preset is the paper's tables, number for number; `fast` differs only where it says so."""
+
+import pytest
+
+from mereq.core.errors import UnknownName
+from mereq.experiments.presets import TASKS, fast, task_preset
+
+
+def test_training_is_table_6():
+    training = TASKS["highway"].training
+    assert training.n_steps == 500_000
+    assert training.replay_capacity == 15_000
+    assert training.learner.hidden == (256, 256)
+    assert (training.learner.learning_rate, training.learner.gamma, training.learner.target_period) == (1e-4, 0.8, 50)
+    assert training.learner.prior_alpha == 0.0
+    practice = training.practice
+    assert (practice.batch_size, practice.learning_starts, practice.updates_per_step) == (32, 200, 1.0)
+    assert (practice.epsilon_start, practice.epsilon_end, practice.exploration_fraction) == (1.0, 0.05, 0.7)
+
+
+def test_paper_preset_is_table_7():
+    paper = TASKS["highway"].align["paper"]
+    assert paper.inference.max_updates * paper.practice_steps == 40_000  # n_timesteps
+    assert paper.practice_steps == 1000  # env_update_freq
+    assert (paper.inference.sample_length, paper.inference.tolerance, paper.inference.step_size) == (1000, 0.03, 0.2)
+    assert (paper.replay_capacity, paper.practice.learning_starts, paper.practice.batch_size) == (2000, 2000, 32)
+    assert (paper.learner.learning_rate, paper.learner.gamma, paper.learner.hidden) == (1e-4, 0.8, (256, 256))
+    assert paper.learner.alpha == paper.learner.prior_alpha == 1.0
+
+
+def test_fast_has_the_protocol_of_paper():
+    preset = TASKS["highway"].align
+    for name in ("rollout_steps",):
+        assert getattr(preset["fast"], name) == getattr(preset["paper"], name)
+    for name in ("step_size", "tolerance", "sample_length", "kappa"):
+        assert getattr(preset["fast"].inference, name) == getattr(preset["paper"].inference, name)
+    assert preset["fast"].learner.gamma == preset["paper"].learner.gamma
+
+
+def test_fast_for_a_task_of_your_own():
+    settings = fast(gamma=0.97, rollout_steps=123)
+    assert (settings.learner.gamma, settings.rollout_steps) == (0.97, 123)
+
+
+def test_unknown_task_names_the_known_ones():
+    with pytest.raises(UnknownName, match=r"no task called 'motorway'. Known: highway"):
+        task_preset("motorway")

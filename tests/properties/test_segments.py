@@ -1,0 +1,80 @@
+"""Sections 5.1 and 5.3: policy and expert segments partition every rollout; snippets are their starts."""
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mereq.interventions.segments import pseudo_expert, segments
+from toys import EXPERT, POLICY, rollout
+
+
+@st.composite
+def rollouts(draw):
+    """Any rollout: who was in control at each step, and where episodes end."""
+    controllers = draw(st.lists(st.sampled_from([POLICY, EXPERT]), min_size=1, max_size=40))
+    ends = draw(st.lists(st.booleans(), min_size=len(controllers), max_size=len(controllers)))
+    return rollout(controllers, episodes=np.cumsum(ends) - ends[0])
+
+
+percents = st.integers(0, 100)
+
+
+@given(rollouts())
+def test_segments_partition_the_rollout(recorded):
+    """Together they are its steps, in order, each exactly once: sum |xi^p| + sum |xi^e| = T."""
+    parts = segments(recorded)
+    assert [step for s in parts for step in range(s.start, s.stop)] == list(range(len(recorded)))
+    assert sum(len(s) for s in parts) == len(recorded)
+    assert sum(len(s) for s in parts if s.controller is EXPERT) == recorded.expert_steps
+
+
+@given(rollouts())
+def test_a_segment_has_one_controller_and_one_episode_and_is_maximal(recorded):
+    """The same as grouping consecutive steps by (episode, controller)."""
+    owners = zip(recorded.episode.tolist(), recorded.controller.tolist(), strict=True)
+    expected, start = [], 0
+    for (_, controller), steps in itertools.groupby(owners):
+        length = len(list(steps))
+        expected.append((start, start + length, controller))
+        start += length
+    assert [tuple(s) for s in segments(recorded)] == expected
+
+
+@given(rollouts(), percents)
+def test_pseudo_expert_selects_the_first_share_of_each_policy_segment(recorded, percent):
+    """Policy steps only, and within each policy segment a beginning of exactly floor((1 - kappa) |xi|) steps."""
+    selected = pseudo_expert(recorded, kappa=percent / 100)
+    assert not (selected & recorded.by_expert).any()
+    for segment in segments(recorded):
+        if segment.controller is POLICY:
+            n = int((1 - Fraction(percent, 100)) * len(segment))
+            assert selected[segment.start : segment.stop].tolist() == [True] * n + [False] * (len(segment) - n)
+
+
+@given(rollouts())
+def test_kappa_one_selects_nothing_and_kappa_zero_every_policy_step(recorded):
+    assert not pseudo_expert(recorded, kappa=1.0).any()
+    np.testing.assert_array_equal(pseudo_expert(recorded, kappa=0.0), ~recorded.by_expert)
+
+
+@given(rollouts(), st.floats(0, 1), st.floats(0, 1))
+def test_a_smaller_kappa_never_selects_less(recorded, one, other):
+    more, less = (pseudo_expert(recorded, kappa=k) for k in sorted([one, other]))
+    assert (more | ~less).all()
+
+
+def test_an_episode_border_splits_a_segment():
+    """Two episodes under one controller are two segments, so each has its own snippet."""
+    recorded = rollout([POLICY] * 4, episodes=[0, 0, 1, 1])
+    assert [(s.start, s.stop) for s in segments(recorded)] == [(0, 2), (2, 4)]
+    assert pseudo_expert(recorded, kappa=0.5).tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize("controller", [POLICY, EXPERT])
+def test_one_step_is_one_segment(controller):
+    (segment,) = segments(rollout([controller]))
+    assert (segment.start, segment.stop, segment.controller, len(segment)) == (0, 1, controller, 1)

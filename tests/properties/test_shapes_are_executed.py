@@ -1,0 +1,39 @@
+"""The suite runs with the package's annotations executed: a wrong shape is an error at the call, not later."""
+
+import numpy as np
+import pytest
+from jaxtyping import TypeCheckError
+
+from mereq.core.reward import LinearReward
+from mereq.irl.feature_counts import FeatureCounts
+from mereq.irl.gradient import log_likelihood_gradient
+from mereq.maxent_rl.dqn import DQN, DQNSettings
+
+
+def test_functions_are_checked():
+    with pytest.raises(TypeCheckError, match="features"):
+        FeatureCounts.of(np.zeros(3))  # steps are missing
+
+
+def test_dataclasses_are_checked():
+    with pytest.raises(TypeCheckError, match="theta"):
+        LinearReward(np.zeros((2, 2)))
+
+
+def test_shapes_of_one_call_must_agree():
+    """Not refused by the shapes of the arguments one by one: 2 features of the expert, 1 of the policy broadcast."""
+    with pytest.raises(TypeCheckError):
+        LinearReward(np.zeros(2))(np.zeros((3, 3)) @ np.zeros((3, 2)) > 0)  # booleans are no features
+    assert log_likelihood_gradient(FeatureCounts(np.ones(2), 1), FeatureCounts(np.ones(2), 1)).shape == (2,)
+
+
+def test_protocols_are_checked():
+    learner = DQN(
+        1,
+        2,
+        DQNSettings(
+            hidden=(), learning_rate=0.1, gamma=0.5, alpha=1.0, prior_alpha=1.0, target_period=1, max_grad_norm=1.0
+        ),
+    )
+    with pytest.raises(TypeCheckError, match="prior"):
+        learner.policy(learner.init(0, zero_head=True), prior=lambda obs: obs)
