@@ -134,12 +134,16 @@ def main():
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     mine = medians["mereq residual soft DQN"]
     for name, median in medians.items():
-        print(f"{name:34s} {median * 1e3:7.3f} ms per update   (least {min(seconds[name]) * 1e3:.3f})   {median / mine:5.2f} x ours")
+        print(
+            f"{name:34s} {median * 1e3:7.3f} ms per update   (least {min(seconds[name]) * 1e3:.3f})   {median / mine:5.2f} x ours"
+        )
     best = min(v for name, v in medians.items() if name.startswith("Stable"))
     print(f"Stable-Baselines3 (best) / ours: {best / mine:.1f}     ours / floor: {mine / medians[list(sides)[-1]]:.2f}")
     if args.json:
         with open(args.json, "w") as file:
-            json.dump({"ms_per_update": {k: v * 1e3 for k, v in medians.items()}, "provenance": provenance()}, file, indent=1)
+            json.dump(
+                {"ms_per_update": {k: v * 1e3 for k, v in medians.items()}, "provenance": provenance()}, file, indent=1
+            )
 
 
 if __name__ == "__main__":

@@ -9,30 +9,31 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import Positional, arg
 
 from mereq import __version__
 from mereq.core.errors import MereqError
 
 app = tyro.extras.SubcommandApp()
-console = Console(stderr=True, highlight=False)  # progress and words; results that a program may read go to stdout
-
-Positional = tyro.conf.Positional
+console = Console(
+    stderr=True, highlight=False, soft_wrap=True
+)  # progress and words; results that a program may read go to stdout
 
 
 @app.command
 def align(
-    task: Positional[str] = "highway",
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("runs/align"),
+    task: Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")] = None,
     *,
+    out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/align"),
     resume: bool = False,
     overwrite: bool = False,
-    method: str | None = None,
-    preset: str | None = None,
-    seed: int | None = None,
-    iterations: int | None = None,
-    rate_threshold: float | None = None,
-    prior: str | None = None,
-    expert: str | None = None,
+    method: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mereq)")] = None,
+    preset: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")] = None,
+    seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")] = None,
+    iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")] = None,
+    rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
+    prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
+    expert: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -40,7 +41,7 @@ def align(
     the policy is improved from all interventions so far. Every step is on disk before the next one is made: stop with
     Ctrl-C (or a power cut) whenever you like, and go on with `--resume`.
 
-    Examples:
+    For instance:
       mereq align highway --seed 1 --iterations 6 --out runs/first
       mereq align --resume --out runs/first --iterations 10
       mereq align highway --method mereq-np --preset paper --out runs/np
@@ -50,13 +51,13 @@ def align(
         out: directory of the run.
         resume: go on with the run in --out, exactly. Other options need not be repeated; --iterations may be raised.
         overwrite: delete the run in --out first.
-        method: `mereq`, or `mereq-np` (no pseudo-expert). [mereq]
-        preset: `fast`, or `paper` (the paper's Table 7). [fast]
-        seed: everything random follows from it. [0]
-        iterations: most rounds. [10]
-        rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round. [0]
-        prior: checkpoint to start from. [the shipped one]
-        expert: checkpoint of the expert. [the shipped one]
+        method: `mereq`, or `mereq-np` (no pseudo-expert).
+        preset: `fast`, or `paper` (the paper's Table 7).
+        seed: everything random follows from it.
+        iterations: most rounds.
+        rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round.
+        prior: checkpoint to start from.
+        expert: checkpoint of the expert.
     """
     from mereq.commands.align import align as run
 
@@ -65,7 +66,7 @@ def align(
         resume=resume,
         overwrite=overwrite,
         given={
-            "task": task if not resume else None,
+            "task": task,
             "method": method,
             "preset": preset,
             "seed": seed,
@@ -80,11 +81,13 @@ def align(
 
 @app.command
 def train(
-    task: Positional[str],
+    task: Annotated[str, Positional, arg(metavar="TASK")],
     which: Positional[Literal["prior", "expert"]],
     *,
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
-    steps: int | None = None,
+    out: Annotated[
+        Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-WHICH)")
+    ] = None,
+    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
     seed: int = 0,
     resume: bool = False,
 ) -> None:
@@ -93,15 +96,15 @@ def train(
     Writes the policy to OUT.safetensors and OUT.json after every leg of the training, evaluates it, and keeps what is
     needed to go on with `--resume` after Ctrl-C.
 
-    Examples:
+    For instance:
       mereq train highway prior
       mereq train highway expert --out runs/expert --resume
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         which: `prior` learns the reward without the preference, `expert` the one with it.
-        out: where to write, without a suffix. [runs/TASK-WHICH]
-        steps: environment steps. [as in the preset: 500,000 on the highway, the paper's Table 6]
+        out: where to write, without a suffix.
+        steps: environment steps; the highway's preset has 500,000, as the paper's Table 6.
         seed: everything random follows from it.
         resume: go on with the training in --out.
     """
@@ -112,10 +115,10 @@ def train(
 
 @app.command
 def show(
-    run: Positional[Path],
+    run: Annotated[Path, Positional, arg(metavar="DIR")],
     *,
-    json_: Annotated[bool, tyro.conf.arg(name="json")] = False,
-    clip: bool = True,
+    json_: Annotated[bool, arg(name="json")] = False,
+    no_clip: bool = False,
 ) -> None:
     """Show a run: its table, its pictures, and the road before and after.
 
@@ -126,14 +129,14 @@ def show(
         run: directory of a run.
         json_: print one JSON object with every round's intervention rate, expert samples, theta and seconds waited,
             and write nothing.
-        clip: make the clip (a few seconds).
+        no_clip: do without the clip, which takes some seconds.
     """
     from mereq.commands import show as command
 
     if json_:
         print(json.dumps(command.run_report(run)))
     else:
-        command.show(run, clip=clip, console=console)
+        command.show(run, clip=not no_clip, console=console)
 
 
 @app.command
@@ -176,7 +179,7 @@ def main() -> None:
         print(f"mereq {__version__}")
         return
     try:
-        app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes,))
+        app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
     except MereqError as mistake:
         console.print(f"[bold red]mereq:[/] {mistake}", soft_wrap=True)
         sys.exit(2)

@@ -137,6 +137,38 @@ def test_pile_ups_equal_highway_env(wild, grid, check_all):
     assert crashes > 25
 
 
+@pytest.mark.parametrize("grid", [False, True])
+def test_decisions_in_dense_traffic_equal_highway_env(grid):
+    """One frame in which nearly everyone thinks about changing lanes, many of them between two lanes."""
+    config = replace(TASK, lanes=4, vehicles=24, policy_hz=5)
+    engine, env = HighwayEngine(config), reference_env(config)
+    rng = np.random.default_rng(5)
+    changes = 0
+    for seed in range(35):
+        env.reset(seed=seed)
+        engine.reset(seeds=[seed])
+        cells = rng.permutation(10 * config.lanes)
+        for cell, car in zip(cells, env.road.vehicles, strict=False):
+            x = 500.0 + (9.0 * (cell // config.lanes) if grid else rng.uniform(0.0, 150.0))
+            car.position = np.array([x, 4.0 * (cell % config.lanes) + rng.choice([0.0, rng.uniform(-1.95, 1.95)])])
+            car.speed = rng.uniform(12.0, 30.0)
+            if car is not env.vehicle:
+                car.timer = rng.uniform(0.9, 1.5)
+                car.target_speed = rng.uniform(12.0, 35.0)
+            car.on_state_update()
+            aim = car.lane_index[2] + (rng.integers(-1, 2) if rng.random() < 0.2 else 0)
+            car.target_lane_index = ("0", "1", int(np.clip(aim, 0, config.lanes - 1)))
+        adopt(engine, env)
+        before = engine.state.target_lane.copy()
+        env.step(IDLE)
+        engine.step([IDLE])
+        now = compare_state(engine, env)
+        assert now.flags == 0, (seed, now)
+        assert now.continuous < 1e-9, (seed, now)
+        changes += np.count_nonzero(engine.state.target_lane != before)
+    assert changes > 30
+
+
 @numba.njit
 def draw_from(words, kinds):
     drawn = np.zeros(len(kinds))

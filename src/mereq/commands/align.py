@@ -34,7 +34,7 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
             recorded = RunSpec.from_config(store.starts()[-1].config)
         names = {name: getattr(recorded, name) for name in DEFAULTS}
         spec = RunSpec.named(**{**names, **given})
-        if not given.keys() - {"n_iterations", "task"}:
+        if not given.keys() - {"n_iterations"}:
             spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
         store = RunStore.resume(out, spec.config())
     else:

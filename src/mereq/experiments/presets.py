@@ -38,10 +38,15 @@ class TaskPreset:
     theta_prior: np.ndarray  # weights of the prior's reward
     theta_expert: np.ndarray  # weights of the expert's reward
     training: TrainingSettings  # of the shipped prior and expert
-    supervisor: Callable[[Policy], Supervisor]  # the synthesized expert made from the expert policy
+    supervisor: Callable[..., Supervisor]  # makes a synthesized expert of an expert policy and the numbers below
+    supervision: dict[str, float]  # numbers of its intervention rule
     align: dict[str, AlignSettings]  # by family: paper, fast
     describe: Callable[[Evaluation], dict[str, Any]]  # more lines for the model card
     film: Callable[[Policy, Policy, Path], None]  # the task before and after, as a GIF
+
+    def synthesized_expert(self, expert: Policy) -> Supervisor:
+        """The expert policy as a supervisor that takes over by the task's rule. App. A.1."""
+        return self.supervisor(expert, **self.supervision)
 
 
 _HIGHWAY_DQN = DQNSettings(
@@ -123,7 +128,8 @@ TASKS: dict[str, TaskPreset] = {
             replay_capacity=15_000,
             alive_bonus=1.0,
         ),
-        supervisor=lambda expert: DivergenceExpert(expert, divergence_rule(upper=1.62, lower=1.52)),
+        supervisor=lambda expert, upper, lower: DivergenceExpert(expert, divergence_rule(upper=upper, lower=lower)),
+        supervision={"upper": 1.62, "lower": 1.52},
         describe=highway_card,
         film=film_highway,
         align={"paper": _HIGHWAY_PAPER, "fast": _HIGHWAY_FAST},

@@ -30,6 +30,7 @@ class RunSpec:
     seed: int
     n_iterations: int
     rate_threshold: float
+    supervision: dict[str, float]  # numbers of the synthesized expert's rule
     prior: str  # "shipped", or a checkpoint's path
     expert: str
 
@@ -56,7 +57,8 @@ class RunSpec:
             raise UnknownName("preset", preset, list(families))
         if method not in METHODS:
             raise UnknownName("method", method, list(METHODS))
-        return cls(task, method, preset, families[preset], seed, n_iterations, rate_threshold, prior, expert)
+        settings, supervision = families[preset], task_preset(task).supervision
+        return cls(task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, prior, expert)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RunSpec":
@@ -98,7 +100,7 @@ class RunSpec:
         stream = events(
             preset.task,
             self.load("prior"),
-            preset.supervisor(self.load("expert")),
+            preset.supervisor(self.load("expert"), **self.supervision),
             METHODS[self.method],
             self.settings,
             seed=self.seed,

@@ -27,8 +27,8 @@ class HighwayEnv(gymnasium.Env):
     """Drive on a highway with IDM/MOBIL traffic. Spec section 5.1; the world is highway-env's (see `engine`).
 
     The reward is `theta` . features, plus `alive_bonus` in every step; off the road all features are 0. A crash of the
-    ego terminates, the config's duration truncates. `info` holds the features (collision, high_speed, right_lane, each in [0, 1]),
-    on_road, crashed and the ego's speed [m/s].
+    ego terminates, the config's duration truncates. `info` holds the features (collision, high_speed, right_lane, each
+    in [0, 1]), on_road, crashed and the ego's speed [m/s].
 
     `controller` and `caption` are for whoever renders: they colour the ego and label the picture.
     """
