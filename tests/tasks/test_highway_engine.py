@@ -12,7 +12,8 @@ from mereq.tasks.highway import random_bits
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_RIGHT, HighwayConfig
 from mereq.tasks.highway.engine import HighwayEngine
 from mereq.tasks.highway.reference import compare_episode, compare_state, reference_env
-from mereq.tasks.highway.state import COS, DELTA, HEADING, SIN, SPEED, TARGET_SPEED, TIMER, X, Y
+from mereq.tasks.highway.road import car_ahead, car_behind
+from mereq.tasks.highway.state import COS, DELTA, HEADING, SIN, SPEED, TARGET_SPEED, TIMER, X, Y, cars_in
 
 TASK, HIGHWAY_V0, HIGHWAY_FAST_V0 = HighwayConfig.TASK, HighwayConfig.HIGHWAY_V0, HighwayConfig.HIGHWAY_FAST_V0
 
@@ -137,6 +138,17 @@ def test_pile_ups_equal_highway_env(wild, grid, check_all):
     assert crashes > 25
 
 
+@numba.njit
+def neighbours(reals, wholes, lane):
+    cars = cars_in(reals, wholes, 0)
+    return [(car_ahead(cars, car, lane), car_behind(cars, car, lane)) for car in range(cars.n)]
+
+
+def reference_neighbours(road, lane):
+    numbers = {car: number for number, car in enumerate(road.vehicles)} | {None: -1}
+    return [tuple(numbers[other] for other in road.neighbour_vehicles(car, ("0", "1", lane))) for car in road.vehicles]
+
+
 @pytest.mark.parametrize("grid", [False, True])
 def test_decisions_in_dense_traffic_equal_highway_env(grid):
     """One frame in which nearly everyone thinks about changing lanes, many of them between two lanes."""
@@ -159,6 +171,8 @@ def test_decisions_in_dense_traffic_equal_highway_env(grid):
             aim = car.lane_index[2] + (rng.integers(-1, 2) if rng.random() < 0.2 else 0)
             car.target_lane_index = ("0", "1", int(np.clip(aim, 0, config.lanes - 1)))
         adopt(engine, env)
+        lane = seed % config.lanes
+        assert neighbours(engine.state.reals, engine.state.wholes, lane) == reference_neighbours(env.road, lane)
         before = engine.state.target_lane.copy()
         env.step(IDLE)
         engine.step([IDLE])

@@ -34,11 +34,21 @@ def run_figure(curves: RunCurves, path: Path) -> None:
 
     for delta in THRESHOLDS:
         rate_axes.axhline(delta, color="0.8", linewidth=0.8, zorder=0)
-        rate_axes.text(len(rounds) - 0.6, delta, f"{delta:.2f}", va="center", fontsize=7, color="0.5")
+        rate_axes.annotate(
+            f"{delta:.2f}",
+            (1, delta),
+            (3, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color="0.5",
+        )
     rate_axes.plot(rounds, curves.rates, "o-", color=COLORS[0], markersize=4)
     for index, (rate, samples) in enumerate(zip(curves.rates, curves.expert_steps, strict=True)):
         rate_axes.annotate(f"{samples}", (index, rate), (0, 6), textcoords="offset points", ha="center", fontsize=7)
-    rate_axes.set(xlabel="round", ylabel="intervention rate", ylim=(0, None))
+    rate_axes.set(xlabel="round", ylabel="intervention rate", ylim=(0, 1.15 * max(*curves.rates, 0.15)))
+    rate_axes.set_xticks(rounds)
     rate_axes.set_title("How often the expert took over\n(with expert samples so far)", fontsize=9)
 
     before_first = np.vstack([np.zeros(len(curves.feature_names)), curves.thetas])
@@ -54,8 +64,9 @@ def run_figure(curves: RunCurves, path: Path) -> None:
             va="center",
         )
     theta_axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    theta_axes.margins(x=0.25)
-    theta_axes.set(xlabel="updates so far [rounds]", ylabel="inferred residual weight")
+    theta_axes.set_xticks(range(len(before_first)))
+    theta_axes.set_xlim(-0.3, 1.35 * len(curves.rates))
+    theta_axes.set(xlabel="rounds of updates", ylabel="inferred residual weight")
     theta_axes.set_title("What the expert wants more of\nthan the prior was trained for", fontsize=9)
 
     places = np.arange(len(curves.feature_names))
