@@ -6,7 +6,7 @@ A child process runs Algorithm 1 in the corridor, recording into a run directory
 that came out of `record`: that line acknowledges it. The parent kills the child a random time after a random line,
 reads what is left in the pipe, opens the run and looks for every acknowledged event, with a checksum of its content.
 Then the run is resumed, and so on; a finished run must equal, bit for bit, one that was never interrupted, and the next
-one starts afresh.
+one starts afresh. The children run a copy of the package made at the start, so that edits meanwhile do not matter.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+import mereq
 from mereq.align import MEREQ
 from mereq.align.algorithm import Event, Resume, events
 from mereq.align.method import Progress
@@ -89,6 +91,8 @@ def contents(event: Event) -> int:
 
 def child(directory: Path, rounds: int) -> None:
     """Start the run or go on with it, printing a line for each event: its kind, round, number and checksum."""
+    if not Path(mereq.__file__).is_relative_to(Path(__file__).parent):
+        raise SystemExit("the child does not run the copy of the package that was made for it")
     say("opening")
     try:
         store = RunStore.create(directory, config(rounds))
@@ -116,13 +120,14 @@ def say(*words: object) -> None:
 class Child:
     """A child process and the lines it has printed so far."""
 
-    def __init__(self, directory: Path, rounds: int, cache: Path):
-        environment = os.environ | {  # compiled functions are kept, so that a start takes seconds only
+    def __init__(self, directory: Path, rounds: int, code: Path):
+        environment = os.environ | {
+            "PYTHONPATH": str(code),
             "JAX_PLATFORMS": "cpu",
-            "JAX_COMPILATION_CACHE_DIR": str(cache),
+            "JAX_COMPILATION_CACHE_DIR": str(code / "compiled"),  # so that a start takes seconds only
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
-        command = [sys.executable, __file__, "--child", str(directory), "--rounds", str(rounds)]
+        command = [sys.executable, str(code / "kill9.py"), "--child", str(directory), "--rounds", str(rounds)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.lines: list[str] = []
         self._news = threading.Condition()
@@ -183,8 +188,10 @@ def lost(directory: Path, acknowledged: set[str]) -> list[str]:
 
 def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path) -> dict:
     """Kill `times` times; returns what happened."""
-    chance, cache = random.Random(seed), folder / "cache"
-    calm = Child(folder / "calm", rounds, cache)
+    chance, code = random.Random(seed), folder / "code"
+    shutil.copytree(Path(mereq.__file__).parent, code / "mereq", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(__file__, code / "kill9.py")
+    calm = Child(folder / "calm", rounds, code)
     calm.wait(math.inf, math.inf)
     calm.kill()
     kills, runs, acknowledged_in_all = 0, 0, 0
@@ -195,7 +202,7 @@ def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path) 
         runs += 1
         directory, acknowledged, killed = folder / f"run{runs}", set(), True
         while killed:
-            worker = Child(directory, rounds, cache)
+            worker = Child(directory, rounds, code)
             if kills == times:
                 worker.wait(math.inf, math.inf)
             elif chance.random() < 0.2:

@@ -274,9 +274,6 @@ def test_two_seeds_differ():
     assert not np.array_equal(one.policy.q[0].weight, other.policy.q[0].weight)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="persistent=False resets Q_R before the gradient: its policy mean is the prior's"
-)
 def test_a_fresh_residual_q_does_not_forget_the_policy_under_supervision():
     """Eq. (8) wants the mean features under the current theta's policy, also where Q_R starts anew in each round."""
     settings = replace(inner(sample_length=720, tolerance=0.0), persistent=False)
@@ -429,7 +426,6 @@ def test_the_run_under_test_can_fail(variant):
     assert any(s.controller is EXPERT for s in whole.events if isinstance(s, SupervisedStep))
 
 
-@pytest.mark.xfail(strict=True, reason="Replay.state returns views of columns that the next rounds overwrite")
 def test_a_state_that_was_asked_for_does_not_change_afterwards():
     """A consumer may keep `iteration.state()` in memory while the run goes on, also with a full replay."""
     settings, kept, copies = replace(QUICK, replay_capacity=300), [], []
@@ -466,7 +462,6 @@ def test_features_that_are_not_finite(where):
         run(task=task)
 
 
-@pytest.mark.xfail(strict=True, reason="Practice puts features into the replay unchecked: Q_R becomes NaN, silently")
 def test_features_that_are_not_finite_in_practice_only():
     """A rare NaN, met while practising and not while the expectation was sampled, must not make Q_R NaN."""
 
@@ -489,7 +484,6 @@ def test_a_prior_of_the_wrong_shape(shape):
         run(prior=LogitsPolicy(lambda obs: np.zeros(shape), 3))
 
 
-@pytest.mark.xfail(strict=True, reason="nobody compares the prior's number of actions with the task's")
 @pytest.mark.parametrize("n_actions", [1, 5])
 def test_a_prior_for_another_number_of_actions(n_actions):
     """Consistent in itself, but not with the task; one action even broadcasts."""

@@ -7,6 +7,7 @@ import pytest
 
 from exact import MDP, boltzmann, corridor_mdp, random_mdp
 from mereq.core.reward import LinearReward
+from mereq.core.task import Task
 from mereq.maxent_rl.dqn import DQN, DQNSettings
 from mereq.maxent_rl.practice import Practice, Schedule
 from mereq.maxent_rl.replay import Replay
@@ -32,12 +33,13 @@ LEARNER = DQNSettings(
 
 def practice(mdp: MDP, simulator, *, learner=LEARNER, schedule=SCHEDULE, prior=None, seed=0, **replay) -> Practice:
     dqn = DQN(mdp.n_states, mdp.n_actions, learner)
+    names = tuple(f"f{i}" for i in range(mdp.features.shape[-1]))
     sizes = {"obs_size": mdp.n_states, "n_actions": mdp.n_actions, "n_features": mdp.features.shape[-1]}
     return Practice(
         learner=dqn,
         state=dqn.init(seed, zero_head=True),
         replay=Replay(20_000, **sizes, **replay),
-        simulator=simulator,
+        task=Task("table", names, mdp.n_states, mdp.n_actions, TASK.make, lambda n: simulator),
         prior=prior,
         schedule=schedule,
     )

@@ -105,9 +105,6 @@ def test_an_empty_replay_cannot_be_drawn_from():
         Replay(4, **SHAPE).draw(np.random.default_rng(0), (1,), FREE)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Replay.restore checks nothing: NumPy errors, or silence"
-)
 @pytest.mark.parametrize("wrong", ["capacity", "features", "missing"])
 def test_a_state_that_does_not_fit_is_refused(wrong):
     """As for the learner's arrays: a message that names the array, not NumPy's, and never silence."""

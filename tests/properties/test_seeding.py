@@ -41,15 +41,11 @@ def test_neighbours_differ():
     assert len({stream(s, p, *i).integers(2**62) for s, p, i in places}) == len(places)
 
 
-@pytest.mark.xfail(strict=True, reason="NumPy pads short seed sequences with zeros: use SeedSequence's spawn_key")
 def test_an_index_more_is_another_stream():
     """`stream(seed, purpose)`, `stream(seed, purpose, 0)` and `stream(seed, purpose, 0, 0)` are three streams."""
     assert len({seed_for(7, "network", *[0] * n) for n in range(4)}) == 4
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a seed of more than 32 bits spills into the purpose: use SeedSequence's spawn_key"
-)
 def test_a_large_seed_does_not_imitate_a_purpose():
     purpose = zlib.crc32(b"env")
     assert seed_for(5 + (purpose << 32), "replay") != seed_for(5, "env", zlib.crc32(b"replay"))
@@ -72,4 +68,4 @@ def test_negative_numbers_are_refused(arguments):
 
 def test_streams_stay_what_they_are():
     """Recorded runs depend on these numbers: a change makes every stored run irreproducible."""
-    np.testing.assert_array_equal(stream(3, "replay", 1).integers(1000, size=3), [888, 972, 983])
+    np.testing.assert_array_equal(stream(3, "replay", 1).integers(1000, size=3), [561, 812, 879])
