@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import time
+from itertools import pairwise
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -96,7 +97,7 @@ def floor():
     rng = np.random.default_rng(0)
     sizes = (OBS, *HIDDEN, ACTIONS)
     inputs = [rng.normal(size=(BATCH, n)).astype(np.float32) for n in sizes]
-    weights = [rng.normal(size=shape).astype(np.float32) for shape in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=shape).astype(np.float32) for shape in pairwise(sizes)]
 
     def call():
         for _ in range(CALL):
@@ -134,9 +135,8 @@ def main():
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     mine = medians["mereq residual soft DQN"]
     for name, median in medians.items():
-        print(
-            f"{name:34s} {median * 1e3:7.3f} ms per update   (least {min(seconds[name]) * 1e3:.3f})   {median / mine:5.2f} x ours"
-        )
+        least = min(seconds[name])
+        print(f"{name:34s} {median * 1e3:7.3f} ms per update   (least {least * 1e3:.3f})   {median / mine:5.2f} x ours")
     best = min(v for name, v in medians.items() if name.startswith("Stable"))
     print(f"Stable-Baselines3 (best) / ours: {best / mine:.1f}     ours / floor: {mine / medians[list(sides)[-1]]:.2f}")
     if args.json:

@@ -86,7 +86,7 @@ def run(row: str, spec: RunSpec, directory: Path) -> list[dict]:
 def table(rounds: list[dict]) -> str:
     """Expert samples to each delta, initial and last rates, and seconds waited; a Markdown table."""
     lines = [
-        "| | seeds | first rate | rate, last 3 rounds | samples to .15 | to .10 | to .05 | wait: median, 95th pct [s] |",
+        "| | seeds | first rate | last 3 rounds | samples to .15 | to .10 | to .05 | wait: median, 95th pct [s] |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in dict.fromkeys(r["row"] for r in rounds):
@@ -106,10 +106,9 @@ def table(rounds: list[dict]) -> str:
             note = f"; censored: seeds {', '.join(map(str, censored))}" if censored else ""
             cells.append(with_interval([r.samples for r in reached], 0) + note)
         waits = np.array([r["seconds_waited"] for r in mine])
-        lines.append(
-            f"| {row} | {len(seeds)} | {with_interval(rates[:, 0], 3)} | {with_interval(rates[:, -3:].mean(axis=1), 3)} | "
-            f"{' | '.join(cells)} | {np.median(waits):.1f}, {np.quantile(waits, 0.95):.1f} |"
-        )
+        first, last = with_interval(rates[:, 0], 3), with_interval(rates[:, -3:].mean(axis=1), 3)
+        wait = f"{np.median(waits):.1f}, {np.quantile(waits, 0.95):.1f}"
+        lines.append(f"| {row} | {len(seeds)} | {first} | {last} | {' | '.join(cells)} | {wait} |")
     return "\n".join(lines)
 
 
