@@ -53,7 +53,7 @@ class KeepRight:
 
 def run(n_iterations: int, seed: int = 0) -> list[Iteration]:
     """Algorithm 1, round by round."""
-    task = task_from_gymnasium("cartpole", lambda: gym.make("CartPole-v1"), features, FEATURES)
+    task = task_from_gymnasium("cartpole", lambda: gym.make("CartPole-v1", max_episode_steps=100), features, FEATURES)
     prior = LogitsPolicy(balance, n_actions=2)
     rounds = []
     for iteration in align(

@@ -137,15 +137,15 @@ def test_the_target_network_is_a_hard_copy_every_period():
 
 
 def test_targets_come_from_the_target_network():
-    """Within a period the online network's next values do not matter: y is the same for every update of a call."""
-    dqn = DQN(OBS_SIZE, N_ACTIONS, TABLE)
+    """Until the copy the online network's next values do not matter: y is the same for every update of every call."""
+    dqn, state = DQN(OBS_SIZE, N_ACTIONS, TABLE), DQN(OBS_SIZE, N_ACTIONS, TABLE).init(0, zero_head=True)
     zeros = np.zeros((400, BATCH), np.float32)
-    batch = batches(0, 400, reward=zeros, terminated=zeros)
-    state, _ = dqn.update(dqn.init(0, zero_head=True), batch)
     y = TABLE.gamma * TABLE.alpha * np.log(N_ACTIONS)  # of the zero network; the fixed point is ten times as large
-    weight, bias = mlp_to_numpy(state.q)[0]
-    np.testing.assert_allclose(bias, y, atol=1e-3)
-    np.testing.assert_allclose(weight, 0.0, atol=1e-3)
+    for call in range(2):
+        state, _ = dqn.update(state, batches(call, 400, reward=zeros, terminated=zeros))
+        weight, bias = mlp_to_numpy(state.q)[0]
+        np.testing.assert_allclose(bias, y, atol=1e-3)
+        np.testing.assert_allclose(weight, 0.0, atol=1e-3)
 
 
 # ------------------------------------------------------------------------------------------------------ compilation

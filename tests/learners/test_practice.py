@@ -156,13 +156,33 @@ def test_same_seed_bit_equal_two_seeds_differ():
 
 
 def test_stretches_differ_by_their_index():
-    """Two stretches of one run start in different episodes and draw different batches."""
+    """Two stretches of one run start in different episodes, explore differently and draw different batches."""
     mdp = corridor_mdp()
     first, second = (practice(mdp, TASK.simulate(10)) for _ in range(2))
     for index, practised in enumerate([first, second]):
         practised.begin(seed=0, index=index)
-        practised.advance(400, LinearReward(THETA_PRIOR), epsilon=0.5)
-    assert not np.array_equal(first.arrays()["replay.obs"], second.arrays()["replay.obs"])
+        practised.advance(400, LinearReward(THETA_PRIOR), epsilon=1.0)
+    for column in ("obs", "action"):  # at epsilon = 1 an action depends on nothing but the exploration's own stream
+        assert not np.array_equal(first.arrays()[f"replay.{column}"], second.arrays()[f"replay.{column}"])
+
+    drawn = []
+    for index in range(2):  # from the same replay
+        practised = practice(mdp, TASK.simulate(10))
+        practised.replay.restore({n: a.copy() for n, a in first.replay.state().items()})
+        practised.begin(seed=0, index=index)
+        drawn.append(practised.replay.draw(practised._drawing, (50,), LinearReward(THETA_PRIOR)).obs)
+    assert not np.array_equal(*drawn)
+
+
+def test_the_loss_is_this_stretchs():
+    """NaN before a stretch's first update, also where another stretch came before: a resumed run reports the same."""
+    practised = practice(corridor_mdp(), TASK.simulate(10))
+    assert np.isnan(practised.loss)
+    practised.begin(seed=0, index=0)
+    practised.advance(600, LinearReward(THETA_PRIOR), epsilon=1.0)
+    assert 0 < practised.loss < 1
+    practised.begin(seed=0, index=1)
+    assert np.isnan(practised.loss)
 
 
 def test_nothing_is_learned_before_learning_starts_and_then_at_the_promised_rate():

@@ -116,5 +116,10 @@ def test_a_state_that_does_not_fit_is_refused(wrong):
     state = saved.state()
     if wrong == "missing":
         del state["next_obs"]
-    with pytest.raises(CorruptCheckpoint):
-        Replay(4 if wrong == "capacity" else 8, **SHAPE).restore(state)
+    replay = Replay(4 if wrong == "capacity" else 8, **SHAPE)
+    replay.add(transitions(50, 3), FREE)
+    before = replay.state()
+    with pytest.raises(CorruptCheckpoint, match={"missing": "next_obs"}.get(wrong, "array .* should have shape")):
+        replay.restore(state)
+    for name, column in replay.state().items():  # nothing was changed before the error was found
+        np.testing.assert_array_equal(column, before[name])

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from mereq.commands.terminal import warm_up
+from mereq.commands.terminal import round_columns, round_line, warm_up
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate
 from mereq.experiments.figures import THRESHOLDS, RunCurves, run_figure
 from mereq.experiments.presets import task_preset
@@ -55,20 +54,23 @@ def run_report(directory: Path) -> dict[str, Any]:
 def show(directory: Path, *, clip: bool, console: Console) -> None:
     """Print a run's table and draw its pictures."""
     report = run_report(directory)
-    out = Console()
-    names = report["feature_names"]
-    table = Table(title=f"{report['method']} on {report['task']}, preset {report['preset']}, seed {report['seed']}")
-    for title in ("round", "intervention rate", "expert samples", *names, "waited [s]"):
-        table.add_column(title, justify="right")
+    out = Console(highlight=False, soft_wrap=True)
+    names = tuple(report["feature_names"])
+    out.print(f"{report['method']} on {report['task']}, preset {report['preset']}, seed {report['seed']}", style="bold")
+    columns = round_columns(names)
+    out.print("".join(f"{title:>{width}}" for title, width in columns), style="bold")
     for row in report["rounds"]:
-        table.add_row(
-            str(row["round"]),
-            f"{row['intervention_rate']:.3f}",
-            str(row["expert_samples"]),
-            *(f"{w:+.2f}" for w in row["theta"]),
-            f"{row['seconds_waited']:.1f}",
+        out.print(
+            round_line(
+                columns,
+                row["round"],
+                row["intervention_rate"],
+                row["expert_samples"],
+                np.array(row["theta"]),
+                row["seconds_waited"],
+            )
         )
-    out.print(table)
+    out.print("samples: of the expert, so far; waited: for the policy's update after the round", style="dim")
     for delta, reached in report["samples_to_threshold"].items():
         text = (
             f"not reached (more than {reached['expert_samples']})"

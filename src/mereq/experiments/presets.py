@@ -72,7 +72,7 @@ _HIGHWAY_PRACTICE = Schedule(
 
 _HIGHWAY_PAPER = AlignSettings(
     rollout_steps=2000,
-    inference=Inference(max_updates=40, step_size=0.2, tolerance=0.03, sample_length=1000, sample_envs=25, kappa=0.3),
+    inference=Inference(max_updates=40, step_size=0.2, tolerance=0.03, sample_length=1000, sample_envs=25, kappa=0.1),
     learner=replace(_HIGHWAY_DQN, prior_alpha=1.0),
     practice=replace(_HIGHWAY_PRACTICE, learning_starts=2000),
     practice_steps=1000,
@@ -109,9 +109,7 @@ def fast(*, gamma: float, rollout_steps: int) -> AlignSettings:
         gamma: discount factor; about 1 - 1 / (steps that a decision matters for).
         rollout_steps: supervised steps per round.
     """
-    return replace(
-        _HIGHWAY_FAST, rollout_steps=rollout_steps, learner=replace(_HIGHWAY_FAST.learner, gamma=gamma)
-    )
+    return replace(_HIGHWAY_FAST, rollout_steps=rollout_steps, learner=replace(_HIGHWAY_FAST.learner, gamma=gamma))
 
 
 TASKS: dict[str, TaskPreset] = {

@@ -15,9 +15,10 @@ def mean_ci95(values: Float[np.ndarray, "seeds *rest"]) -> tuple[np.ndarray, np.
     """
     values = np.asarray(values, float)
     n = len(values)
+    mean = np.asarray(values.mean(axis=0))
     if n < 2:
-        return values.mean(axis=0), np.full(values.shape[1:], np.nan)
-    return values.mean(axis=0), student_t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
+        return mean, np.full(values.shape[1:], np.nan)
+    return mean, np.asarray(student_t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n))
 
 
 @dataclass(frozen=True)

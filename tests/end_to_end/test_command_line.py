@@ -1,0 +1,193 @@
+"""The command line on the real highway: a run, its pictures, going on, and a user's mistakes."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mereq import cli
+from mereq.commands import train
+from mereq.experiments.checkpoints import save_policy
+from mereq.experiments.presets import TASKS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def mereq(monkeypatch, capsys):
+    """Run a command; gives its exit status, what it printed for programs, and what it told the user."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["mereq", *map(str, words)])
+        monkeypatch.setattr(cli.console, "file", sys.stderr)
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A short run on the highway, made by the real command in a process of its own."""
+    out = tmp_path_factory.mktemp("runs") / "short"
+    words = ["align", "highway", "--seed", "3", "--iterations", "2", "--out", str(out)]
+    command = [sys.executable, "-c", "from mereq.cli import main; main()", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return out, done
+
+
+def test_a_run_reports_each_round_and_where_it_is(finished):
+    out, done = finished
+    rounds = re.findall(r"^ +([01]) +0\.\d{3} +\d+ ", done.stderr, re.MULTILINE)
+    assert rounds == ["0", "1"]
+    assert f"mereq show {out}" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_run_learns_what_the_expert_wants(finished, mereq):
+    """After one update the expert intervenes less, and right_lane has the largest weight."""
+    status, out, _ = mereq("show", finished[0], "--json")
+    report = json.loads(out)
+    first, second = report["rounds"]
+    assert status == 0
+    assert second["intervention_rate"] < first["intervention_rate"]
+    assert np.argmax(second["theta"]) == report["feature_names"].index("right_lane")
+    assert second["expert_samples"] > first["expert_samples"] > 0
+    assert first["seconds_waited"] > 0
+    assert {"0.15", "0.10", "0.05"} == report["samples_to_threshold"].keys()
+    assert report["provenance"]["packages"]["jax"]
+
+
+def test_show_draws_the_run_and_films_the_road(finished, mereq):
+    status, out, _ = mereq("show", finished[0])
+    figures = finished[0] / "figures"
+    assert status == 0
+    assert "intervention" in out
+    assert Image.open(figures / "run.png").size[0] > 1000
+    clip = Image.open(figures / "before_after.gif")
+    assert clip.n_frames > 50
+
+
+def test_every_supervised_step_is_in_the_database(finished):
+    with sqlite3.connect(finished[0] / "run.sqlite") as database:
+        ((steps,),) = database.execute("SELECT count(*) FROM steps")
+    assert steps == 2 * TASKS["highway"].align["fast"].rollout_steps
+
+
+def test_a_run_is_not_written_over(finished, mereq):
+    status, _, told = mereq("align", "highway", "--out", finished[0])
+    assert status == 2
+    assert "holds a run already" in told
+
+
+def test_going_on_with_other_settings_is_refused_by_name(finished, mereq):
+    status, _, told = mereq("align", "--resume", "--seed", "4", "--out", finished[0])
+    assert status == 2
+    assert "seed was 3, now 4" in told
+
+
+def test_a_finished_run_has_nothing_left_to_do(finished, mereq):
+    status, _, told = mereq("align", "--resume", "--out", finished[0])
+    assert status == 0
+    assert "mereq show" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["align", "motorway"], "no task called 'motorway'. Known: highway"),
+        (["align", "highway", "--method", "magic"], "no method called 'magic'. Known: mereq, mereq-np"),
+        (["align", "highway", "--preset", "slow"], "no preset called 'slow'. Known: fast, paper"),
+        (["train", "motorway", "prior"], "no task called 'motorway'"),
+        (["show", "nowhere"], "nowhere"),
+        (["align", "highway", "--prior", "nowhere/prior"], "there is no such file"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_status_2(mereq, tmp_path, monkeypatch, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    status, out, told = mereq(*words)
+    assert status == 2
+    assert sentence in " ".join(told.split())
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []  # nothing was written
+
+
+def test_a_damaged_prior_is_named(mereq, tmp_path):
+    shipped = ROOT / "src/mereq/checkpoints/highway"
+    for suffix in ("json", "safetensors"):
+        content = (shipped / f"prior.{suffix}").read_bytes()
+        (tmp_path / f"mine.{suffix}").write_bytes(content[: len(content) // 2] if suffix == "safetensors" else content)
+    status, _, told = mereq("align", "highway", "--prior", tmp_path / "mine", "--out", tmp_path / "run")
+    assert status == 2
+    assert "mine.safetensors" in " ".join(told.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_overwrite_deletes_runs_and_nothing_else(mereq, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    status, _, told = mereq("align", "highway", "--overwrite", "--out", tmp_path)
+    assert status == 2
+    assert "not overwritten" in " ".join(told.split())
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkeypatch):
+    """Three legs, and one leg, Ctrl-C, and two legs more: the same policy, bit for bit."""
+    highway = TASKS["highway"]
+    monkeypatch.setitem(TASKS, "highway", replace(highway, training=replace(highway.training, leg=1000)))
+    words = ["train", "highway", "prior", "--steps", "3000", "--out"]
+    assert mereq(*words, tmp_path / "whole")[0] == 0
+
+    def save_and_stop(*args, **kwargs):
+        save_policy(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "save_policy", save_and_stop)
+        status, _, told = mereq(*words, tmp_path / "cut")
+    assert status == 130
+    assert "Stopped after 1,000 steps" in told
+    assert "--resume" in told
+    assert mereq(*words, tmp_path / "cut")[0] == 2  # exists already
+    assert mereq(*words, tmp_path / "cut", "--resume", "--seed", "5")[0] == 2  # another training
+    assert mereq(*words, tmp_path / "cut", "--resume")[0] == 0
+    assert (tmp_path / "cut.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
+def test_tasks_and_doctor(mereq):
+    assert "right_lane" in mereq("tasks")[1]
+    status, out, _ = mereq("doctor")
+    assert status == 0
+    assert "jax" in out
+
+
+def test_the_readme_api_works():
+    """The ten lines of the README, as they stand there."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert code.count("\n") <= 10
+    rounds = []
+    exec(code.replace("n_iterations=6", "n_iterations=1"), {"print": lambda *words: rounds.append(words)})
+    assert len(rounds) == 1
+    assert 0 < rounds[0][1] < 1
+
+
+def test_the_cartpole_example_aligns_a_prior_of_ones_own(monkeypatch):
+    """A stock Gymnasium environment, a plain callable as the prior, a hand-written supervisor."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    import cartpole
+
+    first, second = cartpole.run(2)
+    assert second.intervention_rate < 0.6 * first.intervention_rate
+    assert second.theta[1] > abs(second.theta[0])  # on_the_right, more than upright
