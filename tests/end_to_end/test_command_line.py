@@ -75,9 +75,9 @@ def test_show_draws_the_run_and_films_the_road(finished, mereq):
     figures = finished[0] / "figures"
     assert status == 0
     assert "intervention" in out
-    assert Image.open(figures / "run.png").size[0] > 1000
-    clip = Image.open(figures / "before_after.gif")
-    assert clip.n_frames > 50
+    with Image.open(figures / "run.png") as picture, Image.open(figures / "before_after.gif") as clip:
+        assert picture.size[0] > 1000
+        assert clip.n_frames > 50
 
 
 def test_every_supervised_step_is_in_the_database(finished):
@@ -183,11 +183,11 @@ def test_the_readme_api_works():
     assert 0 < rounds[0][1] < 1
 
 
-def test_the_cartpole_example_aligns_a_prior_of_ones_own(monkeypatch):
+def test_the_example_aligns_a_prior_of_ones_own(monkeypatch):
     """A stock Gymnasium environment, a plain callable as the prior, a hand-written supervisor."""
     monkeypatch.syspath_prepend(ROOT / "examples")
-    import cartpole
+    import cliff_walking
 
-    first, second = cartpole.run(2)
-    assert second.intervention_rate < 0.6 * first.intervention_rate
-    assert second.theta[1] > abs(second.theta[0])  # on_the_right, more than upright
+    rounds = cliff_walking.run(4)
+    assert rounds[-1].intervention_rate < 0.5 * rounds[0].intervention_rate
+    assert np.argmax(rounds[0].theta) == cliff_walking.FEATURES.index("far_from_cliff")

@@ -415,6 +415,26 @@ def test_a_finished_run_stays_finished(variant):
     assert tape(method, settings, whole.until(len(whole.events))).events == []
 
 
+def test_an_aligned_run_stays_aligned():
+    """Resumed after the round that ended it, a run has nothing left to do, though it may have rounds to spare."""
+    settings = replace(QUICK, inference=replace(QUICK.inference, max_updates=1))
+    first = run(settings=settings, supervisor=Nobody())
+    assert [iteration.aligned for iteration in first] == [True]
+    resume = Resume(log=InterventionLog((first[0].rollout,)), state=first[0].state())
+    assert run(settings=settings, supervisor=Nobody(), resume=resume) == []
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_the_residual_q_function_lives_on_or_starts_anew(persistent):
+    """persistent=False: each round ends with a Q_R that has seen that round's updates only (Adam counts them)."""
+    settings = replace(QUICK, persistent=persistent)
+    counts = []
+    for iteration in align(task_of(), PRIOR, expert(), MEREQ, settings, seed=0, n_iterations=3, rate_threshold=0.0):
+        (count,) = (array for name, array in iteration.state().items() if name.endswith(".count"))
+        counts.append(int(count))
+    assert counts == ([100, 200, 300] if persistent else [100] * 3)
+
+
 def test_the_run_under_test_can_fail(variant):
     """Rounds differ from each other, people intervened, and theta moved: equality above says something."""
     _, _, whole = variant

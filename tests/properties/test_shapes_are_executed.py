@@ -6,7 +6,7 @@ from jaxtyping import TypeCheckError
 
 from mereq.core.reward import LinearReward
 from mereq.irl.feature_counts import FeatureCounts
-from mereq.irl.gradient import log_likelihood_gradient
+from mereq.maxent_rl.boltzmann import customized_q
 from mereq.maxent_rl.dqn import DQN, DQNSettings
 
 
@@ -21,10 +21,9 @@ def test_dataclasses_are_checked():
 
 
 def test_shapes_of_one_call_must_agree():
-    """Not refused by the shapes of the arguments one by one: 2 features of the expert, 1 of the policy broadcast."""
-    with pytest.raises(TypeCheckError):
-        LinearReward(np.zeros(2))(np.zeros((3, 3)) @ np.zeros((3, 2)) > 0)  # booleans are no features
-    assert log_likelihood_gradient(FeatureCounts(np.ones(2), 1), FeatureCounts(np.ones(2), 1)).shape == (2,)
+    """Each argument alone has an allowed shape, and NumPy would broadcast them: five states, one prior row."""
+    with pytest.raises(TypeCheckError, match="prior_log_probs"):
+        customized_q(np.zeros((5, 3)), np.zeros((1, 3)), prior_alpha=1.0)
 
 
 def test_protocols_are_checked():

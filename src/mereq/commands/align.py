@@ -37,6 +37,7 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
         if not given.keys() - {"n_iterations"}:
             spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
         store = RunStore.resume(out, spec.config())
+        _warn_of_other_code(store, console)
     else:
         spec = RunSpec.named(**{**DEFAULTS, **given})
         config = spec.config()
@@ -54,6 +55,16 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
             )
             raise
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
+
+
+def _warn_of_other_code(store: RunStore, console: Console) -> None:
+    """Say so when the run goes on with other code than it was started with: then it need not be exact."""
+    *before, now = (start.provenance.get("git") or {} for start in store.starts())
+    if any(start.get("commit") != now.get("commit") for start in before):
+        console.print(
+            "[yellow]The code has changed since this run was started: it goes on, but may not be what it would have "
+            "been.[/]"
+        )
 
 
 def _delete_run(out: Path) -> None:
