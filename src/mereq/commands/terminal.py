@@ -31,7 +31,7 @@ def progress_bar(console: Console) -> Progress:
 def round_columns(names: tuple[str, ...]) -> list[tuple[str, int]]:
     """Titles and widths of the table that grows by a line per round."""
     fixed = [("round", 6), ("intervention rate", 19), ("samples", 9)]
-    return [*fixed, *((name, max(len(name) + 2, 9)) for name in names), ("waited [s]", 11)]
+    return [*fixed, *((name, max(len(name) + 2, 9)) for name in names), ("waited (s)", 12)]
 
 
 def round_line(

@@ -33,7 +33,7 @@ def highway_card(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def film_highway(prior: Policy, policy: Policy, path: Path, *, seed: int = 3, n_steps: int = 30) -> None:
+def film_highway(prior: Policy, policy: Policy, path: Path, *, seed: int = 1, n_steps: int = 30) -> None:
     """The same traffic, driven by the prior (above) and by another policy (below), as an animated GIF."""
     above, below = (_drive(p, name, seed, n_steps) for p, name in ((prior, "before"), (policy, "after")))
     length = max(len(above), len(below))
