@@ -19,7 +19,7 @@ demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synth
 	$(BIN)/mereq show demo
 
 test: $(VENV)/.dev  ## Set up, then run the tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """One call of `DQN.update`: its loss and gradient, the target network, compilation, and its state as a value."""
 
+import itertools
 from dataclasses import replace
 
 import jax
@@ -8,7 +9,7 @@ import pytest
 
 from mereq.core.errors import CorruptCheckpoint
 from mereq.maxent_rl.dqn import DQN, DQNSettings
-from mereq.maxent_rl.networks import apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import Layer, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
 from mereq.maxent_rl.replay import Batch
 
 SETTINGS = DQNSettings(
@@ -225,22 +226,24 @@ def test_arrays_that_do_not_fit_are_refused():
 # -------------------------------------------------------------------------------------------------------- networks
 
 
-@pytest.mark.parametrize("sizes", [(4, 3), (4, 32, 8, 2)])
-def test_the_numpy_forward_pass_equals_jaxs(sizes):
-    """float64, to rounding error; the input is left as it was."""
+def random_network(*sizes: int):
+    """In NumPy and float64, about half of its hidden units negative."""
+    rng = np.random.default_rng(5)
+    return tuple(Layer(rng.normal(size=pair), rng.normal(size=pair[1])) for pair in itertools.pairwise(sizes))
+
+
+def test_the_numpy_forward_pass_equals_jaxs():
+    """float64, to rounding error, through two hidden layers; the input is left as it was."""
+    mlp, x = random_network(4, 32, 8, 2), np.random.default_rng(6).normal(size=(50, 4))
+    before = x.copy()
     with jax.enable_x64(True):
-        mlp = init_mlp(jax.random.key(5), sizes, zero_head=False)
-        x = np.random.default_rng(5).normal(size=(50, sizes[0]))
-        before = x.copy()
-        np.testing.assert_allclose(apply_mlp_numpy(mlp_to_numpy(mlp), x), apply_mlp(mlp, x), rtol=1e-12, atol=1e-12)
-        np.testing.assert_array_equal(x, before)
+        np.testing.assert_allclose(apply_mlp_numpy(mlp, x), apply_mlp(mlp, x), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(x, before)
 
 
 def test_a_network_is_affine_maps_with_relus_between():
     """By hand on a network of two layers, negative units included."""
-    with jax.enable_x64(True):
-        mlp = mlp_to_numpy(init_mlp(jax.random.key(3), (2, 5, 2), zero_head=False))
-    x = np.array([[1.0, -2.0], [-3.0, 0.5]])
+    mlp, x = random_network(2, 5, 2), np.array([[1.0, -2.0], [-3.0, 0.5]])
     inside = x @ mlp[0].weight + mlp[0].bias
     assert (inside < 0).any()
     expected = np.where(inside > 0, inside, 0) @ mlp[1].weight + mlp[1].bias

@@ -139,7 +139,7 @@ def test_the_exact_corridor_is_the_corridor():
 def practise_briefly(seed: int) -> dict[str, np.ndarray]:
     mdp = corridor_mdp()
     q = mdp.soft_q(mdp.features @ THETA_PRIOR, alpha=0.5, gamma=0.8)
-    learner = replace(LEARNER, hidden=(8,), prior_alpha=0.5)
+    learner = replace(LEARNER, prior_alpha=0.5)
     practised = practice(mdp, TASK.simulate(10), learner=learner, prior=table_policy(q, 0.5), seed=seed)
     practised.begin(seed=seed, index=0)
     practised.advance(1000, LinearReward(THETA_EXPERT), epsilon=0.3)
@@ -151,7 +151,7 @@ def test_same_seed_bit_equal_two_seeds_differ():
     one, again, other = practise_briefly(3), practise_briefly(3), practise_briefly(4)
     assert one.keys() == again.keys()
     assert all(np.array_equal(one[name], again[name]) for name in one)
-    for name in ("learner.q[0].weight", "learner.q[1].weight", "replay.obs", "replay.action"):
+    for name in ("learner.q[0].weight", "learner.target_q[0].bias", "replay.obs", "replay.action"):
         assert not np.array_equal(one[name], other[name])
 
 

@@ -1,16 +1,35 @@
 """A user's policy or feature function that answers nonsense is refused at once, in words that help."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
+from mereq.core.distribution import Categorical
 from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongPolicyOutput
 from mereq.core.policy import LogitsPolicy
 from mereq.core.task import checked_features
+from mereq.maxent_rl.dqn import DQN, DQNSettings
+from mereq.maxent_rl.practice import Schedule
+from mereq.maxent_rl.training import TrainingSettings
 
 OBS = np.zeros((4, 2))
+LEARNER = DQNSettings(
+    hidden=(), learning_rate=0.1, gamma=0.5, alpha=1.0, prior_alpha=0.0, target_period=10, max_grad_norm=10.0
+)
+SCHEDULE = Schedule(
+    n_envs=1,
+    chunk=50,
+    updates_per_step=1.0,
+    batch_size=8,
+    learning_starts=0,
+    epsilon_start=0.0,
+    epsilon_end=0.0,
+    exploration_fraction=0.0,
+)
 
 
 @given(array_shapes(min_dims=0, max_dims=3, max_side=6))
@@ -55,3 +74,29 @@ def test_an_unknown_name_comes_with_the_known_ones():
         "There is no task called 'highwy'. Known: erasing, highway."
     )
     assert issubclass(UnknownName, MereqError)
+
+
+def test_a_policy_of_ones_own_that_answers_nan_is_refused():
+    """Not only `LogitsPolicy` is checked: any object with `distribution` may be a prior."""
+
+    class Broken:
+        def distribution(self, obs):
+            return Categorical(np.full((len(obs), 3), np.nan))
+
+    learner = DQN(2, 3, replace(LEARNER, prior_alpha=1.0))
+    policy = learner.policy(learner.init(0, zero_head=True), Broken())
+    with pytest.raises(WrongPolicyOutput, match="NaN or infinite"):
+        policy.distribution(np.zeros((4, 2), np.float32))
+
+
+@pytest.mark.parametrize("wrong", [{"chunk": 30, "n_envs": 4}, {"chunk": 30, "updates_per_step": 0.25}])
+def test_chunks_are_whole(wrong):
+    """A chunk is whole steps of all environments, and whole updates: one shape, compiled once."""
+    with pytest.raises(ValueError, match="chunk"):
+        replace(SCHEDULE, **wrong)
+
+
+def test_legs_are_whole_chunks():
+    settings = {"learner": LEARNER, "practice": SCHEDULE, "replay_capacity": 10, "alive_bonus": 0.0}
+    with pytest.raises(ValueError, match="multiples of chunk"):
+        TrainingSettings(n_steps=1000, leg=SCHEDULE.chunk + 1, **settings)

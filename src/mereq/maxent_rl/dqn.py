@@ -179,6 +179,11 @@ class QPolicy:
                     f"The prior gives an action distribution of shape {prior.log_probs.shape} where this task has "
                     f"{q.shape[1]} actions: for {len(q)} observations it must be {q.shape}."
                 )
+            if not np.isfinite(prior.log_probs).all():
+                raise WrongPolicyOutput(
+                    "The prior gives NaN or infinite log-probabilities. They must be finite: give an action that it "
+                    "never takes a very small probability instead of none."
+                )
             q = q + self.prior_alpha * prior.log_probs
         return Categorical(log_softmax(q / self.alpha))
 

@@ -34,6 +34,15 @@ class Schedule:
     def __post_init__(self):
         if self.chunk % self.n_envs:
             raise ValueError(f"chunk ({self.chunk}) must be a multiple of n_envs ({self.n_envs})")
+        if self.chunk * self.updates_per_step != self.updates_per_chunk:
+            raise ValueError(
+                f"chunk ({self.chunk}) times updates_per_step ({self.updates_per_step}) must be a whole number"
+            )
+
+    @property
+    def updates_per_chunk(self) -> int:
+        """Updates in one compiled call."""
+        return round(self.chunk * self.updates_per_step)
 
     def epsilon(self, fraction: float) -> float:
         """Share of random actions after a fraction of the practice."""
@@ -81,7 +90,6 @@ class Practice:
         self._prior_here = self._prior_at(self._obs)
         self._acting = self.policy()
         self._metrics = None
-        self._owed_updates = 0.0
 
     def advance(self, n_steps: int, reward: LinearReward, *, epsilon: float) -> None:
         """Practise for n_steps environment steps (rounded up to whole chunks) under a reward."""
@@ -91,11 +99,9 @@ class Practice:
             self._acting = self.policy()  # waits for the updates dispatched one chunk ago
             if self.replay.added < schedule.learning_starts:
                 continue
-            self._owed_updates += schedule.chunk * schedule.updates_per_step
-            n_updates = int(self._owed_updates)
-            if n_updates:
-                self._owed_updates -= n_updates
-                batches = self.replay.draw(self._drawing, (n_updates, schedule.batch_size), reward)
+            if schedule.updates_per_chunk:
+                shape = schedule.updates_per_chunk, schedule.batch_size
+                batches = self.replay.draw(self._drawing, shape, reward)
                 self.state, self._metrics = self.learner.update(self.state, batches)
 
     def _collect(self, n_vector_steps: int, epsilon: float) -> Transitions:

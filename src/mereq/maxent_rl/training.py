@@ -24,6 +24,12 @@ class TrainingSettings:
     replay_capacity: int
     alive_bonus: float  # added to the reward of every step
 
+    def __post_init__(self):
+        if self.leg % self.practice.chunk or self.n_steps % self.practice.chunk:
+            raise ValueError(
+                f"n_steps ({self.n_steps}) and leg ({self.leg}) must be multiples of chunk ({self.practice.chunk})"
+            )
+
 
 class Training:
     """A training under way. It goes leg by leg; its state after a leg is all that the next leg depends on."""

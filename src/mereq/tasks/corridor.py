@@ -39,7 +39,7 @@ class Corridor(gym.Env):
         self._side, self._position, self._time = int(self.np_random.integers(2)), 0, 0
         return self._obs(), {}
 
-    def step(self, action: int):
+    def step(self, action: int | np.integer):
         """Walk, switch or wait."""
         slips = self.np_random.random() < self.slip
         forward = action == FORWARD and not slips
