@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,10 @@ from PIL import Image
 from mereq import cli
 from mereq.commands import train
 from mereq.experiments.checkpoints import save_policy
+from mereq.experiments.comparing import differences
 from mereq.experiments.presets import TASKS
+from mereq.experiments.runs import RunSpec
+from mereq.experiments.store import RunStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,6 +106,24 @@ def test_a_finished_run_has_nothing_left_to_do(finished, mereq):
     status, _, told = mereq("align", "--resume", "--out", finished[0])
     assert status == 0
     assert "mereq show" in told
+
+
+def test_ctrl_c_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_path, monkeypatch):
+    """On the real task: stopped in the second round, resumed in the same words, and equal to the run never stopped."""
+
+    def stopping(spec, store, whole=RunSpec.events):
+        yield from islice(whole(spec, store), 2500)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunSpec, "events", stopping)
+        words = ["align", "highway", "--seed", "3", "--iterations", "2", "--out", tmp_path / "run"]
+        status, _, told = mereq(*words)
+    assert status == 130
+    assert f"mereq align --resume --out {tmp_path / 'run'}" in told
+    assert mereq("align", "--resume", "--out", tmp_path / "run")[0] == 0
+    with RunStore.open(finished[0]) as left, RunStore.open(tmp_path / "run") as right:
+        assert differences(left, right) == []
 
 
 @pytest.mark.parametrize(
