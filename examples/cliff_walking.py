@@ -47,7 +47,7 @@ class Nervous:
         well_above = Trigger(lambda cell: cell[0] <= 1, 2)
         self.engine = RuleEngine(Rule(engage=(on_the_edge,), disengage=(well_above,)))
 
-    def begin_episode(self):
+    def begin_episode(self, seed):
         """The policy is in control at first."""
         self.engine.reset()
 

@@ -72,7 +72,7 @@ class TabularSimulator:
 class Nobody:
     """A supervisor who never intervenes."""
 
-    def begin_episode(self) -> None: ...
+    def begin_episode(self, seed) -> None: ...
 
     def decide(self, moment) -> Decision:
         return Decision(POLICY, moment.proposed)

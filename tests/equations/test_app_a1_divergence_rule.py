@@ -75,11 +75,11 @@ def test_the_expert_judges_the_proposed_action_and_acts_greedily():
     """Observation s, proposal a: with pi_e(0|s) = 0.9 proposals of action 1 are vetoed and action 0 taken instead."""
     expert = LogitsPolicy(lambda obs: np.log(np.tile([0.9, 0.05, 0.05], (len(obs), 1))), 3)
     supervisor = DivergenceExpert(expert, divergence_rule(upper=UPPER, lower=LOWER))
-    supervisor.begin_episode()
+    supervisor.begin_episode(0)
     decisions = [supervisor.decide(Moment(t, np.zeros(2), np.int64(1), {})) for t in range(3)]
     assert [d.controller for d in decisions] == [POLICY, EXPERT, EXPERT]
     assert [int(d.action) for d in decisions] == [1, 0, 0]
-    supervisor.begin_episode()  # forgets: the policy is in control again, and needs two bad steps to lose it
+    supervisor.begin_episode(0)  # forgets: the policy is in control again, and needs two bad steps to lose it
     decisions = [supervisor.decide(Moment(t, np.zeros(2), np.int64(a), {})) for t, a in enumerate([1, 0, 1, 0])]
     assert [d.controller for d in decisions] == [POLICY] * 4
     assert [int(d.action) for d in decisions] == [1, 0, 1, 0]

@@ -33,8 +33,8 @@ class Decision(NamedTuple):
 class Supervisor(Protocol):
     """A person, or a program that stands in for one."""
 
-    def begin_episode(self) -> None:
-        """A new episode starts: forget what was counted."""
+    def begin_episode(self, seed: int) -> None:
+        """A new episode starts: forget what was counted. Anything random that follows is a function of `seed`."""
         ...
 
     def decide(self, moment: Moment) -> Decision:

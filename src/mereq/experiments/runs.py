@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cattrs
+
 from mereq.align.algorithm import Event, events
-from mereq.align.settings import AlignSettings, Inference
+from mereq.align.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.policy import Policy
+from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.experiments.checkpoints import describe, describe_shipped, load_policy, load_shipped
 from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore
-from mereq.maxent_rl.dqn import DQNSettings
-from mereq.maxent_rl.practice import Schedule
+from mereq.supervision.noise import Noisy, RandomOther
+
+_STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class RunSpec:
     n_iterations: int
     rate_threshold: float
     supervision: dict[str, float]  # numbers of the synthesized expert's rule
+    noise: float  # probability that an expert step is disturbed
     prior: str  # "shipped", or a checkpoint's path
     expert: str
 
@@ -58,18 +63,33 @@ class RunSpec:
         if method not in METHODS:
             raise UnknownName("method", method, list(METHODS))
         settings, supervision = families[preset], task_preset(task).supervision
-        return cls(task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, prior, expert)
+        return cls(task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, 0.0, prior, expert)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RunSpec":
-        """The run a store was made with."""
-        fields = {field.name: config[field.name] for field in dataclasses.fields(cls)}
-        settings = dict(fields["settings"])
-        learner = dict(settings["learner"])
-        settings["learner"] = DQNSettings(**{**learner, "hidden": tuple(learner["hidden"])})
-        settings["inference"] = Inference(**settings["inference"])
-        settings["practice"] = Schedule(**settings["practice"])
-        return cls(**{**fields, "settings": AlignSettings(**settings)})
+        """The run a store was made with.
+
+        Raises:
+            IncompatibleRun: when the configuration is another version's.
+        """
+        known = {field.name: config[field.name] for field in dataclasses.fields(cls) if field.name in config}
+        try:
+            return _STRUCTURE.structure(known, cls)
+        except cattrs.BaseValidationError as error:
+            wrong = "; ".join(cattrs.transform_error(error, path="run", format_exception=_what_is_wrong))
+            raise IncompatibleRun(
+                f"No run can have this configuration: {wrong}. Mend the value; a run that was made by another version "
+                "of mereq needs that version."
+            ) from error
+
+    def changed(self, changes: dict[str, Any]) -> "RunSpec":
+        """The same run with other numbers: `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
+
+        Raises:
+            UnknownName: there is no number of this name; the message lists those there are.
+            IncompatibleRun: a value of the wrong type.
+        """
+        return self.from_config(_merged(dataclasses.asdict(self), changes))
 
     def going_on(self, n_iterations: int) -> "RunSpec":
         """The same run with another number of rounds."""
@@ -90,6 +110,12 @@ class RunSpec:
         source, task = getattr(self, which), self.task_preset.task
         return load_shipped(task, which) if source == "shipped" else load_policy(Path(source), task)
 
+    def supervisor(self) -> Supervisor:
+        """The synthesized expert, who may be noisy."""
+        preset = self.task_preset
+        expert = preset.supervisor(self.load("expert"), **self.supervision)
+        return Noisy(expert, RandomOther(preset.task.n_actions), probability=self.noise)
+
     def _about(self, which: str) -> dict[str, Any]:
         source = getattr(self, which)
         return describe_shipped(self.task, which) if source == "shipped" else describe(Path(source))
@@ -100,7 +126,7 @@ class RunSpec:
         stream = events(
             preset.task,
             self.load("prior"),
-            preset.supervisor(self.load("expert"), **self.supervision),
+            self.supervisor(),
             METHODS[self.method],
             self.settings,
             seed=self.seed,
@@ -109,6 +135,23 @@ class RunSpec:
             resume=store.resume_point(),
         )
         return record(stream, store)
+
+
+def _what_is_wrong(error: BaseException, wanted: type | None) -> str:
+    by_the_class_itself = isinstance(error, ValueError) and wanted is None
+    return str(error) if by_the_class_itself else cattrs.v.format_exception(error, wanted)
+
+
+def _merged(config: dict[str, Any], changes: dict[str, Any], path: str = "") -> dict[str, Any]:
+    for key in changes:
+        if key not in config:
+            raise UnknownName(f"number of {path.removesuffix('.') or 'a run'}", key, list(config))
+    return {
+        key: _merged(value, changes[key], f"{path}{key}.")
+        if isinstance(value, dict) and isinstance(changes.get(key), dict)
+        else changes.get(key, value)
+        for key, value in config.items()
+    }
 
 
 def load_method_policy(store: RunStore, index: int) -> tuple[Task, Policy, Policy]:

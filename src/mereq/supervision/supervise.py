@@ -38,8 +38,9 @@ def supervise(
     replay = [] if complete else [step for step in recorded if step.episode == episode]
 
     while done < n_steps:
-        supervisor.begin_episode()
-        obs, info = environment.reset(seed=episode_seed(episode))
+        seed = episode_seed(episode)
+        supervisor.begin_episode(seed)
+        obs, info = environment.reset(seed=seed)
         step_index, ended = 0, False
         while not ended and done < n_steps:
             obs = np.array(obs)  # the environment may write over its own

@@ -28,7 +28,7 @@ class DivergenceExpert:
         self._expert = expert
         self._engine = RuleEngine(rule)
 
-    def begin_episode(self) -> None:
+    def begin_episode(self, seed: int) -> None:
         """The policy is in control at first."""
         self._engine.reset()
 

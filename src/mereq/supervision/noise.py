@@ -1,0 +1,45 @@
+"""Noisy interventions: now and then the expert's hand slips. App. B, Table 5."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mereq.core.seeding import stream
+from mereq.core.supervisor import Controller, Decision, Moment, Supervisor
+
+
+@dataclass(frozen=True)
+class RandomOther:
+    """Of finitely many actions: another one, all equally likely."""
+
+    n_actions: int
+
+    def __call__(self, action: Any, rng: np.random.Generator) -> Any:
+        """What is executed in place of `action`."""
+        return (action + 1 + rng.integers(self.n_actions - 1)) % self.n_actions
+
+
+class Noisy:
+    """A supervisor whose own actions are disturbed, each with a given probability. Who is in control stays the same.
+
+    Raises:
+        ValueError: when `probability` is not in [0, 1].
+    """
+
+    def __init__(self, supervisor: Supervisor, disturb: RandomOther, *, probability: float):
+        if not 0.0 <= probability <= 1.0:
+            raise ValueError(f"the share of noisy expert steps must be between 0 and 1, got {probability}")
+        self._supervisor, self._disturb, self._probability = supervisor, disturb, probability
+
+    def begin_episode(self, seed: int) -> None:
+        """The noise of an episode is a function of its seed."""
+        self._supervisor.begin_episode(seed)
+        self._rng = stream(seed, "noise")
+
+    def decide(self, moment: Moment) -> Decision:
+        """What the supervisor decides, with a disturbed action now and then."""
+        decision = self._supervisor.decide(moment)
+        if decision.controller is Controller.EXPERT and self._rng.random() < self._probability:
+            return Decision(decision.controller, self._disturb(decision.action, self._rng))
+        return decision
