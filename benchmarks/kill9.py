@@ -23,7 +23,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,38 +32,26 @@ import mereq
 from mereq.align import MEREQ
 from mereq.align.algorithm import Event, Resume, events
 from mereq.align.method import Progress
-from mereq.align.settings import AlignSettings, Inference
 from mereq.core.errors import NoRun, RunExists
 from mereq.core.policy import LogitsPolicy
 from mereq.experiments.comparing import differences
+from mereq.experiments.presets import fast
 from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
-from mereq.maxent_rl.dqn import DQNSettings
-from mereq.maxent_rl.practice import Schedule
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import TASK
 
-SETTINGS = AlignSettings(
-    rollout_steps=40,
-    inference=Inference(max_updates=3, step_size=0.02, tolerance=0.001, sample_length=40, sample_envs=10, kappa=0.5),
-    learner=DQNSettings(
-        hidden=(16,), learning_rate=3e-3, gamma=0.8, alpha=0.3, prior_alpha=0.3, target_period=50, max_grad_norm=10.0
+_FAST = fast(gamma=0.8, rollout_steps=40)
+SETTINGS = replace(
+    _FAST,
+    inference=replace(
+        _FAST.inference, max_updates=3, step_size=0.02, tolerance=0.001, sample_length=40, sample_envs=10, kappa=0.5
     ),
-    practice=Schedule(
-        n_envs=4,
-        chunk=40,
-        updates_per_step=1.0,
-        batch_size=32,
-        learning_starts=80,
-        epsilon_start=0.2,
-        epsilon_end=0.2,
-        exploration_fraction=0.0,
-    ),
+    learner=replace(_FAST.learner, hidden=(16,), learning_rate=3e-3, alpha=0.3, prior_alpha=0.3),
+    practice=replace(_FAST.practice, n_envs=4, chunk=40, updates_per_step=1.0, batch_size=32, learning_starts=80),
     practice_steps=80,
     replay_capacity=500,
-    reprice=True,
-    persistent=True,
 )
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # gets on, whatever the side
 EXPERT_LOGITS = np.array([[3.0, -1.0, -2.0]] * 6 + [[0.0, 3.0, -2.0]] * 6)  # keeps to the left

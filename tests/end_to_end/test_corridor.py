@@ -13,11 +13,12 @@ from exact import corridor_mdp
 from mereq.align import MEREQ, MEREQ_NP, align
 from mereq.align.algorithm import Iteration, Resume, events
 from mereq.align.method import Progress
-from mereq.align.settings import AlignSettings, Inference
+from mereq.align.settings import AlignSettings, Inference, WarmStart
 from mereq.core.errors import NonFiniteFeatures, WrongPolicyOutput
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.core.task import Task
+from mereq.imitation.cloning import CloningSettings
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.maxent_rl.dqn import DQNSettings
@@ -33,7 +34,17 @@ LEFT = FEATURE_NAMES.index("left_side")
 ALPHA, GAMMA = 0.5, 0.8
 SETTINGS = AlignSettings(
     rollout_steps=180,
-    inference=Inference(max_updates=6, step_size=0.5, tolerance=0.03, sample_length=240, sample_envs=10, kappa=0.6),
+    inference=Inference(
+        max_updates=6,
+        step_size=0.5,
+        tolerance=0.03,
+        sample_length=240,
+        sample_envs=10,
+        starts="episodes",
+        acting="greedy",
+        kappa=0.6,
+        features=None,
+    ),
     learner=DQNSettings(
         hidden=(16,),
         learning_rate=3e-3,
@@ -57,6 +68,9 @@ SETTINGS = AlignSettings(
     replay_capacity=3000,
     reprice=True,
     persistent=True,
+    warm_start=WarmStart(steps=1000, updates=600, kept=300),
+    cloning=CloningSettings(hidden=(16,), learning_rate=3e-3, weight_decay=0.0, batch_size=32),
+    cloning_updates=300,
 )
 METHODS = pytest.mark.parametrize("method", [MEREQ, MEREQ_NP], ids=lambda m: m.name)
 

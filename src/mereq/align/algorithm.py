@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from mereq.align.method import Method, Progress
 from mereq.align.settings import AlignSettings
 from mereq.core.policy import Policy
-from mereq.core.seeding import seed_for
+from mereq.core.seeding import episode_seed
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
@@ -100,7 +101,7 @@ def events(
             improver.policy,
             supervisor,
             settings.rollout_steps,
-            episode_seed=lambda episode, index=index: seed_for(seed, "episode", index, episode),
+            episode_seed=partial(episode_seed, seed, index),
             feature_names=task.feature_names,
             recorded=recorded,
         ):

@@ -1,57 +1,64 @@
-"""Methods that infer a reward from the interventions and follow it: MEReQ and MEReQ-NP. Sections 5.2 and 5.3."""
+"""Methods that infer a reward from the interventions and follow it: MEReQ, MEReQ-NP, MaxEnt-FT, MaxEnt. Section 5."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from mereq.align.method import Progress
-from mereq.align.settings import AlignSettings
+from mereq.align.policy_start import PolicyStart, prior_parameters, random_parameters, residual
+from mereq.align.settings import AlignSettings, Inference
+from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
+from mereq.core.simulator import RewindableSimulator
 from mereq.core.task import Task, checked_features
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
-from mereq.irl.expectation import feature_expectation
-from mereq.irl.feature_counts import FeatureCounts
-from mereq.irl.gradient import normalized_gradient
-from mereq.maxent_rl.dqn import DQN, QPolicy
+from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
+from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.practice import Practice
 from mereq.maxent_rl.replay import Replay, Transitions
 
 
 @dataclass(frozen=True)
 class InverseRL:
-    """Infer theta by gradient ascent on the interventions' likelihood, and follow theta . f with (residual) Q-learning.
+    """Infer theta by gradient ascent on the interventions' likelihood, and follow theta . f with soft Q-learning.
 
     name: as on the command line.
+    policy_start: the first policy, and whether the prior's term stays (residual) or theta must explain everything.
     pseudo_expert: count the good-enough starts of policy segments as expert steps, section 5.3.
     """
 
     name: str
+    policy_start: PolicyStart
     pseudo_expert: bool
 
-    def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "ResidualImprover":
-        """Begin a run at theta = 0 and policy = prior. Alg. 1, l. 1."""
-        kappa = settings.inference.kappa if self.pseudo_expert else 1.0
-        return ResidualImprover(task, prior, settings, kappa=kappa, seed=seed)
+    def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "RewardImprover":
+        """Begin a run at theta = 0. Alg. 1, l. 1."""
+        return RewardImprover(task, prior, settings, method=self, seed=seed)
 
 
-MEREQ = InverseRL("mereq", pseudo_expert=True)
-MEREQ_NP = InverseRL("mereq-np", pseudo_expert=False)
+MEREQ = InverseRL("mereq", residual, pseudo_expert=True)
+MEREQ_NP = InverseRL("mereq-np", residual, pseudo_expert=False)
+MAXENT_FT = InverseRL("maxent-ft", prior_parameters, pseudo_expert=False)
+MAXENT = InverseRL("maxent", random_parameters, pseudo_expert=False)
+MAXENT_FT_PSEUDO = InverseRL("maxent-ft-pseudo", prior_parameters, pseudo_expert=True)  # MEReQ without its prior term
 
 
-class ResidualImprover:
+class RewardImprover:
     """The inner loop of Algorithm 1: ascend in theta, practise under theta . f, repeat."""
 
-    def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, kappa: float, seed: int):
-        self._task, self._prior, self._settings, self._kappa, self._seed = task, prior, settings, kappa, seed
-        learner = DQN(task.obs_size, task.n_actions, settings.learner)
+    def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, method: InverseRL, seed: int):
+        self._task, self._prior, self._settings, self._method, self._seed = task, prior, settings, method, seed
+        self._kappa = settings.inference.kappa if method.pseudo_expert else 1.0
+        self._weighed = weighed_features(task.feature_names, settings.inference.features)
+        learner, state = method.policy_start(task, prior, settings, seed=seed)
         self._practice = Practice(
             learner=learner,
-            state=learner.init(seed_for(seed, "network"), zero_head=True),
+            state=state,
             replay=Replay(
                 settings.replay_capacity,
                 obs_size=task.obs_size,
@@ -63,42 +70,37 @@ class ResidualImprover:
             prior=prior,
             schedule=settings.practice,
         )
-        self._rehearsal = task.simulate(settings.inference.sample_envs)
+        self._estimator = _estimator(task, settings.inference, seed)
         self._theta = np.zeros(len(task.feature_names))
 
     @property
     def policy(self) -> QPolicy:
-        """pihat: the prior, moved by Q_R."""
+        """pihat: the policy of the learner so far."""
         return self._practice.policy()
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """theta_R."""
+        """theta_R; without a prior term, the whole theta."""
         return self._theta
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Alg. 1, l. 6-11. The mean over all expert steps so far stands against the mean under the current policy."""
         inference, practice = self._settings.inference, self._practice
         self._remember(log.rollouts[-1])
-        expert = FeatureCounts.of(log.expert_features(kappa=self._kappa))
-        if expert.steps == 0:
+        if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
         practice.begin(self._seed, iteration)
         for step in range(inference.max_updates):
-            policy = feature_expectation(
-                self.policy,
-                self._rehearsal,
-                inference.sample_length,
-                seed=seed_for(self._seed, "expectation", iteration, step),
-            )
-            checked_features(policy.total, self._task.feature_names)
-            gradient = normalized_gradient(expert, policy)
+            at = seed_for(self._seed, "expectation", iteration, step)
+            gradient = np.where(self._weighed, self._estimator.gradient(self.policy, seed=at), 0.0)
+            checked_features(gradient, self._task.feature_names)
             progress = Progress(step, inference.max_updates, self._theta, gradient, practice.loss)
             if progress.gradient_norm < inference.tolerance:
                 yield progress
                 return
             if step == 0 and not self._settings.persistent:
-                practice.state = practice.learner.init(seed_for(self._seed, "network", iteration + 1), zero_head=True)
+                anew = seed_for(self._seed, "anew", iteration)
+                _, practice.state = self._method.policy_start(self._task, self._prior, self._settings, seed=anew)
             self._theta = self._theta + inference.step_size * gradient
             epsilon = self._settings.practice.epsilon(step / inference.max_updates)
             practice.advance(self._settings.practice_steps, LinearReward(self._theta), epsilon=epsilon)
@@ -125,3 +127,27 @@ class ResidualImprover:
         """Put back what `state` returned."""
         self._practice.restore(state)
         self._theta = state["theta"].copy()
+
+
+def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator:
+    simulator = task.simulate(inference.sample_envs)
+    if inference.starts == "episodes":
+        return FromEpisodeStarts(simulator, inference.sample_length, inference.acting)
+    if not isinstance(simulator, RewindableSimulator):
+        raise IncompatibleRun(
+            f"The simulator of the task {task.name} cannot go on from where the expert took over: it lacks "
+            "`states_along` and `put`. Add them, or use settings.inference.starts = 'episodes'."
+        )
+    return FromSegmentStarts(simulator, inference.sample_length, inference.acting, run_seed=seed)
+
+
+def weighed_features(names: tuple[str, ...], subset: tuple[str, ...] | None) -> Bool[np.ndarray, " features"]:
+    """Which features belong to f_R, "the non-zero weighted feature set" of section 3.2; by default all of them.
+
+    Raises:
+        UnknownName: when the subset names a feature that the task does not have.
+    """
+    for name in subset or ():
+        if name not in names:
+            raise UnknownName("feature", name, names)
+    return np.array([subset is None or name in subset for name in names])

@@ -1,7 +1,10 @@
 """Every number Algorithm 1 runs with. The numbers themselves are in `experiments/presets.py`."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from mereq.imitation.cloning import CloningSettings
+from mereq.irl.estimators import Acting
 from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.practice import Schedule
 
@@ -15,7 +18,19 @@ class Inference:
     tolerance: float  # epsilon: a gradient shorter than this ends the inner loop
     sample_length: int  # simulator steps for the policy's mean features
     sample_envs: int  # environments in which they are made
+    starts: Literal["episodes", "segments"]  # where they start: new episodes, or where the expert's segments began
+    acting: Acting  # how the policy acts there: "greedy" or "sampled"
     kappa: float  # share of each policy segment that is not pseudo-expert; 1 uses none
+    features: tuple[str, ...] | None  # f_R: the features that theta_R may weigh; None means all of the task's
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmStart:
+    """Prior rollouts from which the imitation methods are cloned before their first round. Section 6."""
+
+    steps: int  # of the prior, to be cloned from
+    updates: int  # of the clone
+    kept: int  # of these steps, the last so many stay among the demonstrations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +44,7 @@ class AlignSettings:
     practice_steps: int  # env_update_freq: simulator steps of practice after each ascent step
     replay_capacity: int
     reprice: bool  # price old transitions with the current theta (True), or keep their first reward (False)
-    persistent: bool  # the residual Q-function lives on between rounds (True), or starts anew (False)
+    persistent: bool  # the learner lives on between rounds (True), or starts anew (False)
+    warm_start: WarmStart
+    cloning: CloningSettings  # of the imitation methods
+    cloning_updates: int  # of the imitation methods, per round

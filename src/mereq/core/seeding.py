@@ -23,6 +23,11 @@ def seed_for(seed: int, purpose: str, *index: int) -> int:
     return int(_sequence(seed, purpose, *index).generate_state(1)[0] >> 1)
 
 
+def episode_seed(seed: int, iteration: int, episode: int) -> int:
+    """Seed of a supervised episode of a run."""
+    return seed_for(seed, "episode", iteration, episode)
+
+
 def _sequence(seed: int, purpose: str, *index: int) -> np.random.SeedSequence:
     if min((seed, *index)) < 0:
         raise ValueError(f"seeds and indices must be >= 0, got seed={seed}, index={index}")

@@ -1,6 +1,7 @@
 """The two faces of a task's environment: one to be supervised in, one to practise in."""
 
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -39,4 +40,22 @@ class Simulator(Protocol):
 
     def step(self, actions: np.ndarray) -> Step:
         """Execute one action per environment."""
+        ...
+
+
+@runtime_checkable
+class RewindableSimulator(Simulator, Protocol):
+    """A simulator that can go on from states it was in. Needed to compare policy and expert from the same states."""
+
+    def states_along(
+        self, seed: int, actions: np.ndarray, *, at: Sequence[int]
+    ) -> list[tuple[Any, Float[np.ndarray, " obs"]]]:
+        """States, and observations, of the episode of `seed` after so many of the actions.
+
+        at: numbers of actions, growing; the environments that are stepped are left as they are.
+        """
+        ...
+
+    def put(self, env: int, state: Any) -> None:
+        """Let one environment go on from a state that `states_along` returned."""
         ...

@@ -11,22 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from mereq.align.inverse_rl import MEREQ, MEREQ_NP
+from mereq.align import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
 from mereq.align.method import Method
-from mereq.align.settings import AlignSettings, Inference
+from mereq.align.settings import AlignSettings, Inference, WarmStart
 from mereq.core.errors import UnknownName
 from mereq.core.policy import Policy
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.experiments.evaluation import Evaluation
 from mereq.experiments.highway_views import film_highway, highway_card
+from mereq.imitation.cloning import CloningSettings
 from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.practice import Schedule
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks import highway
 
-METHODS: dict[str, Method] = {method.name: method for method in (MEREQ, MEREQ_NP)}
+_METHODS = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO)
+METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,31 @@ _HIGHWAY_PRACTICE = Schedule(
 
 _HIGHWAY_PAPER = AlignSettings(
     rollout_steps=2000,
-    inference=Inference(max_updates=40, step_size=0.2, tolerance=0.03, sample_length=1000, sample_envs=25, kappa=0.1),
+    inference=Inference(
+        max_updates=40,
+        step_size=0.2,
+        tolerance=0.03,
+        sample_length=1000,
+        sample_envs=25,
+        starts="episodes",
+        acting="greedy",
+        kappa=0.1,
+        features=None,
+    ),
     learner=replace(_HIGHWAY_DQN, prior_alpha=1.0),
     practice=replace(_HIGHWAY_PRACTICE, learning_starts=2000),
     practice_steps=1000,
     replay_capacity=2000,
     reprice=True,
     persistent=True,
+    warm_start=WarmStart(steps=100_000, updates=20_000, kept=2000),
+    cloning=CloningSettings(hidden=(256, 256), learning_rate=1e-3, weight_decay=0.0, batch_size=64),
+    cloning_updates=2000,
 )
 
-_HIGHWAY_FAST = AlignSettings(
-    rollout_steps=2000,
-    inference=replace(_HIGHWAY_PAPER.inference, max_updates=20),
+_HIGHWAY_FAST = replace(
+    _HIGHWAY_PAPER,
+    inference=replace(_HIGHWAY_PAPER.inference, max_updates=20, starts="segments", kappa=0.9),
     learner=replace(_HIGHWAY_PAPER.learner, hidden=(64, 64), learning_rate=1e-3),
     practice=Schedule(
         n_envs=10,
@@ -97,8 +112,6 @@ _HIGHWAY_FAST = AlignSettings(
     ),
     practice_steps=400,
     replay_capacity=20_000,
-    reprice=True,
-    persistent=True,
 )
 
 

@@ -14,10 +14,11 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from mereq.core.distribution import Categorical, log_softmax
-from mereq.core.errors import CorruptCheckpoint, WrongPolicyOutput
+from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.maxent_rl.boltzmann import residual_target
 from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 
 
@@ -63,7 +64,11 @@ class DQN:
     def init(self, seed: int, *, zero_head: bool) -> "DQNState":
         """Fresh state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
         sizes = (self.obs_size, *self.settings.hidden, self.n_actions)
-        q = init_mlp(jax.random.key(seed), sizes, zero_head=zero_head)
+        return self.begin(init_mlp(jax.random.key(seed), sizes, zero_head=zero_head))
+
+    def begin(self, q: MLP) -> "DQNState":
+        """State with given parameters, which nothing has been learned with yet."""
+        q = jax.tree.map(jnp.asarray, q)
         return DQNState(q, q, self._optimizer.init(q), jnp.zeros((), jnp.int32))
 
     @partial(jax.jit, static_argnums=0)
@@ -127,28 +132,11 @@ class DQNState(NamedTuple):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The state as named arrays, for a checkpoint."""
-        leaves, _ = jax.tree_util.tree_flatten_with_path(self)
-        return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+        return to_arrays(self)
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> "DQNState":
-        """The state saved by `arrays`, in the shape of this one.
-
-        Raises:
-            CorruptCheckpoint: when an array is missing or has another shape or type.
-        """
-
-        def saved(path: tuple, here: Array) -> Array:
-            name = jax.tree_util.keystr(path)
-            value = arrays.get(name)
-            if value is None or value.shape != here.shape or value.dtype != here.dtype:
-                found = "missing" if value is None else f"{value.dtype}{value.shape}"
-                raise CorruptCheckpoint(
-                    f"The saved learner does not fit: array {name} should be {here.dtype}{here.shape}, but is {found}. "
-                    "Load it with the settings it was saved with."
-                )
-            return jnp.asarray(value)
-
-        return jax.tree_util.tree_map_with_path(saved, self)
+        """The state saved by `arrays`, in the shape of this one. Raises CorruptCheckpoint when it does not fit."""
+        return from_arrays(self, arrays)
 
 
 class DQNMetrics(NamedTuple):

@@ -1,6 +1,6 @@
 """Any Gymnasium environment with a finite action set as a task, given a function for its features."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -84,6 +84,7 @@ class GymnasiumSimulator:
     def __init__(self, make: Callable[[], gym.Env], n_envs: int):
         self.n_envs = n_envs
         self._envs = [make() for _ in range(n_envs)]
+        self._lone = make()
 
     def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
         """Start new episodes everywhere."""
@@ -100,3 +101,26 @@ class GymnasiumSimulator:
             truncated.append(bool(cut))
             obs.append(env.reset()[0] if ended or cut else reached)
         return Step(np.stack(next_obs), np.stack(obs), np.stack(features), np.array(terminated), np.array(truncated))
+
+    def states_along(
+        self, seed: int, actions: np.ndarray, *, at: Sequence[int]
+    ) -> list[tuple[tuple[int, np.ndarray], Float[np.ndarray, " obs"]]]:
+        """States and observations of the episode of `seed` after so many of the actions.
+
+        An environment that we know nothing of has no state to be saved: it is brought back by doing it all again.
+        """
+        done, found = 0, []
+        obs, _ = self._lone.reset(seed=seed)
+        for wanted in at:
+            for action in actions[done:wanted]:
+                obs, *_ = self._lone.step(action)
+            found.append(((seed, actions[:wanted].copy()), np.array(obs)))
+            done = wanted
+        return found
+
+    def put(self, env: int, state: tuple[int, np.ndarray]) -> None:
+        """Let one environment go on from a state."""
+        seed, actions = state
+        self._envs[env].reset(seed=seed)
+        for action in actions:
+            self._envs[env].step(action)

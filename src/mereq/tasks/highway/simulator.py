@@ -1,5 +1,7 @@
 """The highway as Algorithm 1 sees it: environments in lockstep, and the task with its reward weights."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -7,6 +9,7 @@ from mereq.core.seeding import seed_for
 from mereq.core.simulator import Step
 from mereq.tasks.highway.config import HighwayConfig
 from mereq.tasks.highway.engine import HighwayEngine
+from mereq.tasks.highway.state import State
 
 THETA_PRIOR = np.array([-0.5, 0.4, 0.0])  # Eq. (A.1)
 THETA_EXPERT = np.array([-0.5, 0.4, 0.5])  # Eq. (A.2)
@@ -18,6 +21,7 @@ class HighwaySimulator:
     def __init__(self, n_envs: int, config: HighwayConfig = HighwayConfig.TASK):
         self.n_envs = n_envs
         self._engine = HighwayEngine(config, n_envs, autoreset=True)
+        self._lone = HighwayEngine(config, 1)
 
     def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
         """Start new episodes everywhere."""
@@ -27,3 +31,21 @@ class HighwaySimulator:
         """Execute one action per environment."""
         out = self._engine.step(actions)
         return Step(out.next_obs, out.obs, out.features, out.terminated, out.truncated)
+
+    def states_along(
+        self, seed: int, actions: np.ndarray, *, at: Sequence[int]
+    ) -> list[tuple[State, Float[np.ndarray, " obs"]]]:
+        """States and observations of the episode of `seed` after so many of the actions."""
+        engine, done, found = self._lone, 0, []
+        outputs = engine.reset([seed])
+        for wanted in at:
+            for action in actions[done:wanted]:
+                outputs = engine.step(action[None])
+            found.append((engine.save(), outputs.obs[0].copy()))
+            done = wanted
+        return found
+
+    def put(self, env: int, state: State) -> None:
+        """Let one highway go on from a state."""
+        for ours, theirs in zip(self._engine.state, state, strict=True):
+            ours[env] = theirs[0]

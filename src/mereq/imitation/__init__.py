@@ -1,0 +1,1 @@
+"""Imitation: policies from what somebody did, without a reward."""
