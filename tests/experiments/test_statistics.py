@@ -112,7 +112,7 @@ def test_interquartile_mean_scales_and_shifts(values, factor, shift):
 
 @given(counts, st.integers(0, 2**32 - 1))
 def test_interquartile_mean_and_its_interval_lie_between_the_extremes(values, seed):
-    estimate = interquartile_mean_samples([reached(*values)], rng=np.random.default_rng(seed), resamples=200)
+    estimate = interquartile_mean_samples([reached(*values)], rng=np.random.default_rng(seed), resamples=100)
     tolerance = 1e-9 * values.max()
     assert values.min() - tolerance <= estimate.low <= estimate.high <= values.max() + tolerance
     assert values.min() - tolerance <= estimate.value <= values.max() + tolerance
@@ -140,9 +140,9 @@ def test_what_censored_runs_would_have_needed_stays_inside_the_interval(values, 
     unknown = Samples(values, np.where(np.arange(len(values)) < n, np.inf, values))
     known = reached(*continued)
     for statistic in (
-        lambda samples: interquartile_mean_samples([samples], rng=rng(), resamples=200),
-        lambda samples: ratio_of_means(samples, other, rng=rng(), resamples=200),
-        lambda samples: ratio_of_means(other, samples, rng=rng(), resamples=200),
+        lambda samples: interquartile_mean_samples([samples], rng=rng(), resamples=100),
+        lambda samples: ratio_of_means(samples, other, rng=rng(), resamples=100),
+        lambda samples: ratio_of_means(other, samples, rng=rng(), resamples=100),
     ):
         outer, inner = statistic(unknown), statistic(known)
         assert outer.low <= inner.low * (1 + 1e-12)
@@ -203,7 +203,7 @@ def test_a_censored_run_is_worse_than_any_that_got_there_and_ties_with_another()
 
 @given(counts, counts)
 def test_the_interval_of_the_probability_lies_in_zero_to_one(x, y):
-    estimate = probability_of_fewer_samples([reached(*x)], [reached(*y)], rng=rng(), resamples=200)
+    estimate = probability_of_fewer_samples([reached(*x)], [reached(*y)], rng=rng(), resamples=100)
     assert -1e-12 <= estimate.low <= estimate.high <= 1 + 1e-12
 
 
@@ -238,12 +238,12 @@ def test_censored_runs_leave_a_bound_of_a_ratio(x, y, sign, low, high):
 
 @given(counts, counts, st.floats(0.1, 10))
 def test_ratio_scales_with_the_numerator(x, y, factor):
-    one = ratio_of_means(reached(*x), reached(*y), rng=rng(), resamples=200)
-    scaled = ratio_of_means(reached(*factor * x), reached(*y), rng=rng(), resamples=200)
+    one = ratio_of_means(reached(*x), reached(*y), rng=rng(), resamples=100)
+    scaled = ratio_of_means(reached(*factor * x), reached(*y), rng=rng(), resamples=100)
     assert (scaled.value, scaled.low, scaled.high) == pytest.approx(
         (factor * one.value, factor * one.low, factor * one.high)
     )
-    assert ratio_of_means(reached(*x), reached(*x), rng=rng(), resamples=200).value == 1.0
+    assert ratio_of_means(reached(*x), reached(*x), rng=rng(), resamples=100).value == 1.0
 
 
 def test_a_ratio_to_nothing_is_infinite_and_of_nothing_undefined():
@@ -316,4 +316,4 @@ def test_probability_interval_equals_rliable(rliable):
         {"x": [-x, -y]}, lambda a, b: np.array([metrics.probability_of_improvement(a, b)]), reps=300
     )
     ours = probability_of_fewer_samples(tasks_of(x), tasks_of(y), rng=rng())
-    assert [ours.low, ours.high] == pytest.approx(intervals["x"][:, 0], abs=0.04)
+    assert [ours.low, ours.high] == pytest.approx(intervals["x"][:, 0], abs=0.05)

@@ -37,7 +37,7 @@ HOW_TO_READ = f"""\
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyResults:
     """What a report is made of."""
 
     title: str
@@ -61,7 +61,7 @@ def report(directory: Path, out: Path | None, *, deltas: Sequence[float], consol
             "1, such as 0.15 0.10 0.05."
         )
     with StudyStore.open(directory) as store:
-        study = Study(store.title, store.description, store.planned, [run for run in store.runs() if run.rounds])
+        study = StudyResults(store.title, store.description, store.planned, [run for run in store.runs() if run.rounds])
     out = out or directory / "report"
     if not study.runs:
         raise NoRun(
@@ -74,7 +74,7 @@ def report(directory: Path, out: Path | None, *, deltas: Sequence[float], consol
     console.print(f"{out / 'report.md'}")
 
 
-def write_report(study: Study, out: Path, *, deltas: Sequence[float]) -> Table:
+def write_report(study: StudyResults, out: Path, *, deltas: Sequence[float]) -> Table:
     """All files of the report, in `out`; the same study gives the same bytes. Returns the table to print."""
     out.mkdir(parents=True, exist_ok=True)
     every, over, course = outcomes(study.runs, deltas), across_tasks(study.runs, deltas), courses(study.runs)
@@ -137,7 +137,7 @@ def write_report(study: Study, out: Path, *, deltas: Sequence[float]) -> Table:
     return beside if beside.lines else overview
 
 
-def _state(study: Study) -> str:
+def _state(study: StudyResults) -> str:
     done = len(study.runs)
     if done < study.planned:
         return f"**Unfinished: {done} of {study.planned} runs.** The numbers below are of those {done}."
@@ -159,7 +159,7 @@ def _words(text: str) -> str:
     return "\n".join(without_folders(line) for line in text.splitlines())
 
 
-def _show(table: Table, study: Study) -> None:
+def _show(table: Table, study: StudyResults) -> None:
     """On a terminal as a table, else in Markdown for whatever reads it."""
     out = Console(highlight=False, soft_wrap=True)
     if not out.is_terminal:

@@ -16,6 +16,7 @@ from scipy.stats import t as student_t
 from scipy.stats import trim_mean
 
 RESAMPLES = 10_000
+Sign = Literal["", "≥", "≤", "≷"]
 
 
 def mean_ci95(values: Float[np.ndarray, "seeds *rest"]) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +91,7 @@ class Estimate:
     value: float
     low: float
     high: float
-    sign: Literal["", "≥", "≤", "≷"] = ""
+    sign: Sign = ""
 
 
 def mean_samples(samples: Samples) -> Estimate:
@@ -104,7 +105,7 @@ def interquartile_mean(values: Float[np.ndarray, "..."]) -> float:
 
     Agarwal et al. (2021), Deep RL at the edge of the statistical precipice, section 4.3.
     """
-    return float(trim_mean(values, 0.25, axis=None))
+    return float(trim_mean(np.ravel(values), 0.25))
 
 
 def interquartile_mean_samples(
@@ -171,7 +172,12 @@ def ratio_of_means(x: Samples, y: Samples, *, rng: np.random.Generator, resample
     low = _divide(means(x.at_least, x_pick), means(y.at_most, y_pick), undefined=0.0)
     high = _divide(means(x.at_most, x_pick), means(y.at_least, y_pick), undefined=np.inf)
     value = _divide(x.at_least.mean(), y.at_least.mean(), undefined=np.nan)
-    signs = {(False, False): "", (True, False): "≥", (False, True): "≤", (True, True): "≷"}
+    signs: dict[tuple[bool, bool], Sign] = {
+        (False, False): "",
+        (True, False): "≥",
+        (False, True): "≤",
+        (True, True): "≷",
+    }
     return Estimate(
         float(value), *_interval(low, high, [x, y]), sign=signs[bool(x.censored.any()), bool(y.censored.any())]
     )

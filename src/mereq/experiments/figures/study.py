@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context, rcParams
@@ -63,7 +64,7 @@ def theta_figure(
     path: Path,
     *,
     feature_names: Mapping[str, Sequence[str]],
-    difference: Mapping[str, Sequence[float]],
+    difference: Mapping[str, np.ndarray],
 ) -> None:
     """Weights after each round, a line of panels per task, a panel per feature: mean and 95 % band of each row.
 
@@ -109,7 +110,7 @@ def _rates(
     axes: Axes, of_rows: Mapping[Row, Sequence[StudyRun]], styles: Mapping[Row, Style], deltas: Sequence[float]
 ) -> None:
     threshold_lines(axes, deltas, fontsize=rcParams["font.size"] - 2)
-    for row, runs in reversed(of_rows.items()):  # the first row lies on top
+    for row, runs in reversed(list(of_rows.items())):  # the first row lies on top
         _line_with_band(axes, *per_round(runs, "intervention_rate"), styles[row], floor=0.0, ceiling=1.0)
     axes.set_xlabel("round")
     axes.set_xticks(range(max(len(run.rounds) for runs in of_rows.values() for run in runs)))
@@ -207,14 +208,13 @@ def _bar_handles(here: Sequence[Outcome], *, counted: bool) -> list[Artist]:
 
 
 def _legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Above the panels, in as many columns as there is room for."""
-    room = figure.get_figwidth() * 72 / (0.55 * rcParams["font.size"])  # in letters
-    lengths = [len(str(handle.get_label())) + 7 for handle in handles]  # with the sample beside it
-    for columns in range(len(handles), 0, -1):
-        lines = math.ceil(len(handles) / columns)
-        if sum(max(lengths[i : i + lines]) for i in range(0, len(handles), lines)) <= room:
-            break
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
+    """Above the panels, on as few lines as there is room for."""
+    room = figure.get_figwidth() * 72 / (0.58 * rcParams["font.size"])  # in letters
+    lengths = [len(str(handle.get_label())) + 8.5 for handle in handles]  # with the sample beside it
+    lines = 1
+    while lines < len(handles) and sum(max(lengths[i : i + lines]) for i in range(0, len(handles), lines)) > room:
+        lines += 1
+    figure.legend(handles=handles, loc="outside upper center", ncols=math.ceil(len(handles) / lines), frameon=False)
 
 
 def _bare(axes: Axes) -> None:
@@ -225,5 +225,5 @@ def _by_columns(values: Sequence[float], columns: int) -> float:
     return values[min(max(columns, 1), len(values)) - 1]
 
 
-def _sizes(columns: int) -> dict[str, float]:
+def _sizes(columns: int) -> dict[Any, Any]:
     return {"font.size": _by_columns(FONTS, columns), "hatch.linewidth": 0.8, "axes.titlesize": "medium"}
