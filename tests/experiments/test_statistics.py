@@ -171,11 +171,11 @@ def test_the_same_generator_gives_the_same_interval():
 
 def test_ten_thousand_resamples_take_well_under_a_second():
     tasks = [reached(*np.arange(8) + 100 * task) for task in range(4)]
-    began = time.perf_counter()
+    began = time.process_time()
     interquartile_mean_samples(tasks, rng=rng())
     probability_of_fewer_samples(tasks, tasks, rng=rng())
     ratio_of_means(tasks[0], tasks[1], rng=rng())
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 # Probability of improvement
