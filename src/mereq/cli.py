@@ -1,4 +1,4 @@
-"""The command line: `mereq train | align | show | tasks | doctor`."""
+"""The command line: `mereq train | align | show | report | tasks | doctor`."""
 
 import json
 import os
@@ -137,6 +137,35 @@ def show(
         print(json.dumps(command.run_report(run)))
     else:
         command.show(run, clip=not no_clip, console=console)
+
+
+@app.command
+def report(
+    study: Annotated[Path, Positional, arg(metavar="DIR")],
+    *,
+    out: Annotated[
+        Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: `report` in the study)")
+    ] = None,
+    deltas: Annotated[tuple[float, ...], arg(metavar="DELTA")] = (0.15, 0.10, 0.05),
+) -> None:
+    """Report a study: tables and pictures, beside the paper's numbers.
+
+    Writes report.md (Figure 2, Table 1, a side-by-side with the paper, an overview, the weights; under each where it
+    comes from), figure2.png, thetas.png, table1.csv, rounds.csv, runs.csv, summary.csv and provenance.json. The same
+    study gives the same files, byte for byte. Works while the study is going on.
+
+    For instance:
+      mereq report runs/studies/highway
+      mereq report runs/studies/highway --out results/highway --deltas 0.2 0.1
+
+    Args:
+        study: directory of a study.
+        out: where to write.
+        deltas: intervention rates to get below; the paper has numbers for 0.15, 0.10 and 0.05.
+    """
+    from mereq.commands.report import report as run
+
+    run(study, out, deltas=deltas, console=console)
 
 
 @app.command

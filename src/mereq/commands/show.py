@@ -8,11 +8,12 @@ from rich.console import Console
 
 from mereq.commands.terminal import round_columns, round_line, warm_up
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate
-from mereq.experiments.figures import THRESHOLDS, RunCurves, run_figure
+from mereq.experiments.figures import RunCurves, run_figure
 from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import load_method_policy
 from mereq.experiments.statistics import samples_to_threshold
 from mereq.experiments.store import RunStore
+from mereq.experiments.summary import DELTAS
 
 
 def run_report(directory: Path) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def run_report(directory: Path) -> dict[str, Any]:
         "provenance": origin,
     }
     if rounds:
-        for delta in THRESHOLDS:
+        for delta in DELTAS:
             reached = samples_to_threshold(rates, samples, delta=delta)
             report["samples_to_threshold"][f"{delta:.2f}"] = {
                 "expert_samples": reached.samples,

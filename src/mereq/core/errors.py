@@ -39,3 +39,7 @@ class IncompatibleRun(MereqError):
 
 class CannotWrite(MereqError):
     """The run directory cannot be written: no permission, or the disk is full."""
+
+
+class WrongThreshold(MereqError):
+    """An intervention rate that nothing can be measured against."""

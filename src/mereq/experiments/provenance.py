@@ -40,9 +40,9 @@ def provenance() -> dict[str, Any]:
             "cores": os.cpu_count(),
             "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         },
-        "threads": {name: _without_folders(os.environ[name]) for name in _THREADS if name in os.environ},
+        "threads": {name: without_folders(os.environ[name]) for name in _THREADS if name in os.environ},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([Path(sys.argv[0]).name, *(shlex.quote(_without_folders(word)) for word in sys.argv[1:])]),
+        "command": " ".join([Path(sys.argv[0]).name, *(shlex.quote(without_folders(word)) for word in sys.argv[1:])]),
     }
 
 
@@ -87,7 +87,7 @@ def _processor() -> str:
     return models[0] if models else platform.processor() or platform.machine()
 
 
-def _without_folders(text: str) -> str:
+def without_folders(text: str) -> str:
     """The text with every absolute path, and every path into a home or a parent folder, cut to its last part."""
     words = []
     for word in text.split(" "):

@@ -1,4 +1,4 @@
-"""Pictures of runs. The only place that knows matplotlib."""
+"""The picture of one run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-THRESHOLDS = (0.15, 0.10, 0.05)
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by everyone
+from mereq.experiments.figures.style import COLORS, threshold_lines
+from mereq.experiments.summary import DELTAS
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,7 @@ def run_figure(curves: RunCurves, path: Path) -> None:
     figure.suptitle(curves.title, fontsize=11)
     rounds = np.arange(len(curves.rates))
 
-    for delta in THRESHOLDS:
-        rate_axes.axhline(delta, color="0.8", linewidth=0.8, zorder=0)
-        rate_axes.annotate(
-            f"{delta:.2f}",
-            (1, delta),
-            (3, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontsize=7,
-            color="0.5",
-        )
+    threshold_lines(rate_axes, DELTAS, fontsize=7)
     rate_axes.plot(rounds, curves.rates, "o-", color=COLORS[0], markersize=4)
     for index, (rate, samples) in enumerate(zip(curves.rates, curves.expert_steps, strict=True)):
         rate_axes.annotate(f"{samples}", (index, rate), (0, 6), textcoords="offset points", ha="center", fontsize=7)

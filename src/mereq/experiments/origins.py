@@ -1,0 +1,106 @@
+"""Where a study's numbers come from: what its runs share, in what they differ, and the line that says so."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from mereq.experiments.provenance import without_folders
+from mereq.experiments.study_store import StudyRun
+from mereq.experiments.summary import row_labels, row_of, rows_of, task_name, tasks_of
+
+NAMED_ELSEWHERE = {"task", "method", "preset", "seed"}  # entries of a configuration that every row is named by
+
+
+def origin_line(runs: Sequence[StudyRun], planned: int | None = None) -> str:
+    """One sentence under a table or picture: runs, seeds, version, commit, packages, machine, time and command."""
+    origins = [run.provenance for run in runs]
+    amount = f"{len(runs)} runs" if planned is None else f"{len(runs)} of {planned} planned runs"
+    parts = [
+        f"{amount}, {_seeds(runs)}",
+        "mereq " + _all(f"{o.get('mereq', 'unknown')}{_commit(o.get('git'))}" for o in origins),
+        "Python " + _all(str(o.get("python", "unknown")) for o in origins),
+        _all(", ".join(f"{name} {v}" for name, v in o.get("packages", {}).items() if v) for o in origins),
+        _all(_machine(o.get("machine", {})) for o in origins),
+        _days([str(o["time"]) for o in origins if "time" in o]),
+        "made with " + _all(f"`{without_folders(str(o.get('command', 'unknown')))}`" for o in origins),
+    ]
+    return "From " + "; ".join(part for part in parts if part) + "."
+
+
+def differing_settings(runs: Sequence[StudyRun]) -> list[tuple[str, str]]:
+    """Settings in which the runs differ, by dotted name, and their values: `0.1 (MEReQ); 1.0 (MEReQ-NP)`."""
+    labels, several = row_labels(rows_of(runs)), len(tasks_of(runs)) > 1
+    flat = [(run, _flat(run.config)) for run in runs]
+    found = []
+    for name in sorted({name for _, config in flat for name in config} - NAMED_ELSEWHERE):
+        having: dict[str, dict[str, None]] = {}  # an ordered set of rows, by value
+        for run, config in flat:
+            value = without_folders(str(config.get(name, "none")))
+            row = labels[row_of(run)] + (f" on {task_name(run.task)}" if several else "")
+            having.setdefault(value, {})[row] = None
+        if len(having) > 1:
+            found.append((name, "; ".join(f"{value} ({', '.join(rows)})" for value, rows in having.items())))
+    return found
+
+
+def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
+    """Configuration and provenance of every run, for JSON. Of a path only the last part is kept."""
+    return [
+        {
+            "task": run.task,
+            "method": run.method,
+            "variant": run.variant,
+            "preset": run.preset,
+            "seed": run.seed,
+            "seconds": run.seconds,
+            "config": _clean(run.config),
+            "provenance": _clean(run.provenance),
+        }
+        for run in runs
+    ]
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _clean(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(entry) for entry in value]
+    return without_folders(value) if isinstance(value, str) else value
+
+
+def _all(texts: Iterable[str]) -> str:
+    """Every different text once."""
+    return " / ".join(dict.fromkeys(text for text in texts if text))
+
+
+def _seeds(runs: Sequence[StudyRun]) -> str:
+    seeds = sorted({run.seed for run in runs})
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seeds {', '.join(map(str, seeds))}"
+
+
+def _commit(git: dict[str, Any] | None) -> str:
+    if not git or not git.get("commit"):
+        return ""
+    return f" at commit {git['commit'][:10]}{' with uncommitted changes' if git.get('dirty') else ''}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    if not machine:
+        return ""
+    return f"{machine.get('usable_cores', '?')} cores of {machine.get('processor', '?')}, {machine.get('system', '?')}"
+
+
+def _days(times: Sequence[str]) -> str:
+    days = sorted({datetime.fromisoformat(time).date().isoformat() for time in times})
+    return "" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"

@@ -1,0 +1,95 @@
+"""The paper's numbers: MEReQ (CoRL 2025), Tables 1 to 5. Mean and half width of the 95 % interval unless said."""
+
+from typing import NamedTuple
+
+METHODS = {
+    "mereq": "MEReQ",
+    "mereq-np": "MEReQ-NP",
+    "maxent": "MaxEnt",
+    "maxent-ft": "MaxEnt-FT",
+    "hg-dagger-ft": "HG-DAgger-FT",
+    "iwr-ft": "IWR-FT",
+}
+TASKS = {
+    "highway": "Highway-Sim",
+    "bottle-pushing": "Bottle-Pushing-Sim",
+    "erasing": "Erasing-Sim",
+    "pillow-grasping": "Pillow-Grasping-Sim",
+}
+
+
+class Reported(NamedTuple):
+    """A number as the paper prints it."""
+
+    mean: float
+    ci95: float  # half width
+
+
+def _line(methods: tuple[str, ...], *numbers: tuple[float, float]) -> dict[str, Reported]:
+    return {method: Reported(*number) for method, number in zip(methods, numbers, strict=True)}
+
+
+_ALL = tuple(METHODS)
+_WITHOUT_NP = tuple(method for method in METHODS if method != "mereq-np")
+_NOISY = ("mereq", "maxent-ft", "hg-dagger-ft", "iwr-ft")
+
+# fmt: off
+# Table 1: expert samples until the intervention rate is below delta, 8 seeds. By task and delta.
+TABLE_1: dict[tuple[str, float], dict[str, Reported]] = {
+    ("highway", 0.05): _line(_ALL, (1819, 456), (1990, 687), (4363, 1266), (4330, 1255), (1871, 183), (2284, 1039)),
+    ("highway", 0.10): _line(_ALL, (1208, 254), (1043, 154), (2871, 1357), (1612, 673), (1754, 160), (1856, 1214)),
+    ("highway", 0.15): _line(_ALL, (965, 100), (965, 37), (2005, 840), (1336, 468), (1458, 194), (1527, 930)),
+    ("bottle-pushing", 0.05):
+        _line(_ALL, (1707, 261), (3338, 1059), (5298, 2000), (2976, 933), (2519, 1459), (3554, 1118)),
+    ("bottle-pushing", 0.10):
+        _line(_ALL, (1613, 141), (2621, 739), (4536, 1330), (2636, 468), (1706, 785), (2280, 1273)),
+    ("bottle-pushing", 0.15):
+        _line(_ALL, (1604, 134), (2159, 717), (4419, 1306), (2618, 436), (1692, 787), (1290, 516)),
+    ("erasing", 0.05): _line(_ALL, (925, 51), (989, 228), (8627, 3019), (1899, 2796), (1268, 827), (4236, 1670)),
+    ("erasing", 0.10): _line(_ALL, (923, 45), (989, 228), (7965, 3610), (1899, 2796), (1258, 842), (3643, 2231)),
+    ("erasing", 0.15): _line(_ALL, (923, 45), (989, 228), (7965, 3610), (1899, 2796), (1258, 842), (2968, 1934)),
+    ("pillow-grasping", 0.05):
+        _line(_ALL, (2848, 699), (3086, 672), (4992, 2375), (3188, 1360), (7699, 624), (9645, 1034)),
+    ("pillow-grasping", 0.10):
+        _line(_ALL, (2398, 470), (2807, 558), (4127, 2737), (2808, 1135), (6490, 1696), (9645, 1034)),
+    ("pillow-grasping", 0.15):
+        _line(_ALL, (2284, 332), (2564, 633), (3993, 2681), (2715, 913), (5427, 2170), (8879, 1960)),
+}
+
+# Table 2: samples of a person, delta 0.05, 3 trials. By task.
+TABLE_2: dict[str, dict[str, Reported]] = {
+    "highway": _line(_WITHOUT_NP, (654, 174), (2482, 390), (1270, 440), (864, 194), (927, 237)),
+    "bottle-pushing": _line(_WITHOUT_NP, (423, 107), (879, 56), (564, 35), (450, 105), (524, 130)),
+    "pillow-grasping": _line(_WITHOUT_NP, (149, 20), (376, 123), (234, 141), (456, 126), (497, 301)),
+}
+
+# Table 3: Jensen-Shannon distance of each feature's distribution from the expert's, bottle-pushing, rate <= 0.1.
+TABLE_3: dict[str, dict[str, Reported]] = {
+    "tip2bottle":
+        _line(_ALL, (.237, .032), (.265, .023), (.245, .022), (.250, .038), (.240, .017), (.302, .058)),
+    "bottle2goal":
+        _line(_ALL, (.139, .005), (.194, .044), (.247, .046), (.238, .039), (.167, .033), (.236, .040)),
+    "control_effort":
+        _line(_ALL, (.460, .018), (.479, .022), (.500, .026), (.505, .016), (.707, .006), (.654, .022)),
+    "table_distance":
+        _line(_ALL, (.177, .021), (.219, .025), (.236, .029), (.210, .049), (.284, .080), (.308, .051)),
+}
+
+# Table 4: episode return under the expert's reward, bottle-pushing: mean and *standard deviation*.
+TABLE_4: dict[str, tuple[float, float]] = {
+    "expert": (-115.9, 25.9),
+    "mereq": (-140.5, 30.8),
+    "mereq-np": (-184.7, 46.9),
+    "maxent": (-231.1, 52.9),
+    "maxent-ft": (-214.1, 36.7),
+    "hg-dagger-ft": (-157.5, 46.1),
+    "iwr-ft": (-228.1, 56.1),
+}
+
+# Table 5: expert samples to delta 0.10 on bottle-pushing. By the probability that an expert step is disturbed.
+TABLE_5: dict[float, dict[str, Reported]] = {
+    0.0: _line(_NOISY, (1613, 141), (2636, 468), (1706, 785), (2280, 1273)),
+    0.1: _line(_NOISY, (1043, 420), (2228, 182), (3987, 1831), (11921, 1749)),
+    0.5: _line(_NOISY, (1011, 315), (2612, 252), (3612, 1529), (11487, 3966)),
+}
+# fmt: on
