@@ -8,10 +8,10 @@ from rich.console import Console
 
 from mereq.commands.terminal import round_columns, round_line, warm_up
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate
-from mereq.experiments.figures import THRESHOLDS, RunCurves, run_figure
+from mereq.experiments.figures import RunCurves, run_figure
 from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import load_method_policy
-from mereq.experiments.statistics import samples_to_threshold
+from mereq.experiments.statistics import THRESHOLDS, samples_to_threshold
 from mereq.experiments.store import RunStore
 
 

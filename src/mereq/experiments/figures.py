@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-THRESHOLDS = (0.15, 0.10, 0.05)
+from mereq.experiments.statistics import THRESHOLDS
+
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by everyone
 
 

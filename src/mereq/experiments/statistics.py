@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import t as student_t
 
+THRESHOLDS = (0.15, 0.10, 0.05)  # delta: section 6 asks for the expert samples to each
+
 
 def mean_ci95(values: Float[np.ndarray, "seeds *rest"]) -> tuple[np.ndarray, np.ndarray]:
     """Mean over the first axis, and the half width of its 95 % confidence interval by Student's t.
