@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from mereq.commands.terminal import warm_up
+from mereq.core.errors import StudyStopped
 from mereq.experiments.local_engine import LocalEngine
 from mereq.experiments.ray_engine import RayEngine
 from mereq.experiments.statistics import THRESHOLDS, mean_ci95, samples_to_threshold
@@ -44,6 +45,10 @@ def list_studies(console: Console) -> None:
 
 def study(name: str, out: Path | None, engine: str, workers: int | None, address: str | None, console: Console) -> int:
     """Do what is missing of a study, and print its table. Returns how many runs failed."""
+    if workers is not None and workers < 1:
+        raise StudyStopped(f"--workers is {workers}, and must be at least 1.")
+    if address and engine != "ray":
+        raise StudyStopped("--address is for --engine ray: add that, or leave the address out.")
     file = find_study(name)
     planned = Study.read(file)
     out = out or Path("runs/studies") / file.stem
@@ -106,12 +111,13 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
                 pace.add(run.row, now - since.get(run.name, now))
             elif run and isinstance(event, RunFinished) and done:
                 del missing[run.name]
+                _traceback_file(store, run).unlink(missing_ok=True)
                 progress.console.print(_run_line(run, done))
             elif run and isinstance(event, RunFailed):
                 del missing[run.name]
                 failed += 1
                 progress.console.print(f"[bold red]{run.name} failed:[/] {event.sentence}")
-                _keep_traceback(store.run_directory(run), event)
+                _traceback_file(store, run).write_text(event.traceback)
             elif run and isinstance(event, WorkerDied):
                 progress.console.print(f"[yellow]a worker died ({event.how}) at {run.name}, which will go on[/]")
             since[event.name] = now
@@ -128,9 +134,10 @@ def _left(pace: Pace, left: Sequence[tuple[tuple[str, ...], int]], workers: int)
     return "less than a minute left" if minutes < 1 else f"about {minutes // 60}:{minutes % 60:02} h left"
 
 
-def _keep_traceback(directory: Path, event: RunFailed) -> None:
+def _traceback_file(store: StudyStore, run: PlannedRun) -> Path:
+    directory = store.run_directory(run)
     directory.parent.mkdir(exist_ok=True)
-    directory.with_name(f"{directory.name}.failed.txt").write_text(event.traceback)
+    return directory.with_name(f"{directory.name}.failed.txt")
 
 
 def _run_line(run: PlannedRun, done: StudyRun) -> str:

@@ -42,7 +42,7 @@ class WrongStudy(MereqError):
 
 
 class StudyStopped(MereqError):
-    """A study that cannot go on as it was started: its engine is missing, or its workers die again and again."""
+    """A study that cannot be done as it was asked for: no such engine, or its workers die again and again."""
 
 
 class CannotWrite(MereqError):

@@ -1,5 +1,6 @@
 """A run's configuration, and the version of the code: what must be the same when a run or a study goes on."""
 
+import json
 from typing import Any
 
 from mereq.core.errors import IncompatibleRun
@@ -13,7 +14,7 @@ def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
     Raises:
         IncompatibleRun: naming what differs.
     """
-    found = _differences(recorded, wanted)
+    found = _differences(_as_json(recorded), _as_json(wanted))
     before, after = found.pop("n_iterations", (0, 0))
     if isinstance(before, int) and isinstance(after, int) and after < before:
         raise IncompatibleRun(
@@ -28,7 +29,7 @@ def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 def changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:
     """What is not the same in two configurations, in words; empty when nothing is."""
-    return _listed(_differences(recorded, wanted))
+    return _listed(_differences(_as_json(recorded), _as_json(wanted)))
 
 
 def check_version(what: str, recorded_by: str, this: str) -> None:
@@ -43,6 +44,11 @@ def check_version(what: str, recorded_by: str, this: str) -> None:
             f"{what} was recorded by mereq {recorded_by}; this is mereq {this}. Open it with a version "
             f"{'.'.join(series)}.x, or start a new one in another directory."
         )
+
+
+def _as_json(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it is when it has been written and read: with lists for tuples."""
+    return json.loads(json.dumps(config))
 
 
 def _listed(changes: dict[str, tuple[Any, Any]]) -> str:

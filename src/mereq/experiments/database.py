@@ -40,6 +40,10 @@ class Schema:
         """Name of the file that the writer holds locked."""
         return f"{self.what}.lock"
 
+    def is_leftover(self, file: Path) -> bool:
+        """Whether it is of a creation that was killed, or of a file that somebody took away."""
+        return file.name.startswith(f"{self.file}.new") or file.name in (f"{self.file}-wal", f"{self.file}-shm")
+
 
 class Database:
     """An open SQLite file of one schema."""
@@ -61,7 +65,7 @@ class Database:
             with ExitStack() as locked:
                 locked.callback(os.close, _lock(schema, directory))
                 _refuse_occupied(schema, directory)
-                for leftover in directory.glob(f"{schema.file}.new*"):
+                for leftover in filter(schema.is_leftover, directory.iterdir()):
                     leftover.unlink()
                 new = directory / f"{schema.file}.new"
                 with _sentences(schema, new), ExitStack() as closing:
@@ -181,8 +185,8 @@ def _lock(schema: Schema, directory: Path) -> int:
 
 def _refuse_occupied(schema: Schema, directory: Path) -> None:
     allowed = schema.beside | {schema.lock}
-    found = sorted(f.name for f in directory.iterdir())
-    names = [name for name in found if name not in allowed and not name.startswith(f"{schema.file}.new")]
+    found = sorted(directory.iterdir())
+    names = [file.name for file in found if file.name not in allowed and not schema.is_leftover(file)]
     if schema.file in names:
         raise RunExists(
             f"{directory} holds a {schema.what} already. Resume it, or choose another directory for a new one."

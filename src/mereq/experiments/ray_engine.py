@@ -7,6 +7,7 @@ died. The only place that knows Ray.
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Generator, Sequence
@@ -46,6 +47,8 @@ class RayEngine:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         where: dict[str, Any] = {"address": address} if address else {"address": "local", "num_cpus": workers or cores}
         try:
+            if address:
+                _knock(address)
             ray.init(
                 **where,
                 include_dashboard=None if address else False,
@@ -53,7 +56,7 @@ class RayEngine:
                 logging_level=logging.ERROR,
                 runtime_env={"env_vars": ONE_THREAD},
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise StudyStopped(f"Cannot use Ray at {address or 'this machine'}: {error}") from error
         self.workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
@@ -98,6 +101,17 @@ class RayEngine:
             return self._ray.get(news.take.remote())
         except self._ray.exceptions.RayError:
             return []
+
+
+def _knock(address: str) -> None:
+    """Ray itself would wait for a cluster that is not there.
+
+    Raises:
+        OSError: nobody listens at a host and port.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 class _News:

@@ -127,7 +127,7 @@ class RunStore:
         store = cls._open(directory, write=True)
         try:
             starts = store.starts()
-            check_resumable(starts[-1].config, json.loads(json.dumps(config)))
+            check_resumable(starts[-1].config, config)
             with store.database.transaction():
                 store.database.insert("run", *_start(len(starts), config))
             store._forget_old_states()

@@ -225,7 +225,7 @@ def _structured_variants(value: Any, _: Any) -> dict[str, dict[str, Any]]:
     return {name: _exactly(changes, dict) for name, changes in _exactly(value, dict).items()}
 
 
-def _what_is_wrong(error: BaseException, wanted: type | None) -> str:
+def _what_is_wrong(error: BaseException, _: Any) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         allowed = ", ".join(entry.name for entry in dataclasses.fields(error.cl))
         return f"unknown {', '.join(sorted(error.extra_fields))} (allowed: {allowed})"

@@ -180,7 +180,7 @@ class StudyStore:
         """Refuse a grid in which finished runs are to have been otherwise."""
         recorded = {row[0]: json.loads(row[8]) for row in self.database.rows("runs")}
         finished = [run for run in study.runs if run.name in recorded]
-        wanted = {run.name: json.loads(json.dumps(run.spec.config())) for run in finished}
+        wanted = {run.name: run.spec.config() for run in finished}
         different = {name: found for name in wanted if (found := changes(recorded[name], wanted[name]))}
         if different:
             name, what = next(iter(different.items()))
