@@ -1,4 +1,4 @@
-"""The command line: `mereq train | align | show | report | tasks | doctor`."""
+"""The command line: `mereq train | align | show | study | report | tasks | doctor`."""
 
 import json
 import os
@@ -137,6 +137,58 @@ def show(
         print(json.dumps(command.run_report(run)))
     else:
         command.show(run, clip=not no_clip, console=console)
+
+
+@app.command
+def study(
+    name: Annotated[str | None, Positional, arg(metavar="STUDY", help_behavior_hint="(default: list them)")] = None,
+    *,
+    out: Annotated[
+        Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: runs/studies/STUDY)")
+    ] = None,
+    engine: Literal["local", "ray"] = "local",
+    workers: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: one per core)")] = None,
+    address: Annotated[str | None, arg(metavar="HOST:PORT", help_behavior_hint="(default: RAY_ADDRESS)")] = None,
+    list_: Annotated[bool, arg(name="list")] = False,
+) -> None:
+    """Do a study: a grid of runs over tasks, methods, presets, variants and seeds, from a small TOML file.
+
+    The results of all runs are in OUT/study.sqlite, each run is in OUT/runs/. A study can be stopped at any moment,
+    by Ctrl-C, kill -9 or a power cut: the same command goes on where it was, in the middle of a run if need be, and
+    the numbers are those of a study that was never stopped. With more seeds, methods or variants in the file, it
+    grows. A finished run is never made again.
+
+    For instance:
+      mereq study
+      mereq study highway
+      mereq study mine.toml --out runs/mine --workers 4
+      mereq study highway --engine ray --address ray://head:10001
+
+    A study file:
+      title = "Two methods"
+      tasks = ["highway"]
+      methods = ["mereq", "mereq-np"]
+      presets = ["fast"]
+      seeds = { first = 8, count = 4 }
+      iterations = 10
+      [variants."kappa 0.3"]
+      settings.inference.kappa = 0.3
+
+    Args:
+        name: a shipped study, or the path of a study file (.toml).
+        out: directory of the study.
+        engine: `local` runs worker processes on this machine, with one thread each; `ray` runs on a Ray cluster, or on
+            a Ray that it starts on this machine (needs the extra mereq[ray]).
+        workers: runs at once, on this machine.
+        address: of a Ray cluster.
+        list_: list the shipped studies.
+    """
+    from mereq.commands import study as command
+
+    if list_ or name is None:
+        command.list_studies(Console())
+    elif command.study(name, out, engine, workers, address, console):
+        sys.exit(1)
 
 
 @app.command

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mereq import cli
 from mereq.commands import train
 from mereq.experiments.checkpoints import save_policy
 from mereq.experiments.comparing import differences
@@ -22,24 +21,6 @@ from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def mereq(monkeypatch, capsys):
-    """Run a command; gives its exit status, what it printed for programs, and what it told the user."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["mereq", *map(str, words)])
-        monkeypatch.setattr(cli.console, "file", sys.stderr)
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +111,10 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_pat
     ("words", "sentence"),
     [
         (["align", "motorway"], "no task called 'motorway'. Known: highway"),
-        (["align", "highway", "--method", "magic"], "no method called 'magic'. Known: hg-dagger-ft, iwr-ft, maxent, maxent-ft"),
+        (
+            ["align", "highway", "--method", "magic"],
+            "no method called 'magic'. Known: hg-dagger-ft, iwr-ft, maxent, maxent-ft",
+        ),
         (["align", "highway", "--preset", "slow"], "no preset called 'slow'. Known: fast, paper"),
         (["train", "motorway", "prior"], "no task called 'motorway'"),
         (["show", "nowhere"], "nowhere"),

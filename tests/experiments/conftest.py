@@ -33,3 +33,25 @@ def small_disk(tmp_path):
         pytest.skip("this user cannot mount a small file system")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory):
+    """What JAX compiles in one process of these tests is there for the next."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.getbasetemp().parent / "compiled"))
+        patched.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        yield
+
+
+@pytest.fixture(scope="session")
+def calm_study(tmp_path_factory):
+    """A small study that was never interrupted."""
+    from small_studies import finish, study_file
+
+    from mereq.experiments.local_engine import LocalEngine
+    from mereq.experiments.study_file import Study
+
+    folder = tmp_path_factory.mktemp("calm")
+    finish(Study.read(study_file(folder)), folder / "study", LocalEngine(2))
+    return folder / "study"

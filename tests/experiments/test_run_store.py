@@ -20,9 +20,8 @@ from mereq.core.errors import (
     RunExists,
     UnknownName,
 )
-from mereq.experiments.database import TABLES
 from mereq.experiments.recording import record
-from mereq.experiments.store import RunStore
+from mereq.experiments.store import RUN, RunStore
 
 CONFIG = {"task": "toy", "n_iterations": 5, "settings": {"learner": {"gamma": 0.8, "hidden": (4, 4)}}}
 
@@ -197,7 +196,7 @@ def test_damage_anywhere_in_the_record_is_noticed(run):
 
     def everything():
         with RunStore.open(run) as store:
-            return [store.database.rows(table) for table in TABLES], str(store.starts()), str(store.steps(0))
+            return [store.database.rows(table) for table in RUN.tables], str(store.starts()), str(store.steps(0))
 
     whole, noticed, chance = everything(), 0, random.Random(0)
     written = [at for at, byte in enumerate(content) if byte]

@@ -26,15 +26,23 @@ class CorruptCheckpoint(MereqError):
 
 
 class RunExists(MereqError):
-    """A run directory that already holds a run, where a new one was asked for."""
+    """A directory that already holds a run or a study, where a new one was asked for."""
 
 
 class NoRun(MereqError):
-    """A directory without a run, where one was expected."""
+    """A directory without a run or a study, where one was expected."""
 
 
 class IncompatibleRun(MereqError):
     """A run recorded by another version, or with another configuration than the one asked for."""
+
+
+class WrongStudy(MereqError):
+    """A study file that is not TOML, or says something that no study can have."""
+
+
+class StudyStopped(MereqError):
+    """A study that cannot be done as it was asked for: no such engine, or its workers die again and again."""
 
 
 class CannotWrite(MereqError):

@@ -1,9 +1,10 @@
-"""Comparing two runs: what exact resume, and "the same seed gives the same run", are checked with."""
+"""Comparing runs and studies: what exact resume, and "the same seed gives the same run", are checked with."""
 
 from pathlib import Path
 
-from mereq.experiments.database import TABLES
+from mereq.experiments.database import Database
 from mereq.experiments.store import RunStore
+from mereq.experiments.study_store import StudyStore
 
 CLOCKS_AND_MEMORY = {"time", "seconds", "seconds_waited", "memory"}  # columns that no two runs share
 
@@ -13,16 +14,30 @@ def differences(left: RunStore, right: RunStore) -> list[str]:
 
     When things happened, how long they took and the memory they used are not compared.
     """
-    found = []
-    for table in ("fields", "steps", "progress", "iterations"):
-        columns = ", ".join(TABLES[table]).split(", ")
-        compared = [i for i, name in enumerate(columns) if name not in CLOCKS_AND_MEMORY]
-        rows = [{tuple(row[i] for i in compared) for row in store.database.rows(table)} for store in (left, right)]
-        if rows[0] != rows[1]:
-            found.append(f"{len(rows[0] ^ rows[1])} rows of the table {table}")
+    tables = ("fields", "steps", "progress", "iterations")
+    found = _differing_rows(left.database, right.database, tables, CLOCKS_AND_MEMORY)
     ours, theirs = _tensor_files(left.directory), _tensor_files(right.directory)
     names = sorted(ours.keys() | theirs.keys())
     return found + [f"checkpoints/{name}" for name in names if ours.get(name) != theirs.get(name)]
+
+
+def study_differences(left: StudyStore, right: StudyStore) -> list[str]:
+    """Where the finished runs of two studies differ, bit for bit; empty when nowhere.
+
+    Clocks and memory are not compared, nor where the runs were made.
+    """
+    return _differing_rows(left.database, right.database, ("runs", "rounds"), CLOCKS_AND_MEMORY | {"provenance"})
+
+
+def _differing_rows(left: Database, right: Database, tables: tuple[str, ...], ignored: set[str]) -> list[str]:
+    found = []
+    for table in tables:
+        columns = ", ".join(left.schema.tables[table]).split(", ")
+        compared = [i for i, name in enumerate(columns) if name not in ignored]
+        rows = [{tuple(row[i] for i in compared) for row in database.rows(table)} for database in (left, right)]
+        if rows[0] != rows[1]:
+            found.append(f"{len(rows[0] ^ rows[1])} rows of the table {table}")
+    return found
 
 
 def _tensor_files(directory: Path) -> dict[str, bytes]:

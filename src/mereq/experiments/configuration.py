@@ -1,5 +1,6 @@
-"""A run's configuration: what must be the same when it goes on."""
+"""A run's configuration, and the version of the code: what must be the same when a run or a study goes on."""
 
+import json
 from typing import Any
 
 from mereq.core.errors import IncompatibleRun
@@ -13,18 +14,45 @@ def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
     Raises:
         IncompatibleRun: naming what differs.
     """
-    changes = _differences(recorded, wanted)
-    before, after = changes.pop("n_iterations", (0, 0))
+    found = _differences(_as_json(recorded), _as_json(wanted))
+    before, after = found.pop("n_iterations", (0, 0))
     if isinstance(before, int) and isinstance(after, int) and after < before:
         raise IncompatibleRun(
             f"The run was to have n_iterations = {before}, and cannot be resumed with {after}: it may only grow."
         )
-    if changes:
-        listed = "; ".join(f"{name} was {before!r}, now {after!r}" for name, (before, after) in changes.items())
+    if found:
         raise IncompatibleRun(
-            f"The run was recorded with another configuration: {listed}. Resume it with what it was started with, or "
-            "start a new run in another directory."
+            f"The run was recorded with another configuration: {_listed(found)}. Resume it with what it was started "
+            "with, or start a new run in another directory."
         )
+
+
+def changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """What is not the same in two configurations, in words; empty when nothing is."""
+    return _listed(_differences(_as_json(recorded), _as_json(wanted)))
+
+
+def check_version(what: str, recorded_by: str, this: str) -> None:
+    """Whether this version of mereq may use what another one recorded: the first two numbers must be equal.
+
+    Raises:
+        IncompatibleRun: it may not.
+    """
+    series = recorded_by.split(".")[:2]
+    if series != this.split(".")[:2]:
+        raise IncompatibleRun(
+            f"{what} was recorded by mereq {recorded_by}; this is mereq {this}. Open it with a version "
+            f"{'.'.join(series)}.x, or start a new one in another directory."
+        )
+
+
+def _as_json(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it is when it has been written and read: with lists for tuples."""
+    return json.loads(json.dumps(config))
+
+
+def _listed(changes: dict[str, tuple[Any, Any]]) -> str:
+    return "; ".join(f"{name} was {before!r}, now {after!r}" for name, (before, after) in changes.items())
 
 
 def _differences(left: dict[str, Any], right: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:

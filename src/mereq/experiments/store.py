@@ -16,11 +16,11 @@ from jaxtyping import Float
 from mereq import __version__
 from mereq.align.algorithm import Iteration, Resume
 from mereq.align.method import Progress
-from mereq.core.errors import CorruptCheckpoint, IncompatibleRun, UnknownName
+from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
 from mereq.experiments.checkpoints import load_arrays, load_policy, remove, save_arrays, save_policy, writing
-from mereq.experiments.configuration import check_resumable
-from mereq.experiments.database import Database
+from mereq.experiments.configuration import check_resumable, check_version
+from mereq.experiments.database import Database, Schema
 from mereq.experiments.provenance import provenance, resident_bytes
 from mereq.experiments.step_rows import StepRows
 from mereq.interventions.log import InterventionLog
@@ -28,6 +28,23 @@ from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.maxent_rl.dqn import QPolicy
 
 KEPT_STATES = 2  # rounds whose whole state is kept
+ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
+RUN = Schema(
+    what="run",
+    format=1,
+    tables={
+        "run": ("start", "time, mereq, config, provenance"),
+        "fields": ("name", "dtype, shape"),
+        "steps": (
+            "iteration, idx",
+            "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, "
+            "flagged",
+        ),
+        "progress": ("iteration, step", "seconds, of_steps, theta, gradient, norm, loss"),
+        "iterations": ("iteration", ROUND),
+    },
+    remedy="Restore it from a copy, or start a new run elsewhere.",
+)
 
 
 class Start(NamedTuple):
@@ -51,6 +68,15 @@ class Round(NamedTuple):
     intervention_rate: float
     aligned: bool
     theta: Float[np.ndarray, " features"]
+
+    def to_row(self) -> tuple[Any, ...]:
+        """The round as the columns of a table: its index, and those of `ROUND`."""
+        return (*self[:7], int(self.aligned), _to_text(self.theta))
+
+    @classmethod
+    def from_row(cls, row: tuple[Any, ...]) -> "Round":
+        """The round that gave this row."""
+        return cls(*row[:7], aligned=bool(row[7]), theta=_from_text(row[8]))
 
 
 class TimedProgress(NamedTuple):
@@ -82,7 +108,7 @@ class RunStore:
             RunExists: the directory holds a run, or anything else. Nothing is written over.
             CannotWrite: no permission, the disk is full, or another process is at it.
         """
-        store = cls(directory, Database.create(directory, *_start(0, config)))
+        store = cls(directory, Database.create(RUN, directory, *_start(0, config)))
         store._next = (0, 0)
         return store
 
@@ -101,7 +127,7 @@ class RunStore:
         store = cls._open(directory, write=True)
         try:
             starts = store.starts()
-            check_resumable(starts[-1].config, json.loads(json.dumps(config)))
+            check_resumable(starts[-1].config, config)
             with store.database.transaction():
                 store.database.insert("run", *_start(len(starts), config))
             store._forget_old_states()
@@ -123,14 +149,9 @@ class RunStore:
 
     @classmethod
     def _open(cls, directory: Path, *, write: bool) -> "RunStore":
-        store = cls(directory, Database.open(directory, write=write))
+        store = cls(directory, Database.open(RUN, directory, write=write))
         try:
-            recorded_by = store.starts()[-1].mereq
-            if recorded_by.split(".")[:2] != __version__.split(".")[:2]:
-                raise IncompatibleRun(
-                    f"The run in {directory} was recorded by mereq {recorded_by}; this is mereq {__version__}. Open it "
-                    f"with a version {'.'.join(recorded_by.split('.')[:2])}.x, or start a new run."
-                )
+            check_version(f"The run in {directory}", store.starts()[-1].mereq, __version__)
         except BaseException:
             store.close()
             raise
@@ -182,14 +203,19 @@ class RunStore:
         about = {"round": index, "run": start.config, "provenance": start.provenance}
         save_policy(self._checkpoint("policy", index), iteration.policy, about=about)
         save_arrays(self._checkpoint("state", index), iteration.state(), kind="state", about={"round": index})
+        finished = Round(
+            index=index,
+            time=time.time(),
+            seconds_waited=iteration.seconds_waited,
+            memory=resident_bytes(),
+            steps=len(iteration.rollout),
+            expert_steps=iteration.expert_steps,
+            intervention_rate=iteration.intervention_rate,
+            aligned=iteration.aligned,
+            theta=iteration.theta,
+        )
         with self.database.transaction():
-            self.database.insert(
-                "iterations",
-                *(index, time.time(), iteration.seconds_waited, resident_bytes()),
-                *(len(iteration.rollout), iteration.expert_steps, iteration.intervention_rate, int(iteration.aligned)),
-                _to_text(iteration.theta),
-                replace=True,
-            )
+            self.database.insert("iterations", *finished.to_row(), replace=True)
         self._next = (index + 1, len(self.steps(index + 1)))
         self._forget_old_states()
 
@@ -202,8 +228,15 @@ class RunStore:
 
     def iterations(self) -> list[Round]:
         """The finished rounds."""
-        rows = self.database.rows("iterations")
-        return [Round(*row[:7], aligned=bool(row[7]), theta=_from_text(row[8])) for row in rows]
+        return [Round.from_row(row) for row in self.database.rows("iterations")]
+
+    def seconds(self) -> float:
+        """That the run has taken to compute so far, without the time between an interruption and the next start."""
+        events = [row[2] for row in self.database.rows("steps")] + [row.time for row in self.iterations()]
+        starts = [start.time for start in self.starts()]
+        ends = [*starts[1:], float("inf")]
+        spells = zip(starts, ends, strict=True)
+        return sum(max((at for at in events if start <= at < end), default=start) - start for start, end in spells)
 
     def progress(self, index: int) -> list[TimedProgress]:
         """The inner loop of a round so far."""
