@@ -91,7 +91,7 @@ _HIGHWAY_PAPER = AlignSettings(
     replay_capacity=2000,
     reprice=True,
     persistent=True,
-    warm_start=WarmStart(steps=100_000, updates=20_000, kept=2000),
+    warm_start=WarmStart(steps=100_000, updates=20_000, kept=500),
     cloning=CloningSettings(hidden=(256, 256), learning_rate=1e-3, weight_decay=0.0, batch_size=64),
     cloning_updates=2000,
 )
