@@ -140,6 +140,22 @@ def show(
 
 
 @app.command
+def tasks() -> None:
+    """List the tasks, their features and weights."""
+    from mereq.experiments.presets import TASKS
+
+    table = Table(box=None, header_style="bold")
+    for column in ("task", "feature", "prior", "expert"):
+        table.add_column(column, justify="left" if column in ("task", "feature") else "right")
+    for name, preset in TASKS.items():
+        rows = zip(preset.task.feature_names, preset.theta_prior, preset.theta_expert, strict=True)
+        for index, (feature, prior, expert) in enumerate(rows):
+            table.add_row(name if index == 0 else "", feature, f"{prior:g}", f"{expert:g}")
+        table.add_row("", f"[dim]{preset.summary}[/]", "", "")
+    Console().print(table)
+
+
+@app.command
 def report(
     study: Annotated[Path, Positional, arg(metavar="DIR")],
     *,
@@ -166,22 +182,6 @@ def report(
     from mereq.commands.report import report as run
 
     run(study, out, deltas=deltas, console=console)
-
-
-@app.command
-def tasks() -> None:
-    """List the tasks, their features and weights."""
-    from mereq.experiments.presets import TASKS
-
-    table = Table(box=None, header_style="bold")
-    for column in ("task", "feature", "prior", "expert"):
-        table.add_column(column, justify="left" if column in ("task", "feature") else "right")
-    for name, preset in TASKS.items():
-        rows = zip(preset.task.feature_names, preset.theta_prior, preset.theta_expert, strict=True)
-        for index, (feature, prior, expert) in enumerate(rows):
-            table.add_row(name if index == 0 else "", feature, f"{prior:g}", f"{expert:g}")
-        table.add_row("", f"[dim]{preset.summary}[/]", "", "")
-    Console().print(table)
 
 
 @app.command
