@@ -291,6 +291,13 @@ def test_settings_that_differ_are_listed_with_their_rows():
     assert differing_settings([run("mereq", seed, FAST) for seed in range(3)]) == []
 
 
+def test_a_command_keeps_no_host():
+    command = PROVENANCE | {"command": "mereq study highway --engine ray --address=ray://head.example.org:10001"}
+    made = run("mereq", 0, FAST)._replace(provenance=command)
+    assert "made with `mereq study highway --engine ray --address=HOST:PORT`" in origin_line([made])
+    assert "example" not in str(full_record([made]))
+
+
 def test_records_keep_no_folders():
     made = run("mereq", 0, FAST, config={"prior": "/home/somebody/prior.safetensors", "list": ["~/x/expert"]})
     (record,) = full_record([made])

@@ -33,7 +33,7 @@ HOW_TO_READ = f"""\
   undecided.
 - *P(MEReQ needs fewer)*: probability that a run of MEReQ needs fewer samples than a run of this row, ties counting one
   half; a censored run is worse than any that got there, and two censored ones tie.
-- One seed alone has no interval."""
+- One seed alone has no interval; bootstrap intervals of fewer than about five seeds are too narrow."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from mereq.experiments.evaluation import EPISODES, SEED, evaluate
 from mereq.experiments.figures import RunCurves, run_figure
 from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import load_method_policy
-from mereq.experiments.statistics import samples_to_threshold
+from mereq.experiments.statistics import THRESHOLDS, samples_to_threshold
 from mereq.experiments.store import RunStore
-from mereq.experiments.summary import DELTAS
 
 
 def run_report(directory: Path) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def run_report(directory: Path) -> dict[str, Any]:
         "provenance": origin,
     }
     if rounds:
-        for delta in DELTAS:
+        for delta in THRESHOLDS:
             reached = samples_to_threshold(rates, samples, delta=delta)
             report["samples_to_threshold"][f"{delta:.2f}"] = {
                 "expert_samples": reached.samples,

@@ -1,5 +1,6 @@
 """Where a study's numbers come from: what its runs share, in what they differ, and the line that says so."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ def origin_line(runs: Sequence[StudyRun], planned: int | None = None) -> str:
         _all(", ".join(f"{name} {v}" for name, v in o.get("packages", {}).items() if v) for o in origins),
         _all(_machine(o.get("machine", {})) for o in origins),
         _days([str(o["time"]) for o in origins if "time" in o]),
-        "made with " + _all(f"`{without_folders(str(o.get('command', 'unknown')))}`" for o in origins),
+        "made with " + _all(f"`{_command(o)}`" for o in origins),
     ]
     return "From " + "; ".join(part for part in parts if part) + "."
 
@@ -54,10 +55,15 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
             "seed": run.seed,
             "seconds": run.seconds,
             "config": _clean(run.config),
-            "provenance": _clean(run.provenance),
+            "provenance": _clean(run.provenance) | {"command": _command(run.provenance)},
         }
         for run in runs
     ]
+
+
+def _command(origin: dict[str, Any]) -> str:
+    """The command line without folders, and without the names of hosts: `ray://head:10001` is `HOST:PORT`."""
+    return re.sub(r"(\w+://)?[\w.-]+:\d+\b", "HOST:PORT", without_folders(str(origin.get("command", "unknown"))))
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import t as student_t
 from scipy.stats import trim_mean
 
+THRESHOLDS = (0.15, 0.10, 0.05)  # delta: section 6 asks for the expert samples to each
 RESAMPLES = 10_000
 Sign = Literal["", "≥", "≤", "≷"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from mereq.core.seeding import stream
 from mereq.experiments import paper
 from mereq.experiments.statistics import (
+    THRESHOLDS,
     Estimate,
     Samples,
     interquartile_mean_samples,
@@ -20,7 +21,6 @@ from mereq.experiments.statistics import (
 )
 from mereq.experiments.study_store import StudyRun
 
-DELTAS = (0.15, 0.10, 0.05)
 MEREQ = "mereq"
 
 
@@ -148,7 +148,7 @@ def samples_of(runs: Sequence[StudyRun], delta: float) -> Samples:
     )
 
 
-def outcomes(runs: Sequence[StudyRun], deltas: Sequence[float] = DELTAS) -> list[Outcome]:
+def outcomes(runs: Sequence[StudyRun], deltas: Sequence[float] = THRESHOLDS) -> list[Outcome]:
     """Every task, delta and row that there are runs of."""
     return [
         _outcome(runs, task, row, delta)
@@ -159,7 +159,7 @@ def outcomes(runs: Sequence[StudyRun], deltas: Sequence[float] = DELTAS) -> list
     ]
 
 
-def across_tasks(runs: Sequence[StudyRun], deltas: Sequence[float] = DELTAS) -> list[AcrossTasks]:
+def across_tasks(runs: Sequence[StudyRun], deltas: Sequence[float] = THRESHOLDS) -> list[AcrossTasks]:
     """Every delta and row, over all tasks; none when there is only one task."""
     found = []
     for delta in deltas if len(tasks_of(runs)) > 1 else ():

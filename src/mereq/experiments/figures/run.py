@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from mereq.experiments.figures.style import COLORS, threshold_lines
-from mereq.experiments.summary import DELTAS
+from mereq.experiments.statistics import THRESHOLDS
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def run_figure(curves: RunCurves, path: Path) -> None:
     figure.suptitle(curves.title, fontsize=11)
     rounds = np.arange(len(curves.rates))
 
-    threshold_lines(rate_axes, DELTAS, fontsize=7)
+    threshold_lines(rate_axes, THRESHOLDS, fontsize=7)
     rate_axes.plot(rounds, curves.rates, "o-", color=COLORS[0], markersize=4)
     for index, (rate, samples) in enumerate(zip(curves.rates, curves.expert_steps, strict=True)):
         rate_axes.annotate(f"{samples}", (index, rate), (0, 6), textcoords="offset points", ha="center", fontsize=7)
