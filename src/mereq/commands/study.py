@@ -13,7 +13,7 @@ from mereq.commands.terminal import warm_up
 from mereq.core.errors import StudyStopped
 from mereq.experiments.local_engine import LocalEngine
 from mereq.experiments.ray_engine import RayEngine
-from mereq.experiments.statistics import mean_ci95, samples_to_threshold
+from mereq.experiments.statistics import THRESHOLDS, mean_ci95, samples_to_threshold
 from mereq.experiments.study import (
     Engine,
     Pace,
@@ -28,7 +28,6 @@ from mereq.experiments.study import (
 )
 from mereq.experiments.study_file import PlannedRun, Study, find_study, shipped_studies
 from mereq.experiments.study_store import StudyRun, StudyStore
-from mereq.experiments.summary import DELTAS
 
 
 def list_studies(console: Console) -> None:
@@ -159,7 +158,7 @@ def summary(runs: Sequence[StudyRun], planned: Study) -> Table:
     table = Table(box=None, header_style="bold", title=", ".join([planned.title, *same]), title_justify="left")
     for i in shown:
         table.add_column(names[i], no_wrap=True)
-    for column in ("seeds", "first rate", "last 3 rounds", *(f"samples to {delta:.2f}" for delta in DELTAS)):
+    for column in ("seeds", "first rate", "last 3 rounds", *(f"samples to {delta:.2f}" for delta in THRESHOLDS)):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         seeds = sum(run.row == row for run in planned.runs)
@@ -171,7 +170,7 @@ def summary(runs: Sequence[StudyRun], planned: Study) -> Table:
                 _with_interval([r[0] for r in rates], 3),
                 _with_interval([float(np.mean(r[-3:])) for r in rates], 3),
             ]
-            cells += [_samples(mine, delta) for delta in DELTAS]
+            cells += [_samples(mine, delta) for delta in THRESHOLDS]
         table.add_row(*cells)
     table.caption = "mean (95 % interval over seeds); not: seeds that never got there, counted with all their samples"
     table.caption_justify = "left"
