@@ -14,6 +14,7 @@ from tyro.conf import Positional, arg
 from mereq import __version__
 from mereq.core.errors import MereqError
 
+PLATFORM_GIVEN = "JAX_PLATFORMS" in os.environ
 app = tyro.extras.SubcommandApp()
 console = Console(
     stderr=True, highlight=False, soft_wrap=True
@@ -146,7 +147,7 @@ def study(
     out: Annotated[
         Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: runs/studies/STUDY)")
     ] = None,
-    engine: Literal["local", "ray"] = "local",
+    engine: Literal["local", "ray", "row"] = "local",
     workers: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: one per core)")] = None,
     address: Annotated[str | None, arg(metavar="HOST:PORT", help_behavior_hint="(default: RAY_ADDRESS)")] = None,
     list_: Annotated[bool, arg(name="list")] = False,
@@ -163,6 +164,7 @@ def study(
       mereq study highway
       mereq study mine.toml --out runs/mine --workers 4
       mereq study highway --engine ray --address ray://head:10001
+      mereq study highway --engine row        (with a GPU and the extra mereq[cuda])
 
     A study file:
       title = "Two methods"
@@ -178,11 +180,14 @@ def study(
         name: a shipped study, or the path of a study file (.toml).
         out: directory of the study.
         engine: `local` runs worker processes on this machine, with one thread each; `ray` runs on a Ray cluster, or on
-            a Ray that it starts on this machine (needs the extra mereq[ray]).
+            a Ray that it starts on this machine (needs the extra mereq[ray]); `row` runs all seeds of a row of the
+            grid in lockstep in this process, their updates as one batch, on a GPU where JAX finds one.
         workers: runs at once, on this machine.
         address: of a Ray cluster.
         list_: list the shipped studies.
     """
+    if engine == "row" and not PLATFORM_GIVEN:
+        del os.environ["JAX_PLATFORMS"]  # let JAX find an accelerator
     from mereq.commands import study as command
 
     if list_ or name is None:

@@ -15,6 +15,7 @@ from mereq.core.task import Task
 from mereq.imitation.demonstrations import Demonstrations, by_expert, by_policy, draw, joined
 from mereq.interventions.log import InterventionLog
 from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.updating import update
 
 Groups = Callable[[Demonstrations, InterventionLog], list[Demonstrations]]
 
@@ -75,7 +76,7 @@ class CloningImprover:
         calls = -(-self._settings.cloning_updates // UPDATES_PER_CALL)
         for step in range(calls):
             batches = draw(groups, rng, UPDATES_PER_CALL, self._settings.cloning.batch_size)
-            self._learned, metrics = self._learner.update(self._learned, batches)
+            self._learned, metrics = update(self._learner, self._learned, batches)
             yield Progress(step, calls, np.zeros(0), np.zeros(0), float(metrics.loss))
 
     def state(self) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from mereq.core.seeding import seed_for, stream
 from mereq.core.task import Task
 from mereq.imitation.cloning import Cloning, CloningState
 from mereq.imitation.demonstrations import Demonstrations, draw, of_rollouts
+from mereq.maxent_rl.updating import update
 
 UPDATES_PER_CALL = 50
 
@@ -32,6 +33,6 @@ def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int)
     state, rng = learner.init(seed_for(seed, "network")), stream(seed, "cloning")
     for _ in range(-(-settings.warm_start.updates // UPDATES_PER_CALL)):
         batches = draw([demonstrations], rng, UPDATES_PER_CALL, settings.cloning.batch_size)
-        state, _ = learner.update(state, batches)
+        state, _ = update(learner, state, batches)
     first = max(0, len(demonstrations.obs) - settings.warm_start.kept)
     return WarmStarted(learner, state, Demonstrations(demonstrations.obs[first:], demonstrations.action[first:]))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mereq.commands.terminal import warm_up
 from mereq.core.errors import StudyStopped
 from mereq.experiments.local_engine import LocalEngine
 from mereq.experiments.ray_engine import RayEngine
+from mereq.experiments.row_engine import RowEngine
 from mereq.experiments.statistics import THRESHOLDS, mean_ci95, samples_to_threshold
 from mereq.experiments.study import (
     Engine,
@@ -62,8 +64,8 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
             _warn_of_other_code(store, console)
             warm_up(console)
             try:
-                at_work = RayEngine(address, workers) if engine == "ray" else LocalEngine(workers)
-                failed = _follow(planned, store, at_work, console)
+                engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "row": RowEngine}
+                failed = _follow(planned, store, engines[engine](workers), console)
             except KeyboardInterrupt:
                 words = f"mereq study {name} --out {out}"
                 console.print(

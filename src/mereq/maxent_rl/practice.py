@@ -16,6 +16,7 @@ from mereq.core.seeding import seed_for, stream
 from mereq.core.task import Task, checked_features
 from mereq.maxent_rl.dqn import DQN, DQNMetrics, DQNState, QPolicy
 from mereq.maxent_rl.replay import Replay, Transitions
+from mereq.maxent_rl.updating import update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ class Practice:
             if schedule.updates_per_chunk:
                 shape = schedule.updates_per_chunk, schedule.batch_size
                 batches = self.replay.draw(self._drawing, shape, reward)
-                self.state, self._metrics = self.learner.update(self.state, batches)
+                self.state, self._metrics = update(self.learner, self.state, batches)
 
     def _collect(self, n_vector_steps: int, epsilon: float) -> Transitions:
         """Act in the simulator, sampling from the policy and, with probability epsilon, uniformly."""
