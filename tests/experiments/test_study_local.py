@@ -115,14 +115,14 @@ def test_a_failed_run_is_tried_again_and_the_others_go_on(calm_study, tmp_path):
     sabotaged = study.runs[1].name
     (tmp_path / "study" / RUNS / sabotaged).mkdir(parents=True)
     (tmp_path / "study" / RUNS / sabotaged / "thesis.tex").write_text("")
-    happened = finish(study, tmp_path / "study", LocalEngine(2))
+    happened = finish(study, tmp_path / "study", LocalEngine(1))
     (failed,) = [event for event in happened if isinstance(event, RunFailed)]
     assert failed.name == sabotaged
     assert "is not empty: there is 'thesis.tex'" in failed.sentence
     assert "Traceback" in failed.traceback
     assert len(finished(tmp_path / "study")) == 3
     (tmp_path / "study" / RUNS / sabotaged / "thesis.tex").unlink()
-    happened = finish(study, tmp_path / "study", LocalEngine(2))
+    happened = finish(study, tmp_path / "study", LocalEngine(1))
     assert [type(event) for event in happened] == [RunStarted, RoundFinished, RunFinished]
     for before, after in zip(finished(calm_study), finished(tmp_path / "study"), strict=True):
         assert after.rounds[0].theta.tobytes() == before.rounds[0].theta.tobytes()

@@ -13,6 +13,10 @@ from mereq.experiments.study import RoundFinished, RunFinished, RunStarted, Work
 from mereq.experiments.study_file import Study
 from mereq.experiments.study_store import StudyStore
 
+# Ray starts its processes with a fork, and where JAX is at work in this process already, it warns of any fork. Each of
+# these forks becomes a new program at once, for which no lock of JAX matters.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 
 def test_ray_gives_the_numbers_of_the_local_pool_although_a_worker_is_killed(calm_study, tmp_path):
     """kill -9 of the worker process of the run that is first to finish a round."""

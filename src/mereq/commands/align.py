@@ -105,7 +105,7 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
                     description="policy updates",
                     total=event.of,
                     completed=event.step + 1,
-                    note=f"|gradient| {event.gradient_norm:.3f}",
+                    note=f"|gradient| {event.gradient_norm:.3f}" if event.theta.size else f"loss {event.loss:.3f}",
                 )
             elif isinstance(event, Iteration):
                 expert = supervised = 0

@@ -38,5 +38,6 @@ def round_line(
     columns: list[tuple[str, int]], index: int, rate: float, expert_steps: int, theta: np.ndarray, waited: float
 ) -> str:
     """The line of one round."""
-    texts = [str(index), f"{rate:.3f}", str(expert_steps), *(f"{weight:+.2f}" for weight in theta), f"{waited:.1f}"]
+    inferred = [f"{weight:+.2f}" for weight in theta] or ["–"] * (len(columns) - 4)  # imitation infers no weights
+    texts = [str(index), f"{rate:.3f}", str(expert_steps), *inferred, f"{waited:.1f}"]
     return "".join(f"{text:>{width}}" for text, (_, width) in zip(texts, columns, strict=True))

@@ -25,6 +25,7 @@ class Finding:
 _REQUIRED = (
     "numpy",
     "scipy",
+    "cattrs",
     "jax",
     "jaxlib",
     "optax",
@@ -38,6 +39,7 @@ _REQUIRED = (
     "rich",
 )
 _OPTIONAL = {
+    "ray": "studies on a cluster (extra: ray)",
     "highway-env": "checking the engine against the original (extra: test)",
     "hypothesis": "the tests (extra: test)",
     "stable-baselines3": "comparing speed with its DQN (extra: bench)",

@@ -137,7 +137,7 @@ class RunSpec:
         return record(stream, store)
 
 
-def _what_is_wrong(error: BaseException, wanted: type | None) -> str:
+def _what_is_wrong(error: BaseException, wanted: Any) -> str:
     by_the_class_itself = isinstance(error, ValueError) and wanted is None
     return str(error) if by_the_class_itself else cattrs.v.format_exception(error, wanted)
 

@@ -20,7 +20,7 @@ class RunCurves:
     feature_names: tuple[str, ...]
     rates: Sequence[float]
     expert_steps: Sequence[int]
-    thetas: Float[np.ndarray, "rounds features"]
+    thetas: Float[np.ndarray, "rounds weights"]  # weights: one per feature, or none at all
     features_before: Float[np.ndarray, " features"]  # mean per step of the prior
     features_after: Float[np.ndarray, " features"]  # mean per step of the last policy
 
@@ -40,20 +40,25 @@ def run_figure(curves: RunCurves, path: Path) -> None:
     rate_axes.set_xticks(rounds)
     rate_axes.set_title("How often the expert took over\n(with expert samples so far)", fontsize=9)
 
-    before_first = np.vstack([np.zeros(len(curves.feature_names)), curves.thetas])
-    for index, name in enumerate(curves.feature_names):
-        theta_axes.plot(range(len(before_first)), before_first[:, index], "o-", color=COLORS[index], markersize=3)
+    if curves.thetas.size:
+        before_first = np.vstack([np.zeros(len(curves.feature_names)), curves.thetas])
+        for index, name in enumerate(curves.feature_names):
+            theta_axes.plot(range(len(before_first)), before_first[:, index], "o-", color=COLORS[index], markersize=3)
+            theta_axes.annotate(
+                name,
+                (len(before_first) - 1, before_first[-1, index]),
+                (4, 0),
+                textcoords="offset points",
+                fontsize=8,
+                color=COLORS[index],
+                va="center",
+            )
+    else:
         theta_axes.annotate(
-            name,
-            (len(before_first) - 1, before_first[-1, index]),
-            (4, 0),
-            textcoords="offset points",
-            fontsize=8,
-            color=COLORS[index],
-            va="center",
+            "none: this method imitates", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.5"
         )
     theta_axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    theta_axes.set_xticks(range(len(before_first)))
+    theta_axes.set_xticks(range(len(curves.rates) + 1))
     theta_axes.set_xlim(-0.3, 1.35 * len(curves.rates))
     theta_axes.set(xlabel="rounds of updates", ylabel="inferred residual weight")
     theta_axes.set_title("What the expert wants more of\nthan the prior was trained for", fontsize=9)
