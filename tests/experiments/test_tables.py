@@ -160,6 +160,7 @@ def test_a_course_by_hand():
     assert course.last_rate.value == pytest.approx(0.2)
     assert course.wait_median == pytest.approx(0.655)
     assert course.seconds == 12.5
+    assert (course.first_samples.value, course.later_samples.value) == (1000, 1200)
 
 
 def test_a_rounds_mean_is_over_the_runs_that_had_it():

@@ -88,6 +88,8 @@ class Course:
     runs: list[StudyRun]
     first_rate: Estimate
     last_rate: Estimate  # mean of the last three rounds
+    first_samples: Estimate  # of the expert, in the first round: before anything was learned
+    later_samples: Estimate  # of the expert, in all rounds after it
     wait_median: float  # between two rounds [s]
     wait_p95: float
     seconds: float  # per run, mean
@@ -263,14 +265,16 @@ def _course(task: str, row: Row, runs: list[StudyRun]) -> Course:
         runs=runs,
         first_rate=_mean([run.rounds[0].intervention_rate for run in runs]),
         last_rate=_mean([float(np.mean([r.intervention_rate for r in run.rounds[-3:]])) for run in runs]),
+        first_samples=_mean([run.rounds[0].expert_steps for run in runs]),
+        later_samples=_mean([run.rounds[-1].expert_steps - run.rounds[0].expert_steps for run in runs]),
         wait_median=float(np.median(waits)),
         wait_p95=float(np.quantile(waits, 0.95)),
         seconds=float(np.mean([run.seconds for run in runs])),
     )
 
 
-def _mean(values: list[float]) -> Estimate:
-    mean, half = mean_ci95(np.array(values))
+def _mean(values: Sequence[float]) -> Estimate:
+    mean, half = mean_ci95(np.array(values, float))
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 

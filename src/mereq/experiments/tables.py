@@ -131,6 +131,8 @@ def overview(courses: Sequence[Course], outcomes: Sequence[Outcome]) -> Table:
             estimate_with_half_width(c.first_rate, 3),
             estimate_with_half_width(c.last_rate, 3),
             *(_samples_cell(reached[c.task, c.row, delta]) for delta in deltas),
+            estimate_with_half_width(c.first_samples),
+            estimate_with_half_width(c.later_samples),
             f"{c.wait_median:.1f}, {c.wait_p95:.1f}",
             f"{c.seconds:.0f}",
         )
@@ -140,7 +142,7 @@ def overview(courses: Sequence[Course], outcomes: Sequence[Outcome]) -> Table:
         *(["task"] if several else []),
         *("method", "seeds", "first rate", "last 3 rounds"),
         *(f"samples to {delta:.2f}" for delta in deltas),
-        *("wait: median, 95th pct [s]", "run [s]"),
+        *("samples in the first round", "in all later ones", "wait: median, 95th pct [s]", "run [s]"),
     )
     return Table(header, lines)
 
@@ -287,6 +289,8 @@ def summary_records(
     for c in courses:
         for statistic, estimate in (
             ("first_rate", c.first_rate),
+            ("first_samples", c.first_samples),
+            ("later_samples", c.later_samples),
             ("last_3_rounds_rate", c.last_rate),
             ("wait_median_seconds", _exactly(c.wait_median)),
             ("wait_95th_percentile_seconds", _exactly(c.wait_p95)),
