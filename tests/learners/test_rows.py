@@ -4,13 +4,13 @@ import threading
 
 import numpy as np
 import pytest
+from test_dqn_update import N_ACTIONS, OBS_SIZE, SETTINGS, batches
 
 from mereq.imitation.cloning import Cloning, CloningSettings
 from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl import updating
 from mereq.maxent_rl.dqn import DQN
 from mereq.maxent_rl.updating import Row, Stopped, together, update
-from test_dqn_update import N_ACTIONS, OBS_SIZE, SETTINGS, batches
 
 LEARNER = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
 CLONING = Cloning(
@@ -26,7 +26,7 @@ def close(one, other) -> bool:
 
 @pytest.mark.parametrize("learner", [LEARNER, CLONING], ids=["residual DQN", "cloning"])
 def test_the_update_works_under_vmap_over_seeds(learner):
-    """Three seeds with their own parameters and batches: one vmapped call gives what three calls give, several times."""
+    """Three seeds with their own parameters and batches: one vmapped call gives what three calls give."""
     start = {"zero_head": False} if learner is LEARNER else {}
     alone = rows = tuple(learner.init(seed, **start) for seed in range(3))
     for call in range(4):
