@@ -1,14 +1,14 @@
-"""Any arm task as a Gymnasium environment; ids `mereq/BottlePushing-v0`, `mereq/Erasing-v0`, `mereq/PillowGrasping-v0`."""
+"""Any arm task as a Gymnasium environment."""
 
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32
 
 from mereq.core.reward import LinearReward
-from mereq.tasks.arm.definition import ACTION_SIZE, N_STEPS, ArmTask, single
+from mereq.tasks.arm.definition import ACTION_SIZE, N_STEPS, OBS_LIMIT, ArmTask
 from mereq.tasks.arm.world import ArmWorld
 
 
@@ -27,7 +27,7 @@ class ArmEnv(gymnasium.Env):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}; allowed is None or 'rgb_array'.")
         self.task, self.render_mode = task, render_mode
-        self.observation_space = spaces.Box(-np.inf, np.inf, (task.obs_size,), np.float32)
+        self.observation_space = spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self.reward = LinearReward(task.theta_prior if theta is None else theta)
         self.world = ArmWorld(task.setup)
@@ -51,4 +51,4 @@ class ArmEnv(gymnasium.Env):
         return self.task.observe(self._measured)[0], reward, False, self._steps >= N_STEPS, info
 
     def _info(self) -> dict[str, Any]:
-        return {"features": self.task.features(self._measured)[0], "measurements": single(self._measured, 0)}
+        return {"features": self.task.features(self._measured)[0], "measurements": self._measured.single(0)}

@@ -16,6 +16,7 @@ TIMESTEP = 0.005  # of the physics [s]
 SUBSTEPS = 20  # of the physics per control step: the control period is 0.1 s
 
 YELLOW, DARK, STEEL, RUBBER = "0.95 0.76 0.12 1", "0.25 0.26 0.29 1", "0.72 0.74 0.78 1", "0.16 0.17 0.20 1"
+BLUE = "0.2 0.45 0.85 1"  # whatever touches objects
 
 # What each joint moves, in the joint's frame: geoms with their masses, which make up the link's inertia.
 LINKS = (
@@ -57,8 +58,10 @@ FINGER_PAIR = Tool(  # two 3D-printed fingers a fixed distance apart; only their
     <geom type="capsule" fromto="0.10 0.018 0 0.315 0.018 0" size="0.006" mass="0.05" rgba="{DARK}"/>
     <geom type="capsule" fromto="0.10 -0.018 0 0.315 -0.018 0" size="0.006" mass="0.05" rgba="{DARK}"/>
     <body name="tool" pos="0.32 0 0" gravcomp="1">
-      <geom class="touching" type="sphere" pos="0 0.018 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001" rgba="0.2 0.45 0.85 1"/>
-      <geom class="touching" type="sphere" pos="0 -0.018 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001" rgba="0.2 0.45 0.85 1"/>
+      <geom class="touching" type="sphere" pos="0 0.018 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001"
+        rgba="{BLUE}"/>
+      <geom class="touching" type="sphere" pos="0 -0.018 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001"
+        rgba="{BLUE}"/>
     </body>""",
 )
 
@@ -77,9 +80,9 @@ def eraser(travel: float, stiffness: float, damping: float, friction: float) -> 
         stiffness="{stiffness}" damping="{damping}"/>
       <geom type="capsule" fromto="-0.055 0.03 0 -0.025 0.03 0" size="0.005" mass="0.005" rgba="{STEEL}"/>
       <geom type="capsule" fromto="-0.055 -0.03 0 -0.025 -0.03 0" size="0.005" mass="0.005" rgba="{STEEL}"/>
-      <geom type="box" pos="-0.02 0 0" size="0.01 0.05 0.025" mass="0.03" rgba="0.2 0.45 0.85 1"/>
+      <geom type="box" pos="-0.02 0 0" size="0.01 0.05 0.025" mass="0.03" rgba="{BLUE}"/>
       <geom name="felt" class="touching" type="box" pos="-0.005 0 0" size="0.005 0.05 0.025" mass="0.02"
-        solref="-1000 -100" solimp="0.5 0.5 0.01" friction="{friction} 0.001 0.0001" rgba="{RUBBER}"/>
+        solref="-300 -60" solimp="0.5 0.5 0.01" friction="{friction} 0.001 0.0001" rgba="{RUBBER}"/>
     </body>""",
     )
 
@@ -93,14 +96,16 @@ def gripper(opening: float, force: float) -> Tool:
     finger = """<body name="{name}" pos="0.09 {y} 0" gravcomp="1">
         <joint name="{name}" type="slide" axis="0 {inwards} 0" range="0 {half}" damping="5"/>
         <geom type="box" pos="0.02 0 0" size="0.03 0.006 0.012" mass="0.06" rgba="{steel}"/>
-        <geom class="touching" type="box" pos="0.0625 0 0" size="0.0175 0.005 0.014" mass="0.03" condim="4"
-          friction="1.2 0.01 0.0001" rgba="0.2 0.45 0.85 1"/>
+        <geom class="touching" type="box" pos="0.06 0 0" size="0.015 0.005 0.014" mass="0.03" condim="4" priority="1"
+          solref="0.012 1" solimp="0.97 0.99 0.002" friction="1.2 0.01 0.0001" rgba="{blue}"/>
+        <geom class="touching" type="capsule" fromto="0.075 0 -0.01 0.075 0 0.01" size="0.005" mass="0.005" priority="1"
+          friction="0.1 0.001 0.0001" rgba="{blue}"/>
       </body>"""
     fingers = [
-        finger.format(name=name, y=sign * half, inwards=-sign, half=half, steel=STEEL)
+        finger.format(name=name, y=sign * half, inwards=-sign, half=half, steel=STEEL, blue=BLUE)
         for name, sign in (("left", 1.0), ("right", -1.0))
     ]
-    actuator = '<position name="{}" joint="{}" kp="400" kv="25" forcerange="-{} {}"/>'
+    actuator = '<position name="{}" joint="{}" kp="1500" kv="40" forcerange="-{} {}"/>'
     return Tool(
         length=0.17,
         xml=f"""<geom type="box" pos="0.04 0 0" size="0.04 0.055 0.03" mass="0.7" rgba="{STEEL}"/>
@@ -128,7 +133,7 @@ def model_xml(tool: Tool, objects: str = "", sensors: str = "") -> str:
     )
     return f"""<mujoco model="mereq arm">
   <compiler angle="radian"/>
-  <option timestep="{TIMESTEP}" integrator="implicitfast" cone="elliptic" impratio="3"/>
+  <option timestep="{TIMESTEP}" integrator="implicitfast" cone="elliptic" impratio="10"/>
   <size memory="2M"/>
   <default>
     <geom contype="0" conaffinity="0"/>
@@ -138,7 +143,8 @@ def model_xml(tool: Tool, objects: str = "", sensors: str = "") -> str:
   </default>
   <worldbody>
     <light pos="0.4 -0.6 1.8" dir="0 0.3 -1" diffuse="0.8 0.8 0.8"/>
-    <geom name="table" class="ground" type="plane" size="0.9 0.7 0.05" friction="0.1 0.001 0.0001" rgba="0.80 0.71 0.58 0"/>
+    <geom name="table" class="ground" type="plane" size="0.9 0.7 0.05" friction="0.1 0.001 0.0001"
+      rgba="0.80 0.71 0.58 0"/>
     <geom name="table_top" type="box" pos="0.35 0 -0.02" size="0.60 0.50 0.02" rgba="0.80 0.71 0.58 1"/>
     <body name="base">{BASE}{arm}</body>
     {objects}

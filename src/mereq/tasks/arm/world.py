@@ -1,4 +1,7 @@
-"""n arms moved in lockstep by MuJoCo, outside the GIL: from actions in centimetres to what the physics say. Spec 5.2."""
+"""n arms moved in lockstep by MuJoCo, outside the GIL: from actions in centimetres to physics. Spec 5.2."""
+
+# MuJoCo's classes are compiled, and pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
 
 import os
 from dataclasses import dataclass
