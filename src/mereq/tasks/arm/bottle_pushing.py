@@ -10,6 +10,7 @@ from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, obser
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import FINGER_PAIR, model_xml
+from mereq.tasks.arm.scene import Scene, marking
 from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import Physics, Setup, Start
 
@@ -33,7 +34,7 @@ BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
   <geom class="object" type="cylinder" pos="0 0 0.105" size="0.0145 0.045" mass="0.06" friction="0.3 0.002 0.0002"
     rgba="0.13 0.36 0.20 1"/>
   <geom type="cylinder" pos="0 0 0.137" size="0.0155 0.013" mass="0.01" rgba="0.55 0.10 0.16 1"/>
-  <geom type="cylinder" pos="0 0 -0.055" size="0.0378 0.045" mass="0.001" rgba="0.93 0.90 0.80 1"/>
+  <geom type="cylinder" pos="0 0 -0.055" size="0.0385 0.045" mass="0.001" rgba="0.93 0.90 0.80 1"/>
 </body>"""
 SENSOR = '<contact name="force" body1="tool" body2="bottle" reduce="netforce" data="force"/>'
 SETUP = Setup(
@@ -121,6 +122,13 @@ def success(m: Measurements) -> Float[np.ndarray, " n"]:
     return ((m.bottle_to_goal < NEAR) & ~m.toppled).astype(np.float64)
 
 
+def markings(m: Measurements) -> Scene:
+    """The goal: a disc as wide as the tolerance, around a bottle-sized one."""
+    places = np.array([[*m.goal, 0.001], [*m.goal, 0.001]])
+    disc = marking("cylinder", np.array([RADIUS + NEAR, 0.001, 0.0]), places[:1], np.array([[0.55, 0.83, 0.60, 1.0]]))
+    return disc + marking("cylinder", np.array([RADIUS, 0.001, 0.0]), places[1:], np.array([[0.30, 0.66, 0.40, 1.0]]))
+
+
 def _pushes_high(m: Measurements) -> bool:
     return bool(m.step > 20 and m.bottle_to_goal > NEAR and m.tip_height > NEAR)
 
@@ -144,7 +152,7 @@ RULE = Rule(
 
 TASK = ArmTask(
     "bottle-pushing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, no_grip, success,
+    SETUP, begin, measure, features, observe, no_grip, success, markings,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from mereq.supervision.rules import Rule
+from mereq.tasks.arm.scene import Scene
 from mereq.tasks.arm.world import Physics, Setup, Start
 
 N_STEPS = 100  # an episode; the last one truncates. Nothing terminates, so a toppled bottle just stays toppled
@@ -73,6 +74,7 @@ class ArmTask(Generic[M]):
     observe: Callable[[M], Float32[np.ndarray, "n obs"]]
     grip: Callable[[M], Float[np.ndarray, "n grip"]]  # set-points of the tool's own actuators for the next step
     success: Callable[[M], Float[np.ndarray, " n"]]  # in [0, 1], of an episode that ended here
+    markings: Callable[[M], Scene]  # of a single environment: what is painted on the table
 
 
 def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"]:

@@ -5,10 +5,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium import spaces
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from mereq.core.reward import LinearReward
 from mereq.tasks.arm.definition import ACTION_SIZE, N_STEPS, OBS_LIMIT, ArmTask
+from mereq.tasks.arm.drawing import draw
+from mereq.tasks.arm.scene import Scene, scene_of
 from mereq.tasks.arm.world import ArmWorld
 
 
@@ -16,7 +18,7 @@ class ArmEnv(gymnasium.Env):
     """One arm, one task. Action: way of the tool centre along world x, y, z in a control step [cm], each in [-1, 1].
 
     The reward is `theta` . features (default: the task's prior). 100 steps truncate; nothing terminates. `info` holds
-    `features` (float64) and `measurements` (the task's `Measurements`, SI units).
+    `features` (float64) and `measurements` (the task's `Measurements`, SI units). `caption` labels the picture.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
@@ -31,6 +33,7 @@ class ArmEnv(gymnasium.Env):
         self.action_space = spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self.reward = LinearReward(task.theta_prior if theta is None else theta)
         self.world = ArmWorld(task.setup)
+        self.caption = ""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -49,6 +52,14 @@ class ArmEnv(gymnasium.Env):
         info = self._info()
         reward = float(self.reward(info["features"]))
         return self.task.observe(self._measured)[0], reward, False, self._steps >= N_STEPS, info
+
+    def scene(self) -> Scene:
+        """What there is to see: shapes, colours and poses as plain data."""
+        return scene_of(self.world) + self.task.markings(self._measured.single(0))
+
+    def render(self) -> UInt8[np.ndarray, "height width 3"] | None:
+        """The scene as an RGB picture, drawn without GL; None without a render mode."""
+        return None if self.render_mode is None else draw(self.scene(), caption=self.caption)
 
     def _info(self) -> dict[str, Any]:
         return {"features": self.task.features(self._measured)[0], "measurements": self._measured.single(0)}

@@ -10,6 +10,7 @@ from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, obser
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import eraser, model_xml
+from mereq.tasks.arm.scene import Scene, marking
 from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import Physics, Setup, Start
 
@@ -29,10 +30,10 @@ CELLS = CENTRE + CELL * np.stack(
 
 # 180 N/m: two centimetres of pressing are worth about 3.5 N; the felt itself gives about 0.7 mm per N
 ERASER = eraser(travel=0.03, stiffness=180.0, damping=6.0, friction=0.4)
-BOARD = f"""<geom name="board" class="object" type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0}"
-    size="0.16 0.17 {SURFACE / 2.0}" friction="0.1 0.001 0.0001" rgba="0.97 0.97 0.98 1"/>
-  <geom type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0 - 0.001}" size="0.17 0.18 {SURFACE / 2.0}"
-    rgba="0.60 0.62 0.66 1"/>"""
+BOARD = f"""<geom type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0 - 0.001}" size="0.17 0.18 {SURFACE / 2.0}"
+    rgba="0.60 0.62 0.66 1"/>
+  <geom name="board" class="object" type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0}"
+    size="0.16 0.17 {SURFACE / 2.0}" friction="0.1 0.001 0.0001" rgba="0.97 0.97 0.98 1"/>"""
 SENSOR = '<contact name="force" geom1="felt" geom2="board" reduce="netforce" data="force"/>'
 SETUP = Setup(
     tool=ERASER,
@@ -103,6 +104,13 @@ def success(m: Measurements) -> Float[np.ndarray, " n"]:
     return m.erased_fraction
 
 
+def markings(m: Measurements) -> Scene:
+    """The marker that is left."""
+    places = np.column_stack([CELLS, np.full(len(CELLS), SURFACE)])
+    colours = np.where(m.erased[:, None], [0.2, 0.3, 0.8, 0.0], [0.2, 0.3, 0.8, 1.0])
+    return marking("box", np.array([0.4 * CELL, 0.4 * CELL, 0.0005]), places, colours)
+
+
 def _presses_lightly(m: Measurements) -> bool:
     return bool(m.force < ENOUGH)
 
@@ -111,7 +119,7 @@ RULE = Rule(engage=(Trigger(_presses_lightly, consecutive=5),), disengage=(), mi
 
 TASK = ArmTask(
     "erasing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, no_grip, success,
+    SETUP, begin, measure, features, observe, no_grip, success, markings,
 )  # fmt: skip
 
 

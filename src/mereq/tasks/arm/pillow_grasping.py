@@ -10,6 +10,7 @@ from mereq.tasks.arm.definition import ArmTask, Measured, motion, observation
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import gripper, model_xml
+from mereq.tasks.arm.scene import Scene, marking
 from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import Physics, Setup, Start
 
@@ -147,6 +148,11 @@ def success(m: Measurements) -> Float[np.ndarray, " n"]:
     return (m.pillow_height >= LIFTED).astype(np.float64)
 
 
+def markings(m: Measurements) -> Scene:
+    """Nothing is painted on the table."""
+    return marking("box", np.zeros(3), np.zeros((0, 3)), np.zeros((0, 4)))
+
+
 def _least_approach(m: Measurements) -> float:
     """The horizontal approach that the expert wants to see in a step [m]: less of it, the lower the gripper is."""
     if m.above_center > 0.05:
@@ -174,7 +180,7 @@ RULE = Rule(
 
 TASK = ArmTask(
     "pillow-grasping", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, grip, success,
+    SETUP, begin, measure, features, observe, grip, success, markings,
 )  # fmt: skip
 
 
