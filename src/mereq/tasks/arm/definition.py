@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -14,6 +14,9 @@ from mereq.tasks.arm.world import Physics, Setup, Start
 N_STEPS = 100  # an episode; the last one truncates. Nothing terminates, so a toppled bottle just stays toppled
 ACTION_SIZE = 3
 OBS_LIMIT = 10.0  # observations are of about unit scale, and clipped here
+
+
+M = TypeVar("M", bound="Measured")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,7 @@ class Measured:
     tip_moved: Float[np.ndarray, "*n 3"]
     tip_moved_before: Float[np.ndarray, "*n 3"]
 
-    def single(self, env: int) -> Self:
+    def single(self: M, env: int) -> M:
         """The measurements of one environment, in arrays of their own."""
         return type(self)(**{field.name: np.array(getattr(self, field.name)[env]) for field in fields(self)})
 
@@ -39,9 +42,6 @@ class Measured:
         )
 
     __hash__ = None  # type: ignore[assignment]
-
-
-M = TypeVar("M", bound=Measured)
 
 
 def motion(tip: Float[np.ndarray, "n 3"], before: Measured | None) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ class ArmEnv(gymnasium.Env):
         self._measured = self.task.measure(self.world.step(actions, self.task.grip(self._measured)), self._measured)
         self._steps += 1
         info = self._info()
-        reward = float(self.reward(info["features"]))
+        reward = float(self.reward(info["features"][np.newaxis])[0])
         return self.task.observe(self._measured)[0], reward, False, self._steps >= N_STEPS, info
 
     def scene(self) -> Scene:

@@ -28,8 +28,9 @@ CELLS = CENTRE + CELL * np.stack(
     np.meshgrid(np.arange(COLUMNS) - (COLUMNS - 1) / 2.0, np.arange(ROWS) - (ROWS - 1) / 2.0, indexing="ij"), axis=-1
 ).reshape(-1, 2)  # middles of the marker cells [m]
 
-# 180 N/m: two centimetres of pressing are worth about 3.5 N; the felt itself gives about 0.7 mm per N
-ERASER = eraser(travel=0.03, stiffness=180.0, damping=6.0, friction=0.4)
+# 180 N/m: two centimetres of pressing are worth about 3.2 N. The felt is squeezed, too, by about half a millimetre per
+# newton. That is all that pressing costs under the prior's theta
+ERASER = eraser(travel=0.03, stiffness=180.0, damping=6.0, friction=0.2)
 BOARD = f"""<geom type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0 - 0.001}" size="0.17 0.18 {SURFACE / 2.0}"
     rgba="0.60 0.62 0.66 1"/>
   <geom name="board" class="object" type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0}"

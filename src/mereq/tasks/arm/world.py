@@ -85,7 +85,8 @@ class ArmWorld:
         `grip` are the set-points of the tool's own actuators.
         """
         low, high = self.setup.workspace
-        self._target = np.clip(self._target + CENTIMETRE * np.clip(actions, -1.0, 1.0), low, high)
+        way_to_go = CENTIMETRE * np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
+        self._target = np.clip(self._target + way_to_go, low, high)
         before = self._reference
         self._reference = kinematics.follow(before, self._target, self.setup.tool.length, self._step_limit)
         way = (self._reference - before)[:, None, :]
