@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/arm_soak.py --out results/arm_soak.json
 
-Every 100,000 steps are one block with a seed of its own, written down when done: run it again and it goes on where it was.
-Actions are noise around a direction that changes every 20 steps and tends downwards, so that the tool runs into things.
+Every 100,000 steps are one block with a seed of its own, written down when done: run it again and it goes on where it
+was. Actions are noise around a direction that changes every 20 steps and tends downwards: the tool runs into things.
 """
 
 import argparse

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/arm_speed.py --out results/arm_speed.json
 
-The other side is what one would write with Gymnasium and MuJoCo's Python binding alone: one environment, the same model,
-the same controls, `mujoco.mj_step` for each substep, the same features and observation. Both sides in one process and by
-turns, actions at random, resets included, median of several rounds. Steps are environment steps (20 substeps of 5 ms).
+The other side is what one would write with Gymnasium and MuJoCo's Python binding alone: one environment, the same
+model, the same controls, `mujoco.mj_step` for each substep, the same features and observation. Both sides in one
+process and by turns, actions at random, resets included, median of several rounds. Steps are environment steps (20
+substeps of 5 ms).
 """
 
 import argparse
@@ -27,7 +28,7 @@ from rich.table import Table
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS
 from mereq.tasks.arm.model import SUBSTEPS
-from mereq.tasks.arm.world import CENTIMETRE, LEAD, PERIOD, Physics
+from mereq.tasks.arm.world import CENTIMETRE, LEAD, LEASH, PERIOD, Physics
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 ENVS = 16
@@ -56,7 +57,9 @@ class PlainEnv(gymnasium.Env):
         return self.task.observe(self.measured)[0], {}
 
     def step(self, action):
-        self.target = np.clip(self.target + CENTIMETRE * np.asarray(action, np.float64), *self.setup.workspace)
+        tool = self.measured.tip[0]
+        ahead = np.clip(self.target + CENTIMETRE * np.asarray(action, np.float64) - tool, -LEASH, LEASH)
+        self.target = np.clip(tool + ahead, *self.setup.workspace)
         before = self.reference
         limit = kinematics.JOINT_SPEEDS * PERIOD
         self.reference = kinematics.towards(before, self.target, self.setup.tool.length, limit)

@@ -28,11 +28,11 @@ UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 # The body's origin is the geometric centre. The glass is a little heavier at the bottom; it slides on the table with
 # friction 0.3, so that a push higher than RADIUS / 0.3 = 12.5 cm tips it.
 BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
-  <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.0002"
-    condim="4" rgba="0.13 0.36 0.20 1"/>
+  <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
+    condim="6" rgba="0.13 0.36 0.20 1"/>
   <geom type="ellipsoid" pos="0 0 0.04" size="{RADIUS} {RADIUS} 0.045" mass="0.05" rgba="0.13 0.36 0.20 1"/>
-  <geom class="object" type="cylinder" pos="0 0 0.105" size="0.0145 0.045" mass="0.06" friction="0.3 0.002 0.0002"
-    rgba="0.13 0.36 0.20 1"/>
+  <geom class="object" type="cylinder" pos="0 0 0.105" size="0.0145 0.045" mass="0.06" friction="0.3 0.002 0.001"
+    condim="6" rgba="0.13 0.36 0.20 1"/>
   <geom type="cylinder" pos="0 0 0.137" size="0.0155 0.013" mass="0.01" rgba="0.55 0.10 0.16 1"/>
   <geom type="cylinder" pos="0 0 -0.055" size="0.0385 0.045" mass="0.001" rgba="0.93 0.90 0.80 1"/>
 </body>"""

@@ -39,7 +39,7 @@ BASE = f"""<geom type="cylinder" fromto="0 0 0.02 0 0 0.20" size="0.095" mass="6
 ARMATURE = (0.8, 0.8, 0.5, 0.08, 0.08, 0.04)  # rotor inertia behind the gears [kg m^2]
 STIFFNESS = (20000.0, 20000.0, 12000.0, 1500.0, 1500.0, 600.0)  # of the position servos [Nm/rad]
 DAMPING = (600.0, 600.0, 300.0, 28.0, 28.0, 12.0)  # of the position servos [Nms/rad]
-TORQUE = (500.0, 500.0, 300.0, 80.0, 80.0, 50.0)  # the servos give no more than this [Nm]
+TORQUE = (100.0, 100.0, 60.0, 12.0, 12.0, 8.0)  # the servos give no more: a guard against collisions [Nm]
 
 
 @dataclass(frozen=True)

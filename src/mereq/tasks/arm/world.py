@@ -15,6 +15,7 @@ from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.model import DAMPING, STIFFNESS, SUBSTEPS, TIMESTEP, Tool
 
 CENTIMETRE = 0.01  # [m]
+LEASH = 0.012  # the tool is never sent further than this from where it is: a blocked arm does not wind up [m]
 PERIOD = SUBSTEPS * TIMESTEP  # of the control [s]
 LEAD = np.array(DAMPING) / np.array(STIFFNESS)  # cancels the servos' lag behind a moving reference [s]
 
@@ -86,7 +87,8 @@ class ArmWorld:
         """
         low, high = self.setup.workspace
         way_to_go = CENTIMETRE * np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
-        self._target = np.clip(self._target + way_to_go, low, high)
+        ahead = np.clip(self._target + way_to_go - self._tool, -LEASH, LEASH)
+        self._target = np.clip(self._tool + ahead, low, high)
         before = self._reference
         self._reference = kinematics.follow(before, self._target, self.setup.tool.length, self._step_limit)
         way = (self._reference - before)[:, None, :]
@@ -110,5 +112,5 @@ class ArmWorld:
 
     def _physics(self) -> Physics:
         positions = self._states[:, -1, 1 : 1 + self.model.nq]
-        tool = kinematics.tool_positions(positions[:, :6].copy(), self.setup.tool.length)
-        return Physics(tool, positions[:, 6:].copy(), self._sensors.mean(axis=1), self._goal)
+        self._tool = kinematics.tool_positions(positions[:, :6].copy(), self.setup.tool.length)
+        return Physics(self._tool, positions[:, 6:].copy(), self._sensors.mean(axis=1), self._goal)
