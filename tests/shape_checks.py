@@ -29,8 +29,8 @@ class NumbaModulesUnchecked:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        """The plain module, for those of the highway engine that are compiled."""
-        if not name.startswith("mereq.tasks.highway."):
+        """The plain module, for those of the tasks that are compiled."""
+        if not name.startswith("mereq.tasks."):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or spec.origin is None or not Path(spec.origin).is_file():

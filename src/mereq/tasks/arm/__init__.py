@@ -1,0 +1,21 @@
+"""A six-axis arm in MuJoCo and its three tasks. Spec sections 5.2 to 5.5; what was modelled and why: docs/arm.md."""
+
+import gymnasium
+
+__all__ = ["ENV_IDS", "register"]
+
+ENV_IDS = {
+    "bottle-pushing": "mereq/BottlePushing-v0",
+    "erasing": "mereq/Erasing-v0",
+    "pillow-grasping": "mereq/PillowGrasping-v0",
+}
+
+
+def register() -> None:
+    """Make `gymnasium.make("mereq/Erasing-v0")` and the like known; calling it again does nothing."""
+    for name, env_id in ENV_IDS.items():
+        if env_id not in gymnasium.registry:
+            gymnasium.register(env_id, entry_point=f"mereq.tasks.arm.{name.replace('-', '_')}:make")
+
+
+register()

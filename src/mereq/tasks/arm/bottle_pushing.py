@@ -1,0 +1,166 @@
+"""Bottle-Pushing-Sim: push a wine bottle over the table to a goal without knocking it over. Spec 5.3, App. A.1.2."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from mereq.supervision.rules import Rule, Trigger
+from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
+from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.features import control_effort, ramp
+from mereq.tasks.arm.model import FINGER_PAIR, model_xml
+from mereq.tasks.arm.scene import Scene, marking
+from mereq.tasks.arm.simulator import ArmSimulator
+from mereq.tasks.arm.world import Physics, Setup, Start
+
+FEATURE_NAMES = ("tip2bottle", "bottle2goal", "control_effort", "table_distance")
+THETA_PRIOR = np.array([-1.0, -1.0, -0.2, 0.0])  # Eq. (A.4)
+THETA_EXPERT = np.array([-1.0, -1.0, -0.2, -0.8])  # Eq. (A.5)
+OBS_SIZE = 19
+
+HEIGHT, RADIUS = 0.30, 0.0375  # of a standard wine bottle [m]
+CENTRE = HEIGHT / 2.0  # height of the geometric centre of a standing bottle [m]
+NEAR = 0.03  # bottle at the goal, and fingers low: both less than this [m]
+TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
+UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
+
+# The body's origin is the geometric centre. The glass is a little heavier at the bottom; it slides on the table with
+# friction 0.3, so that a push higher than RADIUS / 0.3 = 12.5 cm tips it.
+BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
+  <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
+    condim="6" rgba="0.13 0.36 0.20 1"/>
+  <geom type="ellipsoid" pos="0 0 0.04" size="{RADIUS} {RADIUS} 0.045" mass="0.05" rgba="0.13 0.36 0.20 1"/>
+  <geom class="object" type="cylinder" pos="0 0 0.105" size="0.0145 0.045" mass="0.06" friction="0.3 0.002 0.001"
+    condim="6" rgba="0.13 0.36 0.20 1"/>
+  <geom type="cylinder" pos="0 0 0.137" size="0.0155 0.013" mass="0.01" rgba="0.55 0.10 0.16 1"/>
+  <geom type="cylinder" pos="0 0 -0.055" size="0.0385 0.045" mass="0.001" rgba="0.93 0.90 0.80 1"/>
+</body>"""
+SENSOR = '<contact name="force" body1="tool" body2="bottle" reduce="netforce" data="force"/>'
+SETUP = Setup(
+    tool=FINGER_PAIR,
+    xml=model_xml(FINGER_PAIR, BOTTLE, SENSOR),
+    workspace=np.array([[0.32, -0.25, 0.015], [0.74, 0.25, 0.30]]),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements(Measured):
+    """What is measured after a step. Lengths in m, world frame; "moved" is the way made in the last step."""
+
+    bottle: Float[np.ndarray, "*n 3"]  # its geometric centre
+    bottle_moved: Float[np.ndarray, "*n 3"]
+    axis: Float[np.ndarray, "*n 3"]  # unit vector from the bottle's bottom to its neck
+    goal: Float[np.ndarray, "*n 2"]
+    force: Float[np.ndarray, "*n 3"]  # of the fingers on the bottle, mean over the step [N]
+    tip_height: Float[np.ndarray, "*n"]  # of the tip's centre above the table
+    tip_to_bottle: Float[np.ndarray, "*n"]  # from tip to geometric centre
+    bottle_to_goal: Float[np.ndarray, "*n"]  # from the centre to where it is when the bottle stands at the goal
+    bottle_travel: Float[np.ndarray, "*n"]  # length of bottle_moved
+    toppled: Bool[np.ndarray, "*n"]
+
+
+def begin(rng: np.random.Generator) -> Start:
+    """A bottle a hand's width in front of the fingers, a goal 14 to 24 cm further on, up to 25 degrees to a side."""
+    bottle = rng.uniform([0.44, -0.06], [0.48, 0.06])
+    distance, bearing = rng.uniform(0.14, 0.24), np.radians(rng.uniform(-25.0, 25.0))
+    goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
+    tip = [bottle[0] - rng.uniform(0.09, 0.12), bottle[1] + rng.uniform(-0.03, 0.03), rng.uniform(0.06, 0.14)]
+    return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal)
+
+
+def measure(physics: Physics, before: Measurements | None) -> Measurements:
+    """Positions, and what they have changed by since the step before; at the start nothing has moved yet."""
+    tip, bottle = physics.tool, physics.joints[:, :3]
+    w, x, y, z = physics.joints[:, 3:7].T
+    axis = np.stack([2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y)], axis=1)
+    goal = np.column_stack([physics.goal, np.full(len(tip), CENTRE)])
+    bottle_moved = np.zeros_like(bottle) if before is None else bottle - before.bottle
+    return Measurements(
+        **motion(tip, before),
+        bottle=bottle,
+        bottle_moved=bottle_moved,
+        axis=axis,
+        goal=physics.goal,
+        force=physics.force,
+        tip_height=tip[:, 2],
+        tip_to_bottle=np.linalg.norm(bottle - tip, axis=1),
+        bottle_to_goal=np.linalg.norm(bottle - goal, axis=1),
+        bottle_travel=np.linalg.norm(bottle_moved, axis=1),
+        toppled=axis[:, 2] < UPRIGHT,
+    )
+
+
+def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
+    """Spec 5.3."""
+    return np.stack(
+        [
+            ramp(m.tip_to_bottle, 0.0, 0.30),
+            ramp(m.bottle_to_goal, 0.0, 0.30),
+            control_effort(m.tip_moved, m.tip_moved_before),
+            ramp(m.tip_height, 0.0, 0.10),
+        ],
+        axis=1,
+    )
+
+
+def observe(m: Measurements) -> Float32[np.ndarray, "n 19"]:
+    """Tip and its last way, bottle relative to the tip, its axis and last way, goal relative to the bottle, force."""
+    return observation(
+        (m.tip - [0.5, 0.0, 0.1]) / 0.1,
+        m.tip_moved / 0.01,
+        (m.bottle - m.tip) / 0.1,
+        m.axis,
+        m.bottle_moved / 0.01,
+        (m.goal - m.bottle[:, :2]) / 0.1,
+        np.tanh(m.force[:, :2] / 5.0),
+    )
+
+
+def success(m: Measurements) -> Float[np.ndarray, " n"]:
+    """Standing within 3 cm of the goal."""
+    return ((m.bottle_to_goal < NEAR) & ~m.toppled).astype(np.float64)
+
+
+def markings(m: Measurements) -> Scene:
+    """The goal: a disc as wide as the tolerance, around a bottle-sized one."""
+    places = np.array([[*m.goal, 0.001], [*m.goal, 0.001]])
+    disc = marking("cylinder", np.array([RADIUS + NEAR, 0.001, 0.0]), places[:1], np.array([[0.55, 0.83, 0.60, 1.0]]))
+    return disc + marking("cylinder", np.array([RADIUS, 0.001, 0.0]), places[1:], np.array([[0.30, 0.66, 0.40, 1.0]]))
+
+
+def _pushes_high(m: Measurements) -> bool:
+    return bool(m.step > 20 and m.bottle_to_goal > NEAR and m.tip_height > NEAR)
+
+
+def _does_not_push(m: Measurements) -> bool:
+    return bool(m.step > 40 and m.bottle_to_goal > NEAR and m.bottle_travel < TRAVELS)
+
+
+def _pushes_low(m: Measurements) -> bool:
+    return bool(m.tip_height < NEAR and m.bottle_travel > TRAVELS)
+
+
+def _at_goal(m: Measurements) -> bool:
+    return bool(m.bottle_to_goal <= NEAR)
+
+
+RULE = Rule(
+    engage=(Trigger(_pushes_high, consecutive=5), Trigger(_does_not_push, consecutive=5)),
+    disengage=(Trigger(_pushes_low, consecutive=3), Trigger(_at_goal, consecutive=3)),
+)  # Deviation: the paper writes "exceeds 3 cm" beside "<= 3 cm" for handing back; the symbol is right
+
+TASK = ArmTask(
+    "bottle-pushing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
+    SETUP, begin, measure, features, observe, no_grip, success, markings,
+)  # fmt: skip
+
+
+def make(*, theta: np.ndarray | None = None, render_mode: str | None = None) -> ArmEnv:
+    """The environment to be supervised in; its reward is `theta` . features, by default with the prior's theta."""
+    return ArmEnv(TASK, theta=theta, render_mode=render_mode)
+
+
+def simulate(n_envs: int, threads: int | None = None) -> ArmSimulator:
+    """n environments to practise in, on so many threads (default: all usable cores)."""
+    return ArmSimulator(TASK, n_envs, threads)

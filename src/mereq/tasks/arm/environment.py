@@ -1,0 +1,65 @@
+"""Any arm task as a Gymnasium environment."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from jaxtyping import Float, Float32, UInt8
+
+from mereq.core.reward import LinearReward
+from mereq.tasks.arm.definition import ACTION_SIZE, N_STEPS, OBS_LIMIT, ArmTask
+from mereq.tasks.arm.drawing import draw
+from mereq.tasks.arm.scene import Scene, scene_of
+from mereq.tasks.arm.world import ArmWorld
+
+
+class ArmEnv(gymnasium.Env):
+    """One arm, one task. Action: way of the tool centre along world x, y, z in a control step [cm], each in [-1, 1].
+
+    The reward is `theta` . features (default: the task's prior). 100 steps truncate; nothing terminates. `info` holds
+    `features` (float64) and `measurements` (the task's `Measurements`, SI units). `caption` labels the picture.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+
+    def __init__(
+        self, task: ArmTask, *, theta: Float[np.ndarray, " features"] | None = None, render_mode: str | None = None
+    ):
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode is {render_mode!r}; allowed is None or 'rgb_array'.")
+        self.task, self.render_mode = task, render_mode
+        self.observation_space = spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32)
+        self.action_space = spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self.reward = LinearReward(task.theta_prior if theta is None else theta)
+        self.world = ArmWorld(task.setup)
+        self.caption = ""
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Float32[np.ndarray, " obs"], dict[str, Any]]:
+        """Start an episode; without a seed the random stream goes on."""
+        super().reset(seed=seed, options=options)
+        self._steps = 0
+        self._measured = self.task.measure(self.world.reset([self.task.begin(self.np_random)]), None)
+        return self.task.observe(self._measured)[0], self._info()
+
+    def step(self, action: Any) -> tuple[Float32[np.ndarray, " obs"], float, bool, bool, dict[str, Any]]:
+        """Move the tool."""
+        actions = np.asarray(action, np.float64)[np.newaxis]
+        self._measured = self.task.measure(self.world.step(actions, self.task.grip(self._measured)), self._measured)
+        self._steps += 1
+        info = self._info()
+        reward = float(self.reward(info["features"][np.newaxis])[0])
+        return self.task.observe(self._measured)[0], reward, False, self._steps >= N_STEPS, info
+
+    def scene(self) -> Scene:
+        """What there is to see: shapes, colours and poses as plain data."""
+        return scene_of(self.world) + self.task.markings(self._measured.single(0))
+
+    def render(self) -> UInt8[np.ndarray, "height width 3"] | None:
+        """The scene as an RGB picture, drawn without GL; None without a render mode."""
+        return None if self.render_mode is None else draw(self.scene(), caption=self.caption)
+
+    def _info(self) -> dict[str, Any]:
+        return {"features": self.task.features(self._measured)[0], "measurements": self._measured.single(0)}

@@ -1,0 +1,134 @@
+"""Erasing-Sim: wipe marker off a whiteboard that lies on the table, pressing hard enough. Spec 5.4, App. A.1.3."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from mereq.supervision.rules import Rule, Trigger
+from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
+from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.features import control_effort, ramp
+from mereq.tasks.arm.model import eraser, model_xml
+from mereq.tasks.arm.scene import Scene, marking
+from mereq.tasks.arm.simulator import ArmSimulator
+from mereq.tasks.arm.world import Physics, Setup, Start
+
+FEATURE_NAMES = ("tip_hor_move", "tip_ver_dist", "control_effort", "tip_force")
+THETA_PRIOR = np.array([1.0, -1.0, -0.2, 0.0])  # Eq. (A.6)
+THETA_EXPERT = np.array([1.0, -1.0, -0.2, 2.0])  # Eq. (A.7)
+OBS_SIZE = 10
+
+SURFACE = 0.012  # height of the board's surface above the table [m]
+CENTRE = np.array([0.52, 0.0])  # of the board [m]
+ENOUGH = 2.0  # normal force that erases; with less the expert takes over [N]
+PAD = np.array([0.025, 0.050])  # half the felt's sides [m]
+COLUMNS, ROWS, CELL = 12, 10, 0.02  # marker cells along x and y, and their side [m]
+CELLS = CENTRE + CELL * np.stack(
+    np.meshgrid(np.arange(COLUMNS) - (COLUMNS - 1) / 2.0, np.arange(ROWS) - (ROWS - 1) / 2.0, indexing="ij"), axis=-1
+).reshape(-1, 2)  # middles of the marker cells [m]
+
+# 180 N/m: two centimetres of pressing are worth about 3.2 N. The felt is squeezed, too, by about half a millimetre per
+# newton. That is all that pressing costs under the prior's theta
+ERASER = eraser(travel=0.03, stiffness=180.0, damping=6.0, friction=0.2)
+BOARD = f"""<geom type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0 - 0.001}" size="0.17 0.18 {SURFACE / 2.0}"
+    rgba="0.60 0.62 0.66 1"/>
+  <geom name="board" class="object" type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0}"
+    size="0.16 0.17 {SURFACE / 2.0}" friction="0.1 0.001 0.0001" rgba="0.97 0.97 0.98 1"/>"""
+SENSOR = '<contact name="force" geom1="felt" geom2="board" reduce="netforce" data="force"/>'
+SETUP = Setup(
+    tool=ERASER,
+    xml=model_xml(ERASER, BOARD, SENSOR),
+    workspace=np.array([[CENTRE[0] - 0.12, -0.11, SURFACE - 0.025], [CENTRE[0] + 0.12, 0.11, SURFACE + 0.10]]),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements(Measured):
+    """What is measured after a step. Lengths in m, world frame; "moved" is the way made in the last step."""
+
+    spring: Float[np.ndarray, "*n"]  # how far it is compressed
+    distance: Float[np.ndarray, "*n"]  # of the undeformed felt's face from the board, on either side of it
+    force: Float[np.ndarray, "*n"]  # normal force of the felt on the board, mean over the step [N]
+    erased: Bool[np.ndarray, "*n cells"]  # which marker cells are gone
+    erased_fraction: Float[np.ndarray, "*n"]
+
+
+def begin(rng: np.random.Generator) -> Start:
+    """The eraser 2 to 4 cm above some place of the board, which does not move."""
+    tip = rng.uniform([CENTRE[0] - 0.08, -0.08, SURFACE + 0.02], [CENTRE[0] + 0.08, 0.08, SURFACE + 0.04])
+    return Start(tip, np.zeros(1), np.zeros(0))
+
+
+def measure(physics: Physics, before: Measurements | None) -> Measurements:
+    """Positions, the force, and the marker that is left: a cell goes when enough force passes over its middle."""
+    tip, spring, force = physics.tool, physics.joints[:, 0], np.abs(physics.force[:, 2])
+    under = (np.abs(CELLS - tip[:, None, :2]) < PAD).all(axis=2)
+    erased = under & (force > ENOUGH)[:, None]
+    if before is not None:
+        erased |= before.erased
+    return Measurements(
+        **motion(tip, before),
+        spring=spring,
+        distance=np.abs(tip[:, 2] + spring - SURFACE),
+        force=force,
+        erased=erased,
+        erased_fraction=erased.mean(axis=1),
+    )
+
+
+def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
+    """Spec 5.4."""
+    return np.stack(
+        [
+            ramp(np.linalg.norm(m.tip_moved[:, :2], axis=1), 0.0, 0.006),
+            ramp(m.distance, 0.0, 0.04),
+            control_effort(m.tip_moved, m.tip_moved_before),
+            ramp(m.force, 0.0, 4.0),
+        ],
+        axis=1,
+    )
+
+
+def observe(m: Measurements) -> Float32[np.ndarray, "n 10"]:
+    """Tip relative to the middle of the board, its last two ways, and the force."""
+    return observation(
+        (m.tip - [*CENTRE, SURFACE]) / [0.1, 0.1, 0.02],
+        m.tip_moved / 0.01,
+        m.tip_moved_before / 0.01,
+        m.force[:, None] / 2.0,
+    )
+
+
+def success(m: Measurements) -> Float[np.ndarray, " n"]:
+    """The erased fraction of the marker."""
+    return m.erased_fraction
+
+
+def markings(m: Measurements) -> Scene:
+    """The marker that is left."""
+    places = np.column_stack([CELLS, np.full(len(CELLS), SURFACE)])
+    colours = np.where(m.erased[:, None], [0.2, 0.3, 0.8, 0.0], [0.2, 0.3, 0.8, 1.0])
+    return marking("box", np.array([0.4 * CELL, 0.4 * CELL, 0.0005]), places, colours)
+
+
+def _presses_lightly(m: Measurements) -> bool:
+    return bool(m.force < ENOUGH)
+
+
+RULE = Rule(engage=(Trigger(_presses_lightly, consecutive=5),), disengage=(), min_hold=5, max_hold=5)
+
+TASK = ArmTask(
+    "erasing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
+    SETUP, begin, measure, features, observe, no_grip, success, markings,
+)  # fmt: skip
+
+
+def make(*, theta: np.ndarray | None = None, render_mode: str | None = None) -> ArmEnv:
+    """The environment to be supervised in; its reward is `theta` . features, by default with the prior's theta."""
+    return ArmEnv(TASK, theta=theta, render_mode=render_mode)
+
+
+def simulate(n_envs: int, threads: int | None = None) -> ArmSimulator:
+    """n environments to practise in, on so many threads (default: all usable cores)."""
+    return ArmSimulator(TASK, n_envs, threads)

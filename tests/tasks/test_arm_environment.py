@@ -1,0 +1,152 @@
+"""The arm's Gymnasium environments and its simulator: the contract, the reward, equal numbers, pictures."""
+
+import dataclasses
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from mereq.core.seeding import seed_for
+from mereq.tasks import arm
+from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+from mereq.tasks.arm.definition import N_STEPS, OBS_LIMIT
+from mereq.tasks.arm.drawing import draw
+from mereq.tasks.arm.environment import ArmEnv
+
+MODULES = {"bottle-pushing": bottle_pushing, "erasing": erasing, "pillow-grasping": pillow_grasping}
+EVERY_TASK = pytest.mark.parametrize("name", MODULES)
+
+
+@EVERY_TASK
+def test_check_env_is_clean(name):
+    arm.register()
+    check_env(gymnasium.make(arm.ENV_IDS[name], render_mode="rgb_array").unwrapped)
+
+
+@EVERY_TASK
+def test_the_module_describes_its_task(name):
+    module = MODULES[name]
+    env = module.make()
+    obs, info = env.reset(seed=1)
+    assert module.TASK.name == name
+    assert obs.shape == (module.OBS_SIZE,)
+    assert obs.dtype == np.float32
+    assert info["features"].shape == (len(module.FEATURE_NAMES),) == module.THETA_PRIOR.shape
+    assert isinstance(info["measurements"], module.Measurements)
+    assert dataclasses.is_dataclass(info["measurements"])
+    assert info["measurements"].step == 0
+
+
+@EVERY_TASK
+def test_the_reward_is_theta_times_features_and_100_steps_truncate(name):
+    module = MODULES[name]
+    prior, expert = module.make(), module.make(theta=module.THETA_EXPERT)
+    for env in (prior, expert):
+        env.reset(seed=4)
+    action = np.array([0.4, 0.1, -0.3])
+    for step in range(1, N_STEPS + 1):
+        _, reward, terminated, truncated, info = prior.step(action)
+        _, expert_reward, *_ = expert.step(action)
+        assert reward == pytest.approx(float(info["features"] @ module.THETA_PRIOR))
+        assert expert_reward == pytest.approx(float(info["features"] @ module.THETA_EXPERT))
+        assert not terminated
+        assert truncated == (step == N_STEPS)
+        assert info["measurements"].step == step
+
+
+@EVERY_TASK
+def test_the_simulator_has_the_numbers_of_single_environments_bit_for_bit(name):
+    module, n_envs, seed = MODULES[name], 3, 7
+    simulator = module.simulate(n_envs, threads=2)
+    envs: list[ArmEnv] = [module.make() for _ in range(n_envs)]
+    obs = simulator.reset(seed)
+    for i, env in enumerate(envs):
+        np.testing.assert_array_equal(obs[i], env.reset(seed=seed_for(seed, "env", i))[0])
+    rng = np.random.default_rng(0)
+    for _ in range(N_STEPS + 5):  # on into the next episode
+        actions = rng.uniform(-1.0, 1.0, (n_envs, 3)).astype(np.float32)
+        step = simulator.step(actions)
+        for i, env in enumerate(envs):
+            single_obs, _, terminated, truncated, info = env.step(actions[i])
+            np.testing.assert_array_equal(step.next_obs[i], single_obs)
+            np.testing.assert_array_equal(step.features[i], info["features"])
+            assert (terminated, truncated) == (step.terminated[i], step.truncated[i])
+            if truncated:
+                single_obs, _ = env.reset()
+            np.testing.assert_array_equal(step.obs[i], single_obs)
+
+
+@EVERY_TASK
+def test_equal_seeds_are_equal_and_others_are_not(name):
+    simulator = MODULES[name].simulate(2)
+    first, again, other = simulator.reset(1), simulator.reset(1), simulator.reset(2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first[0], first[1])
+
+
+@EVERY_TASK
+def test_random_actions_fling_nothing_away(name):
+    """A short form of benchmarks/arm_soak.py."""
+    module = MODULES[name]
+    simulator = module.simulate(8)
+    simulator.reset(0)
+    rng = np.random.default_rng(1)
+    drift = rng.uniform(-0.7, 0.7, (8, 3))
+    for step in range(3 * N_STEPS):
+        if step % 20 == 0:
+            drift = rng.uniform(-0.7, 0.7, (8, 3)) - [0.0, 0.0, 0.2]
+        result = simulator.step(np.clip(drift + rng.uniform(-0.5, 0.5, (8, 3)), -1.0, 1.0))
+        assert np.isfinite(result.next_obs).all()
+        assert (np.abs(result.next_obs) <= OBS_LIMIT).all()
+        assert ((result.features >= 0.0) & (result.features <= 1.0)).all()
+        measured = simulator.measured
+        thing = getattr(measured, "bottle", getattr(measured, "pillow", measured.tip))
+        assert (np.abs(thing - [0.5, 0.0, 0.2]) < 0.8).all()
+
+
+@EVERY_TASK
+def test_observations_are_of_about_unit_scale(name):
+    simulator = MODULES[name].simulate(8)
+    seen = [simulator.reset(0)]
+    rng = np.random.default_rng(1)
+    for _ in range(N_STEPS):
+        seen.append(simulator.step(rng.uniform(-1.0, 1.0, (8, 3))).next_obs)
+    assert np.sqrt(np.mean(np.square(seen))) < 2.0
+
+
+@EVERY_TASK
+def test_a_picture_without_gl_shows_what_moves(name):
+    env = MODULES[name].make(render_mode="rgb_array")
+    env.reset(seed=3)
+    before = env.render()
+    assert before is not None
+    assert before.shape == (360, 480, 3)
+    for _ in range(8):
+        env.step(np.array([1.0, 0.0, -1.0]))
+    changed = (env.render() != before).any(axis=2).mean()
+    assert 0.01 < changed < 0.5
+    env.caption = "step 8"
+    assert (env.render()[:40, :120] != before[:40, :120]).any()
+
+
+def test_without_a_render_mode_there_is_no_picture_and_others_are_refused():
+    env = erasing.make()
+    env.reset(seed=0)
+    assert env.render() is None
+    with pytest.raises(ValueError, match="allowed is None or 'rgb_array'"):
+        erasing.make(render_mode="human")
+    with pytest.raises(ValueError, match="at least 16 pixels"):
+        draw(env.scene(), size=(8, 8))
+
+
+def test_a_scene_is_plain_data_with_the_marker_that_is_left():
+    env = erasing.make()
+    env.reset(seed=0)
+    scene = env.scene()
+    assert set(scene.shapes) <= {"sphere", "capsule", "ellipsoid", "cylinder", "box"}
+    assert (scene.colours[-len(erasing.CELLS) :, 3] == 1.0).all()
+    assert len(scene.shapes) == len(scene.sizes) == len(scene.positions) == len(scene.layers)
+    for orientation in scene.orientations:
+        np.testing.assert_allclose(orientation @ orientation.T, np.eye(3), atol=1e-9)

@@ -1,0 +1,116 @@
+"""What an action does to the tool, what a contact is worth, and that threads change nothing."""
+
+import numpy as np
+import pytest
+from arm_scripts import grasp, play
+
+from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+from mereq.tasks.arm.world import ArmWorld, Start
+
+MODULES = (bottle_pushing, erasing, pillow_grasping)
+GRAVITY = 9.81
+
+
+def starts_at(module, places):
+    """Episodes that begin with the tool at `places`, the objects at the far end of the table."""
+    start = module.begin(np.random.default_rng(0))
+    joints = start.joints.copy()
+    if module is bottle_pushing:
+        joints[:2] = [0.4, 0.6]
+    if module is pillow_grasping:
+        joints[2:4] = [0.4, 0.6]
+    return [Start(place, joints, start.goal) for place in places]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_one_centimetre_is_one_centimetre(module):
+    """Within 0.5 % once the tool moves steadily, within 4 % in the first step; the tool ends where it was sent."""
+    low, high = module.SETUP.workspace.copy()
+    if module is erasing:
+        low[2] = erasing.SURFACE + 0.005
+    places = np.stack(np.meshgrid(*np.linspace(low + 0.03, high - 0.03, 3).T), axis=-1).reshape(-1, 3)
+    world = ArmWorld(module.SETUP, len(places))
+    grip = np.zeros((len(places), module.SETUP.tool.n_actuators))
+    for direction in np.vstack([np.eye(3), -np.eye(3)]):
+        actions = np.tile(direction, (len(places), 1))
+        tips = [world.reset(starts_at(module, places)).tool]
+        for _ in range(3):
+            tips.append(world.step(actions, grip).tool)
+        moved = np.diff(tips, axis=0) / 0.01
+        np.testing.assert_allclose(moved[0], actions, atol=0.04)
+        np.testing.assert_allclose(moved[2], actions, atol=0.005)
+        for _ in range(3):
+            last = world.step(0.0 * actions, grip).tool
+        np.testing.assert_allclose(last, places + 0.03 * actions, atol=2e-5)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_tool_stays_in_the_workspace(module):
+    low, high = module.SETUP.workspace
+    world = ArmWorld(module.SETUP, 8)
+    grip = np.zeros((8, module.SETUP.tool.n_actuators))
+    corners = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
+    world.reset(starts_at(module, np.tile((low + high) / 2.0, (8, 1))))
+    for _ in range(60):
+        tool = world.step(corners, grip).tool
+        assert (tool > low - 0.002).all()
+        assert (tool < high + 0.002).all()
+    if module is not erasing:
+        np.testing.assert_allclose(tool, np.where(corners > 0, high, low), atol=1e-3)
+
+
+def test_actions_beyond_one_count_as_one():
+    worlds = [ArmWorld(bottle_pushing.SETUP) for _ in range(2)]
+    for world in worlds:
+        world.reset(starts_at(bottle_pushing, np.array([[0.5, 0.0, 0.1]])))
+    tools = [w.step(np.array([[a, 0.0, -a]]), np.zeros((1, 0))).tool for w, a in zip(worlds, (1.0, 7.0), strict=True)]
+    np.testing.assert_array_equal(tools[0], tools[1])
+
+
+def test_the_force_of_a_known_weight():
+    """A pillow held still in the air weighs on the gripper with its weight, within 2 %."""
+    masses = play(pillow_grasping, grasp(0.0), n_envs=4).last
+    world = ArmWorld(pillow_grasping.SETUP)
+    weight = world.model.body_subtreemass[world.model.body("pillow").id] * GRAVITY
+    assert masses.pillow_height.min() > 0.05
+    np.testing.assert_allclose(masses.force[:, 2], weight, rtol=0.02)
+
+
+@pytest.mark.parametrize("depth", [0.005, 0.01, 0.02])
+def test_the_force_of_a_known_spring(depth):
+    """At rest the felt presses with what the spring's compression says, within 2 %."""
+    world = ArmWorld(erasing.SETUP)
+    start = Start(np.array([*erasing.CENTRE, erasing.SURFACE]), np.zeros(1), np.zeros(0))
+    measured = erasing.measure(world.reset([start]), None)
+    for _ in range(30):
+        down = np.clip((erasing.SURFACE - depth - measured.tip[:, 2:]) / 0.01, -1.0, 1.0)
+        action = np.hstack([np.zeros((1, 2)), np.where(np.abs(down) < 1e-3, 0.0, down)])
+        measured = erasing.measure(world.step(action, np.zeros((1, 0))), measured)
+    stiffness = world.model.jnt_stiffness[6].item()
+    np.testing.assert_allclose(measured.force, stiffness * measured.spring, rtol=0.02)
+    np.testing.assert_allclose(measured.spring + measured.distance, depth, atol=1e-4)
+    assert 0.7 * depth < measured.spring < depth  # the rest is the felt's own give
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_threads_change_nothing(module):
+    n_envs = 5
+    runs = []
+    for threads in (1, 2, 3):
+        world = ArmWorld(module.SETUP, n_envs, threads)
+        measured = module.measure(world.reset([module.begin(np.random.default_rng(i)) for i in range(n_envs)]), None)
+        rng = np.random.default_rng(9)
+        for _ in range(40):
+            action = rng.uniform([-0.7, -1.0, -1.5], [1.3, 1.0, 0.5], (n_envs, 3))
+            measured = module.measure(world.step(action, module.TASK.grip(measured)), measured)
+        runs.append((measured, [world.positions(i) for i in range(n_envs)]))
+    assert runs[0][0] == runs[1][0] == runs[2][0]
+    np.testing.assert_array_equal(runs[0][1], runs[1][1])
+    np.testing.assert_array_equal(runs[0][1], runs[2][1])
+
+
+def test_impossible_numbers_are_refused():
+    with pytest.raises(ValueError, match="at least 1 environment"):
+        ArmWorld(erasing.SETUP, 0)
+    with pytest.raises(ValueError, match="at least 1 environment and 1 thread, got 2 and 0"):
+        ArmWorld(erasing.SETUP, 2, 0)
