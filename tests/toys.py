@@ -69,6 +69,23 @@ class TabularSimulator:
         return Step(one_hot(reached, n), one_hot(self._state, n), features, terminated, truncated)
 
 
+class RewindableTable(TabularSimulator):
+    """The same, and it can go on from where an episode of a deterministic MDP was."""
+
+    def states_along(self, seed, actions, *, at):
+        lone = TabularSimulator(self.mdp, 1, limits=self._limits, starts=self._starts)
+        obs, done, found = lone.reset(seed), 0, []
+        for wanted in at:
+            for action in actions[done:wanted]:
+                obs = lone.step(np.array([action])).obs
+            found.append(((lone._state[0], lone._left[0]), obs[0]))
+            done = wanted
+        return found
+
+    def put(self, env, state) -> None:
+        self._state[env], self._left[env] = state
+
+
 class Nobody:
     """A supervisor who never intervenes."""
 

@@ -1,125 +1,72 @@
-"""Algorithm 1 in the corridor, from prior to aligned policy in seconds, and interrupted at every kind of instant.
+"""Algorithm 1 in the corridor: all methods from prior to aligned policy, and interrupted at every kind of instant."""
 
-The corridor is too long to be finished within an episode, so the prior walks on along the side it started on. The
-expert wants the left side besides: it takes over after two steps on the right. Prior and expert are exact solutions.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from exact import corridor_mdp
-from mereq.align import MEREQ, MEREQ_NP, align
+from corridor_runs import (
+    EXPERT_POLICY,
+    HORIZON,
+    LEFT,
+    LENGTH,
+    PRIOR,
+    SETTINGS,
+    all_observations,
+    corridor,
+    expert,
+    inner,
+    run,
+    task_of,
+)
+from mereq.align import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP, align
 from mereq.align.algorithm import Iteration, Resume, events
 from mereq.align.method import Progress
-from mereq.align.settings import AlignSettings, Inference, WarmStart
-from mereq.core.errors import NonFiniteFeatures, WrongPolicyOutput
+from mereq.align.settings import AlignSettings, WarmStart
+from mereq.align.warm_start import warm_start
+from mereq.core.errors import IncompatibleRun, NonFiniteFeatures, UnknownName, WrongPolicyOutput
 from mereq.core.policy import LogitsPolicy
-from mereq.core.supervisor import Decision
-from mereq.core.task import Task
-from mereq.imitation.cloning import CloningSettings
+from mereq.core.supervisor import Decision, Supervisor
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
-from mereq.maxent_rl.dqn import DQNSettings
-from mereq.maxent_rl.practice import Schedule
-from mereq.supervision.rules import Rule, Trigger
-from mereq.supervision.synthesized import DivergenceExpert
-from mereq.tasks.corridor import FEATURE_NAMES, THETA_EXPERT, THETA_PRIOR, WAIT, Corridor
+from mereq.supervision.noise import Noisy, RandomOther
+from mereq.tasks.corridor import FORWARD, THETA_EXPERT, THETA_PRIOR, WAIT, Corridor
 from mereq.tasks.gymnasium_task import GymnasiumSimulator
-from toys import EXPERT, POLICY, Nobody, table_policy
+from toys import EXPERT, POLICY, Nobody
 
-LENGTH, HORIZON = 14, 12
-LEFT = FEATURE_NAMES.index("left_side")
-ALPHA, GAMMA = 0.5, 0.8
-SETTINGS = AlignSettings(
-    rollout_steps=180,
-    inference=Inference(
-        max_updates=6,
-        step_size=0.5,
-        tolerance=0.03,
-        sample_length=240,
-        sample_envs=10,
-        starts="episodes",
-        acting="greedy",
-        kappa=0.6,
-        features=None,
-    ),
-    learner=DQNSettings(
-        hidden=(16,),
-        learning_rate=3e-3,
-        gamma=GAMMA,
-        alpha=ALPHA,
-        prior_alpha=ALPHA,
-        target_period=50,
-        max_grad_norm=10.0,
-    ),
-    practice=Schedule(
-        n_envs=10,
-        chunk=100,
-        updates_per_step=0.5,
-        batch_size=32,
-        learning_starts=200,
-        epsilon_start=0.5,
-        epsilon_end=0.05,
-        exploration_fraction=0.7,
-    ),
-    practice_steps=300,
-    replay_capacity=3000,
-    reprice=True,
-    persistent=True,
-    warm_start=WarmStart(steps=1000, updates=600, kept=300),
-    cloning=CloningSettings(hidden=(16,), learning_rate=3e-3, weight_decay=0.0, batch_size=32),
-    cloning_updates=300,
-)
+IMITATION = [HG_DAGGER_FT, IWR_FT]
+INVERSE_RL = [MEREQ, MEREQ_NP, MAXENT_FT, MAXENT, MAXENT_FT_PSEUDO]
 METHODS = pytest.mark.parametrize("method", [MEREQ, MEREQ_NP], ids=lambda m: m.name)
-
-
-def corridor() -> Corridor:
-    return Corridor(length=LENGTH, horizon=HORIZON)
-
-
-def task_of(make=corridor, simulated=corridor) -> Task:
-    return Task("corridor", FEATURE_NAMES, 2 * LENGTH, 3, make, lambda n: GymnasiumSimulator(simulated, n))
-
-
-def boltzmann_optimal(theta: np.ndarray) -> LogitsPolicy:
-    mdp = corridor_mdp(LENGTH)
-    return table_policy(mdp.soft_q(mdp.features @ theta, alpha=ALPHA, gamma=GAMMA), ALPHA)
-
-
-PRIOR, EXPERT_POLICY = boltzmann_optimal(THETA_PRIOR), boltzmann_optimal(THETA_EXPERT)
-
-
-def expert() -> DivergenceExpert:
-    """The highway rule with a longer hold, so that interventions are more than the way to the left."""
-    engage, disengage = Trigger(lambda kl: kl >= 1.2, 2), Trigger(lambda kl: kl <= 1.0, 4)
-    return DivergenceExpert(EXPERT_POLICY, Rule((engage,), (disengage,), min_hold=8))
-
-
-def run(method=MEREQ, settings=SETTINGS, *, task=None, prior=PRIOR, supervisor=None, **how) -> list[Iteration]:
-    how = {"seed": 0, "n_iterations": 4, "rate_threshold": 0.1, **how}
-    return list(align(task or task_of(), prior, supervisor or expert(), method, settings, **how))
-
-
-def inner(**numbers) -> AlignSettings:
-    return replace(SETTINGS, inference=replace(SETTINGS.inference, **numbers))
-
-
-def all_observations() -> np.ndarray:
-    return np.eye(2 * LENGTH, dtype=np.float32)
+IMITATES = pytest.mark.parametrize("method", IMITATION, ids=lambda m: m.name)
+INFERS = pytest.mark.parametrize("method", INVERSE_RL, ids=lambda m: m.name)
 
 
 # ------------------------------------------------------------------------------------------------- it aligns
 
 
-@pytest.fixture(scope="module", params=[MEREQ, MEREQ_NP], ids=lambda m: m.name)
+def aligned_by(method, settings: AlignSettings = SETTINGS) -> list[Iteration]:
+    """MaxEnt's first policy is random: that of seed 0 happens to be one that this expert is content with."""
+    return run(method, settings, n_iterations=6, seed=int(method is MAXENT))
+
+
+@pytest.fixture(scope="module", params=INVERSE_RL + IMITATION, ids=lambda m: m.name)
 def aligned(request) -> list[Iteration]:
-    return run(request.param)
+    return aligned_by(request.param)
 
 
 def test_the_intervention_rate_falls_below_the_threshold(aligned):
     """From a quarter or more under the prior to below delta = 0.1; the run ends with that round, without an update."""
+    ends_below_the_threshold(aligned)
+
+
+@INFERS
+def test_the_intervention_rate_falls_below_the_threshold_with_rollouts_from_where_the_expert_took_over(method):
+    """The other estimate of the gradient, with sampled actions."""
+    ends_below_the_threshold(aligned_by(method, inner(starts="segments", acting="sampled")))
+
+
+def ends_below_the_threshold(aligned: list[Iteration]) -> None:
     rates = [iteration.intervention_rate for iteration in aligned]
     assert rates[0] > 0.2
     assert rates[-1] < 0.1
@@ -131,22 +78,27 @@ def test_the_intervention_rate_falls_below_the_threshold(aligned):
     np.testing.assert_array_equal(last.policy.q[0].weight, before.policy.q[0].weight)
 
 
-def test_the_inferred_weight_is_the_one_that_differs(aligned):
-    """theta_expert - theta_prior is in left_side alone: there theta_R grows most, and by more than twice the rest."""
-    theta = aligned[-1].theta
+@METHODS
+@pytest.mark.parametrize("starts", ["episodes", "segments"])
+def test_the_inferred_weight_is_the_one_that_differs(method, starts):
+    """theta_expert - theta_prior is in left_side alone: there theta_R grows most, and by far."""
+    theta = aligned_by(method, inner(starts=starts))[-1].theta
     assert np.argmax(THETA_EXPERT - THETA_PRIOR) == LEFT
     assert theta[LEFT] > 0.3
     assert theta[LEFT] > 1.4 * np.abs(np.delete(theta, LEFT)).max()
 
 
 def test_the_policy_was_moved_towards_the_experts(aligned):
-    """On the right side it switches now, where the prior walked on; on the left it still walks on."""
-    obs = all_observations()
-    near_left, near_right = obs[:5], obs[LENGTH : LENGTH + 5]
-    for cells in (near_left, near_right):
+    """On the right side it switches now, where the prior walked on; on the left it still walks on.
+
+    Nobody has shown an imitator what to do in the first cell: the expert takes over in the second.
+    """
+    obs, imitates = all_observations(), aligned[-1].theta.size == 0
+    near_left, right = obs[:5], obs[LENGTH + 1 : LENGTH + 2] if imitates else obs[LENGTH : LENGTH + 3]
+    for cells in (near_left, right):
         wanted = EXPERT_POLICY.distribution(cells).mode()
         assert aligned[-1].policy.distribution(cells).mode().tolist() == wanted.tolist()
-    assert PRIOR.distribution(near_right).mode().tolist() != EXPERT_POLICY.distribution(near_right).mode().tolist()
+    assert not set(PRIOR.distribution(right).mode()) & set(EXPERT_POLICY.distribution(right).mode())
 
 
 def test_expert_samples_add_up(aligned):
@@ -282,6 +234,85 @@ def test_an_idle_supervisor_is_content_at_once():
     assert np.isfinite(only.theta).all()
 
 
+@IMITATES
+def test_imitation_learns_nothing_from_an_idle_supervisor(method):
+    """Round after round the clone that it started with, bit for bit; and theta is empty, here as elsewhere."""
+    settings = replace(SETTINGS, warm_start=replace(SETTINGS.warm_start, updates=100))
+    rounds = run(method, settings, supervisor=Nobody(), rate_threshold=0.0, n_iterations=2)
+    assert [(r.intervention_rate, r.expert_steps, r.progress) for r in rounds] == [(0.0, 0, ())] * 2
+    one, two = (r.state() for r in rounds)
+    assert one.keys() == two.keys()
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert [r.theta.shape for r in rounds] == [(0,)] * 2
+
+
+@IMITATES
+def test_imitation_infers_no_reward(method):
+    """Nor has its progress a gradient; its loss falls below that of the clone it began with."""
+    first, _ = run(method, n_iterations=2, rate_threshold=0.0)
+    assert first.theta.shape == (0,)
+    assert [(p.step, p.of) for p in first.progress] == [(n, 6) for n in range(6)]  # 300 updates in calls of 50
+    assert {(p.theta.shape, p.gradient.shape) for p in first.progress} == {((0,), (0,))}
+    assert first.progress[-1].loss < first.progress[0].loss
+
+
+class EveryFifth(Nobody):
+    """Waits in every fifth step of all."""
+
+    def __init__(self):
+        self.steps = 0
+
+    def decide(self, moment) -> Decision:
+        self.steps += 1
+        return Decision(EXPERT, WAIT) if self.steps % 5 == 0 else Decision(POLICY, moment.proposed)
+
+
+@IMITATES
+def test_the_clone_is_the_most_likely_one(method):
+    """An expert who waits in each fifth step, wherever that is: how often does the clone wait, cell by cell?
+
+    HG-DAgger-FT: as often as the pairs of warm start and expert do. IWR-FT: all of the expert's pairs together weigh as
+    much as all the others, which are the warm start's and the policy's.
+    """
+    settings = replace(SETTINGS, warm_start=replace(SETTINGS.warm_start, kept=90), cloning_updates=3000)
+    (only,) = run(method, settings, supervisor=EveryFifth(), rate_threshold=0.0, n_iterations=1)
+    kept = warm_start(task_of(), PRIOR, settings, seed=0).demonstrations
+    rollout = only.rollout
+    waited = rollout.obs[rollout.by_expert].sum(axis=0)
+    walked = kept.obs.sum(axis=0) + (method is IWR_FT) * rollout.obs[~rollout.by_expert].sum(axis=0)
+    assert (waited.sum(), len(kept.obs)) == (36, 90)
+    assert (kept.action == FORWARD).all()
+    weight = walked.sum() / waited.sum() if method is IWR_FT else 1.0
+    often = waited + walked > 5
+    waited, walked = waited[often], walked[often]
+    wanted = weight * waited / (weight * waited + walked)
+    found = np.exp(only.policy.distribution(all_observations()[often]).log_probs)[:, WAIT]
+    assert wanted.size >= 5
+    assert np.ptp(wanted) > 0.1
+    np.testing.assert_allclose(found, wanted, atol=0.08)
+
+
+@INFERS
+@pytest.mark.parametrize("features", [("left_side",), ("switch", "forward"), ()])
+def test_weights_outside_f_r_stay_zero(method, features):
+    """Section 3.2: theta_R has weights in the chosen features alone, exactly, in every step of every round."""
+    rounds = run(method, inner(features=features, max_updates=2), n_iterations=2, rate_threshold=0.0, seed=1)
+    inside = np.array([name in features for name in ("forward", "left_side", "switch")])
+    for moment in [*rounds[0].progress, *rounds[1].progress, *rounds]:
+        np.testing.assert_array_equal(moment.theta[~inside], 0.0)
+    assert (rounds[-1].theta[inside] != 0).all()
+    if not features:  # a gradient of nothing is below any tolerance: the inner loop ends at once
+        assert [len(r.progress) for r in rounds] == [1, 1]
+
+
+def test_f_r_is_all_features_in_any_order_by_default():
+    """Naming every feature is naming none, bit for bit."""
+    short = {"n_iterations": 1, "rate_threshold": 0.0}
+    (by_default,) = run(MEREQ_NP, inner(max_updates=2), **short)
+    (named,) = run(MEREQ_NP, inner(max_updates=2, features=("switch", "forward", "left_side")), **short)
+    np.testing.assert_array_equal(named.theta, by_default.theta)
+
+
 def test_two_seeds_differ():
     one, other = (run(MEREQ_NP, inner(max_updates=1), seed=seed, n_iterations=1)[0] for seed in (0, 1))
     assert not np.array_equal(one.rollout.obs, other.rollout.obs)
@@ -301,6 +332,15 @@ def test_a_fresh_residual_q_does_not_forget_the_policy_under_supervision():
 # --------------------------------------------------------------------------------------------------------- resume
 
 
+QUICK = replace(
+    inner(max_updates=2, sample_length=60),
+    rollout_steps=9 * HORIZON,
+    practice_steps=100,
+    warm_start=WarmStart(steps=300, updates=100, kept=50),
+    cloning_updates=100,
+)
+
+
 @dataclass
 class Tape:
     """A run as a store would see it: each event, and after each round its state."""
@@ -314,7 +354,7 @@ class Tape:
         rounds = [e for e in seen if isinstance(e, Iteration)]
         kept = rounds if states_kept is None else rounds[:states_kept]
         steps = [e for e in seen if isinstance(e, SupervisedStep)]
-        per_round = [tuple(steps[i : i + SETTINGS.rollout_steps]) for i in range(0, len(steps), SETTINGS.rollout_steps)]
+        per_round = [tuple(steps[i : i + QUICK.rollout_steps]) for i in range(0, len(steps), QUICK.rollout_steps)]
         return Resume(
             log=InterventionLog(tuple(Rollout.of(part) for part in per_round[: len(kept)])),
             state=self.states[len(kept) - 1] if kept else None,
@@ -322,10 +362,19 @@ class Tape:
         )
 
 
-def tape(method, settings, resume=None) -> Tape:
-    how = {"seed": 3, "n_iterations": 3, "rate_threshold": 0.0, "resume": resume}
+@dataclass(frozen=True)
+class Variant:
+    """What a run is made of."""
+
+    method: object
+    settings: AlignSettings
+    supervisor: Callable[[], Supervisor] = expert
+
+
+def tape(variant: Variant, resume: Resume | None = None) -> Tape:
+    how = {"seed": 1, "n_iterations": 3, "rate_threshold": 0.0, "resume": resume}
     recorded = Tape([], [])
-    for event in events(task_of(), PRIOR, expert(), method, settings, **how):
+    for event in events(task_of(), PRIOR, variant.supervisor(), variant.method, variant.settings, **how):
         recorded.events.append(event)
         if isinstance(event, Iteration):
             recorded.states.append({name: array.copy() for name, array in event.state().items()})
@@ -354,20 +403,23 @@ def assert_same(one, other) -> None:
                 np.testing.assert_array_equal(column, getattr(other.rollout, name))
 
 
-QUICK = replace(inner(max_updates=2, sample_length=60), practice_steps=100)
+SEGMENTS = replace(QUICK, inference=replace(QUICK.inference, starts="segments", acting="sampled"))
+SMALL = replace(QUICK, reprice=False, persistent=False, replay_capacity=500)
 VARIANTS = {
-    "mereq": (MEREQ, QUICK),
-    "mereq-np, stale rewards, fresh Q_R, full replay": (
-        MEREQ_NP,
-        replace(QUICK, reprice=False, persistent=False, replay_capacity=500),
-    ),
+    "mereq": Variant(MEREQ, QUICK),
+    "mereq, segments, sampled": Variant(MEREQ, SEGMENTS),
+    "mereq-np, stale rewards, fresh Q_R, full replay": Variant(MEREQ_NP, SMALL),
+    "maxent-ft, segments, sampled": Variant(MAXENT_FT, SEGMENTS),
+    "maxent, stale rewards, fresh Q, full replay": Variant(MAXENT, SMALL),
+    "hg-dagger-ft": Variant(HG_DAGGER_FT, QUICK),
+    "iwr-ft, noisy expert": Variant(IWR_FT, QUICK, lambda: Noisy(expert(), RandomOther(3), probability=0.3)),
+    "maxent-ft-pseudo, fresh Q": Variant(MAXENT_FT_PSEUDO, replace(QUICK, persistent=False)),
 }
 
 
 @pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS)
 def variant(request):
-    method, settings = request.param
-    return method, settings, tape(method, settings)
+    return request.param, tape(request.param)
 
 
 def after_round(whole: Tape, index: int) -> int:
@@ -380,15 +432,15 @@ CUTS = {
     "between two rounds": lambda whole: after_round(whole, 0),
     "in the middle of an episode of the second round": lambda whole: after_round(whole, 0) + 3 * HORIZON + 7,
     "between two episodes": lambda whole: after_round(whole, 0) + 4 * HORIZON,
-    "at the end of the second rollout": lambda whole: after_round(whole, 0) + SETTINGS.rollout_steps,
-    "in the middle of the second update": lambda whole: after_round(whole, 0) + SETTINGS.rollout_steps + 1,
+    "at the end of the second rollout": lambda whole: after_round(whole, 0) + QUICK.rollout_steps,
+    "in the middle of the second update": lambda whole: after_round(whole, 0) + QUICK.rollout_steps + 1,
     "after two rounds": lambda whole: after_round(whole, 1),
 }
 
 
-def resumed_equals(whole: Tape, method, settings, resume: Resume) -> None:
+def resumed_equals(whole: Tape, variant: Variant, resume: Resume) -> None:
     """All that comes after the resumed point is bit-equal; what is done again comes out as before."""
-    rest = tape(method, settings, resume)
+    rest = tape(variant, resume)
     recorded = sum(len(part) for part in resume.recorded) + sum(len(r) for r in resume.log.rollouts)
     done = len(resume.log.rollouts)
     expected = [e for e in whole.events if not isinstance(e, SupervisedStep)]
@@ -410,23 +462,23 @@ def resumed_equals(whole: Tape, method, settings, resume: Resume) -> None:
 @pytest.mark.parametrize("cut", CUTS)
 def test_resume_is_exact(variant, cut):
     """N + kill + N equals 2N: steps, theta, loss, parameters, optimiser and replay, wherever the run was cut."""
-    method, settings, whole = variant
-    resumed_equals(whole, method, settings, whole.until(CUTS[cut](whole)))
+    how, whole = variant
+    resumed_equals(whole, how, whole.until(CUTS[cut](whole)))
 
 
 def test_a_round_whose_state_was_not_written_is_updated_again(variant):
     """The steps of both rounds are there, the state of the first only, or of neither: the people's work is not lost."""
-    method, settings, whole = variant
+    how, whole = variant
     in_the_third = after_round(whole, 1) + 2 * HORIZON + 5
     for states_kept in (1, 0):
         resume = whole.until(in_the_third, states_kept=states_kept)
         assert [len(part) for part in resume.recorded][-1] == 2 * HORIZON + 5
-        resumed_equals(whole, method, settings, resume)
+        resumed_equals(whole, how, resume)
 
 
 def test_a_finished_run_stays_finished(variant):
-    method, settings, whole = variant
-    assert tape(method, settings, whole.until(len(whole.events))).events == []
+    how, whole = variant
+    assert tape(how, whole.until(len(whole.events))).events == []
 
 
 def test_an_aligned_run_stays_aligned():
@@ -450,11 +502,11 @@ def test_the_residual_q_function_lives_on_or_starts_anew(persistent):
 
 
 def test_the_run_under_test_can_fail(variant):
-    """Rounds differ from each other, people intervened, and theta moved: equality above says something."""
-    _, _, whole = variant
+    """Rounds differ from each other, people intervened, and theta or the clone moved: equality says something."""
+    how, whole = variant
     first, second, third = (e for e in whole.events if isinstance(e, Iteration))
     assert first.expert_steps > 0
-    assert not np.array_equal(first.theta, second.theta)
+    assert (how.method in IMITATION) == np.array_equal(first.theta, second.theta)
     assert not np.array_equal(second.policy.q[0].weight, third.policy.q[0].weight)
     assert not np.array_equal(first.rollout.obs, second.rollout.obs)
     assert any(s.controller is EXPERT for s in whole.events if isinstance(s, SupervisedStep))
@@ -523,3 +575,46 @@ def test_a_prior_for_another_number_of_actions(n_actions):
     """Consistent in itself, but not with the task; one action even broadcasts."""
     with pytest.raises(WrongPolicyOutput, match="3 actions"):
         run(prior=LogitsPolicy(lambda obs: np.zeros((len(obs), n_actions)), n_actions))
+
+
+@INFERS
+def test_a_feature_that_the_task_does_not_have(method):
+    with pytest.raises(UnknownName, match=r"no feature called 'left'. Known: forward, left_side, switch"):
+        run(method, inner(features=("forward", "left")))
+
+
+class OneWay:
+    """A simulator that cannot go back."""
+
+    def __init__(self, n_envs: int):
+        simulator = GymnasiumSimulator(corridor, n_envs)
+        self.n_envs, self.reset, self.step = n_envs, simulator.reset, simulator.step
+
+
+@INFERS
+def test_a_simulator_that_cannot_go_back(method):
+    """Refused before the first step, with the way out, which works."""
+    task = replace(task_of(), simulate=OneWay)
+    with pytest.raises(IncompatibleRun, match=r"task corridor .* lacks `states_along` and `put`.*starts = 'episodes'"):
+        run(method, inner(starts="segments"), task=task, supervisor=Refusing())
+    assert len(run(method, inner(starts="episodes", max_updates=1), task=task, n_iterations=1)) == 1
+
+
+@IMITATES
+def test_imitation_needs_no_simulator_that_goes_back(method):
+    settings = replace(QUICK, inference=replace(QUICK.inference, starts="segments"))
+    assert len(run(method, settings, task=replace(task_of(), simulate=OneWay), n_iterations=1)) == 1
+
+
+class Refusing(Nobody):
+    """Is never to be asked."""
+
+    def decide(self, moment) -> Decision:
+        raise AssertionError("the run has begun")
+
+
+def test_a_simulator_of_another_task():
+    """It does not lead where the supervised environment led: no rollouts from where the expert took over."""
+    task = task_of(simulated=lambda: Corridor(length=LENGTH, horizon=HORIZON, slip=0.9))
+    with pytest.raises(IncompatibleRun, match="the simulator does not lead where the supervised environment led"):
+        run(MEREQ_NP, inner(starts="segments"), task=task, seed=1)

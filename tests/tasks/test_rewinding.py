@@ -1,0 +1,155 @@
+"""Simulators that can go on from where an episode was: highway and Gymnasium, bit for bit."""
+
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from mereq.core.simulator import RewindableSimulator
+from mereq.tasks.corridor import FEATURE_NAMES, Corridor
+from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
+from mereq.tasks.highway.config import HighwayConfig
+from mereq.tasks.highway.environment import HighwayEnv
+from mereq.tasks.highway.simulator import HighwaySimulator
+
+ROAD = replace(HighwayConfig.TASK, duration=12)  # short, dense enough for a crash now and then
+CARTPOLE = task_from_gymnasium(
+    "pole", lambda: gym.make("CartPole-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "v")
+)
+
+
+def corridor() -> Corridor:
+    return Corridor(length=5, horizon=9, slip=0.3)
+
+
+# name: a simulator of n environments, one environment, how many actions
+KINDS = {
+    "highway": (lambda n: HighwaySimulator(n, ROAD), lambda: HighwayEnv(ROAD), 5),
+    "corridor": (lambda n: GymnasiumSimulator(corridor, n), corridor, 3),
+    "cart-pole": (CARTPOLE.simulate, CARTPOLE.make, 2),
+}
+N_ENVS, N_STEPS = 3, 30  # more than any of these episodes lasts: every test goes past an end
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request):
+    simulate, make, n_actions = KINDS[request.param]
+    return simulate(N_ENVS), simulate(N_ENVS), make(), n_actions
+
+
+def straight(environment, seed: int, actions: np.ndarray) -> list[tuple]:
+    """(obs, next_obs, features, terminated, truncated) of each step; episodes follow each other without a seed."""
+    obs, _ = environment.reset(seed=seed)
+    steps = []
+    for action in actions:
+        next_obs, _, terminated, truncated, info = environment.step(action)
+        steps.append((obs, next_obs, info["features"], terminated, truncated))
+        obs = environment.reset()[0] if terminated or truncated else next_obs
+    return steps
+
+
+def first_episode(steps: list[tuple]) -> int:
+    """Its length."""
+    return next(n for n, (*_, terminated, truncated) in enumerate(steps) if terminated or truncated) + 1
+
+
+def test_it_says_that_it_can(kind):
+    assert isinstance(kind[0], RewindableSimulator)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_states_and_what_comes_after_are_those_of_the_episode(kind, seed):
+    """From the start, the middle, before the last step: the same observations, then the same steps.
+
+    Through the end into the next episode, in whichever environment, whatever the other ones do.
+    """
+    simulator, _, environment, n_actions = kind
+    rng = np.random.default_rng(seed)
+    actions = rng.integers(n_actions, size=N_STEPS)
+    expected = straight(environment, seed, actions)
+    length = first_episode(expected)
+    at = sorted({0, 1, length // 2, length - 1})
+    found = simulator.states_along(seed, actions[: at[-1]], at=at)
+    assert len(found) == len(at)
+    simulator.reset(seed)
+    for env, (k, (state, obs)) in enumerate(zip(at, found, strict=True)):
+        np.testing.assert_array_equal(obs, expected[k][0])
+        here = env % N_ENVS
+        simulator.put(here, state)
+        for n in range(k, N_STEPS):
+            all_actions = rng.integers(n_actions, size=N_ENVS)
+            all_actions[here] = actions[n]
+            step = simulator.step(all_actions)
+            _, next_obs, features, terminated, truncated = expected[n]
+            np.testing.assert_array_equal(step.next_obs[here], next_obs)
+            np.testing.assert_array_equal(step.features[here], features)
+            assert (step.terminated[here], step.truncated[here]) == (terminated, truncated)
+            if n + 1 < N_STEPS:
+                np.testing.assert_array_equal(step.obs[here], expected[n + 1][0])
+
+
+def same_steps(one, other, actions: np.ndarray) -> None:
+    for row in actions:
+        for a, b in zip(one.step(row), other.step(row), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_the_other_environments_are_not_disturbed(kind):
+    """One simulator steps on; its twin looks along an episode and has a state put into environment 1."""
+    undisturbed, simulator, _, n_actions = kind
+    actions = np.random.default_rng(3).integers(n_actions, size=(2 * N_STEPS, N_ENVS))
+    np.testing.assert_array_equal(undisturbed.reset(4), simulator.reset(4))
+    same_steps(undisturbed, simulator, actions[:5])
+    ((_, _), (state, _)) = simulator.states_along(9, actions[:3, 0], at=[0, 3])
+    same_steps(undisturbed, simulator, actions[5:15])  # looking leaves all of them as they are
+    simulator.put(1, state)
+    elsewhere = False
+    for row in actions[15:]:
+        before, after = undisturbed.step(row), simulator.step(row)
+        for a, b in zip(before, after, strict=True):
+            np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]])
+        elsewhere |= not np.array_equal(before.obs[1], after.obs[1])
+    assert elsewhere  # environment 1 did go on from somewhere else
+
+
+def test_a_state_can_be_put_again_and_again(kind):
+    """Also into two environments at once: stepping from it does not use it up."""
+    simulator, _, environment, n_actions = kind
+    actions = np.random.default_rng(5).integers(n_actions, size=N_STEPS)
+    expected = straight(environment, 2, actions)
+    k = first_episode(expected) // 2
+    ((state, _),) = simulator.states_along(2, actions[:k], at=[k])
+    simulator.reset(0)
+    for _ in range(2):
+        simulator.put(0, state)
+        simulator.put(2, state)
+        for n in range(k, N_STEPS):
+            step = simulator.step(np.full(N_ENVS, actions[n]))
+            for env in (0, 2):
+                np.testing.assert_array_equal(step.next_obs[env], expected[n][1])
+                np.testing.assert_array_equal(step.features[env], expected[n][2])
+
+
+def test_looking_twice_finds_the_same(kind):
+    """Also after other episodes were looked along: a state depends on the seed and the actions alone."""
+    simulator, _, _, n_actions = kind
+    actions = np.random.default_rng(6).integers(n_actions, size=6)
+    once = simulator.states_along(1, actions[:2], at=[0, 2])
+    simulator.states_along(2, actions[:2], at=[2])
+    again = simulator.states_along(1, actions[:2], at=[0, 2])
+    for (_, a), (_, b) in zip(once, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    simulator.reset(0)
+    for env, (state, _) in enumerate([once[1], again[1]]):
+        simulator.put(env, state)
+    for action in actions[2:]:
+        step = simulator.step(np.full(N_ENVS, action))
+        np.testing.assert_array_equal(step.next_obs[0], step.next_obs[1])
+
+
+def test_the_features_are_the_corridors():
+    """What `corridor` is tested with is the task of the other tests, slips and all: its noise is brought back, too."""
+    slipped = [s[2][FEATURE_NAMES.index("forward")] for s in straight(corridor(), 0, np.zeros(N_STEPS, int))]
+    assert 0.0 in slipped
+    assert 1.0 in slipped
