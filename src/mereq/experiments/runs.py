@@ -174,7 +174,7 @@ for _kind in _KINDS:
 _STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _exactly_several)
 
 
-def _what_is_wrong(error: BaseException, wanted: type | None) -> str:
+def _what_is_wrong(error: BaseException, wanted: Any) -> str:
     if isinstance(error, AttributeError):
         return "it is not a table of named values"
     by_us = isinstance(error, TypeError) or (isinstance(error, ValueError) and wanted is None)
