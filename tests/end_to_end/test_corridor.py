@@ -247,6 +247,19 @@ def test_imitation_learns_nothing_from_an_idle_supervisor(method):
 
 
 @IMITATES
+def test_rounds_draw_other_batches(method):
+    """From the same clone and the same log, two rounds (and the warm start) take pairs in another order."""
+    (first,) = run(method, QUICK, rate_threshold=0.0, n_iterations=1)
+    log, results = InterventionLog((first.rollout,)), []
+    for iteration in (0, 1, 1):
+        improver = method.start(task_of(), PRIOR, QUICK, seed=0)
+        list(improver.improve(log, iteration))
+        results.append(np.concatenate([array.ravel() for array in improver.state().values()]))
+    np.testing.assert_array_equal(results[1], results[2])
+    assert not np.array_equal(results[0], results[1])
+
+
+@IMITATES
 def test_imitation_infers_no_reward(method):
     """Nor has its progress a gradient; its loss falls below that of the clone it began with."""
     first, _ = run(method, n_iterations=2, rate_threshold=0.0)

@@ -23,6 +23,13 @@ class Inference:
     kappa: float  # share of each policy segment that is not pseudo-expert; 1 uses none
     features: tuple[str, ...] | None  # f_R: the features that theta_R may weigh; None means all of the task's
 
+    def __post_init__(self):
+        if not (0 <= self.kappa <= 1 and self.sample_length >= 1 and self.sample_envs >= 1):
+            raise ValueError(
+                f"need 0 <= kappa <= 1, sample_length >= 1, sample_envs >= 1; got kappa={self.kappa}, "
+                f"sample_length={self.sample_length}, sample_envs={self.sample_envs}"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class WarmStart:
@@ -31,6 +38,10 @@ class WarmStart:
     steps: int  # of the prior, to be cloned from
     updates: int  # of the clone
     kept: int  # of these steps, the last so many stay among the demonstrations
+
+    def __post_init__(self):
+        if self.steps < 1 or self.kept < 0:
+            raise ValueError(f"need steps >= 1, kept >= 0; got steps={self.steps}, kept={self.kept}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +59,10 @@ class AlignSettings:
     warm_start: WarmStart
     cloning: CloningSettings  # of the imitation methods
     cloning_updates: int  # of the imitation methods, per round
+
+    def __post_init__(self):
+        if self.rollout_steps < 1 or self.replay_capacity < 1:
+            raise ValueError(
+                f"need rollout_steps >= 1, replay_capacity >= 1; got rollout_steps={self.rollout_steps}, "
+                f"replay_capacity={self.replay_capacity}"
+            )

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import cattrs
 
 from mereq.align.algorithm import Event, events
+from mereq.align.inverse_rl import weighed_features
 from mereq.align.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.policy import Policy
@@ -19,8 +20,6 @@ from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore
 from mereq.supervision.noise import Noisy, RandomOther
-
-_STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,10 @@ class RunSpec:
     noise: float  # probability that an expert step is disturbed
     prior: str  # "shipped", or a checkpoint's path
     expert: str
+
+    def __post_init__(self):
+        if not (0 <= self.noise <= 1 and self.seed >= 0):
+            raise ValueError(f"need 0 <= noise <= 1, seed >= 0; got noise={self.noise}, seed={self.seed}")
 
     @classmethod
     def named(
@@ -57,12 +60,8 @@ class RunSpec:
         Raises:
             UnknownName: with the names there are.
         """
-        families = task_preset(task).align
-        if preset not in families:
-            raise UnknownName("preset", preset, list(families))
-        if method not in METHODS:
-            raise UnknownName("method", method, list(METHODS))
-        settings, supervision = families[preset], task_preset(task).supervision
+        _known(task, preset, method)
+        settings, supervision = task_preset(task).align[preset], task_preset(task).supervision
         return cls(task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, 0.0, prior, expert)
 
     @classmethod
@@ -86,10 +85,14 @@ class RunSpec:
         """The same run with other numbers: `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
 
         Raises:
-            UnknownName: there is no number of this name; the message lists those there are.
-            IncompatibleRun: a value of the wrong type.
+            UnknownName: there is no number, task, preset, method or feature of this name; the message lists those there
+                are.
+            IncompatibleRun: a value of the wrong type, or out of its range.
         """
-        return self.from_config(_merged(dataclasses.asdict(self), changes))
+        spec = self.from_config(_merged(dataclasses.asdict(self), changes))
+        _known(spec.task, spec.preset, spec.method)
+        weighed_features(spec.task_preset.task.feature_names, spec.settings.inference.features)
+        return spec
 
     def going_on(self, n_iterations: int) -> "RunSpec":
         """The same run with another number of rounds."""
@@ -137,9 +140,45 @@ class RunSpec:
         return record(stream, store)
 
 
+def _known(task: str, preset: str, method: str) -> None:
+    families = task_preset(task).align
+    if preset not in families:
+        raise UnknownName("preset", preset, list(families))
+    if method not in METHODS:
+        raise UnknownName("method", method, list(METHODS))
+
+
+def _exactly(value: Any, kind: type) -> Any:
+    """The value, if it is of this kind already: "no" is not True, and 2.5 is not 2."""
+    types, words = _KINDS[kind]
+    if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{value!r} is not {words}")
+    return kind(value)
+
+
+def _exactly_several(values: Any, kind: Any) -> tuple[Any, ...]:
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"{values!r} is not a list")
+    return tuple(_exactly(value, get_args(kind)[0]) for value in values)
+
+
+_KINDS = {
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: ((float, int), "a number"),
+    str: (str, "a text"),
+}
+_STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
+for _kind in _KINDS:
+    _STRUCTURE.register_structure_hook(_kind, _exactly)
+_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _exactly_several)
+
+
 def _what_is_wrong(error: BaseException, wanted: Any) -> str:
-    by_the_class_itself = isinstance(error, ValueError) and wanted is None
-    return str(error) if by_the_class_itself else cattrs.v.format_exception(error, wanted)
+    if isinstance(error, AttributeError):
+        return "it is not a table of named values"
+    by_us = isinstance(error, TypeError) or (isinstance(error, ValueError) and wanted is None)
+    return str(error) if by_us else cattrs.v.format_exception(error, wanted)
 
 
 def _merged(config: dict[str, Any], changes: dict[str, Any], path: str = "") -> dict[str, Any]:
