@@ -11,7 +11,6 @@ def mereq(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["mereq", *map(str, words)])
-        monkeypatch.setattr(cli.console, "file", sys.stderr)
         status = 0
         try:
             cli.main()
