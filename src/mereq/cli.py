@@ -52,7 +52,8 @@ def align(
         out: directory of the run.
         resume: go on with the run in --out, exactly. Other options need not be repeated; --iterations may be raised.
         overwrite: delete the run in --out first.
-        method: `mereq`, or `mereq-np` (no pseudo-expert).
+        method: a row of the paper's Table 1: `mereq`, `mereq-np` (no pseudo-expert), `maxent` and `maxent-ft` (no prior
+            term), `hg-dagger-ft` and `iwr-ft` (imitation).
         preset: `fast`, or `paper` (the paper's Table 7).
         seed: everything random follows from it.
         iterations: most rounds.
