@@ -52,8 +52,7 @@ def align(
         out: directory of the run.
         resume: go on with the run in --out, exactly. Other options need not be repeated; --iterations may be raised.
         overwrite: delete the run in --out first.
-        method: a row of the paper's Table 1: `mereq`, `mereq-np` (no pseudo-expert), `maxent` and `maxent-ft` (no prior
-            term), `hg-dagger-ft` and `iwr-ft` (imitation).
+        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
         preset: `fast`, or `paper` (the paper's Table 7).
         seed: everything random follows from it.
         iterations: most rounds.

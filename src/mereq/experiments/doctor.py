@@ -30,6 +30,7 @@ _REQUIRED = (
     "jaxlib",
     "optax",
     "numba",
+    "mujoco",
     "gymnasium",
     "safetensors",
     "matplotlib",
@@ -42,6 +43,7 @@ _OPTIONAL = {
     "ray": "studies on a cluster (extra: ray)",
     "highway-env": "checking the engine against the original (extra: test)",
     "hypothesis": "the tests (extra: test)",
+    "rliable": "checking the statistics against it (extra: test)",
     "stable-baselines3": "comparing speed with its DQN (extra: bench)",
     "envpool": "comparing speed with its highway (extra: bench)",
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import mereq
 
-_PACKAGES = ("numpy", "jax", "jaxlib", "optax", "numba", "gymnasium", "safetensors")
+_PACKAGES = ("numpy", "jax", "jaxlib", "optax", "numba", "mujoco", "gymnasium", "safetensors")
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
