@@ -305,8 +305,11 @@ def test_the_clone_is_the_most_likely_one(method):
     np.testing.assert_allclose(found, wanted, atol=0.08)
 
 
-@INFERS
-@pytest.mark.parametrize("features", [("left_side",), ("switch", "forward"), ()])
+@pytest.mark.parametrize(
+    ("method", "features"),
+    [(MEREQ, ()), (MAXENT, ("switch", "forward")), *((method, ("left_side",)) for method in INVERSE_RL)],
+    ids=lambda value: getattr(value, "name", None),
+)
 def test_weights_outside_f_r_stay_zero(method, features):
     """Section 3.2: theta_R has weights in the chosen features alone, exactly, in every step of every round."""
     rounds = run(method, inner(features=features, max_updates=2), n_iterations=2, rate_threshold=0.0, seed=1)
@@ -606,16 +609,19 @@ class OneWay:
 
 @INFERS
 def test_a_simulator_that_cannot_go_back(method):
-    """Refused before the first step, with the way out, which works."""
+    """Refused before the first step, with the way out."""
     task = replace(task_of(), simulate=OneWay)
     with pytest.raises(IncompatibleRun, match=r"task corridor .* lacks `states_along` and `put`.*starts = 'episodes'"):
         run(method, inner(starts="segments"), task=task, supervisor=Refusing())
-    assert len(run(method, inner(starts="episodes", max_updates=1), task=task, n_iterations=1)) == 1
 
 
-@IMITATES
-def test_imitation_needs_no_simulator_that_goes_back(method):
-    settings = replace(QUICK, inference=replace(QUICK.inference, starts="segments"))
+@pytest.mark.parametrize(
+    ("method", "starts"),
+    [(MEREQ, "episodes"), *((method, "segments") for method in IMITATION)],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_who_needs_no_simulator_that_goes_back(method, starts):
+    settings = replace(QUICK, inference=replace(QUICK.inference, starts=starts))
     assert len(run(method, settings, task=replace(task_of(), simulate=OneWay), n_iterations=1)) == 1
 
 
