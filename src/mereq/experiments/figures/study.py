@@ -93,6 +93,7 @@ def theta_figure(
                     if mine:
                         mean, half = per_round(mine, "theta")
                         _line_with_band(axes, mean[:, index], half[:, index], styles[row])
+                axes.set_yscale("symlog", linthresh=1)  # weights that run away leave the others to be seen
                 axes.set_title(names[index])
                 _bare(axes)
             line[0].set_ylabel(f"{task_name(task)}\nweight" if len(tasks) > 1 else "weight")
