@@ -46,9 +46,9 @@ class LocalEngine:
             for number in range(min(self.workers, len(jobs))):
                 workers.append(_Worker.start(self._core(number)))
                 workers[-1].give(waiting)
-            while working := {worker.connection: worker for worker in workers if worker.job}:
-                for connection in multiprocessing.connection.wait(list(working)):
-                    worker = working[connection]  # type: ignore[index]
+            while working := [worker for worker in workers if worker.job]:
+                ready = multiprocessing.connection.wait([worker.connection for worker in working])
+                for worker in [worker for worker in working if worker.connection in ready]:
                     try:
                         event = worker.connection.recv()
                     except (EOFError, OSError):

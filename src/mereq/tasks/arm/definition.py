@@ -41,8 +41,6 @@ class Measured:
             np.array_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)
         )
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 def motion(tip: Float[np.ndarray, "n 3"], before: Measured | None) -> dict[str, np.ndarray]:
     """The fields of `Measured`, from the tool centre now and what was measured a step ago (None: nothing moved yet)."""

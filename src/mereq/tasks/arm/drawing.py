@@ -4,9 +4,10 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from mereq.tasks.arm.scene import TOP_LAYER, Scene
+from mereq.tasks.caption import write_caption
 
 SUPERSAMPLING = 2
 EYE, LOOKED_AT = np.array([1.36, -0.92, 0.76]), np.array([0.34, 0.0, 0.24])  # [m]
@@ -15,7 +16,6 @@ SUN = np.array([0.25, -0.45, 0.86]) / np.linalg.norm([0.25, -0.45, 0.86])  # dir
 AMBIENT = 0.52  # brightness of faces that the light does not reach
 SHADOW = 0.72  # brightness of the table where it is shaded
 SKY, FLOOR = (236, 239, 243), (206, 211, 217)  # background, from top to bottom
-INK, PLATE = (44, 48, 54), (246, 247, 244)
 ROUND = 20  # faces around a cylinder
 
 Mesh = tuple[Float[np.ndarray, "v 3"], tuple[Int[np.ndarray, "faces corners"], ...]]
@@ -96,7 +96,7 @@ def draw(scene: Scene, *, size: tuple[int, int] = (480, 360), caption: str = "")
     _paint(pen, [polygon for g in solid for polygon in _polygons(scene, g, full)])
     picture = image.reduce(SUPERSAMPLING)
     if caption:
-        _write_caption(picture, caption)
+        write_caption(picture, caption, height=picture.height // 20)
     return np.asarray(picture, dtype=np.uint8)
 
 
@@ -139,14 +139,3 @@ def _shadow(scene: Scene, solid: list[int], size: tuple[int, int]) -> Image.Imag
             for corners in ground[faces].reshape(len(faces), -1).tolist():
                 pen.polygon(corners, fill=int(255 * SHADOW))
     return picture.filter(ImageFilter.GaussianBlur(size[1] / 150.0)).convert("RGB")
-
-
-def _write_caption(picture: Image.Image, caption: str) -> None:
-    """The caption in the upper left corner, on a light plate."""
-    height = max(picture.height // 20, 10)
-    pad, start = height // 3, (0.7 * height, 0.6 * height)
-    font = ImageFont.load_default(size=height)
-    pen = ImageDraw.Draw(picture)
-    left, top, right, bottom = pen.textbbox(start, caption, font=font)
-    pen.rounded_rectangle((left - pad, top - pad, right + pad, bottom + pad), radius=pad, fill=PLATE)
-    pen.text(start, caption, font=font, fill=INK)

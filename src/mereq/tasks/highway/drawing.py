@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mereq.core.supervisor import Controller
+from mereq.tasks.caption import write_caption
 from mereq.tasks.highway.road import CAR_LENGTH, CAR_WIDTH, LANE_WIDTH
 from mereq.tasks.highway.scene import Scene
 
@@ -22,7 +23,6 @@ Colour = tuple[int, int, int]
 GRASS, ASPHALT, LINE, DASHES = (214, 221, 208), (74, 78, 86), (236, 237, 240), (176, 180, 188)
 GLASS, LAMP, TAIL_LAMP, SHADE = (32, 38, 48), (255, 246, 200), (196, 52, 52), (58, 61, 68)
 OTHER, EGO, EGO_UNDER_EXPERT, WRECK = (92, 146, 222), (76, 190, 110), (246, 200, 68), (228, 76, 70)
-CAPTION, CAPTION_BACKGROUND = (44, 48, 54), (246, 247, 244)
 
 
 class View(NamedTuple):
@@ -63,7 +63,7 @@ def draw(
         _draw_car(pen, view, scene, car, _colour(scene, car, controller))
     picture = image.reduce(SUPERSAMPLING)
     if caption:
-        _write_caption(picture, caption)
+        write_caption(picture, caption, height=picture.height // 12)
     return np.asarray(picture, dtype=np.uint8)
 
 
@@ -160,14 +160,3 @@ def _draw_car(pen: ImageDraw.ImageDraw, view: View, scene: Scene, car: int, colo
     for part, fill in fills.items():
         pen.polygon(view.points(shapes[part] @ turn + place), fill=fill)
     pen.polygon(view.points(_rounded(0.25, -1.3, 0.66, 0.2) @ turn + place), fill=roof)
-
-
-def _write_caption(picture: Image.Image, caption: str) -> None:
-    """The caption in the upper left corner, on a light plate."""
-    height = max(picture.height // 12, 10)
-    pad, start = height // 3, (0.7 * height, 0.6 * height)
-    font = ImageFont.load_default(size=height)
-    pen = ImageDraw.Draw(picture)
-    left, top, right, bottom = pen.textbbox(start, caption, font=font)
-    pen.rounded_rectangle((left - pad, top - pad, right + pad, bottom + pad), radius=pad, fill=CAPTION_BACKGROUND)
-    pen.text(start, caption, font=font, fill=CAPTION)
