@@ -108,6 +108,21 @@ def test_a_creation_that_was_killed_is_no_run_and_no_obstacle(run, tmp_path):
         assert store.steps(0) == ()
 
 
+def test_a_creation_killed_at_its_last_breath_leaves_a_run_that_can_be_read(tmp_path, monkeypatch):
+    """From the moment the file is there, it is in write-ahead logging: a switch later, if killed, locks readers out."""
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mereq.experiments.store.Database, "open", killed)
+    with pytest.raises(KeyboardInterrupt):
+        RunStore.create(tmp_path / "run", CONFIG)
+    monkeypatch.undo()
+    assert (tmp_path / "run" / RUN.file).read_bytes()[18:20] == b"\x02\x02"  # the file format's mark of it
+    with RunStore.open(tmp_path / "run") as store:
+        assert len(store.starts()) == 1
+
+
 def test_no_run(tmp_path):
     for verb in (lambda: RunStore.open(tmp_path / "no"), lambda: RunStore.resume(tmp_path / "no", CONFIG)):
         with pytest.raises(NoRun, match="no run in"):

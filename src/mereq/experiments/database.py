@@ -70,6 +70,7 @@ class Database:
                 new = directory / f"{schema.file}.new"
                 with _sentences(schema, new), ExitStack() as closing:
                     connection = _connect(new, "rwc", closing)
+                    connection.execute("PRAGMA journal_mode = WAL")  # a change later, if killed, locks readers out
                     for name, (key, others) in schema.tables.items():
                         columns = f"{key}, {others}, crc, PRIMARY KEY ({key})"
                         connection.execute(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID")
@@ -112,7 +113,6 @@ class Database:
             if complaint != "ok":
                 raise _corrupt(schema, file, complaint)
             if write:
-                connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
             return cls(schema, file, connection, closing.pop_all())
 
