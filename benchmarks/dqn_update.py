@@ -44,6 +44,7 @@ def ours():
         normal(CALL, BATCH, OBS),
         np.zeros((CALL, BATCH), np.float32),
         normal(CALL, BATCH, ACTIONS),
+        normal(CALL, BATCH, ACTIONS),
     )
 
     def call():

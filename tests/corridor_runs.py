@@ -12,6 +12,7 @@ from exact import corridor_mdp
 from mereq.align import MEREQ, align
 from mereq.align.algorithm import Iteration
 from mereq.align.settings import AlignSettings, Inference, WarmStart
+from mereq.core.actions import Discrete
 from mereq.core.policy import LogitsPolicy
 from mereq.core.task import Task
 from mereq.imitation.cloning import CloningSettings
@@ -73,7 +74,7 @@ def corridor() -> Corridor:
 
 
 def task_of(make=corridor, simulated=corridor) -> Task:
-    return Task("corridor", FEATURE_NAMES, 2 * LENGTH, 3, make, lambda n: GymnasiumSimulator(simulated, n))
+    return Task("corridor", FEATURE_NAMES, 2 * LENGTH, Discrete(3), make, lambda n: GymnasiumSimulator(simulated, n))
 
 
 def boltzmann_optimal(theta: np.ndarray) -> LogitsPolicy:

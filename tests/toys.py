@@ -106,6 +106,7 @@ def every_outcome(mdp: MDP, reward: np.ndarray, log_prior: np.ndarray, n_updates
         reward=reward[state, action],
         next_obs=np.eye(states)[reached],
         terminated=mdp.terminal[reached].astype(float),
-        next_prior_log_probs=log_prior[reached],
+        prior=log_prior[state],
+        next_prior=log_prior[reached],
     )
     return Batch(*(np.broadcast_to(column, (n_updates, *column.shape)) for column in batch))

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from mereq.core.actions import Discrete
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, UnknownName
 from mereq.core.policy import LogitsPolicy
 from mereq.core.task import Task
@@ -37,7 +38,7 @@ def network(sizes=(4, 8, 3), seed=0) -> tuple[Layer, ...]:
 
 
 def task(obs_size=4, n_actions=3) -> Task:
-    return Task("toy", ("f",), obs_size, n_actions, lambda: None, lambda n: None)
+    return Task("toy", ("f",), obs_size, Discrete(n_actions), lambda: None, lambda n: None)
 
 
 @pytest.fixture

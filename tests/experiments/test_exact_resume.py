@@ -144,7 +144,7 @@ def test_nan_in_features_stops_the_run_and_keeps_what_was_recorded(calm, tmp_pat
                 info["features"][1] = np.nan
             return obs, reward, terminated, truncated, info
 
-    task = Task(TASK.name, TASK.feature_names, TASK.obs_size, TASK.n_actions, Fails, TASK.simulate)
+    task = Task(TASK.name, TASK.feature_names, TASK.obs_size, TASK.actions, Fails, TASK.simulate)
     with (
         RunStore.create(tmp_path / "run", kill9.config(ROUNDS)) as store,
         pytest.raises(NonFiniteFeatures, match="left_side"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mereq.core.errors import CorruptCheckpoint
-from mereq.imitation.cloning import Cloning, CloningSettings, negative_log_likelihood
+from mereq.imitation.cloning import CategoricalLikelihood, Cloning, CloningSettings
 from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl.networks import Layer
 from toys import one_hot
@@ -50,12 +50,14 @@ def probabilities(learner: Cloning, state) -> np.ndarray:
 @pytest.mark.parametrize("hidden", [(), (16,)])
 def test_the_clone_does_each_thing_as_often_as_was_demonstrated(hidden):
     """On one-hot observations the likelihood is greatest at the empirical frequencies, and nowhere else."""
-    learner = Cloning(OBS_SIZE, N_ACTIONS, replace(TABLE, hidden=hidden))
+    learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), replace(TABLE, hidden=hidden))
     state, _ = learner.update(learner.init(0), repeated(demonstrated(), 1500))
     frequencies = COUNTS / COUNTS.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities(learner, state), frequencies, atol=2e-3)
     least = -(COUNTS * np.log(frequencies)).sum() / COUNTS.sum()  # the demonstrations' conditional entropy
-    assert float(negative_log_likelihood(state.logits, demonstrated())) == pytest.approx(least, abs=1e-4)
+    assert float(
+        CategoricalLikelihood(N_ACTIONS).negative_log_likelihood(state.network, demonstrated())
+    ) == pytest.approx(least, abs=1e-4)
 
 
 def test_weight_decay_keeps_the_clone_less_sure():
@@ -63,7 +65,7 @@ def test_weight_decay_keeps_the_clone_less_sure():
     batch = Demonstrations(one_hot(np.arange(4), OBS_SIZE), np.array([0, 1, 2, 0]))
     surest = []
     for decay in (0.0, 1.0):
-        learner = Cloning(OBS_SIZE, N_ACTIONS, replace(TABLE, weight_decay=decay))
+        learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), replace(TABLE, weight_decay=decay))
         state, _ = learner.update(learner.init(0), repeated(batch, 1500))
         assert probabilities(learner, state).argmax(axis=1).tolist() == [0, 1, 2, 0]
         surest.append(probabilities(learner, state).max())
@@ -85,7 +87,9 @@ def test_the_loss_and_its_gradient():
     logits = batch.obs @ layer.weight + layer.bias
     too_much = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) - np.eye(N_ACTIONS)[batch.action]
     with jax.enable_x64(True):
-        loss, (gradient,) = jax.value_and_grad(negative_log_likelihood)((layer,), batch)
+        loss, (gradient,) = jax.value_and_grad(CategoricalLikelihood(N_ACTIONS).negative_log_likelihood)(
+            (layer,), batch
+        )
         np.testing.assert_allclose(loss, likelihood_by_hand(logits, batch), rtol=1e-12)
         np.testing.assert_allclose(gradient.weight, batch.obs.T @ too_much / 7, rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(gradient.bias, too_much.mean(axis=0), rtol=1e-10, atol=1e-12)
@@ -93,7 +97,7 @@ def test_the_loss_and_its_gradient():
 
 def test_the_loss_of_a_call_is_the_mean_of_its_updates():
     """Each update's own, before it."""
-    learner, batch = Cloning(OBS_SIZE, N_ACTIONS, NETWORK), batches(0)
+    learner, batch = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK), batches(0)
     state, losses = learner.init(0), []
     for n in range(3):
         logits = learner.policy(state).values(batch.obs[n])
@@ -106,7 +110,7 @@ def test_the_loss_of_a_call_is_the_mean_of_its_updates():
 
 
 def test_an_observation_as_large_as_it_gets_leaves_the_parameters_finite():
-    learner, batch = Cloning(OBS_SIZE, N_ACTIONS, NETWORK), batches(1)
+    learner, batch = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK), batches(1)
     state, _ = learner.update(learner.init(0), batch._replace(obs=1e6 * batch.obs))
     assert all(np.isfinite(array).all() for array in state.arrays().values())
 
@@ -128,7 +132,7 @@ class CountingCloning(Cloning):
 
 def test_update_compiles_once():
     """Same shapes, other values, another learner of equal settings, a state from a checkpoint: nothing is traced."""
-    learner = CountingCloning(OBS_SIZE, N_ACTIONS, TABLE)
+    learner = CountingCloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), TABLE)
     state = learner.init(0)
     TRACES.clear()
     state, _ = learner.update(state, batches(0))
@@ -136,7 +140,7 @@ def test_update_compiles_once():
     assert first > 0
     for seed in range(1, 4):
         state, _ = learner.update(state, batches(seed))
-    again = CountingCloning(OBS_SIZE, N_ACTIONS, replace(TABLE))
+    again = CountingCloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), replace(TABLE))
     again.update(state.from_arrays(state.arrays()), batches(4))
     assert len(TRACES) == first
     learner.update(state, batches(5, n_updates=4))  # another shape does compile: the counter counts
@@ -147,7 +151,7 @@ def test_update_compiles_once():
 
 
 def test_same_seed_same_parameters():
-    learner = Cloning(OBS_SIZE, N_ACTIONS, NETWORK)
+    learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK)
     one, again, other = (learner.update(learner.init(seed), batches(1))[0] for seed in (1, 1, 2))
     assert same(one, again)
     assert not same(one, other)
@@ -155,7 +159,7 @@ def test_same_seed_same_parameters():
 
 
 def test_update_leaves_the_state_it_was_given():
-    learner = Cloning(OBS_SIZE, N_ACTIONS, NETWORK)
+    learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK)
     start = learner.init(0)
     before = {name: array.copy() for name, array in start.arrays().items()}
     learner.update(start, batches(0))
@@ -164,7 +168,7 @@ def test_update_leaves_the_state_it_was_given():
 
 def test_a_state_survives_its_arrays():
     """arrays() and from_arrays(): what goes on from there is bit-equal, the optimiser's moments included."""
-    learner = Cloning(OBS_SIZE, N_ACTIONS, NETWORK)
+    learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK)
     state, _ = learner.update(learner.init(0), batches(0))
     restored = learner.init(9).from_arrays({name: array.copy() for name, array in state.arrays().items()})
     assert same(restored, state)
@@ -174,7 +178,7 @@ def test_a_state_survives_its_arrays():
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    learner = Cloning(OBS_SIZE, N_ACTIONS, NETWORK)
+    learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK)
     state = learner.init(0)
     for name, array in state.arrays().items():
         others = {n: a for n, a in state.arrays().items() if n != name}

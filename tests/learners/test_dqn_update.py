@@ -29,7 +29,8 @@ def batches(seed: int, n_updates: int = 3, **columns) -> Batch:
         reward=rng.normal(size=shape).astype(np.float32),
         next_obs=rng.normal(size=(*shape, OBS_SIZE)).astype(np.float32),
         terminated=(rng.random(shape) < 0.2).astype(np.float32),
-        next_prior_log_probs=np.log(rng.dirichlet(np.ones(N_ACTIONS), size=shape)).astype(np.float32),
+        prior=np.full((*shape, N_ACTIONS), -np.log(N_ACTIONS), np.float32),
+        next_prior=np.log(rng.dirichlet(np.ones(N_ACTIONS), size=shape)).astype(np.float32),
     )
     return batch._replace(**columns)
 
@@ -106,7 +107,7 @@ def test_prior_alpha_zero_is_the_plain_learner_bit_for_bit(seed):
     """Whatever log-probabilities are in the batch: the same updates as with none."""
     dqn = DQN(OBS_SIZE, N_ACTIONS, PLAIN)
     batch, start = batches(seed), dqn.init(seed, zero_head=False)
-    nothing = batch._replace(next_prior_log_probs=np.zeros_like(batch.next_prior_log_probs))
+    nothing = batch._replace(next_prior=np.zeros_like(batch.next_prior))
     with_them, without = dqn.update(start, batch), dqn.update(start, nothing)
     assert same(with_them[0], without[0])
     assert with_them[1].loss == without[1].loss
@@ -116,7 +117,7 @@ def test_a_prior_makes_a_difference():
     """The test above can fail: with prior_alpha > 0 the log-probabilities move the update."""
     dqn = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
     batch, start = batches(0), dqn.init(0, zero_head=False)
-    nothing = batch._replace(next_prior_log_probs=np.zeros_like(batch.next_prior_log_probs))
+    nothing = batch._replace(next_prior=np.zeros_like(batch.next_prior))
     assert not same(dqn.update(start, batch)[0], dqn.update(start, nothing)[0])
 
 

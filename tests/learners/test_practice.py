@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from exact import MDP, boltzmann, corridor_mdp, random_mdp
+from mereq.core.actions import Discrete
 from mereq.core.reward import LinearReward
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import DQN, DQNSettings
@@ -34,12 +35,12 @@ LEARNER = DQNSettings(
 def practice(mdp: MDP, simulator, *, learner=LEARNER, schedule=SCHEDULE, prior=None, seed=0, **replay) -> Practice:
     dqn = DQN(mdp.n_states, mdp.n_actions, learner)
     names = tuple(f"f{i}" for i in range(mdp.features.shape[-1]))
-    sizes = {"obs_size": mdp.n_states, "n_actions": mdp.n_actions, "n_features": mdp.features.shape[-1]}
+    sizes = {"obs_size": mdp.n_states, "actions": Discrete(mdp.n_actions), "n_features": mdp.features.shape[-1]}
     return Practice(
         learner=dqn,
         state=dqn.init(seed, zero_head=True),
         replay=Replay(20_000, **sizes, **replay),
-        task=Task("table", names, mdp.n_states, mdp.n_actions, TASK.make, lambda n: simulator),
+        task=Task("table", names, mdp.n_states, Discrete(mdp.n_actions), TASK.make, lambda n: simulator),
         prior=prior,
         schedule=schedule,
     )
@@ -216,8 +217,8 @@ def test_what_is_recorded_is_what_happened():
         assert reached in mdp.successors[state, action]
         assert recorded.terminated[n] == mdp.terminal[reached]
         np.testing.assert_allclose(recorded.features[n], mdp.features[state, action], rtol=1e-6)
-        np.testing.assert_allclose(recorded.prior_log_probs[n], log_probs[state], rtol=1e-5)
-        np.testing.assert_allclose(recorded.next_prior_log_probs[n], log_probs[reached], rtol=1e-5)
+        np.testing.assert_allclose(recorded.prior[n], log_probs[state], rtol=1e-5)
+        np.testing.assert_allclose(recorded.next_prior[n], log_probs[reached], rtol=1e-5)
     assert not mdp.terminal[recorded.obs[: practised.replay.size].argmax(axis=1)].any()  # nobody acts after the end
 
 

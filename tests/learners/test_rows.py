@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_dqn_update import N_ACTIONS, OBS_SIZE, SETTINGS, batches
 
-from mereq.imitation.cloning import Cloning, CloningSettings
+from mereq.imitation.cloning import CategoricalLikelihood, Cloning, CloningSettings
 from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl import updating
 from mereq.maxent_rl.dqn import DQN
@@ -14,7 +14,7 @@ from mereq.maxent_rl.updating import Row, Stopped, together, update
 
 LEARNER = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
 CLONING = Cloning(
-    OBS_SIZE, N_ACTIONS, CloningSettings(hidden=(8,), learning_rate=1e-2, weight_decay=1e-3, batch_size=16)
+    OBS_SIZE, CategoricalLikelihood(N_ACTIONS), CloningSettings(hidden=(8,), learning_rate=1e-2, weight_decay=1e-3, batch_size=16)
 )
 
 

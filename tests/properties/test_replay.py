@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare
 
+from mereq.core.actions import Discrete
 from mereq.core.errors import CorruptCheckpoint
 from mereq.core.reward import LinearReward
 from mereq.maxent_rl.replay import Replay, Transitions
 
-SHAPE = {"obs_size": 2, "n_actions": 3, "n_features": 2}
+SHAPE = {"obs_size": 2, "actions": Discrete(3), "n_features": 2}
 thetas = arrays(np.float64, 2, elements=st.integers(-4, 4).map(float))
 FREE = LinearReward(np.zeros(2))
 
@@ -27,14 +28,14 @@ def transitions(first: int, n: int) -> Transitions:
         next_obs=np.stack([number + 0.25, number], axis=1),
         features=np.stack([number % 7, number % 5], axis=1).astype(np.float64),
         terminated=number % 2 == 1,
-        prior_log_probs=number[:, None] + np.array([0.1, 0.2, 0.3]),
-        next_prior_log_probs=number[:, None] + np.array([0.4, 0.5, 0.6]),
+        prior=number[:, None] + np.array([0.1, 0.2, 0.3]),
+        next_prior=number[:, None] + np.array([0.4, 0.5, 0.6]),
     )
 
 
 def rows(batch) -> list[tuple]:
     """A drawn batch (or transitions as a batch would show them) as comparable rows, without the reward."""
-    columns = [batch.obs, batch.action, batch.next_obs, batch.terminated, batch.next_prior_log_probs]
+    columns = [batch.obs, batch.action, batch.next_obs, batch.terminated, batch.next_prior]
     return [
         tuple(np.concatenate([np.atleast_1d(value).astype(np.float32) for value in row]).tolist())
         for row in zip(*columns, strict=True)

@@ -22,7 +22,7 @@ def test_dataclasses_are_checked():
 
 def test_shapes_of_one_call_must_agree():
     """Each argument alone has an allowed shape, and NumPy would broadcast them: five states, one prior row."""
-    with pytest.raises(TypeCheckError, match="prior_log_probs"):
+    with pytest.raises(TypeCheckError, match="prior"):
         customized_q(np.zeros((5, 3)), np.zeros((1, 3)), prior_alpha=1.0)
 
 

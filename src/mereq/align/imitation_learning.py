@@ -15,6 +15,7 @@ from mereq.core.task import Task
 from mereq.imitation.demonstrations import Demonstrations, by_expert, by_policy, draw, joined
 from mereq.interventions.log import InterventionLog
 from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.updating import update
 
 Groups = Callable[[Demonstrations, InterventionLog], list[Demonstrations]]
@@ -58,7 +59,7 @@ class CloningImprover:
         self._learner, self._learned, self._warm_start = warm_start(task, prior, settings, seed=seed)
 
     @property
-    def policy(self) -> QPolicy:
+    def policy(self) -> QPolicy | ActorPolicy:
         """The clone."""
         return self._learner.policy(self._learned)
 

@@ -18,8 +18,7 @@ from mereq.core.task import Task, checked_features
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
-from mereq.maxent_rl.dqn import QPolicy
-from mereq.maxent_rl.practice import Practice
+from mereq.maxent_rl.practice import LearnedPolicy, Practice
 from mereq.maxent_rl.replay import Replay, Transitions
 
 
@@ -62,7 +61,7 @@ class RewardImprover:
             replay=Replay(
                 settings.replay_capacity,
                 obs_size=task.obs_size,
-                n_actions=task.n_actions,
+                actions=task.actions,
                 n_features=len(task.feature_names),
                 reprice=settings.reprice,
             ),
@@ -74,7 +73,7 @@ class RewardImprover:
         self._theta = np.zeros(len(task.feature_names))
 
     @property
-    def policy(self) -> QPolicy:
+    def policy(self) -> LearnedPolicy:
         """pihat: the policy of the learner so far."""
         return self._practice.policy()
 
@@ -114,8 +113,8 @@ class RewardImprover:
             next_obs=rollout.next_obs,
             features=rollout.features,
             terminated=rollout.terminated,
-            prior_log_probs=self._prior.distribution(rollout.obs).log_probs,
-            next_prior_log_probs=self._prior.distribution(rollout.next_obs).log_probs,
+            prior=self._prior.distribution(rollout.obs).parameters,
+            next_prior=self._prior.distribution(rollout.next_obs).parameters,
         )
         self._practice.replay.add(transitions, LinearReward(self._theta))
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from mereq.imitation.cloning import CloningSettings
 from mereq.irl.estimators import Acting
-from mereq.maxent_rl.dqn import DQNSettings
+from mereq.maxent_rl.learners import LearnerSettings
 from mereq.maxent_rl.practice import Schedule
 
 
@@ -50,7 +50,7 @@ class AlignSettings:
 
     rollout_steps: int  # T: supervised steps per round
     inference: Inference
-    learner: DQNSettings
+    learner: LearnerSettings
     practice: Schedule
     practice_steps: int  # env_update_freq: simulator steps of practice after each ascent step
     replay_capacity: int

@@ -6,7 +6,7 @@ from mereq.align.settings import AlignSettings
 from mereq.core.policy import Policy
 from mereq.core.seeding import seed_for, stream
 from mereq.core.task import Task
-from mereq.imitation.cloning import Cloning, CloningState
+from mereq.imitation.cloning import Cloning, CloningState, likelihood_of
 from mereq.imitation.demonstrations import Demonstrations, draw, of_rollouts
 from mereq.maxent_rl.updating import update
 
@@ -23,7 +23,7 @@ class WarmStarted(NamedTuple):
 
 def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> WarmStarted:
     """Roll the prior out, and clone it. The clone's first intervention rate is comparable with the prior's."""
-    learner = Cloning(task.obs_size, task.n_actions, settings.cloning)
+    learner = Cloning(task.obs_size, likelihood_of(task.actions), settings.cloning)
     demonstrations = of_rollouts(
         prior,
         task.simulate(settings.inference.sample_envs),

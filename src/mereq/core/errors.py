@@ -51,3 +51,7 @@ class CannotWrite(MereqError):
 
 class WrongThreshold(MereqError):
     """An intervention rate that nothing can be measured against."""
+
+
+class WrongLearner(MereqError):
+    """A learner for finitely many actions where they are continuous, or the other way round."""

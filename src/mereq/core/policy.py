@@ -7,14 +7,14 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float
 
-from mereq.core.distribution import Categorical
+from mereq.core.distribution import Categorical, Distribution, SquashedGaussian
 from mereq.core.errors import WrongPolicyOutput
 
 
 class Policy(Protocol):
     """NumPy in, NumPy out; from any framework."""
 
-    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
+    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Distribution:
         """Action distribution at each observation."""
         ...
 
@@ -45,3 +45,35 @@ class LogitsPolicy:
                 "large negative number such as -1e3 instead of -inf."
             )
         return Categorical.from_logits(logits)
+
+
+@dataclass(frozen=True)
+class GaussianPolicy:
+    """A continuous policy from a plain callable `obs (n, obs) -> mean, log_std (n, actions)`, before the tanh.
+
+    For a rule that only knows an action a in (-1, 1)^k, answer arctanh(a) and a log-std that says how sure it is.
+
+    Raises:
+        WrongPolicyOutput: at a call, when the callable's answer is not finite or not of shape (n, n_actions).
+    """
+
+    mean_and_log_std: Callable[
+        [Float[np.ndarray, "n obs"]], tuple[Float[np.ndarray, "n actions"], Float[np.ndarray, "n actions"]]
+    ]
+    n_actions: int
+
+    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> SquashedGaussian:
+        """tanh of the callable's normal distribution."""
+        mean, log_std = (np.asarray(part, np.float32) for part in self.mean_and_log_std(obs))
+        wanted = (len(obs), self.n_actions)
+        if mean.shape != wanted or log_std.shape != wanted:
+            raise WrongPolicyOutput(
+                f"The policy answered {len(obs)} observations with a mean of shape {mean.shape} and a log-std of shape "
+                f"{log_std.shape}; for the {self.n_actions} actions of this task both must be {wanted}."
+            )
+        if not (np.isfinite(mean).all() and np.isfinite(log_std).all()):
+            raise WrongPolicyOutput(
+                "The policy answered with a NaN or infinite mean or log-std. Return finite numbers; for an action at "
+                "its limit a mean of 5 or -5, and for a policy without noise a log-std such as -3."
+            )
+        return SquashedGaussian(mean, log_std)

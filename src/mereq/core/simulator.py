@@ -27,6 +27,7 @@ class Step(NamedTuple):
     features: Float[np.ndarray, "n features"]
     terminated: Bool[np.ndarray, " n"]
     truncated: Bool[np.ndarray, " n"]
+    measured: Any = None  # what the task measures beyond its features, in its own terms
 
 
 class Simulator(Protocol):

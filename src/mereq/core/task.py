@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from mereq.core.actions import Actions
 from mereq.core.errors import NonFiniteFeatures
 from mereq.core.simulator import Environment, Simulator
 
@@ -17,7 +18,7 @@ class Task:
     name: str
     feature_names: tuple[str, ...]
     obs_size: int
-    n_actions: int
+    actions: Actions
     make: Callable[[], Environment]  # to be supervised in
     simulate: Callable[[int], Simulator]  # to practise in: n environments in lockstep
 

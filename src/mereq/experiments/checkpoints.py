@@ -21,11 +21,13 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from mereq import __version__
+from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import MLP, Layer
+from mereq.maxent_rl.sac import ActorPolicy
 
 FORMAT = 1
 LARGEST = {"policy": 256 * 2**20, "state": 8 * 2**30}  # bytes of arrays, by kind
@@ -74,23 +76,31 @@ def load_arrays(path: Path, *, kind: str) -> Checkpoint:
     return _read(path.parent, path.name, kind)
 
 
-def save_policy(path: Path, policy: QPolicy, *, about: dict[str, Any]) -> None:
-    """Write a policy. Of a residual policy only Q_R is written, not the prior it stands on.
+def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
+    """Write a policy of ours. Of a residual policy only what was learned is written, not the prior it stands on.
 
     about: for the model card, such as task, method, settings, provenance and evaluation.
 
     Raises:
         CannotWrite: no permission, or the disk is full.
+        TypeError: it is not a `QPolicy` or an `ActorPolicy`.
     """
-    arrays = {}
-    for i, layer in enumerate(policy.q):
-        arrays |= {f"{i}.weight": np.asarray(layer.weight), f"{i}.bias": np.asarray(layer.bias)}
-    shape = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
-    temperatures = {"alpha": policy.alpha, "prior_alpha": policy.prior_alpha}
-    save_arrays(path, arrays, kind="policy", about={**about, **shape, **temperatures})
+    if isinstance(policy, QPolicy):
+        arrays = _named("", policy.q)
+        sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
+        rest = {"alpha": policy.alpha, "prior_alpha": policy.prior_alpha}
+    elif isinstance(policy, ActorPolicy):
+        arrays = _named("actor.", policy.actor)
+        for i, critic in enumerate(policy.critics or ()):
+            arrays |= _named(f"critic{i}.", critic)
+        sizes = {"obs_size": policy.actor[0].weight.shape[0], "action_size": policy.n_actions}
+        rest = {"residual": policy.prior is not None}
+    else:
+        raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
+    save_arrays(path, arrays, kind="policy", about={**about, **sizes, **rest})
 
 
-def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> QPolicy:
+def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> QPolicy | ActorPolicy:
     """Read a policy.
 
     Args:
@@ -114,7 +124,7 @@ def describe(path: Path) -> dict[str, Any]:
     return load_arrays(path, kind="policy").about
 
 
-def load_shipped(task: Task, which: str) -> QPolicy:
+def load_shipped(task: Task, which: str) -> QPolicy | ActorPolicy:
     """A policy that came with the package, such as `load_shipped(task, "prior")`.
 
     Raises:
@@ -235,7 +245,38 @@ def _sidecar(file: Traversable) -> dict[str, Any]:
     return about
 
 
-def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> QPolicy:
+def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> QPolicy | ActorPolicy:
+    continuous = "action_size" in checkpoint.about
+    policy = (_actor_policy if continuous else _q_policy)(checkpoint, file, prior)
+    network = policy.actor if isinstance(policy, ActorPolicy) else policy.q
+    n_inputs, n_outputs = len(network[0].weight), len(network[-1].bias)
+    found: Actions = Box(n_outputs // 2) if continuous else Discrete(n_outputs)
+    if task is not None and (n_inputs, found) != (task.obs_size, task.actions):
+        raise _corrupt(
+            file,
+            f"it is a policy for {n_inputs} observations and {found}, but the task {task.name} has "
+            f"{task.obs_size} and {task.actions}",
+        )
+    return policy
+
+
+def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> ActorPolicy:
+    names = {name.partition(".")[0] for name in checkpoint.arrays}
+    actor = _mlp(_under("actor.", checkpoint.arrays), file)
+    if names not in ({"actor"}, {"actor", "critic0", "critic1"}) or len(actor[-1].bias) % 2:
+        raise _corrupt(file, f"its networks {', '.join(sorted(names))} are not an actor, or an actor and two critics")
+    critics = tuple(_mlp(_under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
+    for critic in critics:
+        if (len(critic[0].weight), len(critic[-1].bias)) != (len(actor[0].weight) + len(actor[-1].bias) // 2, 1):
+            raise _corrupt(file, "its critics are not made for its actor")
+    residual = checkpoint.about.get("residual")
+    if not isinstance(residual, bool):
+        raise _corrupt(file, "it does not say whether it is a residual policy")
+    _refuse_orphan(residual, prior, file)
+    return ActorPolicy(actor, (critics[0], critics[1]) if critics else None, prior if residual else None)
+
+
+def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolicy:
     q = _mlp(checkpoint.arrays, file)
     try:
         alpha, prior_alpha = float(checkpoint.about["alpha"]), float(checkpoint.about["prior_alpha"])
@@ -243,16 +284,22 @@ def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy 
         raise _corrupt(file, "its temperatures are missing") from error
     if not (0 < alpha < np.inf and 0 <= prior_alpha < np.inf):
         raise _corrupt(file, f"its temperatures {alpha} and {prior_alpha} are impossible")
-    sizes = q[0].weight.shape[0], q[-1].weight.shape[1]
-    if task is not None and sizes != (task.obs_size, task.n_actions):
-        raise _corrupt(
-            file,
-            f"it is a policy for {sizes[0]} observations and {sizes[1]} actions, but the task {task.name} has "
-            f"{task.obs_size} and {task.n_actions}",
-        )
-    if prior_alpha > 0 and prior is None:
-        raise _corrupt(file, "it is a residual policy, which needs the prior that it was made with")
+    _refuse_orphan(prior_alpha > 0, prior, file)
     return QPolicy(q, prior if prior_alpha > 0 else None, alpha, prior_alpha)
+
+
+def _refuse_orphan(residual: bool, prior: Policy | None, file: str) -> None:
+    if residual and prior is None:
+        raise _corrupt(file, "it is a residual policy, which needs the prior that it was made with")
+
+
+def _named(prefix: str, network: MLP) -> dict[str, np.ndarray]:
+    parts = {f"{i}.{part}": getattr(layer, part) for i, layer in enumerate(network) for part in ("weight", "bias")}
+    return {prefix + name: np.asarray(array) for name, array in parts.items()}
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _mlp(arrays: dict[str, np.ndarray], file: str) -> MLP:

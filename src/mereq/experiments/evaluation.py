@@ -21,6 +21,7 @@ class Evaluation:
     next_obs: Float[np.ndarray, "steps obs"]
     features: Float[np.ndarray, "steps features"]
     terminated: np.ndarray  # (episodes,) bool: ended by a termination, not by the time limit
+    measured: tuple[Any, ...]  # what the task measured in each step of all environments, if it does; else None
 
     def returns(self, theta: Float[np.ndarray, " features"]) -> Float[np.ndarray, " episodes"]:
         """Undiscounted return of each episode under the reward theta . f."""
@@ -37,16 +38,23 @@ def evaluate(policy: Policy, simulator: Simulator, *, seed: int) -> Evaluation:
     obs = simulator.reset(seed)
     running = np.ones(simulator.n_envs, bool)
     terminated = np.zeros(simulator.n_envs, bool)
-    episodes, observations, features = [], [], []
+    episodes, observations, features, measured = [], [], [], []
     while running.any():
         step = simulator.step(policy.distribution(obs).mode())
         episodes.append(np.flatnonzero(running))
         observations.append(step.next_obs[running])
         features.append(step.features[running])
+        measured.append(step.measured)
         terminated |= running & step.terminated
         running &= ~(step.terminated | step.truncated)
         obs = step.obs
-    return Evaluation(np.concatenate(episodes), np.concatenate(observations), np.concatenate(features), terminated)
+    return Evaluation(
+        np.concatenate(episodes),
+        np.concatenate(observations),
+        np.concatenate(features),
+        terminated,
+        tuple(measured),
+    )
 
 
 def model_card(result: Evaluation, theta: np.ndarray, names: tuple[str, ...], more: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from mereq.experiments.checkpoints import describe, describe_shipped, load_polic
 from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore
-from mereq.supervision.noise import Noisy, RandomOther
+from mereq.supervision.noise import Noisy, slips
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class RunSpec:
         """The synthesized expert, who may be noisy."""
         preset = self.task_preset
         expert = preset.supervisor(self.load("expert"), **self.supervision)
-        return Noisy(expert, RandomOther(preset.task.n_actions), probability=self.noise)
+        return Noisy(expert, slips(preset.task.actions), probability=self.noise)
 
     def _about(self, which: str) -> dict[str, Any]:
         source = getattr(self, which)

@@ -25,7 +25,6 @@ from mereq.experiments.provenance import provenance, resident_bytes
 from mereq.experiments.step_rows import StepRows
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
-from mereq.maxent_rl.dqn import QPolicy
 
 KEPT_STATES = 2  # rounds whose whole state is kept
 ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
@@ -197,8 +196,6 @@ class RunStore:
         index = self._position()[0]
         if iteration.index != index:
             raise ValueError(f"round {iteration.index} was given to a store that expects round {index}")
-        if not isinstance(iteration.policy, QPolicy):
-            raise TypeError(f"cannot store a policy of type {type(iteration.policy).__name__}")
         start = self.starts()[-1]
         about = {"round": index, "run": start.config, "provenance": start.provenance}
         save_policy(self._checkpoint("policy", index), iteration.policy, about=about)
@@ -267,7 +264,7 @@ class RunStore:
         rows = self.database.rows("steps", "iteration = ?", index)
         return tuple(layout.from_row(row[3:-1]) for row in rows)
 
-    def policy(self, index: int, prior: Policy) -> QPolicy:
+    def policy(self, index: int, prior: Policy) -> Policy:
         """The policy after a round.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from mereq.core.actions import Actions, Discrete
 from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl.dqn import QPolicy
-from mereq.maxent_rl.networks import MLP, apply_mlp, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import MLP, Layer, apply_mlp, init_mlp, mlp_to_numpy
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
+from mereq.maxent_rl.sac import ActorPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +28,86 @@ class CloningSettings:
     batch_size: int
 
 
+class Likelihood(Protocol):
+    """What a network's outputs say of the actions."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Of the network."""
+        ...
+
+    def negative_log_likelihood(self, network: MLP, batch: Demonstrations) -> Float[Array, ""]:
+        """Mean over a batch, up to a constant. Section 4: behaviour cloning."""
+        ...
+
+    def policy(self, network: MLP) -> QPolicy | ActorPolicy:
+        """The policy of a network, NumPy arrays."""
+        ...
+
+
+@dataclass(frozen=True)
+class CategoricalLikelihood:
+    """pi(a|s) = softmax of the outputs."""
+
+    n_actions: int
+
+    @property
+    def n_outputs(self) -> int:
+        """A logit for each action."""
+        return self.n_actions
+
+    def negative_log_likelihood(self, network: MLP, batch: Demonstrations) -> Float[Array, ""]:
+        """- mean of log pi(a|s)."""
+        log_probs = jax.nn.log_softmax(apply_mlp(network, batch.obs), axis=-1)
+        return -jnp.take_along_axis(log_probs, jnp.asarray(batch.action)[:, None], axis=-1).mean()
+
+    def policy(self, network: MLP) -> QPolicy:
+        """The Boltzmann policy, at temperature 1, of logits taken for Q."""
+        return QPolicy(network, prior=None, alpha=1.0, prior_alpha=0.0)
+
+
+@dataclass(frozen=True)
+class NormalLikelihood:
+    """Actions are normal around tanh of the outputs, with one variance for all.
+
+    Deviation: the variance is not learned. Supervised steps are taken with the mean action, so only the mean counts,
+    and maximum likelihood is least squares.
+    """
+
+    n_actions: int
+
+    @property
+    def n_outputs(self) -> int:
+        """The mean of each coordinate, before the tanh."""
+        return self.n_actions
+
+    def negative_log_likelihood(self, network: MLP, batch: Demonstrations) -> Float[Array, ""]:
+        """Half the mean squared distance between tanh of the outputs and the actions."""
+        missed = jnp.tanh(apply_mlp(network, batch.obs)) - batch.action
+        return 0.5 * (missed**2).sum(axis=-1).mean()
+
+    def policy(self, network: MLP) -> ActorPolicy:
+        """A squashed Gaussian with the standard deviation `CLONE_STD`, before the tanh."""
+        *hidden, (weight, bias) = network
+        spread = np.full_like(bias, np.log(CLONE_STD))
+        head = Layer(np.concatenate([weight, np.zeros_like(weight)], axis=1), np.concatenate([bias, spread]))
+        return ActorPolicy((*hidden, head), critics=None, prior=None)
+
+
+CLONE_STD = 0.3  # of a clone's actions, where somebody samples them
+
+
+def likelihood_of(actions: Actions) -> Likelihood:
+    """What a network says of these actions."""
+    return CategoricalLikelihood(actions.n) if isinstance(actions, Discrete) else NormalLikelihood(actions.size)
+
+
 @dataclass(frozen=True)
 class Cloning:
     """Behaviour cloning as an algorithm: `init`, `update`, `policy`. Its state is a value, it keeps none itself."""
 
     obs_size: int
-    n_actions: int
+    likelihood: Likelihood
     settings: CloningSettings
 
     @property
@@ -40,9 +116,9 @@ class Cloning:
 
     def init(self, seed: int) -> "CloningState":
         """Fresh state."""
-        sizes = (self.obs_size, *self.settings.hidden, self.n_actions)
-        logits = init_mlp(jax.random.key(seed), sizes, zero_head=False)
-        return CloningState(logits, self._optimizer.init(logits))
+        sizes = (self.obs_size, *self.settings.hidden, self.likelihood.n_outputs)
+        network = init_mlp(jax.random.key(seed), sizes, zero_head=False)
+        return CloningState(network, self._optimizer.init(network))
 
     @partial(jax.jit, static_argnums=0)
     def update(self, state: "CloningState", batches: Demonstrations) -> tuple["CloningState", "CloningMetrics"]:
@@ -52,29 +128,23 @@ class Cloning:
         """
 
         def one_update(carry: tuple, batch: Demonstrations) -> tuple[tuple, Array]:
-            logits, optimizer = carry
-            loss, gradient = jax.value_and_grad(negative_log_likelihood)(logits, batch)
-            changes, optimizer = self._optimizer.update(gradient, optimizer, logits)
-            return (optax.apply_updates(logits, changes), optimizer), loss
+            network, optimizer = carry
+            loss, gradient = jax.value_and_grad(self.likelihood.negative_log_likelihood)(network, batch)
+            changes, optimizer = self._optimizer.update(gradient, optimizer, network)
+            return (optax.apply_updates(network, changes), optimizer), loss
 
-        (logits, optimizer), losses = jax.lax.scan(one_update, (state.logits, state.optimizer), batches)
-        return CloningState(logits, optimizer), CloningMetrics(losses.mean())
+        (network, optimizer), losses = jax.lax.scan(one_update, (state.network, state.optimizer), batches)
+        return CloningState(network, optimizer), CloningMetrics(losses.mean())
 
-    def policy(self, state: "CloningState") -> QPolicy:
-        """pi(a|s) = softmax of the network's outputs: the Boltzmann policy, at temperature 1, of logits taken for Q."""
-        return QPolicy(mlp_to_numpy(state.logits), prior=None, alpha=1.0, prior_alpha=0.0)
-
-
-def negative_log_likelihood(logits: MLP, batch: Demonstrations) -> Float[Array, ""]:
-    """- mean of log pi(a|s) over a batch. Section 4: behaviour cloning."""
-    log_probs = jax.nn.log_softmax(apply_mlp(logits, batch.obs), axis=-1)
-    return -jnp.take_along_axis(log_probs, jnp.asarray(batch.action)[:, None], axis=-1).mean()
+    def policy(self, state: "CloningState") -> QPolicy | ActorPolicy:
+        """The policy of a state, for acting in NumPy."""
+        return self.likelihood.policy(mlp_to_numpy(state.network))
 
 
 class CloningState(NamedTuple):
     """Everything that changes while a policy is cloned."""
 
-    logits: MLP
+    network: MLP
     optimizer: optax.OptState
 
     def arrays(self) -> dict[str, np.ndarray]:

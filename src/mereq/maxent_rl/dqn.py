@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from mereq.core.distribution import Categorical, log_softmax
+from mereq.core.distribution import Categorical, Distribution, log_softmax
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.maxent_rl.boltzmann import residual_target
@@ -102,7 +102,7 @@ class DQN:
                 batches.reward,
                 batches.terminated,
                 apply_mlp(target_q, batches.next_obs),
-                batches.next_prior_log_probs,
+                batches.next_prior,
                 alpha=self.settings.alpha,
                 prior_alpha=self.settings.prior_alpha,
                 gamma=self.settings.gamma,
@@ -158,10 +158,15 @@ class QPolicy:
         """Action distribution at each observation."""
         return self.given_prior(obs, None if self.prior is None else self.prior.distribution(obs))
 
-    def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Categorical | None) -> Categorical:
+    def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> Categorical:
         """The same, for a caller who has the prior's distribution at `obs` already."""
         q = self.values(obs)
         if prior is not None:
+            if not isinstance(prior, Categorical):
+                raise WrongPolicyOutput(
+                    f"The prior gives a {type(prior).__name__} distribution where this task has finitely many actions: "
+                    "it must be a Categorical."
+                )
             if prior.log_probs.shape != q.shape:
                 raise WrongPolicyOutput(
                     f"The prior gives an action distribution of shape {prior.log_probs.shape} where this task has "

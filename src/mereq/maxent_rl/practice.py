@@ -5,18 +5,52 @@ before: on two cores both halves cost the time of the slower one. The lag is fix
 """
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-from mereq.core.distribution import Categorical
+from mereq.core.actions import parameters_of
+from mereq.core.distribution import Distribution
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for, stream
 from mereq.core.task import Task, checked_features
-from mereq.maxent_rl.dqn import DQN, DQNMetrics, DQNState, QPolicy
 from mereq.maxent_rl.replay import Replay, Transitions
-from mereq.maxent_rl.updating import update
+from mereq.maxent_rl.updating import Learner, update
+
+
+class LearnedPolicy(Policy, Protocol):
+    """A learner's policy, which stands on a prior or on none."""
+
+    def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> Distribution:
+        """Action distribution at each observation, for a caller who has the prior's there already."""
+        ...
+
+
+class LearnerState(Protocol):
+    """Everything that changes while a learner learns."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The state as named arrays."""
+        ...
+
+    def from_arrays(self, arrays: dict[str, np.ndarray]) -> "LearnerState":
+        """The state saved by `arrays`, in the shape of this one."""
+        ...
+
+
+class PracticalLearner(Learner, Protocol):
+    """A learner that acts: `DQN` or `SAC`."""
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether a prior policy enters the targets and the policy."""
+        ...
+
+    def policy(self, state: Any, prior: Policy | None) -> LearnedPolicy:
+        """The policy of a state."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +91,8 @@ class Practice:
     def __init__(
         self,
         *,
-        learner: DQN,
-        state: DQNState,
+        learner: PracticalLearner,
+        state: LearnerState,
         replay: Replay,
         task: Task,
         prior: Policy | None,
@@ -71,10 +105,10 @@ class Practice:
         self._simulator = task.simulate(schedule.n_envs)
         self.prior = prior
         self.schedule = schedule
-        self._metrics: DQNMetrics | None = None
+        self._metrics: Any = None
         self._acting = self.policy()
 
-    def policy(self) -> QPolicy:
+    def policy(self) -> LearnedPolicy:
         """The policy after all updates so far."""
         return self.learner.policy(self.state, self.prior)
 
@@ -82,6 +116,11 @@ class Practice:
     def loss(self) -> float:
         """Mean loss of the last chunk of updates; NaN before the first of this stretch."""
         return float("nan") if self._metrics is None else float(self._metrics.loss)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the last chunk of updates reported, by name; empty before the first of this stretch."""
+        return {} if self._metrics is None else {name: float(x) for name, x in self._metrics._asdict().items()}
 
     def begin(self, seed: int, index: int) -> None:
         """Start a stretch of practice on new episodes. All its randomness is a function of (seed, index)."""
@@ -111,8 +150,8 @@ class Practice:
         chunk: list[Transitions] = []
         for _ in range(n_vector_steps):
             actions = self._acting.given_prior(self._obs, self._prior_here).sample(rng)
-            at_random = rng.random(n) < epsilon
-            actions = np.where(at_random, rng.integers(self.learner.n_actions, size=n), actions)
+            at_random = (rng.random(n) < epsilon).reshape(n, *(1 for _ in self._task.actions.shape))
+            actions = np.where(at_random, self._task.actions.uniform(rng, n), actions)
             step = self._simulator.step(actions)
             next_obs = step.next_obs.copy()
             prior_next = self._prior_at(next_obs)
@@ -123,8 +162,8 @@ class Practice:
                     next_obs=next_obs,
                     features=step.features.copy(),
                     terminated=step.terminated.copy(),
-                    prior_log_probs=self._log_probs(self._prior_here, n),
-                    next_prior_log_probs=self._log_probs(prior_next, n),
+                    prior=parameters_of(self._prior_here, self._task.actions, n),
+                    next_prior=parameters_of(prior_next, self._task.actions, n),
                 )
             )
             self._obs, self._prior_here = next_obs, prior_next
@@ -136,11 +175,8 @@ class Practice:
         checked_features(transitions.features, self._task.feature_names)
         return transitions
 
-    def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Categorical | None:
+    def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Distribution | None:
         return self.prior.distribution(obs) if self.prior is not None and self.learner.has_prior else None
-
-    def _log_probs(self, prior: Categorical | None, n: int) -> np.ndarray:
-        return np.zeros((n, self.learner.n_actions), np.float32) if prior is None else prior.log_probs
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Learner and replay as named arrays: with them, a stretch of practice can begin as if nothing had happened."""

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float
 
+from mereq.core.actions import Actions
 from mereq.core.errors import CorruptCheckpoint
 from mereq.core.reward import LinearReward
 
@@ -13,23 +14,24 @@ class Transitions(NamedTuple):
     """n transitions, with the prior's action distribution at both ends."""
 
     obs: Float[np.ndarray, "n obs"]
-    action: Int[np.ndarray, " n"]
+    action: np.ndarray  # (n,) int, or (n, actions) float
     next_obs: Float[np.ndarray, "n obs"]
     features: Float[np.ndarray, "n features"]
     terminated: Bool[np.ndarray, " n"]
-    prior_log_probs: Float[np.ndarray, "n actions"]  # of the prior at obs
-    next_prior_log_probs: Float[np.ndarray, "n actions"]  # of the prior at next_obs
+    prior: Float[np.ndarray, "n parameters"]  # parameters of the prior's distribution at obs
+    next_prior: Float[np.ndarray, "n parameters"]  # at next_obs
 
 
 class Batch(NamedTuple):
     """Transitions with their reward, as an update wants them; arrays may have leading batch axes."""
 
     obs: Float[Array | np.ndarray, "*batch obs"]
-    action: Int[Array | np.ndarray, "*batch"]
+    action: Array | np.ndarray  # (*batch,) int, or (*batch, actions) float
     reward: Float[Array | np.ndarray, "*batch"]
     next_obs: Float[Array | np.ndarray, "*batch obs"]
     terminated: Float[Array | np.ndarray, "*batch"]
-    next_prior_log_probs: Float[Array | np.ndarray, "*batch actions"]
+    prior: Float[Array | np.ndarray, "*batch parameters"]
+    next_prior: Float[Array | np.ndarray, "*batch parameters"]
 
 
 class Replay:
@@ -39,19 +41,19 @@ class Replay:
     reward it had when it was added, as in the authors' code.
     """
 
-    def __init__(self, capacity: int, *, obs_size: int, n_actions: int, n_features: int, reprice: bool = True):
+    def __init__(self, capacity: int, *, obs_size: int, actions: Actions, n_features: int, reprice: bool = True):
         self.capacity = capacity
         self.reprice = reprice
         self.size = 0
         self.added = 0  # ever; the next one goes to added % capacity
         self.columns = Transitions(
             obs=np.zeros((capacity, obs_size), np.float32),
-            action=np.zeros(capacity, np.int32),
+            action=np.zeros((capacity, *actions.shape), actions.dtype),
             next_obs=np.zeros((capacity, obs_size), np.float32),
             features=np.zeros((capacity, n_features), np.float32),
             terminated=np.zeros(capacity, bool),
-            prior_log_probs=np.zeros((capacity, n_actions), np.float32),
-            next_prior_log_probs=np.zeros((capacity, n_actions), np.float32),
+            prior=np.zeros((capacity, actions.n_parameters), np.float32),
+            next_prior=np.zeros((capacity, actions.n_parameters), np.float32),
         )
         self.reward_when_added = np.zeros(capacity, np.float32)
 
@@ -83,7 +85,8 @@ class Replay:
             reward=priced.astype(np.float32),
             next_obs=columns.next_obs[index],
             terminated=columns.terminated[index].astype(np.float32),
-            next_prior_log_probs=columns.next_prior_log_probs[index],
+            prior=columns.prior[index],
+            next_prior=columns.next_prior[index],
         )
 
     def state(self) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ import numpy as np
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
-from mereq.maxent_rl.dqn import DQN, DQNSettings, QPolicy
-from mereq.maxent_rl.practice import Practice, Schedule
+from mereq.maxent_rl.learners import LearnerSettings, learner_of
+from mereq.maxent_rl.practice import LearnedPolicy, Practice, Schedule
 from mereq.maxent_rl.replay import Replay
 
 
@@ -19,7 +19,7 @@ class TrainingSettings:
 
     n_steps: int  # environment steps
     leg: int  # environment steps between two reports, which are also the points a training can be resumed from
-    learner: DQNSettings
+    learner: LearnerSettings
     practice: Schedule
     replay_capacity: int
     alive_bonus: float  # added to the reward of every step
@@ -37,14 +37,14 @@ class Training:
     def __init__(self, task: Task, reward: LinearReward, settings: TrainingSettings, *, seed: int):
         self.settings, self.reward, self.seed = settings, reward, seed
         self.steps = 0
-        learner = DQN(task.obs_size, task.n_actions, settings.learner)
+        learner = learner_of(task, settings.learner)
         self.practice = Practice(
             learner=learner,
             state=learner.init(seed_for(seed, "network"), zero_head=False),
             replay=Replay(
                 settings.replay_capacity,
                 obs_size=task.obs_size,
-                n_actions=task.n_actions,
+                actions=task.actions,
                 n_features=len(task.feature_names),
             ),
             task=task,
@@ -53,7 +53,7 @@ class Training:
         )
 
     @property
-    def policy(self) -> QPolicy:
+    def policy(self) -> LearnedPolicy:
         """The policy so far."""
         return self.practice.policy()
 

@@ -1,7 +1,11 @@
 """Synthesized experts: an expert policy that takes over by a rule. App. A.1."""
 
+from typing import Any
+
 import numpy as np
 
+from mereq.core.distribution import Categorical
+from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.supervisor import Controller, Decision, Moment
 from mereq.supervision.divergence import kl_of_action
@@ -35,6 +39,33 @@ class DivergenceExpert:
     def decide(self, moment: Moment) -> Decision:
         """Judge the proposed action; the expert's own action is its most probable one."""
         expert = self._expert.distribution(moment.obs[None])
+        if not isinstance(expert, Categorical):
+            raise WrongPolicyOutput(
+                f"The divergence rule needs an expert that gives a Categorical, not a {type(expert).__name__}: it is "
+                "made for finitely many actions. Use MeasurementExpert for continuous ones."
+            )
         divergence = kl_of_action(np.array([moment.proposed]), expert)[0]
         controller = self._engine.judge(float(divergence))
         return Decision(controller, moment.proposed if controller is Controller.POLICY else expert.mode()[0])
+
+
+class MeasurementExpert:
+    """Takes over when what the environment measures meets a rule, and then acts as the expert would. App. A.1.2-A.1.4.
+
+    The environment reports its measurements as `info["measurements"]`, at the reset and after every step.
+    """
+
+    def __init__(self, expert: Policy, rule: Rule[Any]):
+        self._expert = expert
+        self._engine = RuleEngine(rule)
+
+    def begin_episode(self, seed: int) -> None:
+        """The policy is in control at first."""
+        self._engine.reset()
+
+    def decide(self, moment: Moment) -> Decision:
+        """Judge the state; the expert's own action is the one it takes when it does not explore."""
+        controller = self._engine.judge(moment.info["measurements"])
+        if controller is Controller.POLICY:
+            return Decision(controller, moment.proposed)
+        return Decision(controller, self._expert.distribution(moment.obs[None]).mode()[0])

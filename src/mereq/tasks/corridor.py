@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from mereq.core.actions import Discrete
 from mereq.core.simulator import Environment
 from mereq.core.task import Task
 from mereq.tasks.gymnasium_task import GymnasiumSimulator
@@ -60,4 +61,4 @@ def _make() -> Environment:
     return Corridor()
 
 
-TASK = Task("corridor", FEATURE_NAMES, 12, 3, _make, lambda n: GymnasiumSimulator(Corridor, n))
+TASK = Task("corridor", FEATURE_NAMES, 12, Discrete(3), _make, lambda n: GymnasiumSimulator(Corridor, n))

@@ -1,4 +1,4 @@
-"""Any Gymnasium environment with a finite action set as a task, given a function for its features."""
+"""Any Gymnasium environment with a finite or a box of actions as a task, given a function for its features."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Float
 
+from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.seeding import seed_for
 from mereq.core.simulator import Step
 from mereq.core.task import Task, checked_features
@@ -27,28 +28,36 @@ def task_from_gymnasium(
             (not flattened) and the info of the step. Dimensionless numbers between 0 and 1 work best.
         feature_names: one name per feature.
 
-    The learner sees observations flattened to float32 (a `Discrete` observation becomes one-hot).
+    The learner sees observations flattened to float32 (a `Discrete` observation becomes one-hot), and actions of a
+    `Box` between -1 and 1 in each coordinate, which stand for its lower and upper limit.
 
     Raises:
-        ValueError: when the action space is not `Discrete`.
+        ValueError: when the action space is neither `Discrete` nor a flat `Box` with limits.
     """
     probe = make()
-    if not isinstance(probe.action_space, spaces.Discrete) or probe.action_space.start != 0:
-        raise ValueError(
-            f"task {name!r} has the action space {probe.action_space}; this learner needs Discrete(n) starting at 0"
-        )
+    actions = _actions(name, probe.action_space)
     obs_size = spaces.flatdim(probe.observation_space)
-    n_actions = int(probe.action_space.n)
     probe.close()
 
     def make_one() -> gym.Env:
         return FlatWithFeatures(make(), features, feature_names)
 
-    return Task(name, feature_names, obs_size, n_actions, make_one, lambda n: GymnasiumSimulator(make_one, n))
+    return Task(name, feature_names, obs_size, actions, make_one, lambda n: GymnasiumSimulator(make_one, n))
+
+
+def _actions(name: str, space: spaces.Space) -> Actions:
+    if isinstance(space, spaces.Discrete) and space.start == 0:
+        return Discrete(int(space.n))
+    if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
+        return Box(space.shape[0])
+    raise ValueError(
+        f"task {name!r} has the action space {space}; there are learners for Discrete(n) starting at 0, and for a flat "
+        "Box with finite limits"
+    )
 
 
 class FlatWithFeatures(gym.Wrapper):
-    """Puts the features of each step into `info`, and flattens observations to float32."""
+    """Puts the features of each step into `info`, flattens observations to float32, and takes actions in [-1, 1]."""
 
     def __init__(self, env: gym.Env, features: FeatureFunction, feature_names: tuple[str, ...]):
         super().__init__(env)
@@ -63,7 +72,7 @@ class FlatWithFeatures(gym.Wrapper):
 
     def step(self, action: Any):
         """Execute an action."""
-        next_obs, reward, terminated, truncated, info = self.env.step(int(action))
+        next_obs, reward, terminated, truncated, info = self.env.step(self._executed(action))
         features = np.asarray(self._features(self._obs, action, next_obs, info), np.float64)
         if features.shape != (len(self._names),):
             raise ValueError(
@@ -73,6 +82,14 @@ class FlatWithFeatures(gym.Wrapper):
         self._obs = next_obs
         info = {**info, "features": checked_features(features, self._names)}
         return self._flat(next_obs), reward, terminated, truncated, info
+
+    def _executed(self, action: Any) -> Any:
+        """The action as the environment wants it."""
+        space = self.env.action_space
+        if not isinstance(space, spaces.Box):
+            return int(action)
+        share = (np.clip(np.asarray(action, np.float64), -1.0, 1.0) + 1.0) / 2.0
+        return (space.low + share * (space.high - space.low)).astype(space.dtype)
 
     def _flat(self, obs: Any) -> np.ndarray:
         return np.asarray(spaces.flatten(self.env.observation_space, obs), np.float32)

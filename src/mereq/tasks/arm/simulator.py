@@ -27,13 +27,15 @@ class ArmSimulator:
 
     def step(self, actions: Float[np.ndarray, "n 3"]) -> Step:
         """Execute one action per environment."""
-        self.measured = self.task.measure(self.world.step(actions, self.task.grip(self.measured)), self.measured)
+        self.measured = measured = self.task.measure(
+            self.world.step(actions, self.task.grip(self.measured)), self.measured
+        )
         features = self.task.features(self.measured)
         self._steps += 1
         over = self._steps == N_STEPS
         next_obs = self.task.observe(self.measured)
         obs = self._begin() if over else next_obs
-        return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), np.full(self.n_envs, over))
+        return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), np.full(self.n_envs, over), measured)
 
     def _begin(self) -> Float32[np.ndarray, "n obs"]:
         self._steps = 0

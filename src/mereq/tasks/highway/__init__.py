@@ -2,6 +2,7 @@
 
 import gymnasium
 
+from mereq.core.actions import Discrete
 from mereq.core.task import Task
 from mereq.tasks.highway.config import FEATURE_NAMES, N_ACTIONS, N_OBS
 from mereq.tasks.highway.environment import HighwayEnv
@@ -10,7 +11,7 @@ from mereq.tasks.highway.simulator import THETA_EXPERT, THETA_PRIOR, HighwaySimu
 __all__ = ["ENV_ID", "TASK", "THETA_EXPERT", "THETA_PRIOR", "register"]
 
 ENV_ID = "mereq/Highway-v0"
-TASK = Task("highway", FEATURE_NAMES, N_OBS, N_ACTIONS, HighwayEnv, HighwaySimulator)
+TASK = Task("highway", FEATURE_NAMES, N_OBS, Discrete(N_ACTIONS), HighwayEnv, HighwaySimulator)
 
 
 def register() -> None:

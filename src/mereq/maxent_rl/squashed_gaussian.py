@@ -1,0 +1,31 @@
+"""The squashed Gaussian in JAX: sampling with gradients, and log-probabilities."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+LOG_STD = (-20.0, 2.0)  # what a log-std is clipped to, as in Stable-Baselines3
+
+
+def split_parameters(
+    parameters: Float[Array | np.ndarray, "*batch parameters"],
+) -> tuple[Float[Array, "*batch actions"], Float[Array, "*batch actions"]]:
+    """Mean and log-std from a row of parameters."""
+    mean, log_std = jnp.split(jnp.asarray(parameters), 2, axis=-1)
+    return mean, log_std
+
+
+def log_prob(
+    u: Float[Array, "*batch actions"], mean: Float[Array, "*batch actions"], log_std: Float[Array, "*batch actions"]
+) -> Float[Array, "*batch"]:
+    """log pi(a|s) of a = tanh(u), in terms of u: the normal density times the Jacobian of arctanh.
+
+    sum_i log N(u_i; mean_i, std_i) - log(1 - tanh(u_i)^2)
+    """
+    z = (u - mean) * jnp.exp(-log_std)
+    normal = -0.5 * z * z - log_std - 0.5 * math.log(2.0 * math.pi)
+    log_slope = 2.0 * (math.log(2.0) - u - jax.nn.softplus(-2.0 * u))
+    return (normal - log_slope).sum(axis=-1)
