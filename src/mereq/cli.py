@@ -88,6 +88,9 @@ def train(
     out: Annotated[
         Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-WHICH)")
     ] = None,
+    preset: Annotated[
+        Literal["paper", "fast"] | None, arg(help_behavior_hint="(default: the shipped policies')")
+    ] = None,
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
     seed: int = 0,
     resume: bool = False,
@@ -100,18 +103,20 @@ def train(
     For instance:
       mereq train highway prior
       mereq train highway expert --out runs/expert --resume
+      mereq train bottle-pushing prior --preset paper
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         which: `prior` learns the reward without the preference, `expert` the one with it.
         out: where to write, without a suffix.
-        steps: environment steps; the highway's preset has 500,000, as the paper's Table 6.
+        preset: `paper` has the numbers of Tables 6 and 8; `fast`, for the arm, those of the shipped policies.
+        steps: environment steps.
         seed: everything random follows from it.
         resume: go on with the training in --out.
     """
     from mereq.commands.train import train as run
 
-    run(task, which, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
+    run(task, which, preset, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
 
 
 @app.command
