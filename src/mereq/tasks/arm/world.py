@@ -5,6 +5,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
@@ -48,6 +49,23 @@ class Physics:
     goal: Float[np.ndarray, "n goal"]
 
 
+class ArmState(NamedTuple):
+    """Where n arms are between two control steps: what happens next is a function of it and the actions."""
+
+    physics: Float[np.ndarray, "n physics"]  # MuJoCo's: time, positions, velocities
+    tool: Float[np.ndarray, "n 3"]  # tool centre, which follows from the positions [m]
+    target: Float[np.ndarray, "n 3"]  # where the tool was sent [m]
+    reference: Float[np.ndarray, "n 6"]  # where the joints were sent [rad]
+    goal: Float[np.ndarray, "n goal"]
+
+
+def with_rows(array: np.ndarray, rows: list[int], values: np.ndarray) -> np.ndarray:
+    """A copy of the array with some of its rows replaced."""
+    array = array.copy()
+    array[rows] = values
+    return array
+
+
 class ArmWorld:
     """n copies of a model. What happens is a function of the starts and the actions, whatever the number of threads."""
 
@@ -67,50 +85,66 @@ class ArmWorld:
         self._control = np.zeros((n_envs, SUBSTEPS, self.model.nu))
         self._passed = (np.arange(SUBSTEPS) / SUBSTEPS)[None, :, None]  # of the control step, before each substep
 
-    def reset(self, starts: list[Start]) -> Physics:
-        """Begin new episodes everywhere, with everything at rest."""
-        tool = self.setup.tool.length
-        self._target = np.stack([start.tool for start in starts])
-        self._reference = np.stack([kinematics.pose(target, tool) for target in self._target])
-        self._goal = np.stack([start.goal for start in starts])
-        self._states[:] = 0.0
-        self._states[:, -1, 1 : 1 + self.model.nq] = np.hstack(
-            [self._reference, np.stack([start.joints for start in starts])]
-        )
-        self._sensors[:] = 0.0
-        return self._physics()
+    def reset(self, starts: list[Start], envs: list[int] | None = None) -> Physics:
+        """Begin new episodes with everything at rest: in these environments, or (None) everywhere."""
+        state = self._at_rest(starts)
+        if envs is None:
+            self._state = state
+        else:
+            self.put(envs, state)
+        return self._physics(state, np.zeros((len(starts), 3)))
 
     def step(self, actions: Float[np.ndarray, "n 3"], grip: Float[np.ndarray, "n grip"]) -> Physics:
         """Move each tool by its action [cm] along world x, y, z, as far as workspace, joints and their speeds allow.
 
         `grip` are the set-points of the tool's own actuators.
         """
+        physics, tool, target, before, goal = self._state
         low, high = self.setup.workspace
         way_to_go = CENTIMETRE * np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
-        ahead = np.clip(self._target + way_to_go - self._tool, -LEASH, LEASH)
-        self._target = np.clip(self._tool + ahead, low, high)
-        before = self._reference
-        self._reference = kinematics.follow(before, self._target, self.setup.tool.length, self._step_limit)
-        way = (self._reference - before)[:, None, :]
+        ahead = np.clip(target + way_to_go - tool, -LEASH, LEASH)
+        target = np.clip(tool + ahead, low, high)
+        reference = kinematics.follow(before, target, self.setup.tool.length, self._step_limit)
+        way = (reference - before)[:, None, :]
         self._control[:, :, :6] = before[:, None, :] + self._passed * way + LEAD * way / PERIOD
         self._control[:, :, 6:] = grip[:, None, :]
         self._rollout.rollout(
             self._models,
             self._data,
-            self._states[:, -1].copy(),
+            physics,
             self._control,
             skip_checks=True,
             nstep=SUBSTEPS,
             state=self._states,
             sensordata=self._sensors,
         )
-        return self._physics()
+        physics = self._states[:, -1].copy()
+        self._state = ArmState(physics, self._tool(physics), target, reference, goal)
+        return self._physics(self._state, self._sensors.mean(axis=1))
+
+    def save(self, env: int) -> ArmState:
+        """The state of one environment."""
+        return ArmState(*(array[[env]] for array in self._state))
+
+    def put(self, envs: list[int], state: ArmState) -> None:
+        """Let these environments go on from these states. What was returned before stays as it was."""
+        self._state = ArmState(
+            *(with_rows(ours, envs, theirs) for ours, theirs in zip(self._state, state, strict=True))
+        )
 
     def positions(self, env: int) -> Float[np.ndarray, " nq"]:
         """All joint positions of one environment."""
-        return self._states[env, -1, 1 : 1 + self.model.nq].copy()
+        return self._state.physics[env, 1 : 1 + self.model.nq].copy()
 
-    def _physics(self) -> Physics:
-        positions = self._states[:, -1, 1 : 1 + self.model.nq]
-        self._tool = kinematics.tool_positions(positions[:, :6].copy(), self.setup.tool.length)
-        return Physics(self._tool, positions[:, 6:].copy(), self._sensors.mean(axis=1), self._goal)
+    def _at_rest(self, starts: list[Start]) -> ArmState:
+        target = np.stack([start.tool for start in starts])
+        reference = np.stack([kinematics.pose(tool, self.setup.tool.length) for tool in target])
+        physics = np.zeros((len(starts), self._states.shape[2]))
+        physics[:, 1:7], physics[:, 7 : 1 + self.model.nq] = reference, np.stack([start.joints for start in starts])
+        return ArmState(physics, self._tool(physics), target, reference, np.stack([start.goal for start in starts]))
+
+    def _tool(self, physics: Float[np.ndarray, "n physics"]) -> Float[np.ndarray, "n 3"]:
+        return kinematics.tool_positions(physics[:, 1:7].copy(), self.setup.tool.length)
+
+    def _physics(self, state: ArmState, force: Float[np.ndarray, "n 3"]) -> Physics:
+        return Physics(state.tool, state.physics[:, 7 : 1 + self.model.nq].copy(), force, state.goal)
