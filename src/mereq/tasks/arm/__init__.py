@@ -2,7 +2,9 @@
 
 import gymnasium
 
-__all__ = ["ENV_IDS", "register"]
+from mereq.tasks.arm.tasks import BOTTLE_PUSHING, ERASING, PILLOW_GRASPING
+
+__all__ = ["BOTTLE_PUSHING", "ENV_IDS", "ERASING", "PILLOW_GRASPING", "register"]
 
 ENV_IDS = {
     "bottle-pushing": "mereq/BottlePushing-v0",

@@ -25,8 +25,10 @@ NEAR = 0.03  # bottle at the goal, and fingers low: both less than this [m]
 TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
 UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
-# The body's origin is the geometric centre. The glass is a little heavier at the bottom; it slides on the table with
-# friction 0.3, so that a push higher than RADIUS / 0.3 = 12.5 cm tips it.
+FRICTION = (0.22, 0.42)  # of the bottle on the table: drawn anew in each episode, and not to be seen
+
+# The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
+# RADIUS / friction, which is 17 cm on the most slippery table and 9 cm on the roughest, tips it.
 BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
   <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
     condim="6" rgba="0.13 0.36 0.20 1"/>
@@ -40,7 +42,8 @@ SENSOR = '<contact name="force" body1="tool" body2="bottle" reduce="netforce" da
 SETUP = Setup(
     tool=FINGER_PAIR,
     xml=model_xml(FINGER_PAIR, BOTTLE, SENSOR),
-    workspace=np.array([[0.32, -0.25, 0.015], [0.74, 0.25, 0.30]]),
+    workspace=np.array([[0.30, -0.25, 0.015], [0.78, 0.25, 0.25]]),
+    slider="bottle",
 )
 
 
@@ -61,12 +64,15 @@ class Measurements(Measured):
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A bottle a hand's width in front of the fingers, a goal 14 to 24 cm further on, up to 25 degrees to a side."""
-    bottle = rng.uniform([0.44, -0.06], [0.48, 0.06])
-    distance, bearing = rng.uniform(0.14, 0.24), np.radians(rng.uniform(-25.0, 25.0))
+    """A bottle a hand's width in front of the fingers, a goal 16 to 32 cm further on, up to 15 degrees to a side.
+
+    How slippery the table is under this bottle nobody knows.
+    """
+    bottle = rng.uniform([0.43, -0.06], [0.47, 0.06])
+    distance, bearing = rng.uniform(0.16, 0.32), np.radians(rng.uniform(-15.0, 15.0))
     goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
-    tip = [bottle[0] - rng.uniform(0.09, 0.12), bottle[1] + rng.uniform(-0.03, 0.03), rng.uniform(0.06, 0.14)]
-    return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal)
+    tip = [bottle[0] - rng.uniform(0.10, 0.13), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.06, 0.14)]
+    return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal, rng.uniform(*FRICTION))
 
 
 def measure(physics: Physics, before: Measurements | None) -> Measurements:

@@ -55,8 +55,8 @@ class Measurements(Measured):
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """The eraser 2 to 4 cm above some place of the board, which does not move."""
-    tip = rng.uniform([CENTRE[0] - 0.08, -0.08, SURFACE + 0.02], [CENTRE[0] + 0.08, 0.08, SURFACE + 0.04])
+    """The eraser 0.5 to 1.5 cm above some place of the board, which does not move."""
+    tip = rng.uniform([CENTRE[0] - 0.08, -0.08, SURFACE + 0.005], [CENTRE[0] + 0.08, 0.08, SURFACE + 0.015])
     return Start(tip, np.zeros(1), np.zeros(0))
 
 

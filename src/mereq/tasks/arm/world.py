@@ -3,6 +3,7 @@
 # MuJoCo's classes are compiled, and pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false
 
+import copy
 import os
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,6 +29,7 @@ class Setup:
     tool: Tool
     xml: str  # the whole model; its first 6 joints are the arm's
     workspace: Float[np.ndarray, "2 3"]  # lowest and highest tool position [m]
+    slider: str | None = None  # name of the body whose friction on the table is drawn anew in each episode
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Start:
 
     tool: Float[np.ndarray, "3"]  # [m]
     joints: Float[np.ndarray, " joints"]  # positions (qpos) of all joints after the arm's six
-    goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode
+    goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode, and can be seen
+    friction: float = np.nan  # of the slider on the table, which cannot be seen
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class ArmState(NamedTuple):
     target: Float[np.ndarray, "n 3"]  # where the tool was sent [m]
     reference: Float[np.ndarray, "n 6"]  # where the joints were sent [rad]
     goal: Float[np.ndarray, "n goal"]
+    friction: Float[np.ndarray, " n"]  # of the slider
 
 
 def with_rows(array: np.ndarray, rows: list[int], values: np.ndarray) -> np.ndarray:
@@ -75,7 +79,8 @@ class ArmWorld:
             raise ValueError(f"need at least 1 environment and 1 thread, got {n_envs} and {threads}")
         self.setup, self.n_envs = setup, n_envs
         self.model = mujoco.MjModel.from_xml_string(setup.xml)
-        self._models = [self.model] * n_envs
+        self._models = [copy.copy(self.model) for _ in range(n_envs)] if setup.slider else [self.model] * n_envs
+        self._sliding = [] if setup.slider is None else self._geoms(setup.slider)
         self._data = [mujoco.MjData(self.model) for _ in range(threads)]
         self._rollout = Rollout(nthread=threads if threads > 1 else 0)
         self._step_limit = kinematics.JOINT_SPEEDS * PERIOD
@@ -89,7 +94,7 @@ class ArmWorld:
         """Begin new episodes with everything at rest: in these environments, or (None) everywhere."""
         state = self._at_rest(starts)
         if envs is None:
-            self._state = state
+            self._enter(state)
         else:
             self.put(envs, state)
         return self._physics(state, np.zeros((len(starts), 3)))
@@ -99,7 +104,7 @@ class ArmWorld:
 
         `grip` are the set-points of the tool's own actuators.
         """
-        physics, tool, target, before, goal = self._state
+        physics, tool, target, before, goal, friction = self._state
         low, high = self.setup.workspace
         way_to_go = CENTIMETRE * np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
         ahead = np.clip(target + way_to_go - tool, -LEASH, LEASH)
@@ -119,7 +124,7 @@ class ArmWorld:
             sensordata=self._sensors,
         )
         physics = self._states[:, -1].copy()
-        self._state = ArmState(physics, self._tool(physics), target, reference, goal)
+        self._state = ArmState(physics, self._tool(physics), target, reference, goal, friction)
         return self._physics(self._state, self._sensors.mean(axis=1))
 
     def save(self, env: int) -> ArmState:
@@ -128,9 +133,7 @@ class ArmWorld:
 
     def put(self, envs: list[int], state: ArmState) -> None:
         """Let these environments go on from these states. What was returned before stays as it was."""
-        self._state = ArmState(
-            *(with_rows(ours, envs, theirs) for ours, theirs in zip(self._state, state, strict=True))
-        )
+        self._enter(ArmState(*(with_rows(ours, envs, theirs) for ours, theirs in zip(self._state, state, strict=True))))
 
     def positions(self, env: int) -> Float[np.ndarray, " nq"]:
         """All joint positions of one environment."""
@@ -141,7 +144,18 @@ class ArmWorld:
         reference = np.stack([kinematics.pose(tool, self.setup.tool.length) for tool in target])
         physics = np.zeros((len(starts), self._states.shape[2]))
         physics[:, 1:7], physics[:, 7 : 1 + self.model.nq] = reference, np.stack([start.joints for start in starts])
-        return ArmState(physics, self._tool(physics), target, reference, np.stack([start.goal for start in starts]))
+        goal, friction = np.stack([start.goal for start in starts]), np.array([start.friction for start in starts])
+        return ArmState(physics, self._tool(physics), target, reference, goal, friction)
+
+    def _enter(self, state: ArmState) -> None:
+        """Go on from these states."""
+        self._state = state
+        if self._sliding:
+            for model, friction in zip(self._models, state.friction, strict=True):
+                model.geom_friction[self._sliding, 0] = friction
+
+    def _geoms(self, body: str) -> list[int]:
+        return np.flatnonzero(self.model.geom_bodyid == self.model.body(body).id).tolist()
 
     def _tool(self, physics: Float[np.ndarray, "n physics"]) -> Float[np.ndarray, "n 3"]:
         return kinematics.tool_positions(physics[:, 1:7].copy(), self.setup.tool.length)
