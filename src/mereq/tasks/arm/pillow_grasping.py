@@ -25,7 +25,7 @@ LOST = 0.02  # and opens again when they are this far above it [m]
 CLOSED = 0.0425  # way of a closed finger inwards [m]
 LIFTED = 0.05  # height of a pillow that counts as lifted [m]
 
-GRIPPER = gripper(opening=0.075, force=12.0)
+GRIPPER = gripper(opening=0.075, force=24.0)
 
 
 def _pillow() -> str:
@@ -72,9 +72,9 @@ class Measurements(Measured):
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A pillow somewhere on the table, a little turned; the open gripper above it, 6 to 11 cm off its middle."""
+    """A pillow somewhere on the table, a little turned; the open gripper above one of its ends, 9 to 12 cm off."""
     pillow, turn = rng.uniform([0.48, -0.06], [0.56, 0.06]), np.radians(rng.uniform(-15.0, 15.0))
-    distance, bearing = rng.uniform(0.06, 0.11), rng.uniform(0.0, 2.0 * np.pi)
+    distance, bearing = rng.uniform(0.09, 0.12), turn + np.radians(rng.choice([0.0, 180.0]) + rng.uniform(-20.0, 20.0))
     tip = [*(pillow + distance * np.array([np.cos(bearing), np.sin(bearing)])), rng.uniform(0.12, 0.16)]
     joints = [0.0, 0.0, *pillow, HALF[2], np.cos(turn / 2.0), 0.0, 0.0, np.sin(turn / 2.0), *np.zeros(12)]
     return Start(np.array(tip), np.array(joints), np.zeros(0))
