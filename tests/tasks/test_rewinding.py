@@ -11,7 +11,7 @@ import pytest
 from mereq.core.actions import Actions, Discrete
 from mereq.core.simulator import Environment, RewindableSimulator, Step
 from mereq.core.task import Task
-from mereq.tasks.arm import tasks as arm
+from mereq.tasks import arm
 from mereq.tasks.corridor import FEATURE_NAMES, Corridor
 from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
 from mereq.tasks.highway.config import HighwayConfig
