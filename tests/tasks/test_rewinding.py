@@ -22,6 +22,9 @@ ROAD = replace(HighwayConfig.TASK, duration=12)  # short, dense enough for a cra
 CARTPOLE = task_from_gymnasium(
     "pole", lambda: gym.make("CartPole-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "v")
 )
+PENDULUM = task_from_gymnasium(
+    "pendulum", lambda: gym.make("Pendulum-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "y")
+)
 
 
 def corridor() -> Corridor:
@@ -45,6 +48,7 @@ KINDS = {
     "highway": Kind(lambda n: HighwaySimulator(n, ROAD), lambda: HighwayEnv(ROAD), Discrete(5)),
     "corridor": Kind(lambda n: GymnasiumSimulator(corridor, n), corridor, Discrete(3)),
     "cart-pole": kind_of(CARTPOLE, 30),
+    "pendulum": kind_of(PENDULUM, 30),
     "bottle-pushing": kind_of(arm.BOTTLE_PUSHING, 110),
     "erasing": kind_of(arm.ERASING, 110),
     "pillow-grasping": kind_of(arm.PILLOW_GRASPING, 110),
