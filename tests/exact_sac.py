@@ -79,7 +79,8 @@ class ReferenceSAC:
 
     def act(self, actor, obs, prior, noise):
         """Actions, log pihat and log pi."""
-        mean, log_std = np.split(prior + network(actor, obs), 2, axis=-1)
+        stands_on = prior if self.prior_alpha > 0 else 0.0  # without a prior's term there is no prior
+        mean, log_std = np.split(stands_on + network(actor, obs), 2, axis=-1)
         log_std = np.clip(log_std, -20.0, 2.0)
         u = mean + np.exp(log_std) * noise
         return np.tanh(u), log_density(u, mean, log_std), log_density(u, *np.split(prior, 2, axis=-1))
