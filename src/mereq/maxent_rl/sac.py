@@ -161,7 +161,8 @@ class SAC:
         key: PRNGKeyArray,
     ) -> tuple[Float[Array, "batch actions"], Float[Array, " batch"], Float[Array, " batch"]]:
         """Actions drawn from pihat, their log-probability, and the prior's (0 without one)."""
-        mean, log_std = split_parameters(prior + apply_mlp(actor, obs))
+        changes = apply_mlp(actor, obs)
+        mean, log_std = split_parameters(prior + changes if self.has_prior else changes)
         log_std = jnp.clip(log_std, *LOG_STD)
         u = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
         log_prior = log_prob(u, *split_parameters(prior)) if self.has_prior else jnp.zeros(len(u))
