@@ -13,13 +13,26 @@ from mereq.commands import report
 from mereq.commands.report import StudyResults, write_report
 from mereq.core.errors import IncompatibleRun
 from mereq.experiments import behaviour
-from mereq.experiments.behaviour import EXPERT, EXPERT_AGAIN, PRIOR, compared, first_aligned, observe, subjects
+from mereq.experiments import behaviour_tables as tables
+from mereq.experiments.behaviour import (
+    EXPERT,
+    EXPERT_AGAIN,
+    PRIOR,
+    Subject,
+    compared,
+    first_aligned,
+    observe,
+    subjects,
+)
 from mereq.experiments.checkpoints import load_shipped
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate
 from mereq.experiments.presets import TASKS
 from mereq.experiments.runs import RunSpec, load_supervised_policy
 from mereq.experiments.store import RunStore
 from mereq.experiments.study_store import EVALUATIONS, RUNS, StudyStore
+from mereq.maxent_rl.networks import Layer
+from mereq.maxent_rl.sac import ActorPolicy
+from mereq.tasks.arm.bottle_pushing import OBS_SIZE
 
 HIGHWAY = TASKS["highway"]
 FILES = ["behaviour.csv", "behaviour_summary.csv", "distributions.csv", "figure11_highway.png", "figure12_highway.png"]
@@ -174,6 +187,28 @@ def test_everybody_does_the_same_episodes(study):
     assert 0 < groups[EXPERT_AGAIN].distances.max() < 0.1
     assert groups[PRIOR].distances[0, 2] > 0.2  # lanes are what the expert wants otherwise
     np.testing.assert_array_equal(groups["MEReQ, small"].distances, np.repeat(groups[PRIOR].distances, 2, axis=0))
+
+
+def test_continuous_actions_and_what_the_arm_measures(study, monkeypatch):
+    """A policy that rests on the table is nothing like one that does not move."""
+    monkeypatch.setattr(behaviour, "EPISODES", 2)
+
+    def constant(*mean):
+        layer = Layer(np.zeros((OBS_SIZE, 6), np.float32), np.array([*mean, -3, -3, -3], np.float32))
+        return lambda: ActorPolicy((layer,), None, None)
+
+    wanted = [
+        Subject("bottle-pushing", EXPERT, constant(0, 0, -3)),
+        Subject("bottle-pushing", PRIOR, constant(0, 0, 0)),
+    ]
+    (found,) = compared(list(observe(study, wanted)))
+    prior = found.groups[1]
+    assert found.feature_names[3] == "table_distance"
+    assert prior.distances[0, 3] > 0.4
+    assert len(prior.returns) == 2
+    assert {"success_rate", "topple_rate"} <= prior.members[0].measures.keys()
+    assert all(isinstance(value, float) for value in prior.members[0].measures.values())
+    assert tables.return_table(found).lines[0][3] == "-115.9 (25.9)"  # the paper's
 
 
 def test_what_was_observed_is_kept(study, counted):
