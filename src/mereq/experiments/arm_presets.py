@@ -72,19 +72,19 @@ _PAPER = AlignSettings(
 
 _FAST = replace(
     _PAPER,
-    inference=replace(_PAPER.inference, max_updates=10, starts="segments"),
-    learner=replace(_FAST_SAC, alpha=0.012, prior_alpha=0.012),
+    inference=replace(_PAPER.inference, max_updates=10, sample_length=500, starts="segments"),
+    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha=0.012, prior_alpha=0.012),
     practice=Schedule(
         n_envs=10,
         chunk=100,
-        updates_per_step=0.5,
+        updates_per_step=1.0,
         batch_size=128,
         learning_starts=0,
         epsilon_start=0.0,
         epsilon_end=0.0,
         exploration_fraction=0.0,
     ),
-    practice_steps=400,
+    practice_steps=200,
     replay_capacity=200_000,
 )
 
