@@ -88,6 +88,9 @@ def train(
     out: Annotated[
         Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-WHICH)")
     ] = None,
+    preset: Annotated[
+        Literal["paper", "fast"] | None, arg(help_behavior_hint="(default: the shipped policies')")
+    ] = None,
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
     seed: int = 0,
     resume: bool = False,
@@ -100,18 +103,20 @@ def train(
     For instance:
       mereq train highway prior
       mereq train highway expert --out runs/expert --resume
+      mereq train bottle-pushing prior --preset paper
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         which: `prior` learns the reward without the preference, `expert` the one with it.
         out: where to write, without a suffix.
-        steps: environment steps; the highway's preset has 500,000, as the paper's Table 6.
+        preset: `paper` has the numbers of Tables 6 and 8; `fast`, for the arm, those of the shipped policies.
+        steps: environment steps.
         seed: everything random follows from it.
         resume: go on with the training in --out.
     """
     from mereq.commands.train import train as run
 
-    run(task, which, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
+    run(task, which, preset, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
 
 
 @app.command
@@ -204,6 +209,7 @@ def report(
         Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: `report` in the study)")
     ] = None,
     deltas: Annotated[tuple[float, ...], arg(metavar="DELTA")] = (0.15, 0.10, 0.05),
+    behaviour: bool = False,
 ) -> None:
     """Report a study: tables and pictures, beside the paper's numbers.
 
@@ -211,18 +217,27 @@ def report(
     comes from), figure2.png, thetas.png, table1.csv, rounds.csv, runs.csv, summary.csv and provenance.json. The same
     study gives the same files, byte for byte. Works while the study is going on.
 
+    With --behaviour, what the policies do when nobody watches is compared with what the expert does (Figures 11 and 12,
+    Tables 3 and 4, and the task's own measures such as a success rate, before and after). Of each run that is the
+    policy of the first round with an intervention rate of at most 0.1, or the last one, marked †. All of them do the
+    same 100 episodes; that takes some seconds per run, and is kept in DIR/evaluations, so that Ctrl-C costs nothing
+    and the next report is quick. Needs the study's runs, in DIR/runs. Adds figure11_TASK.png, figure12_TASK.png,
+    behaviour.csv, behaviour_summary.csv, returns.csv and distributions.csv.
+
     For instance:
       mereq report runs/studies/highway
       mereq report runs/studies/highway --out results/highway --deltas 0.2 0.1
+      mereq report runs/studies/highway --behaviour
 
     Args:
         study: directory of a study.
         out: where to write.
         deltas: intervention rates to get below; the paper has numbers for 0.15, 0.10 and 0.05.
+        behaviour: also compare what the policies do with what the expert does.
     """
     from mereq.commands.report import report as run
 
-    run(study, out, deltas=deltas, console=console)
+    run(study, out, deltas=deltas, with_behaviour=behaviour, console=console)
 
 
 @app.command

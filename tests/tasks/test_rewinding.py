@@ -1,12 +1,17 @@
-"""Simulators that can go on from where an episode was: highway and Gymnasium, bit for bit."""
+"""Simulators that can go on from where an episode was: highway, arm and Gymnasium, bit for bit."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
-from mereq.core.simulator import RewindableSimulator
+from mereq.core.actions import Actions, Discrete
+from mereq.core.simulator import Environment, RewindableSimulator, Step
+from mereq.core.task import Task
+from mereq.tasks import arm
 from mereq.tasks.corridor import FEATURE_NAMES, Corridor
 from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
 from mereq.tasks.highway.config import HighwayConfig
@@ -17,25 +22,44 @@ ROAD = replace(HighwayConfig.TASK, duration=12)  # short, dense enough for a cra
 CARTPOLE = task_from_gymnasium(
     "pole", lambda: gym.make("CartPole-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "v")
 )
+PENDULUM = task_from_gymnasium(
+    "pendulum", lambda: gym.make("Pendulum-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "y")
+)
 
 
 def corridor() -> Corridor:
     return Corridor(length=5, horizon=9, slip=0.3)
 
 
-# name: a simulator of n environments, one environment, how many actions
+class Kind(NamedTuple):
+    """A task, and how many steps go past the end of any of its episodes."""
+
+    simulate: Callable[[int], RewindableSimulator]
+    make: Callable[[], Environment]
+    actions: Actions
+    n_steps: int = 30
+
+
+def kind_of(task: Task, n_steps: int) -> Kind:
+    return Kind(task.simulate, task.make, task.actions, n_steps)
+
+
 KINDS = {
-    "highway": (lambda n: HighwaySimulator(n, ROAD), lambda: HighwayEnv(ROAD), 5),
-    "corridor": (lambda n: GymnasiumSimulator(corridor, n), corridor, 3),
-    "cart-pole": (CARTPOLE.simulate, CARTPOLE.make, 2),
+    "highway": Kind(lambda n: HighwaySimulator(n, ROAD), lambda: HighwayEnv(ROAD), Discrete(5)),
+    "corridor": Kind(lambda n: GymnasiumSimulator(corridor, n), corridor, Discrete(3)),
+    "cart-pole": kind_of(CARTPOLE, 30),
+    "pendulum": kind_of(PENDULUM, 30),
+    "bottle-pushing": kind_of(arm.BOTTLE_PUSHING, 110),
+    "erasing": kind_of(arm.ERASING, 110),
+    "pillow-grasping": kind_of(arm.PILLOW_GRASPING, 110),
 }
-N_ENVS, N_STEPS = 3, 30  # more than any of these episodes lasts: every test goes past an end
+N_ENVS = 3
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request):
-    simulate, make, n_actions = KINDS[request.param]
-    return simulate(N_ENVS), simulate(N_ENVS), make(), n_actions
+    kind = KINDS[request.param]
+    return kind.simulate(N_ENVS), kind.simulate(N_ENVS), kind.make(), kind
 
 
 def straight(environment, seed: int, actions: np.ndarray) -> list[tuple]:
@@ -64,9 +88,9 @@ def test_states_and_what_comes_after_are_those_of_the_episode(kind, seed):
 
     Through the end into the next episode, in whichever environment, whatever the other ones do.
     """
-    simulator, _, environment, n_actions = kind
+    simulator, _, environment, (_, _, actions_of, n_steps) = kind
     rng = np.random.default_rng(seed)
-    actions = rng.integers(n_actions, size=N_STEPS)
+    actions = actions_of.uniform(rng, n_steps)
     expected = straight(environment, seed, actions)
     length = first_episode(expected)
     at = sorted({0, 1, length // 2, length - 1})
@@ -77,46 +101,50 @@ def test_states_and_what_comes_after_are_those_of_the_episode(kind, seed):
         np.testing.assert_array_equal(obs, expected[k][0])
         here = env % N_ENVS
         simulator.put(here, state)
-        for n in range(k, N_STEPS):
-            all_actions = rng.integers(n_actions, size=N_ENVS)
+        for n in range(k, n_steps):
+            all_actions = actions_of.uniform(rng, N_ENVS)
             all_actions[here] = actions[n]
             step = simulator.step(all_actions)
             _, next_obs, features, terminated, truncated = expected[n]
             np.testing.assert_array_equal(step.next_obs[here], next_obs)
             np.testing.assert_array_equal(step.features[here], features)
             assert (step.terminated[here], step.truncated[here]) == (terminated, truncated)
-            if n + 1 < N_STEPS:
+            if n + 1 < n_steps:
                 np.testing.assert_array_equal(step.obs[here], expected[n + 1][0])
 
 
-def same_steps(one, other, actions: np.ndarray) -> None:
-    for row in actions:
-        for a, b in zip(one.step(row), other.step(row), strict=True):
-            np.testing.assert_array_equal(a, b)
+def assert_same(one: Step, other: Step, envs=range(N_ENVS)) -> None:
+    """Bit for bit, in these environments."""
+    for a, b in zip(one[:5], other[:5], strict=True):
+        np.testing.assert_array_equal(a[envs], b[envs])
+    if one.measured is not None:
+        assert [one.measured.single(env) for env in envs] == [other.measured.single(env) for env in envs]
 
 
 def test_the_other_environments_are_not_disturbed(kind):
     """One simulator steps on; its twin looks along an episode and has a state put into environment 1."""
-    undisturbed, simulator, _, n_actions = kind
-    actions = np.random.default_rng(3).integers(n_actions, size=(2 * N_STEPS, N_ENVS))
+    undisturbed, simulator, _, (_, _, actions_of, n_steps) = kind
+    rng = np.random.default_rng(3)
+    actions = np.stack([actions_of.uniform(rng, N_ENVS) for _ in range(n_steps + 20)])
     np.testing.assert_array_equal(undisturbed.reset(4), simulator.reset(4))
-    same_steps(undisturbed, simulator, actions[:5])
+    for row in actions[:5]:
+        assert_same(undisturbed.step(row), simulator.step(row))
     ((_, _), (state, _)) = simulator.states_along(9, actions[:3, 0], at=[0, 3])
-    same_steps(undisturbed, simulator, actions[5:15])  # looking leaves all of them as they are
+    for row in actions[5:15]:
+        assert_same(undisturbed.step(row), simulator.step(row))  # looking leaves all of them as they are
     simulator.put(1, state)
     elsewhere = False
     for row in actions[15:]:
         before, after = undisturbed.step(row), simulator.step(row)
-        for a, b in zip(before, after, strict=True):
-            np.testing.assert_array_equal(a[[0, 2]], b[[0, 2]])
+        assert_same(before, after, [0, 2])
         elsewhere |= not np.array_equal(before.obs[1], after.obs[1])
     assert elsewhere  # environment 1 did go on from somewhere else
 
 
 def test_a_state_can_be_put_again_and_again(kind):
     """Also into two environments at once: stepping from it does not use it up."""
-    simulator, _, environment, n_actions = kind
-    actions = np.random.default_rng(5).integers(n_actions, size=N_STEPS)
+    simulator, _, environment, (_, _, actions_of, n_steps) = kind
+    actions = actions_of.uniform(np.random.default_rng(5), n_steps)
     expected = straight(environment, 2, actions)
     k = first_episode(expected) // 2
     ((state, _),) = simulator.states_along(2, actions[:k], at=[k])
@@ -124,8 +152,8 @@ def test_a_state_can_be_put_again_and_again(kind):
     for _ in range(2):
         simulator.put(0, state)
         simulator.put(2, state)
-        for n in range(k, N_STEPS):
-            step = simulator.step(np.full(N_ENVS, actions[n]))
+        for n in range(k, n_steps):
+            step = simulator.step(np.stack([actions[n]] * N_ENVS))
             for env in (0, 2):
                 np.testing.assert_array_equal(step.next_obs[env], expected[n][1])
                 np.testing.assert_array_equal(step.features[env], expected[n][2])
@@ -133,8 +161,8 @@ def test_a_state_can_be_put_again_and_again(kind):
 
 def test_looking_twice_finds_the_same(kind):
     """Also after other episodes were looked along: a state depends on the seed and the actions alone."""
-    simulator, _, _, n_actions = kind
-    actions = np.random.default_rng(6).integers(n_actions, size=6)
+    simulator, _, _, (_, _, actions_of, _) = kind
+    actions = actions_of.uniform(np.random.default_rng(6), 6)
     once = simulator.states_along(1, actions[:2], at=[0, 2])
     simulator.states_along(2, actions[:2], at=[2])
     again = simulator.states_along(1, actions[:2], at=[0, 2])
@@ -144,12 +172,12 @@ def test_looking_twice_finds_the_same(kind):
     for env, (state, _) in enumerate([once[1], again[1]]):
         simulator.put(env, state)
     for action in actions[2:]:
-        step = simulator.step(np.full(N_ENVS, action))
+        step = simulator.step(np.stack([action] * N_ENVS))
         np.testing.assert_array_equal(step.next_obs[0], step.next_obs[1])
 
 
 def test_the_features_are_the_corridors():
     """What `corridor` is tested with is the task of the other tests, slips and all: its noise is brought back, too."""
-    slipped = [s[2][FEATURE_NAMES.index("forward")] for s in straight(corridor(), 0, np.zeros(N_STEPS, int))]
+    slipped = [s[2][FEATURE_NAMES.index("forward")] for s in straight(corridor(), 0, np.zeros(30, int))]
     assert 0.0 in slipped
     assert 1.0 in slipped

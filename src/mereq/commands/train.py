@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from mereq.commands.terminal import progress_bar, warm_up
-from mereq.core.errors import IncompatibleRun, RunExists
+from mereq.core.errors import IncompatibleRun, RunExists, UnknownName
 from mereq.core.reward import LinearReward
 from mereq.experiments.checkpoints import load_arrays, save_arrays, save_policy
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate, model_card
@@ -16,16 +17,23 @@ from mereq.experiments.provenance import provenance
 from mereq.maxent_rl.training import Training
 
 
-def train(task: str, which: str, out: Path, steps: int | None, seed: int, resume: bool, console: Console) -> None:
+def train(
+    task: str, which: str, preset: str | None, out: Path, steps: int | None, seed: int, resume: bool, console: Console
+) -> None:
     """Train a prior or an expert, leg by leg."""
-    preset = task_preset(task)
-    settings = preset.training if steps is None else replace(preset.training, n_steps=steps)
-    theta = preset.theta_prior if which == "prior" else preset.theta_expert
+    numbers = task_preset(task)
+    if preset is not None and preset not in numbers.training:
+        raise UnknownName("training preset", preset, list(numbers.training))
+    settings = next(iter(numbers.training.values())) if preset is None else numbers.training[preset]
+    if steps is not None:
+        settings = replace(settings, n_steps=steps)
+    theta = numbers.theta_prior if which == "prior" else numbers.theta_expert
     setup = {"task": task, "which": which, "seed": seed, "theta": theta.tolist(), "settings": asdict(settings)}
     about = json.loads(json.dumps(setup))
-    training = Training(preset.task, LinearReward(theta, settings.alive_bonus), settings, seed=seed)
+    training = Training(numbers.task, LinearReward(theta, settings.alive_bonus), settings, seed=seed)
     state_path = out.with_name(out.name + ".state")
     exists = out.with_suffix(".json").exists()
+    curve: list[dict[str, float]] = []  # one entry per leg
     if resume:
         saved = load_arrays(state_path, kind="state")
         if saved.about.get("training") != about:
@@ -34,11 +42,12 @@ def train(task: str, which: str, out: Path, steps: int | None, seed: int, resume
                 "another --out."
             )
         training.restore(saved.arrays)
+        curve = saved.about["curve"]
     elif exists:
         raise RunExists(f"{out}.json exists already. Go on with --resume, or choose another --out.")
     warm_up(console)
-    simulator = preset.task.simulate(EPISODES)
-    names = preset.task.feature_names
+    simulator = numbers.task.simulate(EPISODES)
+    names = numbers.task.feature_names
     try:
         with progress_bar(console) as progress:
             bar = progress.add_task(
@@ -46,11 +55,11 @@ def train(task: str, which: str, out: Path, steps: int | None, seed: int, resume
             )
             for done in training.legs():
                 result = evaluate(training.policy, simulator, seed=SEED)
-                card = model_card(result, theta, names, preset.describe(result))
-                save_arrays(state_path, training.state(), kind="state", about={"training": about})
-                save_policy(
-                    out, training.policy, about={**about, "steps": done, "evaluation": card, "provenance": provenance()}
-                )
+                card = model_card(result, theta, names, numbers.describe(result))
+                curve.append({"steps": done, "return": card["return_mean"], **_rounded(training.practice.metrics)})
+                save_arrays(state_path, training.state(), kind="state", about={"training": about, "curve": curve})
+                told = {"steps": done, "evaluation": card, "curve": curve, "provenance": provenance()}
+                save_policy(out, training.policy, about={**about, **told})
                 progress.update(bar, completed=done, note=f"return {card['return_mean']:.2f}")
                 progress.console.print(
                     f"{done:>9,} steps   return {card['return_mean']:6.2f}   "
@@ -58,10 +67,16 @@ def train(task: str, which: str, out: Path, steps: int | None, seed: int, resume
                     + f"   ended early {card['terminated']:.2f}"
                 )
     except KeyboardInterrupt:
+        asked = "".join(f" --{name} {value}" for name, value in (("preset", preset), ("steps", steps)) if value)
         console.print(
             f"\nStopped after {training.steps:,} steps. Go on with:  "
-            f"mereq train {task} {which} --out {out} --seed {seed} --resume",
+            f"mereq train {task} {which} --out {out} --seed {seed}{asked} --resume",
             soft_wrap=True,
         )
         raise
     console.print(f"The policy is in {out}.safetensors and {out}.json.")
+
+
+def _rounded(metrics: dict[str, float]) -> dict[str, float]:
+    """Four significant digits, for people to read; what is not a number (no update yet) is left out."""
+    return {name: float(f"{x:.4g}") for name, x in metrics.items() if np.isfinite(x)}

@@ -2,7 +2,9 @@
 
 import gymnasium
 
-__all__ = ["ENV_IDS", "register"]
+from mereq.tasks.arm.tasks import BOTTLE_PUSHING, ERASING, PILLOW_GRASPING
+
+__all__ = ["BOTTLE_PUSHING", "ENV_IDS", "ERASING", "PILLOW_GRASPING", "register"]
 
 ENV_IDS = {
     "bottle-pushing": "mereq/BottlePushing-v0",
@@ -15,7 +17,7 @@ def register() -> None:
     """Make `gymnasium.make("mereq/Erasing-v0")` and the like known; calling it again does nothing."""
     for name, env_id in ENV_IDS.items():
         if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point=f"mereq.tasks.arm.{name.replace('-', '_')}:make")
+            gymnasium.register(env_id, entry_point="mereq.tasks.arm.tasks:make", kwargs={"task": name})
 
 
 register()

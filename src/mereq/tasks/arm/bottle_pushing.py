@@ -7,11 +7,9 @@ from jaxtyping import Bool, Float, Float32
 
 from mereq.supervision.rules import Rule, Trigger
 from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
-from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import FINGER_PAIR, model_xml
 from mereq.tasks.arm.scene import Scene, marking
-from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import Physics, Setup, Start
 
 FEATURE_NAMES = ("tip2bottle", "bottle2goal", "control_effort", "table_distance")
@@ -25,8 +23,10 @@ NEAR = 0.03  # bottle at the goal, and fingers low: both less than this [m]
 TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
 UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
-# The body's origin is the geometric centre. The glass is a little heavier at the bottom; it slides on the table with
-# friction 0.3, so that a push higher than RADIUS / 0.3 = 12.5 cm tips it.
+FRICTION = (0.24, 0.48)  # of the bottle on the table: drawn anew in each episode, and not to be seen
+
+# The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
+# RADIUS / friction, which is 16 cm on the most slippery table and 8 cm on the roughest, tips it.
 BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
   <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
     condim="6" rgba="0.13 0.36 0.20 1"/>
@@ -40,7 +40,8 @@ SENSOR = '<contact name="force" body1="tool" body2="bottle" reduce="netforce" da
 SETUP = Setup(
     tool=FINGER_PAIR,
     xml=model_xml(FINGER_PAIR, BOTTLE, SENSOR),
-    workspace=np.array([[0.32, -0.25, 0.015], [0.74, 0.25, 0.30]]),
+    workspace=np.array([[0.30, -0.25, 0.015], [0.78, 0.25, 0.25]]),
+    slider="bottle",
 )
 
 
@@ -61,12 +62,15 @@ class Measurements(Measured):
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A bottle a hand's width in front of the fingers, a goal 14 to 24 cm further on, up to 25 degrees to a side."""
-    bottle = rng.uniform([0.44, -0.06], [0.48, 0.06])
-    distance, bearing = rng.uniform(0.14, 0.24), np.radians(rng.uniform(-25.0, 25.0))
+    """A bottle a hand's width in front of the fingers, a goal 20 to 34 cm further on, up to 15 degrees to a side.
+
+    How slippery the table is under this bottle nobody knows.
+    """
+    bottle = rng.uniform([0.43, -0.06], [0.47, 0.06])
+    distance, bearing = rng.uniform(0.20, 0.34), np.radians(rng.uniform(-15.0, 15.0))
     goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
-    tip = [bottle[0] - rng.uniform(0.09, 0.12), bottle[1] + rng.uniform(-0.03, 0.03), rng.uniform(0.06, 0.14)]
-    return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal)
+    tip = [bottle[0] - rng.uniform(0.10, 0.13), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.03, 0.18)]
+    return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal, rng.uniform(*FRICTION))
 
 
 def measure(physics: Physics, before: Measurements | None) -> Measurements:
@@ -154,13 +158,3 @@ TASK = ArmTask(
     "bottle-pushing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
     SETUP, begin, measure, features, observe, no_grip, success, markings,
 )  # fmt: skip
-
-
-def make(*, theta: np.ndarray | None = None, render_mode: str | None = None) -> ArmEnv:
-    """The environment to be supervised in; its reward is `theta` . features, by default with the prior's theta."""
-    return ArmEnv(TASK, theta=theta, render_mode=render_mode)
-
-
-def simulate(n_envs: int, threads: int | None = None) -> ArmSimulator:
-    """n environments to practise in, on so many threads (default: all usable cores)."""
-    return ArmSimulator(TASK, n_envs, threads)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 from mereq.supervision.rules import Rule
 from mereq.tasks.arm.scene import Scene
-from mereq.tasks.arm.world import Physics, Setup, Start
+from mereq.tasks.arm.world import Physics, Setup, Start, with_rows
 
 N_STEPS = 100  # an episode; the last one truncates. Nothing terminates, so a toppled bottle just stays toppled
 ACTION_SIZE = 3
@@ -35,6 +35,11 @@ class Measured:
         """The measurements of one environment, in arrays of their own."""
         return type(self)(**{field.name: np.array(getattr(self, field.name)[env]) for field in fields(self)})
 
+    def with_rows(self: M, envs: list[int], others: M) -> M:
+        """The measurements of all environments, those of some of them replaced. These stay as they are."""
+        columns = {field.name: (getattr(self, field.name), getattr(others, field.name)) for field in fields(self)}
+        return type(self)(**{name: with_rows(ours, envs, theirs) for name, (ours, theirs) in columns.items()})
+
     def __eq__(self, other: object) -> bool:
         """Whether all that was measured is the same."""
         return type(self) is type(other) and all(
@@ -53,6 +58,11 @@ def motion(tip: Float[np.ndarray, "n 3"], before: Measured | None) -> dict[str, 
         "tip_moved": tip - before.tip,
         "tip_moved_before": before.tip_moved,
     }
+
+
+def over(measured: Measured) -> Bool[np.ndarray, " n"]:
+    """Which episodes have had all their steps."""
+    return measured.step >= N_STEPS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from gymnasium import spaces
 from jaxtyping import Float, Float32, UInt8
 
 from mereq.core.reward import LinearReward
-from mereq.tasks.arm.definition import ACTION_SIZE, N_STEPS, OBS_LIMIT, ArmTask
+from mereq.tasks.arm.definition import ACTION_SIZE, OBS_LIMIT, ArmTask, over
 from mereq.tasks.arm.drawing import draw
 from mereq.tasks.arm.scene import Scene, scene_of
 from mereq.tasks.arm.world import ArmWorld
@@ -40,26 +40,24 @@ class ArmEnv(gymnasium.Env):
     ) -> tuple[Float32[np.ndarray, " obs"], dict[str, Any]]:
         """Start an episode; without a seed the random stream goes on."""
         super().reset(seed=seed, options=options)
-        self._steps = 0
-        self._measured = self.task.measure(self.world.reset([self.task.begin(self.np_random)]), None)
-        return self.task.observe(self._measured)[0], self._info()
+        self.measured = self.task.measure(self.world.reset([self.task.begin(self.np_random)]), None)
+        return self.task.observe(self.measured)[0], self._info()
 
     def step(self, action: Any) -> tuple[Float32[np.ndarray, " obs"], float, bool, bool, dict[str, Any]]:
         """Move the tool."""
         actions = np.asarray(action, np.float64)[np.newaxis]
-        self._measured = self.task.measure(self.world.step(actions, self.task.grip(self._measured)), self._measured)
-        self._steps += 1
+        self.measured = self.task.measure(self.world.step(actions, self.task.grip(self.measured)), self.measured)
         info = self._info()
         reward = float(self.reward(info["features"][np.newaxis])[0])
-        return self.task.observe(self._measured)[0], reward, False, self._steps >= N_STEPS, info
+        return self.task.observe(self.measured)[0], reward, False, bool(over(self.measured)[0]), info
 
     def scene(self) -> Scene:
         """What there is to see: shapes, colours and poses as plain data."""
-        return scene_of(self.world) + self.task.markings(self._measured.single(0))
+        return scene_of(self.world) + self.task.markings(self.measured.single(0))
 
     def render(self) -> UInt8[np.ndarray, "height width 3"] | None:
         """The scene as an RGB picture, drawn without GL; None without a render mode."""
         return None if self.render_mode is None else draw(self.scene(), caption=self.caption)
 
     def _info(self) -> dict[str, Any]:
-        return {"features": self.task.features(self._measured)[0], "measurements": self._measured.single(0)}
+        return {"features": self.task.features(self.measured)[0], "measurements": self.measured.single(0)}

@@ -1,19 +1,33 @@
 """n environments of an arm task in lockstep, as Algorithm 1 practises in them."""
 
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float, Float32
 
 from mereq.core.seeding import seed_for
 from mereq.core.simulator import Step
-from mereq.tasks.arm.definition import N_STEPS, ArmTask
-from mereq.tasks.arm.world import ArmWorld
+from mereq.tasks.arm.definition import ArmTask, Measured, over
+from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.world import ArmState, ArmWorld
+
+
+class EpisodeState(NamedTuple):
+    """Where one environment is: all that follows is a function of it and the actions."""
+
+    world: ArmState
+    measured: Measured  # in the last step
+    rng: np.random.Generator  # draws the starts of the next episodes; never from here, only from copies
 
 
 class ArmSimulator:
     """Steps all environments in one call, on `threads` threads (default: all usable cores).
 
-    All episodes begin together and last equally long, so they end together too. Environment i has the numbers of an
-    `ArmEnv` that was reset with `seed_for(seed, "env", i)`, bit for bit.
+    An episode that ends starts anew within the same step. Environment i has the numbers of an `ArmEnv` that was reset
+    with `seed_for(seed, "env", i)`, bit for bit, until it is made to go on from another state.
     """
 
     def __init__(self, task: ArmTask, n_envs: int, threads: int | None = None):
@@ -23,22 +37,44 @@ class ArmSimulator:
     def reset(self, seed: int) -> Float32[np.ndarray, "n obs"]:
         """Start new episodes everywhere."""
         self._rngs = [np.random.default_rng(seed_for(seed, "env", i)) for i in range(self.n_envs)]
-        return self._begin()
+        self.measured = self.task.measure(self.world.reset([self.task.begin(rng) for rng in self._rngs]), None)
+        return self.task.observe(self.measured)
 
     def step(self, actions: Float[np.ndarray, "n 3"]) -> Step:
         """Execute one action per environment."""
         self.measured = measured = self.task.measure(
             self.world.step(actions, self.task.grip(self.measured)), self.measured
         )
-        features = self.task.features(self.measured)
-        self._steps += 1
-        over = self._steps == N_STEPS
-        next_obs = self.task.observe(self.measured)
-        obs = self._begin() if over else next_obs
-        return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), np.full(self.n_envs, over), measured)
+        next_obs, ended = self.task.observe(measured), over(measured)
+        obs = self._begin(np.flatnonzero(ended).tolist()) if ended.any() else next_obs
+        features = self.task.features(measured)
+        return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), ended, measured)
 
-    def _begin(self) -> Float32[np.ndarray, "n obs"]:
-        self._steps = 0
-        starts = [self.task.begin(rng) for rng in self._rngs]
-        self.measured = self.task.measure(self.world.reset(starts), None)
+    def states_along(
+        self, seed: int, actions: Float[np.ndarray, "steps 3"], *, at: Sequence[int]
+    ) -> list[tuple[EpisodeState, Float32[np.ndarray, " obs"]]]:
+        """States and observations of the episode of `seed` after so many of the actions."""
+        lone, done, found = self._lone, 0, []
+        obs, _ = lone.reset(seed=seed)
+        for wanted in at:
+            for action in actions[done:wanted]:
+                obs, *_ = lone.step(action)
+            found.append((EpisodeState(lone.world.save(0), lone.measured, lone.np_random), obs))
+            done = wanted
+        return found
+
+    def put(self, env: int, state: EpisodeState) -> None:
+        """Let one environment go on from a state."""
+        self.world.put([env], state.world)
+        self.measured = self.measured.with_rows([env], state.measured)
+        self._rngs[env] = deepcopy(state.rng)
+
+    @cached_property
+    def _lone(self) -> ArmEnv:
+        """An environment to look along episodes in; who never looks needs none."""
+        return ArmEnv(self.task)
+
+    def _begin(self, envs: list[int]) -> Float32[np.ndarray, "n obs"]:
+        starts = [self.task.begin(self._rngs[env]) for env in envs]
+        self.measured = self.measured.with_rows(envs, self.task.measure(self.world.reset(starts, envs), None))
         return self.task.observe(self.measured)

@@ -3,8 +3,10 @@
 # MuJoCo's classes are compiled, and pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false
 
+import copy
 import os
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
@@ -27,6 +29,7 @@ class Setup:
     tool: Tool
     xml: str  # the whole model; its first 6 joints are the arm's
     workspace: Float[np.ndarray, "2 3"]  # lowest and highest tool position [m]
+    slider: str | None = None  # name of the body whose friction on the table is drawn anew in each episode
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Start:
 
     tool: Float[np.ndarray, "3"]  # [m]
     joints: Float[np.ndarray, " joints"]  # positions (qpos) of all joints after the arm's six
-    goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode
+    goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode, and can be seen
+    friction: float = np.nan  # of the slider on the table, which cannot be seen; NaN leaves the model's
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,24 @@ class Physics:
     goal: Float[np.ndarray, "n goal"]
 
 
+class ArmState(NamedTuple):
+    """Where n arms are between two control steps: what happens next is a function of it and the actions."""
+
+    physics: Float[np.ndarray, "n physics"]  # MuJoCo's: time, positions, velocities
+    tool: Float[np.ndarray, "n 3"]  # tool centre, which follows from the positions [m]
+    target: Float[np.ndarray, "n 3"]  # where the tool was sent [m]
+    reference: Float[np.ndarray, "n 6"]  # where the joints were sent [rad]
+    goal: Float[np.ndarray, "n goal"]
+    friction: Float[np.ndarray, " n"]  # of the slider
+
+
+def with_rows(array: np.ndarray, rows: list[int], values: np.ndarray) -> np.ndarray:
+    """A copy of the array with some of its rows replaced."""
+    array = array.copy()
+    array[rows] = values
+    return array
+
+
 class ArmWorld:
     """n copies of a model. What happens is a function of the starts and the actions, whatever the number of threads."""
 
@@ -57,7 +79,8 @@ class ArmWorld:
             raise ValueError(f"need at least 1 environment and 1 thread, got {n_envs} and {threads}")
         self.setup, self.n_envs = setup, n_envs
         self.model = mujoco.MjModel.from_xml_string(setup.xml)
-        self._models = [self.model] * n_envs
+        self._models = [copy.copy(self.model) for _ in range(n_envs)] if setup.slider else [self.model] * n_envs
+        self._sliding = [] if setup.slider is None else self._geoms(setup.slider)
         self._data = [mujoco.MjData(self.model) for _ in range(threads)]
         self._rollout = Rollout(nthread=threads if threads > 1 else 0)
         self._step_limit = kinematics.JOINT_SPEEDS * PERIOD
@@ -67,50 +90,76 @@ class ArmWorld:
         self._control = np.zeros((n_envs, SUBSTEPS, self.model.nu))
         self._passed = (np.arange(SUBSTEPS) / SUBSTEPS)[None, :, None]  # of the control step, before each substep
 
-    def reset(self, starts: list[Start]) -> Physics:
-        """Begin new episodes everywhere, with everything at rest."""
-        tool = self.setup.tool.length
-        self._target = np.stack([start.tool for start in starts])
-        self._reference = np.stack([kinematics.pose(target, tool) for target in self._target])
-        self._goal = np.stack([start.goal for start in starts])
-        self._states[:] = 0.0
-        self._states[:, -1, 1 : 1 + self.model.nq] = np.hstack(
-            [self._reference, np.stack([start.joints for start in starts])]
-        )
-        self._sensors[:] = 0.0
-        return self._physics()
+    def reset(self, starts: list[Start], envs: list[int] | None = None) -> Physics:
+        """Begin new episodes with everything at rest: in these environments, or (None) everywhere."""
+        state = self._at_rest(starts)
+        if envs is None:
+            self._enter(state)
+        else:
+            self.put(envs, state)
+        return self._physics(state, np.zeros((len(starts), 3)))
 
     def step(self, actions: Float[np.ndarray, "n 3"], grip: Float[np.ndarray, "n grip"]) -> Physics:
         """Move each tool by its action [cm] along world x, y, z, as far as workspace, joints and their speeds allow.
 
         `grip` are the set-points of the tool's own actuators.
         """
+        physics, tool, target, before, goal, friction = self._state
         low, high = self.setup.workspace
         way_to_go = CENTIMETRE * np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
-        ahead = np.clip(self._target + way_to_go - self._tool, -LEASH, LEASH)
-        self._target = np.clip(self._tool + ahead, low, high)
-        before = self._reference
-        self._reference = kinematics.follow(before, self._target, self.setup.tool.length, self._step_limit)
-        way = (self._reference - before)[:, None, :]
+        ahead = np.clip(target + way_to_go - tool, -LEASH, LEASH)
+        target = np.clip(tool + ahead, low, high)
+        reference = kinematics.follow(before, target, self.setup.tool.length, self._step_limit)
+        way = (reference - before)[:, None, :]
         self._control[:, :, :6] = before[:, None, :] + self._passed * way + LEAD * way / PERIOD
         self._control[:, :, 6:] = grip[:, None, :]
         self._rollout.rollout(
             self._models,
             self._data,
-            self._states[:, -1].copy(),
+            physics,
             self._control,
             skip_checks=True,
             nstep=SUBSTEPS,
             state=self._states,
             sensordata=self._sensors,
         )
-        return self._physics()
+        physics = self._states[:, -1].copy()
+        self._state = ArmState(physics, self._tool(physics), target, reference, goal, friction)
+        return self._physics(self._state, self._sensors.mean(axis=1))
+
+    def save(self, env: int) -> ArmState:
+        """The state of one environment."""
+        return ArmState(*(array[[env]] for array in self._state))
+
+    def put(self, envs: list[int], state: ArmState) -> None:
+        """Let these environments go on from these states. What was returned before stays as it was."""
+        self._enter(ArmState(*(with_rows(ours, envs, theirs) for ours, theirs in zip(self._state, state, strict=True))))
 
     def positions(self, env: int) -> Float[np.ndarray, " nq"]:
         """All joint positions of one environment."""
-        return self._states[env, -1, 1 : 1 + self.model.nq].copy()
+        return self._state.physics[env, 1 : 1 + self.model.nq].copy()
 
-    def _physics(self) -> Physics:
-        positions = self._states[:, -1, 1 : 1 + self.model.nq]
-        self._tool = kinematics.tool_positions(positions[:, :6].copy(), self.setup.tool.length)
-        return Physics(self._tool, positions[:, 6:].copy(), self._sensors.mean(axis=1), self._goal)
+    def _at_rest(self, starts: list[Start]) -> ArmState:
+        target = np.stack([start.tool for start in starts])
+        reference = np.stack([kinematics.pose(tool, self.setup.tool.length) for tool in target])
+        physics = np.zeros((len(starts), self._states.shape[2]))
+        physics[:, 1:7], physics[:, 7 : 1 + self.model.nq] = reference, np.stack([start.joints for start in starts])
+        goal, friction = np.stack([start.goal for start in starts]), np.array([start.friction for start in starts])
+        return ArmState(physics, self._tool(physics), target, reference, goal, friction)
+
+    def _enter(self, state: ArmState) -> None:
+        """Go on from these states."""
+        self._state = state
+        if self._sliding:
+            usual = self.model.geom_friction[self._sliding, 0]
+            for model, friction in zip(self._models, state.friction, strict=True):
+                model.geom_friction[self._sliding, 0] = usual if np.isnan(friction) else friction
+
+    def _geoms(self, body: str) -> list[int]:
+        return np.flatnonzero(self.model.geom_bodyid == self.model.body(body).id).tolist()
+
+    def _tool(self, physics: Float[np.ndarray, "n physics"]) -> Float[np.ndarray, "n 3"]:
+        return kinematics.tool_positions(physics[:, 1:7].copy(), self.setup.tool.length)
+
+    def _physics(self, state: ArmState, force: Float[np.ndarray, "n 3"]) -> Physics:
+        return Physics(state.tool, state.physics[:, 7 : 1 + self.model.nq].copy(), force, state.goal)

@@ -1,0 +1,139 @@
+"""The numbers of the three arm tasks. Tables 8 and 9, and `fast`."""
+
+from dataclasses import replace
+
+from mereq.align.settings import AlignSettings, Inference, WarmStart
+from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
+from mereq.experiments.arm_views import bottle_card, erasing_card, pillow_card
+from mereq.experiments.task_preset import TaskPreset
+from mereq.imitation.cloning import CloningSettings
+from mereq.maxent_rl.practice import Schedule
+from mereq.maxent_rl.sac import SACSettings
+from mereq.maxent_rl.training import TrainingSettings
+from mereq.supervision.synthesized import MeasurementExpert
+from mereq.tasks import arm
+from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+
+_SAC = SACSettings(hidden=(400, 300), learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0)
+_FAST_SAC = replace(_SAC, hidden=(128, 128), learning_rate=5e-4)
+_SCHEDULE = Schedule(
+    n_envs=1,
+    chunk=50,
+    updates_per_step=1.0,
+    batch_size=512,
+    learning_starts=5000,
+    epsilon_start=0.0,
+    epsilon_end=0.0,
+    exploration_fraction=0.0,
+)
+
+_TRAINING = {
+    "fast": TrainingSettings(
+        n_steps=80_000,
+        leg=5000,
+        learner=_FAST_SAC,
+        practice=replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000),
+        replay_capacity=1_000_000,
+        alive_bonus=0.0,
+    ),
+    "paper": TrainingSettings(
+        n_steps=50_000,
+        leg=5000,
+        learner=_SAC,
+        practice=_SCHEDULE,
+        replay_capacity=1_000_000,
+        alive_bonus=0.0,
+    ),
+}
+
+_PAPER = AlignSettings(
+    rollout_steps=1000,
+    inference=Inference(
+        max_updates=20,
+        step_size=0.2,
+        tolerance=0.2,
+        sample_length=1000,
+        sample_envs=10,
+        starts="episodes",
+        acting="greedy",
+        kappa=0.9,
+        features=None,
+    ),
+    learner=replace(_SAC, alpha=0.035, prior_alpha=0.035),
+    practice=replace(_SCHEDULE, n_envs=10),
+    practice_steps=1000,
+    replay_capacity=1_000_000,
+    reprice=True,
+    persistent=True,
+    warm_start=WarmStart(steps=20_000, updates=10_000, kept=1000),
+    cloning=CloningSettings(hidden=(256, 256), learning_rate=1e-3, weight_decay=0.0, batch_size=128),
+    cloning_updates=1000,
+)
+
+_FAST = replace(
+    _PAPER,
+    inference=replace(_PAPER.inference, max_updates=10, sample_length=500, starts="segments"),
+    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha=0.012, prior_alpha=0.012),
+    practice=Schedule(
+        n_envs=10,
+        chunk=100,
+        updates_per_step=1.0,
+        batch_size=128,
+        learning_starts=0,
+        epsilon_start=0.0,
+        epsilon_end=0.0,
+        exploration_fraction=0.0,
+    ),
+    practice_steps=200,
+    replay_capacity=200_000,
+)
+
+
+def _with(settings: AlignSettings, **inference: float) -> AlignSettings:
+    return replace(settings, inference=replace(settings.inference, **inference))
+
+
+BOTTLE_PUSHING = TaskPreset(
+    task=arm.BOTTLE_PUSHING,
+    summary="push a bottle to a goal; the expert wants it pushed at its bottom",
+    theta_prior=bottle_pushing.THETA_PRIOR,
+    theta_expert=bottle_pushing.THETA_EXPERT,
+    training=_TRAINING,
+    supervisor=lambda expert: MeasurementExpert(expert, bottle_pushing.RULE),
+    supervision={},
+    describe=bottle_card,
+    film=BOTTLE_SHOT.film,
+    align={"paper": _PAPER, "fast": _FAST},
+)
+
+ERASING = TaskPreset(
+    task=arm.ERASING,
+    summary="wipe a whiteboard; the expert wants more force",
+    theta_prior=erasing.THETA_PRIOR,
+    theta_expert=erasing.THETA_EXPERT,
+    training=_TRAINING,
+    supervisor=lambda expert: MeasurementExpert(expert, erasing.RULE),
+    supervision={},
+    describe=erasing_card,
+    film=ERASING_SHOT.film,
+    align={
+        "paper": _with(_PAPER, tolerance=0.1, sample_length=2000),
+        "fast": _with(_FAST, tolerance=0.1),
+    },
+)
+
+PILLOW_GRASPING = TaskPreset(
+    task=arm.PILLOW_GRASPING,
+    summary="grasp a pillow; the expert wants it grasped at its centre",
+    theta_prior=pillow_grasping.THETA_PRIOR,
+    theta_expert=pillow_grasping.THETA_EXPERT,
+    training=_TRAINING,
+    supervisor=lambda expert: MeasurementExpert(expert, pillow_grasping.RULE),
+    supervision={},
+    describe=pillow_card,
+    film=PILLOW_SHOT.film,
+    align={
+        "paper": _with(_PAPER, tolerance=0.1, sample_length=2000),
+        "fast": _with(_FAST, tolerance=0.1),
+    },
+)
