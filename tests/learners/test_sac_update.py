@@ -6,9 +6,11 @@ import jax
 import numpy as np
 import pytest
 
+from exact_sac import log_density
+from mereq.core.actions import Box
 from mereq.core.errors import CorruptCheckpoint
 from mereq.core.policy import GaussianPolicy
-from mereq.maxent_rl.networks import apply_mlp_numpy
+from mereq.maxent_rl.networks import Layer, apply_mlp_numpy
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, value
 from mereq.maxent_rl.squashed_gaussian import LOG_STD
@@ -242,23 +244,33 @@ def test_arrays_that_do_not_fit_are_refused():
 
 
 def test_the_numpy_policy_is_the_one_that_learns():
-    """Means and log-stds of `ActorPolicy` against the actions that updates draw, clipped log-stds included."""
-    learner = SAC(OBS_SIZE, N_ACTIONS, SETTINGS)
-    state, batch = learner.init(0, zero_head=False), batches(0, 1)
-    wild = jax.tree.map(lambda x: 30 * x, state.actor)
-    np.minimum(batch.prior, 1.9, out=batch.prior)
-    prior = GaussianPolicy(lambda obs: (batch.prior[0, :, :N_ACTIONS], batch.prior[0, :, N_ACTIONS:]), N_ACTIONS)
-    policy = ActorPolicy(tuple(jax.tree.map(np.asarray, wild)), None, prior)
-    parameters = batch.prior[0] + apply_mlp_numpy(policy.actor, batch.obs[0])
-    log_std = np.clip(parameters[:, N_ACTIONS:], *LOG_STD)
-    assert (log_std != parameters[:, N_ACTIONS:]).any()
-    distribution = policy.given_prior(batch.obs[0], prior.distribution(batch.obs[0]))
-    np.testing.assert_allclose(distribution.mean, parameters[:, :N_ACTIONS], rtol=1e-6)
-    np.testing.assert_allclose(distribution.log_std, log_std, rtol=1e-6)
+    """What `ActorPolicy` makes of parameters is what updates draw from, log-stds clipped on either side included."""
+    state, batch = LEARNER.init(0, zero_head=False), batches(0, 1)
+    (*hidden, head), obs, given = jax.tree.map(np.asarray, state.actor), batch.obs[0], batch.prior[0].clip(-2, 1.9)
+    steep = np.array([1.0, 1.0, 60.0, 60.0], np.float32)  # in the log-stds
+    actor = (*hidden, Layer(head.weight * steep, head.bias * steep))
+    unclipped = (given + apply_mlp_numpy(actor, obs))[:, N_ACTIONS:]
+    low, high = LOG_STD
+    assert (unclipped < low).any()
+    assert (unclipped > high).any()
+    distribution = ActorPolicy(actor, None, None).given_prior(obs, Box(N_ACTIONS).distribution(given))
+    np.testing.assert_array_equal(distribution.log_std, unclipped.clip(low, high))
     key = jax.random.key(3)
-    action, _, _ = learner._act(wild, batch.obs[0], batch.prior[0], key)
+    action, _, _ = LEARNER._act(actor, obs, given, key)
     u = distribution.mean + np.exp(distribution.log_std) * np.asarray(jax.random.normal(key, action.shape))
-    np.testing.assert_allclose(action, np.tanh(u), atol=1e-4)
+    np.testing.assert_allclose(action, np.tanh(u), atol=1e-5)
+
+
+@pytest.mark.parametrize(("log_std", "limit"), [(-50.0, -20.0), (50.0, 2.0)])
+def test_the_learners_log_stds_are_clipped_as_the_policys(log_std, limit):
+    """Far beyond a limit, log pihat is that of the limit: of u = noise * std around zero."""
+    actor = (Layer(np.zeros((OBS_SIZE, 4), np.float32), np.array([0, 0, log_std, log_std], np.float32)),)
+    key, obs = jax.random.key(4), np.zeros((BATCH, OBS_SIZE), np.float32)
+    _, log_pihat, _ = LEARNER._act(actor, obs, np.zeros((BATCH, 4), np.float32), key)
+    u = np.exp(limit) * np.asarray(jax.random.normal(key, (BATCH, N_ACTIONS)), float)
+    np.testing.assert_allclose(
+        log_pihat, log_density(u, np.zeros_like(u), np.full_like(u, limit)), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_the_critics_of_a_policy_are_the_learners():

@@ -267,8 +267,10 @@ def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy 
 def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> ActorPolicy:
     names = {name.partition(".")[0] for name in checkpoint.arrays}
     actor = _mlp(_under("actor.", checkpoint.arrays), file)
-    if names not in ({"actor"}, {"actor", "critic0", "critic1"}) or len(actor[-1].bias) % 2:
+    if names not in ({"actor"}, {"actor", "critic0", "critic1"}):
         raise _corrupt(file, f"its networks {', '.join(sorted(names))} are not an actor, or an actor and two critics")
+    if len(actor[-1].bias) % 2:
+        raise _corrupt(file, f"its actor's last layer has {len(actor[-1].bias)} outputs, not a mean and a log-std each")
     critics = tuple(_mlp(_under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
     for critic in critics:
         if (len(critic[0].weight), len(critic[-1].bias)) != (len(actor[0].weight) + len(actor[-1].bias) // 2, 1):
