@@ -77,7 +77,13 @@ def train_mereq(seed, curve):
         n_steps=STEPS,
         leg=LEG,
         learner=SACSettings(
-            hidden=HIDDEN, learning_rate=LEARNING_RATE, gamma=GAMMA, tau=TAU, alpha=1.0, prior_alpha=0.0
+            hidden=HIDDEN,
+            learning_rate=LEARNING_RATE,
+            alpha_learning_rate=LEARNING_RATE,
+            gamma=GAMMA,
+            tau=TAU,
+            alpha=1.0,
+            prior_alpha=0.0,
         ),
         practice=Schedule(
             n_envs=1,

@@ -36,7 +36,15 @@ def ours(prior_alpha):
     def normal(*shape):
         return rng.normal(size=shape).astype(np.float32)
 
-    settings = SACSettings(hidden=HIDDEN, learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=prior_alpha)
+    settings = SACSettings(
+        hidden=HIDDEN,
+        learning_rate=5e-3,
+        alpha_learning_rate=5e-3,
+        gamma=0.9,
+        tau=0.01,
+        alpha=1.0,
+        prior_alpha=prior_alpha,
+    )
     learner = SAC(OBS, ACTIONS, settings)
     state = learner.init(0, zero_head=prior_alpha > 0)
     batches = Batch(

@@ -110,7 +110,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_pat
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["align", "motorway"], "no task called 'motorway'. Known: highway"),
+        (["align", "motorway"], "no task called 'motorway'. Known: bottle-pushing, erasing, highway, pillow-grasping"),
         (
             ["align", "highway", "--method", "magic"],
             "no method called 'magic'. Known: hg-dagger-ft, iwr-ft,",
@@ -152,7 +152,9 @@ def test_overwrite_deletes_runs_and_nothing_else(mereq, tmp_path):
 def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkeypatch):
     """Three legs, and one leg, Ctrl-C, and two legs more: the same policy, bit for bit."""
     highway = TASKS["highway"]
-    monkeypatch.setitem(TASKS, "highway", replace(highway, training=replace(highway.training, leg=1000)))
+    monkeypatch.setitem(
+        TASKS, "highway", replace(highway, training={"paper": replace(highway.training["paper"], leg=1000)})
+    )
     words = ["train", "highway", "prior", "--steps", "3000", "--out"]
     assert mereq(*words, tmp_path / "whole")[0] == 0
 

@@ -35,7 +35,15 @@ def double_precision():
 
 
 def numbers(**chosen) -> SACSettings:
-    defaults = {"hidden": (6, 5), "learning_rate": 1e-2, "gamma": 0.9, "tau": 0.1, "alpha": 0.5, "prior_alpha": 0.3}
+    defaults = {
+        "hidden": (6, 5),
+        "learning_rate": 1e-2,
+        "alpha_learning_rate": 1e-2,
+        "gamma": 0.9,
+        "tau": 0.1,
+        "alpha": 0.5,
+        "prior_alpha": 0.3,
+    }
     return SACSettings(**{**defaults, **chosen})
 
 

@@ -7,7 +7,7 @@ from mereq.experiments.presets import TASKS, fast, task_preset
 
 
 def test_training_is_table_6():
-    training = TASKS["highway"].training
+    training = TASKS["highway"].training["paper"]
     assert training.n_steps == 500_000
     assert training.replay_capacity == 15_000
     assert training.learner.hidden == (256, 256)
@@ -28,6 +28,38 @@ def test_paper_preset_is_table_7():
     assert paper.learner.alpha == paper.learner.prior_alpha == 1.0
 
 
+ARM = ("bottle-pushing", "erasing", "pillow-grasping")
+
+
+@pytest.mark.parametrize("task", ARM)
+def test_training_on_the_arm_is_table_8(task):
+    training = TASKS[task].training["paper"]
+    assert (training.n_steps, training.replay_capacity) == (50_000, 1_000_000)
+    learner = training.learner
+    assert (learner.hidden, learner.learning_rate, learner.gamma, learner.tau) == ((400, 300), 5e-3, 0.9, 0.01)
+    assert learner.prior_alpha == 0.0
+    practice = training.practice
+    assert (practice.batch_size, practice.learning_starts, practice.updates_per_step) == (512, 5000, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("task", "tolerance", "length"), [(ARM[0], 0.2, 1000), (ARM[1], 0.1, 2000), (ARM[2], 0.1, 2000)]
+)
+def test_paper_preset_on_the_arm_is_table_9(task, tolerance, length):
+    paper = TASKS[task].align["paper"]
+    assert paper.inference.max_updates * paper.practice_steps == 20_000  # n_timesteps
+    assert paper.practice_steps == 1000  # env_update_freq
+    assert (paper.inference.tolerance, paper.inference.sample_length, paper.inference.step_size) == (
+        tolerance,
+        length,
+        0.2,
+    )
+    assert (paper.replay_capacity, paper.practice.learning_starts, paper.practice.batch_size) == (1_000_000, 5000, 512)
+    learner = paper.learner
+    assert (learner.learning_rate, learner.gamma, learner.tau, learner.hidden) == (5e-3, 0.9, 0.01, (400, 300))
+    assert learner.prior_alpha == 0.035  # ent_coef_prior
+
+
 def test_fast_has_the_protocol_of_paper():
     preset = TASKS["highway"].align
     for name in ("rollout_steps",):
@@ -43,5 +75,7 @@ def test_fast_for_a_task_of_your_own():
 
 
 def test_unknown_task_names_the_known_ones():
-    with pytest.raises(UnknownName, match=r"no task called 'motorway'. Known: highway"):
+    with pytest.raises(
+        UnknownName, match=r"no task called 'motorway'. Known: bottle-pushing, erasing, highway, pillow-grasping"
+    ):
         task_preset("motorway")

@@ -20,7 +20,9 @@ from mereq.maxent_rl.sac import SAC, SACSettings, SACState, value
 from toys import one_hot
 
 S, GAMMA, BATCH = 3, 0.8, 256
-SETTINGS = SACSettings(hidden=(64, 64), learning_rate=5e-3, gamma=GAMMA, tau=0.05, alpha=0.5, prior_alpha=0.3)
+SETTINGS = SACSettings(
+    hidden=(64, 64), learning_rate=5e-3, alpha_learning_rate=5e-3, gamma=GAMMA, tau=0.05, alpha=0.5, prior_alpha=0.3
+)
 PRIOR = np.array([[0.5, -0.5], [-0.4, -0.2], [0.0, -0.7]])  # mean and log-std in each state
 SUCCESSOR = np.array([1, 2, 0])  # going on from the last state ends the episode in one of two cases
 ENDS = np.array([0.0, 0.0, 0.5])

@@ -25,7 +25,9 @@ SCHEDULE = Schedule(
     exploration_fraction=0.5,
 )
 ONLY_ACT = replace(SCHEDULE, learning_starts=10**9)
-LEARNER = SACSettings(hidden=(16,), learning_rate=3e-3, gamma=0.8, tau=0.05, alpha=0.2, prior_alpha=0.2)
+LEARNER = SACSettings(
+    hidden=(16,), learning_rate=3e-3, alpha_learning_rate=3e-3, gamma=0.8, tau=0.05, alpha=0.2, prior_alpha=0.2
+)
 TOWARDS = LinearReward(np.array([1.0, -0.1]))
 PRIOR = GaussianPolicy(lambda obs: (-obs[:, :1], 0.3 * obs[:, :1] - 0.5), 1)
 

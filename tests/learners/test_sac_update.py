@@ -15,7 +15,9 @@ from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, value
 from mereq.maxent_rl.squashed_gaussian import LOG_STD
 
-SETTINGS = SACSettings(hidden=(8,), learning_rate=1e-2, gamma=0.9, tau=0.1, alpha=0.5, prior_alpha=0.5)
+SETTINGS = SACSettings(
+    hidden=(8,), learning_rate=1e-2, alpha_learning_rate=1e-2, gamma=0.9, tau=0.1, alpha=0.5, prior_alpha=0.5
+)
 PLAIN = replace(SETTINGS, prior_alpha=0.0)
 OBS_SIZE, N_ACTIONS, BATCH = 4, 2, 16
 LEARNER = SAC(OBS_SIZE, N_ACTIONS, SETTINGS)

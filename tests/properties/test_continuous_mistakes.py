@@ -14,7 +14,9 @@ from mereq.maxent_rl.learners import learner_of
 from mereq.maxent_rl.sac import SAC, SACSettings
 
 OBS, ZEROS = np.zeros((4, 3), np.float32), np.zeros((4, 2))
-CONTINUOUS = SACSettings(hidden=(), learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.5)
+CONTINUOUS = SACSettings(
+    hidden=(), learning_rate=0.1, alpha_learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.5
+)
 FINITE = DQNSettings(
     hidden=(), learning_rate=0.1, gamma=0.5, alpha=1.0, prior_alpha=0.5, target_period=10, max_grad_norm=10.0
 )

@@ -13,7 +13,9 @@ from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
 from toys import LINE
 
-LEARNER = SACSettings(hidden=(16,), learning_rate=3e-3, gamma=0.8, tau=0.05, alpha=0.2, prior_alpha=0.1)
+LEARNER = SACSettings(
+    hidden=(16,), learning_rate=3e-3, alpha_learning_rate=3e-3, gamma=0.8, tau=0.05, alpha=0.2, prior_alpha=0.1
+)
 SETTINGS = replace(CORRIDOR, learner=LEARNER)
 OBS = np.stack([np.linspace(-1, 1, 11), np.ones(11)], axis=1).astype(np.float32)
 RULE = GaussianPolicy(lambda obs: (-2 * obs[:, :1], np.full((len(obs), 1), -1.0)), 1)

@@ -26,7 +26,15 @@ observations, means, log_stds = rows(-1e4, 1e4, OBS_SIZE), rows(-20, 20, N_ACTIO
 
 
 def learner(*, alpha: float = 0.3, prior_alpha: float = 0.3) -> SAC:
-    settings = SACSettings(hidden=(8, 8), learning_rate=1e-3, gamma=0.9, tau=0.01, alpha=alpha, prior_alpha=prior_alpha)
+    settings = SACSettings(
+        hidden=(8, 8),
+        learning_rate=1e-3,
+        alpha_learning_rate=1e-3,
+        gamma=0.9,
+        tau=0.01,
+        alpha=alpha,
+        prior_alpha=prior_alpha,
+    )
     return SAC(OBS_SIZE, N_ACTIONS, settings)
 
 

@@ -105,7 +105,9 @@ def test_the_divergence_rule_is_for_finitely_many_actions():
         supervisor.decide(Moment(0, np.zeros(2), np.zeros(3, np.float32), {}))
 
 
-CONTINUOUS_LEARNER = SACSettings(hidden=(4,), learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.0)
+CONTINUOUS_LEARNER = SACSettings(
+    hidden=(4,), learning_rate=0.1, alpha_learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.0
+)
 
 
 def task_with(actions) -> Task:

@@ -14,8 +14,10 @@ from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 
-_SAC = SACSettings(hidden=(400, 300), learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0)
-_FAST_SAC = replace(_SAC, hidden=(128, 128), learning_rate=5e-4)
+_SAC = SACSettings(
+    hidden=(400, 300), learning_rate=5e-3, alpha_learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0
+)
+_FAST_SAC = replace(_SAC, hidden=(128, 128), learning_rate=5e-4, alpha_learning_rate=5e-4)
 _SCHEDULE = Schedule(
     n_envs=1,
     chunk=50,
@@ -27,24 +29,22 @@ _SCHEDULE = Schedule(
     exploration_fraction=0.0,
 )
 
-_TRAINING = {
-    "fast": TrainingSettings(
-        n_steps=80_000,
-        leg=5000,
-        learner=_FAST_SAC,
-        practice=replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000),
-        replay_capacity=1_000_000,
-        alive_bonus=0.0,
-    ),
-    "paper": TrainingSettings(
-        n_steps=50_000,
-        leg=5000,
-        learner=_SAC,
-        practice=_SCHEDULE,
-        replay_capacity=1_000_000,
-        alive_bonus=0.0,
-    ),
-}
+_PAPER_TRAINING = TrainingSettings(
+    n_steps=50_000,
+    leg=5000,
+    learner=_SAC,
+    practice=_SCHEDULE,
+    replay_capacity=1_000_000,
+    alive_bonus=0.0,
+)
+
+
+def _training(n_steps: int) -> dict[str, TrainingSettings]:
+    """`fast` is how the shipped policies were trained, in so many steps."""
+    practice = replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000)
+    fast = replace(_PAPER_TRAINING, n_steps=n_steps, learner=_FAST_SAC, practice=practice)
+    return {"fast": fast, "paper": _PAPER_TRAINING}
+
 
 _PAPER = AlignSettings(
     rollout_steps=1000,
@@ -73,7 +73,7 @@ _PAPER = AlignSettings(
 _FAST = replace(
     _PAPER,
     inference=replace(_PAPER.inference, max_updates=10, sample_length=500, starts="segments"),
-    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha=0.012, prior_alpha=0.012),
+    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=0.012, prior_alpha=0.012),
     practice=Schedule(
         n_envs=10,
         chunk=100,
@@ -98,7 +98,7 @@ BOTTLE_PUSHING = TaskPreset(
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
     theta_prior=bottle_pushing.THETA_PRIOR,
     theta_expert=bottle_pushing.THETA_EXPERT,
-    training=_TRAINING,
+    training=_training(60_000),
     supervisor=lambda expert: MeasurementExpert(expert, bottle_pushing.RULE),
     supervision={},
     describe=bottle_card,
@@ -111,7 +111,7 @@ ERASING = TaskPreset(
     summary="wipe a whiteboard; the expert wants more force",
     theta_prior=erasing.THETA_PRIOR,
     theta_expert=erasing.THETA_EXPERT,
-    training=_TRAINING,
+    training=_training(40_000),
     supervisor=lambda expert: MeasurementExpert(expert, erasing.RULE),
     supervision={},
     describe=erasing_card,
@@ -127,7 +127,7 @@ PILLOW_GRASPING = TaskPreset(
     summary="grasp a pillow; the expert wants it grasped at its centre",
     theta_prior=pillow_grasping.THETA_PRIOR,
     theta_expert=pillow_grasping.THETA_EXPERT,
-    training=_TRAINING,
+    training=_training(40_000),
     supervisor=lambda expert: MeasurementExpert(expert, pillow_grasping.RULE),
     supervision={},
     describe=pillow_card,

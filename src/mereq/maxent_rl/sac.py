@@ -29,10 +29,11 @@ class SACSettings:
     """Hyperparameters of residual SAC. Tables 8 and 9."""
 
     hidden: tuple[int, ...]  # of the actor and of both critics
-    learning_rate: float  # of the actor, the critics and the temperature
+    learning_rate: float  # of the actor and the critics
+    alpha_learning_rate: float  # of the temperature, which is learned so that the entropy is -1 per action; 0 holds it
     gamma: float  # discount factor
     tau: float  # of the way to the critics that the target critics go in each update
-    alpha: float  # temperature at first; it is then learned, so that the entropy is -1 for each action coordinate
+    alpha: float  # temperature at first
     prior_alpha: float  # temperature of the prior; 0 means that there is no prior
 
     def __post_init__(self):
@@ -65,6 +66,10 @@ class SAC:
     def _adam(self) -> optax.GradientTransformation:
         return optax.adam(self.settings.learning_rate, eps=1e-8)
 
+    @property
+    def _adam_of_alpha(self) -> optax.GradientTransformation:
+        return optax.adam(self.settings.alpha_learning_rate, eps=1e-8)
+
     def init(self, seed: int, *, zero_head: bool) -> "SACState":
         """Fresh state. With `zero_head` Q_R and the actor's changes are zero: the first policy is the prior itself."""
         key, for_actor, *for_critics = jax.random.split(jax.random.key(seed), 4)
@@ -84,7 +89,7 @@ class SAC:
             log_alpha=log_alpha,
             actor_optimizer=self._adam.init(actor),
             critics_optimizer=self._adam.init(critics),
-            alpha_optimizer=self._adam.init(log_alpha),
+            alpha_optimizer=self._adam_of_alpha.init(log_alpha),
             key=key,
         )
 
@@ -114,7 +119,7 @@ class SAC:
         actor: MLP = jax.tree.map(jnp.add, state.actor, changes)
 
         gradient = -(log_pi + self.target_entropy)  # of - log alpha (log pi + target entropy)
-        changes, alpha_optimizer = self._adam.update(gradient, state.alpha_optimizer)
+        changes, alpha_optimizer = self._adam_of_alpha.update(gradient, state.alpha_optimizer)
         log_alpha = state.log_alpha + jnp.asarray(changes)
 
         tau = self.settings.tau

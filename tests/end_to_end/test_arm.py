@@ -1,0 +1,87 @@
+"""All methods on the arm, end to end, in miniature: recorded, interrupted, gone on with, shown."""
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from mereq.core.distribution import SquashedGaussian
+from mereq.experiments.comparing import differences
+from mereq.experiments.presets import METHODS
+from mereq.experiments.runs import RunSpec, load_method_policy
+from mereq.experiments.store import RunStore
+
+SMALL = {
+    "rollout_steps": 200,
+    "practice_steps": 100,
+    "cloning_updates": 50,
+    "inference": {"max_updates": 2, "sample_length": 100, "sample_envs": 4},
+    "learner": {"hidden": [16, 16]},
+    "practice": {"n_envs": 5, "chunk": 50, "batch_size": 16},
+    "warm_start": {"steps": 400, "updates": 50, "kept": 100},
+    "cloning": {"hidden": [16, 16], "batch_size": 16},
+}
+
+
+def small(method: str, task: str = "erasing", n_iterations: int = 2) -> RunSpec:
+    named = RunSpec.named(
+        task=task, method=method, preset="fast", seed=3, n_iterations=n_iterations, rate_threshold=0.0
+    )
+    return named.changed({"settings": SMALL})
+
+
+def run(spec: RunSpec, directory) -> None:
+    with RunStore.create(directory, spec.config()) as store:
+        list(spec.events(store))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
+    run(small(method), tmp_path)
+    with RunStore.open(tmp_path) as store:
+        rounds = store.iterations()
+        task, prior, policy = load_method_policy(store, 1)
+        rollout = store.rollout(1)
+    assert len(rounds) == 2
+    assert rollout.executed.dtype == np.float32
+    assert (np.abs(rollout.executed) <= 1.0).all()
+    distribution = policy.distribution(rollout.obs)
+    assert isinstance(distribution, SquashedGaussian)
+    assert np.isfinite(distribution.parameters).all()
+    assert np.abs(distribution.mode() - prior.distribution(rollout.obs).mode()).max() > 1e-6  # it has learned something
+    assert len(task.feature_names) == rollout.features.shape[1]
+
+
+def test_the_first_rollout_of_mereq_is_the_priors(tmp_path):
+    run(small("mereq", n_iterations=1), tmp_path)
+    with RunStore.open(tmp_path) as store:
+        rollout = store.rollout(0)
+        _, prior, _ = load_method_policy(store, 0)
+    np.testing.assert_allclose(rollout.proposed, prior.distribution(rollout.obs).mode(), atol=1e-6)
+
+
+def test_an_interrupted_run_ends_as_one_left_in_peace(tmp_path):
+    spec = small("mereq")
+    run(spec, tmp_path / "calm")
+    with RunStore.create(tmp_path / "broken", spec.config()) as store:
+        list(islice(spec.events(store), 270))  # in an episode of the second round
+    with RunStore.resume(tmp_path / "broken", spec.config()) as store:
+        list(spec.events(store))
+    with RunStore.open(tmp_path / "calm") as left, RunStore.open(tmp_path / "broken") as right:
+        assert differences(left, right) == []
+
+
+def test_noise_on_the_experts_actions_is_executed(tmp_path):
+    spec = replace(small("mereq", n_iterations=1), noise=1.0)
+    run(small("mereq", n_iterations=1), tmp_path / "clean")
+    run(spec, tmp_path / "noisy")
+    with RunStore.open(tmp_path / "clean") as clean, RunStore.open(tmp_path / "noisy") as noisy:
+        before, after = clean.rollout(0), noisy.rollout(0)
+        expert = spec.load("expert")
+    slips = after.executed - expert.distribution(after.obs).mode()
+    inside = after.by_expert[:, None] & (np.abs(after.executed) < 1.0)
+    assert 0.05 < slips[inside].std() < 0.15
+    by_policy = ~after.by_expert
+    np.testing.assert_array_equal(after.executed[by_policy], after.proposed[by_policy])
+    assert before.by_expert.any()
