@@ -30,6 +30,7 @@ check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-Baselines3.
 	$(BIN)/python benchmarks/highway_engine.py
 	$(BIN)/python benchmarks/dqn_update.py
+	$(BIN)/python benchmarks/sac_update.py
 
 slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times.
 	$(BIN)/python benchmarks/highway_equality.py

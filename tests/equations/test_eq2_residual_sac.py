@@ -57,7 +57,7 @@ def problem(seed: int, n_actions: int, **chosen) -> tuple[SAC, SACState, Batch]:
     learner = SAC(OBS_SIZE, n_actions, numbers(**chosen))
     actor = mlp(OBS_SIZE, 6, 5, 2 * n_actions)
     critics, others = ((mlp(OBS_SIZE + n_actions, 6, 5, 1), mlp(OBS_SIZE + n_actions, 6, 5, 1)) for _ in range(2))
-    state = learner.begin(actor, critics, jax.random.key(seed))
+    state = learner.begin(actor, critics, jax.random.key_data(jax.random.key(seed)))
     state = state._replace(log_alpha=state.log_alpha.astype(float), target_critics=jax.tree.map(jnp.asarray, others))
     state = state._replace(alpha_optimizer=jax.tree.map(_double, state.alpha_optimizer))
     batch = Batch(

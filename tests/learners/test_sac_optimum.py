@@ -62,7 +62,7 @@ def learn(settings: SACSettings, reward, *, zero_head: bool, actor=None, tempera
     """1000 updates, and 1000 at a tenth of the learning rate. An actor or a temperature that is given is held."""
     state = SAC(S, 1, settings).init(0, zero_head=zero_head)
     if actor is not None:
-        state = SAC(S, 1, settings).begin(actor, state.critics, jax.random.wrap_key_data(state.key))
+        state = SAC(S, 1, settings).begin(actor, state.critics, state.key)
     if temperature is not None:
         state = state._replace(log_alpha=jnp.log(jnp.float32(temperature)))
     for call in range(2):
