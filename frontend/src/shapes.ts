@@ -7,8 +7,8 @@ interface Mesh { vertices: V[]; faces: number[][] }
 interface Face { distance: number; corners: [number, number][]; colour: string }
 
 const EYE: V = [1.62, -0.42, 0.82]; // the robot's front: +y is to the right, -x is away
-const LOOKED_AT: V = [0.36, 0.02, 0.22];
-const ZOOM = 2.3; // focal length over half the height
+const LOOKED_AT: V = [0.36, 0.02, 0.29];
+const ZOOM = 2.15; // focal length over half the height
 const SUN = unit([0.25, -0.45, 0.86]);
 const AMBIENT = 0.52;
 const TOP_LAYER = 1000;
@@ -40,7 +40,7 @@ export function drawShapes(pen: CanvasRenderingContext2D, picture: ShapesPicture
 
 // Where the keys lead: arrows along the axes of the world, from the tool.
 function drawAxes(pen: CanvasRenderingContext2D, tip: V, view: (point: V) => [number, number], byPerson: boolean): void {
-  const arrows: [V, string, string][] = [[[0, 0.1, 0], "→", "#0072b2"], [[-0.1, 0, 0], "↑", "#d55e00"], [[0, 0, 0.1], "⇞", "#009e73"]];
+  const arrows: [V, string, string][] = [[[0, 0.1, 0], "→", "#0072b2"], [[-0.1, 0, 0], "↑", "#d55e00"], [[0, 0, 0.1], "E", "#009e73"]];
   pen.globalAlpha = byPerson ? 1 : 0.35;
   pen.lineWidth = pen.canvas.height / 180;
   pen.font = `bold ${pen.canvas.height / 26}px system-ui, sans-serif`;

@@ -439,8 +439,8 @@
 
   // src/shapes.ts
   var EYE = [1.62, -0.42, 0.82];
-  var LOOKED_AT = [0.36, 0.02, 0.22];
-  var ZOOM = 2.3;
+  var LOOKED_AT = [0.36, 0.02, 0.29];
+  var ZOOM = 2.15;
   var SUN = unit([0.25, -0.45, 0.86]);
   var AMBIENT = 0.52;
   var TOP_LAYER = 1e3;
@@ -468,7 +468,7 @@
     drawAxes(pen, picture.tip, view2, byPerson);
   }
   function drawAxes(pen, tip, view2, byPerson) {
-    const arrows = [[[0, 0.1, 0], "→", "#0072b2"], [[-0.1, 0, 0], "↑", "#d55e00"], [[0, 0, 0.1], "⇞", "#009e73"]];
+    const arrows = [[[0, 0.1, 0], "→", "#0072b2"], [[-0.1, 0, 0], "↑", "#d55e00"], [[0, 0, 0.1], "E", "#009e73"]];
     pen.globalAlpha = byPerson ? 1 : 0.35;
     pen.lineWidth = pen.canvas.height / 180;
     pen.font = `bold ${pen.canvas.height / 26}px system-ui, sans-serif`;
