@@ -170,7 +170,7 @@ def test_a_second_page_takes_the_wheel_when_it_says_so(client, sitting):
             assert end.value.rcvd.code == TAKEN
             second.send("nonsense")
             assert hear(second)["kind"] == "refused"
-            assert sitting.controls.state(0.0).paused == "press P or click to go on"
+            assert sitting.controls.state(0.0).paused == "ready when you are"
         assert becomes("the page was left", lambda: sitting.controls.state(0.0).paused)
 
 

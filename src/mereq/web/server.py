@@ -55,7 +55,7 @@ class Wheel:
             with contextlib.suppress(RuntimeError):
                 await before.close(TAKEN, "Another page has taken the wheel.")
         self._driver = ws
-        self._session.controls.release("press P or click to go on")
+        self._session.controls.release("ready when you are")
         showing = asyncio.create_task(self._show(ws))
         try:
             await self._listen(ws)
