@@ -278,6 +278,47 @@ def test_nonsense_from_the_page_does_not_harm_the_run(endless):
     assert endless.who() == "POLICY"
 
 
+FAKE_PAD = """
+    window.pad = {id: 'Pad (fake)', mapping: 'standard', connected: true, axes: [0, 0, 0, 0],
+                  buttons: Array.from({length: 17}, () => ({pressed: false, value: 0}))};
+    navigator.getGamepads = () => [window.pad];
+"""
+
+
+def push(at, *, axes=(0, 0), button=None) -> None:
+    at.page.evaluate(
+        """([axes, button]) => {
+            window.pad.axes = [...axes, 0, 0];
+            window.pad.buttons = window.pad.buttons.map((_, i) => ({pressed: i === button, value: +(i === button)}));
+        }""",
+        [list(axes), button],
+    )
+
+
+def test_a_gamepad(endless):
+    """The stick acts beyond its dead zone, A takes over, B hands back; unplugged, it lets go of everything."""
+    endless.page.evaluate(FAKE_PAD)
+    endless.go()
+    push(endless, button=0)
+    endless.until(lambda: endless.who() == "YOU")
+    push(endless, axes=(0.15, 0.1))
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == IDLE
+    push(endless, axes=(0.9, 0.1))
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == LANE_RIGHT
+    push(endless, button=1)
+    endless.until(lambda: endless.who() == "POLICY")
+    push(endless, button=0)
+    endless.until(lambda: endless.who() == "YOU")
+    endless.page.evaluate(
+        "window.dispatchEvent(Object.assign(new Event('gamepaddisconnected'), {gamepad: window.pad}));"
+        "navigator.getGamepads = () => [null]"
+    )
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert "The gamepad Pad is gone" in endless.page.inner_text("#sub")
+
+
 def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
     """Two rounds; the policy learns in between, visibly; at the end the page tells the numbers the store has."""
     what = spec(steps=16, rounds=2)

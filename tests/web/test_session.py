@@ -1,5 +1,6 @@
 """The control loop: every recorded step is by whom the hands said, in its time, and stored before it is seen."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from sittings import Person, latest, say, sit, spec
 
 from mereq.core.errors import IncompatibleRun
+from mereq.core.policy import GaussianPolicy
 from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
@@ -192,6 +194,41 @@ def test_what_goes_wrong_is_told(tmp_path):
     with pytest.raises(ZeroDivisionError):
         sit(tmp_path / "run", act)
     assert len(recorded(tmp_path / "run")[0]) in (2, 3)
+
+
+class ArmSpec(RunSpec):
+    """A run whose prior pushes on and on, whatever it sees."""
+
+    def load(self, which):
+        mean, log_std = np.array([0.3, 0.1, -0.2], np.float32), np.full(3, -2, np.float32)
+        return GaussianPolicy(lambda obs: (np.tile(mean, (len(obs), 1)), np.tile(log_std, (len(obs), 1))), 3)
+
+    def config(self):
+        return dataclasses.asdict(self)
+
+
+def test_an_arm(tmp_path):
+    """Vectors are executed as they are held, and the tool stays where it is for a person who holds nothing."""
+    named = ArmSpec.named(
+        task="bottle-pushing", method="mereq-np", preset="fast", seed=0, n_iterations=1, rate_threshold=0.99,
+        expert="person",
+    )  # fmt: skip
+    held = np.array([0.0, 1.0, -0.5], np.float32)
+    hands = {2: {"engaged": True, "action": held}, 3: {"engaged": True}}
+    session = sit(
+        tmp_path / "run",
+        Person(lambda _, step: hands.get(step, {})),
+        dataclasses.replace(named, settings=dataclasses.replace(named.settings, rollout_steps=6)),
+    )
+    steps, sights, _ = recorded(tmp_path / "run")
+    assert [step.controller for step in steps] == [0, 0, 1, 1, 0, 0]
+    np.testing.assert_array_equal(steps[2].executed, held)
+    np.testing.assert_array_equal(steps[3].executed, np.zeros(3))
+    for number in (0, 1, 4, 5):
+        np.testing.assert_array_equal(steps[number].executed, np.tanh(np.array([0.3, 0.1, -0.2], np.float32)))
+    assert {step.executed.dtype for step in steps} == {np.dtype(np.float32)}
+    assert {after.frame - before.frame for before, after in itertools.pairwise(sights)} == {1}
+    assert latest(session)["phase"] == "finished"
 
 
 def test_a_program_cannot_go_on_with_a_persons_run():
