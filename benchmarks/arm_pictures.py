@@ -13,6 +13,7 @@ from PIL import Image
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import Measured
 from mereq.tasks.arm.drawing import draw
+from mereq.tasks.arm.environment import ArmEnv
 
 SHOTS = {  # name: task, script, steps before the picture
     "arm_bottle_pushing": (bottle_pushing, push(0.02), 24),
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
     out = parser.parse_args().out
     for name, (module, script, steps) in SHOTS.items():
-        env = module.make(render_mode="rgb_array")
+        env = ArmEnv(module.TASK, render_mode="rgb_array")
         _, info = env.reset(seed=3)
         for _ in range(steps):
             _, _, _, _, info = env.step(script(batch_of_one(info["measurements"]))[0])

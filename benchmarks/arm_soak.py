@@ -18,6 +18,7 @@ from rich.progress import Progress
 
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS
+from mereq.tasks.arm.simulator import ArmSimulator
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 ENVS, BLOCK = 20, 100_000
@@ -26,7 +27,7 @@ ROOM = np.array([[-0.3, -0.8, -0.05], [1.3, 0.8, 0.7]])  # what is outside has b
 
 def block(module: ModuleType, seed: int, advance) -> dict:
     """One block's findings."""
-    simulator = module.simulate(ENVS)
+    simulator = ArmSimulator(module.TASK, ENVS)
     simulator.reset(seed)
     rng = np.random.default_rng(seed)
     worst = {"not_finite": 0, "features_outside": 0, "outside_room": 0, "fastest": 0.0, "largest_force": 0.0}

@@ -28,6 +28,7 @@ from rich.table import Table
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS
 from mereq.tasks.arm.model import SUBSTEPS
+from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import CENTIMETRE, LEAD, LEASH, PERIOD, Physics
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
@@ -98,7 +99,7 @@ def plain(module: ModuleType, n_steps: int) -> Round:
 
 
 def lockstep(module: ModuleType, n_envs: int, threads: int, n_steps: int) -> Round:
-    simulator = module.simulate(n_envs, threads)
+    simulator = ArmSimulator(module.TASK, n_envs, threads)
     simulator.reset(0)
     rng = np.random.default_rng(0)
 

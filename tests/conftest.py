@@ -6,6 +6,7 @@ import sys
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -19,3 +20,21 @@ sys.meta_path.insert(0, NumbaModulesUnchecked)
 jax.config.update("jax_platforms", "cpu")
 settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("exact")
+
+
+@pytest.fixture
+def mereq(monkeypatch, capsys):
+    """Run a command; gives its exit status, what it printed for programs, and what it told the user."""
+    from mereq import cli
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["mereq", *map(str, words)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

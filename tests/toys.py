@@ -3,9 +3,11 @@
 import numpy as np
 
 from exact import MDP
+from mereq.core.actions import Box
 from mereq.core.policy import LogitsPolicy
 from mereq.core.simulator import Step
 from mereq.core.supervisor import Controller, Decision
+from mereq.core.task import Task
 from mereq.interventions.rollout import Rollout
 from mereq.maxent_rl.replay import Batch
 
@@ -85,6 +87,39 @@ class RewindableTable(TabularSimulator):
 
     def put(self, env, state) -> None:
         self._state[env], self._left[env] = state
+
+
+class LineSimulator:
+    """n points on a line, pushed by one continuous action; beyond 1 it ends, and after 2 to 6 steps it is cut.
+
+    Features: the position afterwards, and the action squared. No two episodes are alike.
+    """
+
+    def __init__(self, n_envs: int):
+        self.n_envs = n_envs
+
+    def reset(self, seed: int) -> np.ndarray:
+        self._rng = np.random.default_rng(seed)
+        self._x, self._left = self._start()
+        return self._obs(self._x)
+
+    def _start(self):
+        return self._rng.uniform(-0.8, 0.8, self.n_envs), self._rng.integers(2, 7, self.n_envs)
+
+    @staticmethod
+    def _obs(x) -> np.ndarray:
+        return np.stack([x, np.ones_like(x)], axis=1).astype(np.float32)
+
+    def step(self, actions: np.ndarray) -> Step:
+        reached, left = self._x + 0.3 * actions[:, 0], self._left - 1
+        terminated, truncated = np.abs(reached) > 1, left == 0
+        ended, (x, limits) = terminated | truncated, self._start()
+        self._x, self._left = np.where(ended, x, reached), np.where(ended, limits, left)
+        features = np.stack([reached, actions[:, 0] ** 2], axis=1)
+        return Step(self._obs(reached), self._obs(self._x), features, terminated, truncated)
+
+
+LINE = Task("line", ("position", "effort"), 2, Box(1), lambda: None, LineSimulator)
 
 
 class Nobody:

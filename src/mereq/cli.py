@@ -287,6 +287,7 @@ def report(
         Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: `report` in the study)")
     ] = None,
     deltas: Annotated[tuple[float, ...], arg(metavar="DELTA")] = (0.15, 0.10, 0.05),
+    behaviour: bool = False,
 ) -> None:
     """Report a study: tables and pictures, beside the paper's numbers.
 
@@ -294,18 +295,27 @@ def report(
     comes from), figure2.png, thetas.png, table1.csv, rounds.csv, runs.csv, summary.csv and provenance.json. The same
     study gives the same files, byte for byte. Works while the study is going on.
 
+    With --behaviour, what the policies do when nobody watches is compared with what the expert does (Figures 11 and 12,
+    Tables 3 and 4, and the task's own measures such as a success rate, before and after). Of each run that is the
+    policy of the first round with an intervention rate of at most 0.1, or the last one, marked †. All of them do the
+    same 100 episodes; that takes some seconds per run, and is kept in DIR/evaluations, so that Ctrl-C costs nothing
+    and the next report is quick. Needs the study's runs, in DIR/runs. Adds figure11_TASK.png, figure12_TASK.png,
+    behaviour.csv, behaviour_summary.csv, returns.csv and distributions.csv.
+
     For instance:
       mereq report runs/studies/highway
       mereq report runs/studies/highway --out results/highway --deltas 0.2 0.1
+      mereq report runs/studies/highway --behaviour
 
     Args:
         study: directory of a study.
         out: where to write.
         deltas: intervention rates to get below; the paper has numbers for 0.15, 0.10 and 0.05.
+        behaviour: also compare what the policies do with what the expert does.
     """
     from mereq.commands.report import report as run
 
-    run(study, out, deltas=deltas, console=console)
+    run(study, out, deltas=deltas, with_behaviour=behaviour, console=console)
 
 
 @app.command

@@ -16,6 +16,7 @@ from mereq.experiments import checkpoints
 from mereq.experiments.checkpoints import (
     describe,
     describe_shipped,
+    fingerprint,
     load_arrays,
     load_policy,
     load_shipped,
@@ -24,6 +25,7 @@ from mereq.experiments.checkpoints import (
 )
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import Layer
+from mereq.maxent_rl.sac import ActorPolicy
 
 OBS = np.random.default_rng(1).normal(size=(7, 4)).astype(np.float32)
 PRIOR = LogitsPolicy(lambda obs: obs[:, :3], 3)
@@ -73,6 +75,23 @@ def test_a_policy_comes_back(saved, suffix):
     about = describe(saved)
     assert (about["task"], about["obs_size"], about["n_actions"], about["alpha"]) == ("toy", 4, 3, 0.5)
     assert sorted(file.name for file in saved.parent.iterdir()) == ["prior.json", "prior.safetensors"]
+
+
+def test_a_fingerprint_is_of_all_that_a_policy_does_depends_on(saved):
+    prior = QPolicy(network(), None, 0.5, 0.0)
+    assert fingerprint(load_policy(saved)) == fingerprint(prior)
+    others = [
+        QPolicy(network(seed=1), None, 0.5, 0.0),
+        QPolicy(network(), None, 0.6, 0.0),
+        QPolicy(network(), prior, 0.5, 1.0),
+        QPolicy(network(), prior, 0.5, 0.9),
+        QPolicy(network(), QPolicy(network(seed=1), None, 0.5, 0.0), 0.5, 1.0),
+        ActorPolicy(network((4, 8, 6)), None, None),
+        ActorPolicy(network((4, 8, 6)), None, prior),
+    ]
+    assert len({fingerprint(policy) for policy in [prior, *others]}) == 8
+    with pytest.raises(TypeError):
+        fingerprint(PRIOR)
 
 
 def test_a_residual_policy_needs_its_prior(tmp_path):

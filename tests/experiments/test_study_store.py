@@ -13,7 +13,7 @@ import mereq.experiments.study_store
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
 from mereq.experiments.study import Pace
 from mereq.experiments.study_file import Study
-from mereq.experiments.study_store import StudyStore
+from mereq.experiments.study_store import EVALUATIONS, StudyStore
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def test_what_a_study_tells(calm_study, tmp_path):
         ("highway", method, "fast", "small", seed) for seed in (3, 4) for method in ("mereq", "mereq-np")
     ]
     for run, planned in zip(runs, read(tmp_path).runs, strict=True):
+        assert run.name == planned.name
         assert run.config == json.loads(json.dumps(planned.spec.config()))
         assert run.provenance["packages"]["jax"]
         assert [r.index for r in run.rounds] == [0, 1, 2]
@@ -62,6 +63,13 @@ def test_it_grows_and_shrinks(copy, tmp_path):
         assert [numbers(run) for run in store.runs()] == results[:2]
     with StudyStore.begin(copy, read(tmp_path)) as store:
         assert [numbers(run) for run in store.runs()] == results
+
+
+def test_it_may_begin_again_beside_what_is_kept_of_its_runs(copy, tmp_path):
+    (copy / "study.sqlite").unlink()
+    (copy / EVALUATIONS).mkdir()
+    with StudyStore.begin(copy, read(tmp_path)) as store:
+        assert len(store.missing(read(tmp_path))) == 4
 
 
 def test_a_result_is_added_once(copy, tmp_path):

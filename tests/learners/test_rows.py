@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 import pytest
+import test_dqn_update
+import test_sac_update
 from test_dqn_update import N_ACTIONS, OBS_SIZE, SETTINGS, batches
 
 from mereq.imitation.cloning import CategoricalLikelihood, Cloning, CloningSettings
@@ -13,9 +15,9 @@ from mereq.maxent_rl.dqn import DQN
 from mereq.maxent_rl.updating import Row, Stopped, together, update
 
 LEARNER = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
-CLONING = Cloning(
-    OBS_SIZE, CategoricalLikelihood(N_ACTIONS), CloningSettings(hidden=(8,), learning_rate=1e-2, weight_decay=1e-3, batch_size=16)
-)
+CONTINUOUS = test_sac_update.LEARNER
+CLONING_SETTINGS = CloningSettings(hidden=(8,), learning_rate=1e-2, weight_decay=1e-3, batch_size=16)
+CLONING = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), CLONING_SETTINGS)
 
 
 def close(one, other) -> bool:
@@ -24,10 +26,11 @@ def close(one, other) -> bool:
     return one.keys() == other.keys() and all(np.allclose(one[n], other[n], rtol=1e-4, atol=1e-6) for n in one)
 
 
-@pytest.mark.parametrize("learner", [LEARNER, CLONING], ids=["residual DQN", "cloning"])
+@pytest.mark.parametrize("learner", [LEARNER, CONTINUOUS, CLONING], ids=["residual DQN", "residual SAC", "cloning"])
 def test_the_update_works_under_vmap_over_seeds(learner):
     """Three seeds with their own parameters and batches: one vmapped call gives what three calls give."""
-    start = {"zero_head": False} if learner is LEARNER else {}
+    start = {} if learner is CLONING else {"zero_head": False}
+    batches = test_sac_update.batches if learner is CONTINUOUS else test_dqn_update.batches
     alone = rows = tuple(learner.init(seed, **start) for seed in range(3))
     for call in range(4):
         drawn = [batches(10 * call + seed) for seed in range(3)]

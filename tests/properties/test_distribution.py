@@ -1,12 +1,13 @@
-"""Categorical: a distribution, whatever the logits."""
+"""Categorical: a distribution, whatever the logits. SquashedGaussian: tanh of a normal one."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from scipy.stats import chisquare
+from scipy.integrate import quad
+from scipy.stats import chisquare, kstest, norm
 
-from mereq.core.distribution import Categorical
+from mereq.core.distribution import Categorical, SquashedGaussian
 
 logits = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e4, 1e4))
 
@@ -57,3 +58,59 @@ def test_sampling_follows_its_generator():
     same = [distribution.sample(np.random.default_rng(5)).tolist() for _ in range(2)]
     assert same[0] == same[1]
     assert same[0] != distribution.sample(np.random.default_rng(6)).tolist()
+
+
+# ------------------------------------------------------------------------------------------------ SquashedGaussian
+
+MEANS, STDS = np.array([[0.0, -0.7], [1.5, 3.0]], np.float32), np.array([[0.3, 1.2], [0.05, 2.0]], np.float32)
+N = 20_000
+
+
+def drawn(rng: np.random.Generator) -> np.ndarray:
+    """(N, 2, 2): draws, rows, coordinates."""
+    distribution = SquashedGaussian(np.tile(MEANS, (N, 1)), np.tile(np.log(STDS), (N, 1)))
+    return distribution.sample(rng).reshape(N, 2, 2)
+
+
+def test_before_the_tanh_samples_are_normal():
+    """Kolmogorov-Smirnov of each row's and coordinate's 20,000 draws. Float32 cannot tell 1 from what is near it."""
+    samples = drawn(np.random.default_rng(0)).astype(np.float64)
+    assert (np.abs(samples) <= 1.0).all()
+    for row, coordinate in np.ndindex(2, 2):
+        if MEANS[row, coordinate] + 3 * STDS[row, coordinate] < 5:
+            normal = norm(MEANS[row, coordinate], STDS[row, coordinate])
+            assert kstest(np.arctanh(samples[:, row, coordinate]), normal.cdf).pvalue > 0.01
+
+
+def test_sample_moments_are_those_of_the_density():
+    """Mean and mean square against numerical integration, within four standard errors."""
+    samples = drawn(np.random.default_rng(1)).astype(np.float64)
+    for row, coordinate in np.ndindex(2, 2):
+        normal = norm(MEANS[row, coordinate], STDS[row, coordinate])
+        for power in (1, 2):
+            moment, square = (
+                quad(lambda u, k=k, n=normal: np.tanh(u) ** k * n.pdf(u), *normal.interval(1 - 1e-12))[0]
+                for k in (power, 2 * power)
+            )
+            deviation = np.sqrt((square - moment**2) / N)
+            assert abs((samples[:, row, coordinate] ** power).mean() - moment) < 4 * deviation
+
+
+def test_rows_and_coordinates_are_drawn_independently():
+    correlations = np.corrcoef(drawn(np.random.default_rng(2)).reshape(N, 4).T)
+    assert np.abs(correlations - np.eye(4)).max() < 0.03
+
+
+def test_the_mode_is_the_median_of_each_coordinate():
+    """tanh grows, so half of all samples are below tanh of the mean."""
+    mode = SquashedGaussian(MEANS, np.log(STDS)).mode()
+    np.testing.assert_allclose(np.arctanh(mode.astype(np.float64)), MEANS, rtol=1e-4)
+    below = (drawn(np.random.default_rng(3)) < mode).mean(axis=0)
+    np.testing.assert_allclose(below, 0.5, atol=4 * 0.5 / np.sqrt(N))
+
+
+def test_squashed_samples_are_float32_and_follow_their_generator():
+    one, again, other = (drawn(np.random.default_rng(seed)) for seed in (5, 5, 6))
+    assert one.dtype == np.float32
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kstest, norm
 
+from mereq.core.actions import Box, Discrete
 from mereq.core.policy import LogitsPolicy
 from mereq.core.seeding import episode_seed
 from mereq.core.supervisor import Decision, Moment
 from mereq.interventions.rollout import Rollout
-from mereq.supervision.noise import Noisy, RandomOther
+from mereq.supervision.noise import AddedNormal, Noisy, RandomOther, slips
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import FEATURE_NAMES, FORWARD, SWITCH, Corridor
@@ -46,7 +48,7 @@ def record(supervisor, *, recorded=(), n_steps=N_STEPS) -> list:
 class Always:
     """Decides the same at every step."""
 
-    def __init__(self, controller, action: int):
+    def __init__(self, controller, action):
         self.decision, self.seeds = Decision(controller, action), []
 
     def begin_episode(self, seed) -> None:
@@ -78,6 +80,50 @@ def test_another_action_all_equally_likely(n_actions, data):
     assert times[meant] == 0
     p = 1 / (n_actions - 1)
     assert (np.abs(np.delete(times, meant) / n - p) <= 4 * np.sqrt(p * (1 - p) / n)).all()
+
+
+def test_the_papers_noise_for_each_kind_of_actions():
+    """Table 5: N(0, 0.1) on continuous actions; our choice for finitely many."""
+    assert slips(Box(3)) == AddedNormal(0.1)
+    assert slips(Discrete(5)) == RandomOther(5)
+
+
+def disturbed(action, n: int, *, std: float = 0.1) -> np.ndarray:
+    """What becomes of n such actions, one after the other."""
+    rng = np.random.default_rng(0)
+    return np.array([AddedNormal(std)(np.array(action), rng) for _ in range(n)])
+
+
+@pytest.mark.parametrize("std", [0.1, 0.02])
+def test_normal_noise_is_added_to_each_coordinate(std):
+    """Kolmogorov-Smirnov of 3000 draws, far from the limits; coordinates are disturbed independently."""
+    action = np.array([0.3, 0.0, -0.4])
+    noise = disturbed(action, 3000, std=std) - action
+    for coordinate in noise.T:
+        assert kstest(coordinate, norm(0.0, std).cdf).pvalue > 0.01
+    assert np.abs(np.corrcoef(noise.T) - np.eye(3)).max() < 0.06
+
+
+def test_what_sticks_out_is_cut_off():
+    """At a limit half of the draws stay there; five hundredths before it, those beyond half a deviation."""
+    n = 3000
+    taken = disturbed([1.0, -1.0, 0.95], n)
+    assert (np.abs(taken) <= 1.0).all()
+    shares = (np.abs(taken) == 1.0).mean(axis=0)
+    expected = np.array([0.5, 0.5, norm.sf(0.5)])
+    np.testing.assert_array_less(np.abs(shares - expected), 4 * np.sqrt(expected * (1 - expected) / n))
+    inside = taken[:, 2][taken[:, 2] < 1.0]
+    truncated = norm(0.95, 0.1)
+    assert kstest(inside, lambda a: truncated.cdf(a) / truncated.cdf(1.0)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_disturbed_action_keeps_its_type_and_the_meant_one_its_values(dtype):
+    action = np.array([0.5, -0.5], dtype)
+    taken = AddedNormal(0.1)(action, np.random.default_rng(0))
+    assert taken.dtype == dtype
+    assert taken.shape == action.shape
+    np.testing.assert_array_equal(action, np.array([0.5, -0.5], dtype))
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5])
@@ -156,6 +202,38 @@ def test_the_noise_of_an_episode_follows_from_its_seed():
     assert one == again
     assert one != other[:40]
     assert supervisor.seeds == [3, 4, 3]
+
+
+class Alternating:
+    """Two steps the policy's, two the expert's; the expert's action is always the same."""
+
+    def __init__(self, action: np.ndarray):
+        self.action = action
+
+    def begin_episode(self, seed) -> None:
+        self.steps = 0
+
+    def decide(self, moment) -> Decision:
+        self.steps += 1
+        by_expert = self.steps % 4 in (3, 0)
+        return Decision(EXPERT if by_expert else POLICY, self.action if by_expert else moment.proposed)
+
+
+def test_continuous_actions_slip_as_finitely_many_do():
+    """Control stays where it was, the policy's action is the very one proposed, and the noise follows from the seed."""
+    action = np.array([0.2, -0.9, 1.0], np.float32)
+    supervisor = Noisy(Alternating(action), slips(Box(3)), probability=0.5)
+    one, other, again = (decisions(supervisor, n, seed=seed) for n, seed in [(80, 3), (90, 4), (80, 3)])
+    assert [d.controller for d in one] == [POLICY, POLICY, EXPERT, EXPERT] * 20
+    assert all(d.action is MOMENT.proposed for d in one if d.controller is POLICY)
+    by_expert, others, once_more = (
+        np.array([d.action for d in episode if d.controller is EXPERT]) for episode in (one, other[:80], again)
+    )
+    slipped = (by_expert != action).any(axis=1)
+    assert 10 < slipped.sum() < 30  # of 40
+    assert by_expert.dtype == np.float32
+    np.testing.assert_array_equal(by_expert, once_more)
+    assert not np.array_equal(by_expert, others)
 
 
 @pytest.mark.parametrize("cut", range(1, N_STEPS, 7))

@@ -8,13 +8,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from mereq.core.distribution import Categorical
-from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongPolicyOutput
-from mereq.core.policy import LogitsPolicy
-from mereq.core.task import checked_features
+from mereq.core.actions import Box, Discrete
+from mereq.core.distribution import Categorical, SquashedGaussian
+from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongLearner, WrongPolicyOutput
+from mereq.core.policy import GaussianPolicy, LogitsPolicy
+from mereq.core.supervisor import Moment
+from mereq.core.task import Task, checked_features
 from mereq.maxent_rl.dqn import DQN, DQNSettings
+from mereq.maxent_rl.learners import learner_of
 from mereq.maxent_rl.practice import Schedule
+from mereq.maxent_rl.sac import SAC, SACSettings
 from mereq.maxent_rl.training import TrainingSettings
+from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 
 OBS = np.zeros((4, 2))
 LEARNER = DQNSettings(
@@ -56,6 +61,75 @@ def test_a_policy_of_any_framework():
     """Lists, float32, integers: all are logits, and the distribution is float64."""
     for logits in ([[0, 1]] * 4, np.zeros((4, 2), np.float32), np.zeros((4, 2), int)):
         assert LogitsPolicy(lambda obs, logits=logits: logits, 2).distribution(OBS).log_probs.dtype == np.float64
+
+
+def test_a_continuous_policy_of_any_framework():
+    """Lists, float64, integers: all are means and log-stds, in float32, and the mode is tanh of the mean."""
+    for one in ([[0, 1]] * 4, np.tile([0.0, 1.0], (4, 1)), np.tile([0, 1], (4, 1))):
+        distribution = GaussianPolicy(lambda obs, one=one: (one, one), 2).distribution(OBS)
+        assert isinstance(distribution, SquashedGaussian)
+        assert distribution.mean.dtype == distribution.log_std.dtype == np.float32
+        np.testing.assert_allclose(distribution.mode(), np.tanh(np.tile([0.0, 1.0], (4, 1))), rtol=1e-6)
+        np.testing.assert_array_equal(distribution.log_std, np.tile([0.0, 1.0], (4, 1)))
+
+
+@given(array_shapes(min_dims=0, max_dims=3, max_side=6), st.booleans())
+def test_a_continuous_policy_with_a_wrong_shape(shape, in_mean):
+    """Of either part: the message names both shapes that came and the one that is wanted."""
+    assume(shape != (4, 3))
+    wrong, right = np.zeros(shape), np.zeros((4, 3))
+    answer = (wrong, right) if in_mean else (right, wrong)
+    with pytest.raises(WrongPolicyOutput) as raised:
+        GaussianPolicy(lambda obs: answer, 3).distribution(OBS)
+    shapes = (shape, (4, 3)) if in_mean else ((4, 3), shape)
+    assert f"a mean of shape {shapes[0]} and a log-std of shape {shapes[1]}" in str(raised.value)
+    assert "for the 3 actions of this task both must be (4, 3)" in str(raised.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("in_mean", [True, False])
+def test_a_continuous_policy_with_numbers_that_are_not_finite(bad, in_mean):
+    """Such as arctanh(1) for an action at its limit: the message says what to write instead."""
+    answer = np.zeros((2, 4, 3))
+    answer[0 if in_mean else 1, 2, 1] = bad
+    with pytest.raises(WrongPolicyOutput, match="a mean of 5 or -5, and for a policy without noise a log-std such as"):
+        GaussianPolicy(lambda obs: (answer[0], answer[1]), 3).distribution(OBS)
+
+
+def test_the_divergence_rule_is_for_finitely_many_actions():
+    """A continuous expert is told which supervisor it needs."""
+    expert = GaussianPolicy(lambda obs: (np.zeros((len(obs), 3)), np.zeros((len(obs), 3))), 3)
+    supervisor = DivergenceExpert(expert, divergence_rule(upper=1.62, lower=1.52))
+    supervisor.begin_episode(0)
+    with pytest.raises(WrongPolicyOutput, match=r"not a SquashedGaussian.* Use MeasurementExpert for continuous ones"):
+        supervisor.decide(Moment(0, np.zeros(2), np.zeros(3, np.float32), {}))
+
+
+CONTINUOUS_LEARNER = SACSettings(hidden=(4,), learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.0)
+
+
+def task_with(actions) -> Task:
+    """Nobody makes an environment of it."""
+    return Task("toy", ("a",), 7, actions, make=lambda: None, simulate=lambda n: None)
+
+
+def test_each_kind_of_actions_has_its_learner():
+    assert learner_of(task_with(Discrete(5)), LEARNER) == DQN(7, 5, LEARNER)
+    assert learner_of(task_with(Box(3)), CONTINUOUS_LEARNER) == SAC(7, 3, CONTINUOUS_LEARNER)
+
+
+def test_a_learner_for_the_other_kind_of_actions():
+    """The message says what the task has, what came and what is wanted."""
+    with pytest.raises(WrongLearner) as raised:
+        learner_of(task_with(Discrete(5)), CONTINUOUS_LEARNER)
+    assert str(raised.value) == (
+        "The task toy has 5 actions, and the learner's settings are SACSettings. Give it DQNSettings."
+    )
+    with pytest.raises(WrongLearner) as raised:
+        learner_of(task_with(Box(3)), LEARNER)
+    assert str(raised.value) == (
+        "The task toy has 3 continuous actions, and the learner's settings are DQNSettings. Give it SACSettings."
+    )
 
 
 @given(st.integers(0, 2), st.sampled_from([np.nan, np.inf, -np.inf]), st.booleans())

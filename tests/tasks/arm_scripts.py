@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mereq.core.distribution import SquashedGaussian
 from mereq.core.supervisor import Controller
 from mereq.supervision.rules import RuleEngine
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS
+from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.world import ArmWorld
 
 Script = Callable[[Any], np.ndarray]  # from the measurements of n environments to their actions (n, 3)
@@ -43,7 +45,7 @@ def push(height) -> Script:
 def wipe(depth: float) -> Script:
     """Wipe along lanes with rounded ends, the tool centre `depth` [m] below the board's surface."""
     lanes = erasing.CENTRE + np.array([[7, 6], [-7, 6], [-7, -6], [7, -6], [7, 0], [-7, 0]]) / 100.0
-    lane = np.zeros(0, int)
+    lane = np.zeros(1, int)
 
     def act(m):
         nonlocal lane
@@ -62,7 +64,7 @@ def wipe(depth: float) -> Script:
 
 def grasp(along: float, across: float = 0.0) -> Script:
     """Go down onto the pillow so far off its centre [m], wait for the gripper to close, and lift."""
-    waited = np.zeros(0, int)
+    waited = np.zeros(1, int)
 
     def act(m):
         nonlocal waited
@@ -86,6 +88,17 @@ def grasp(along: float, across: float = 0.0) -> Script:
 def limited(action: np.ndarray) -> np.ndarray:
     """The action, shortened until every component is within [-1, 1]."""
     return action / np.maximum(1.0, np.abs(action).max(axis=1, keepdims=True))
+
+
+class Scripted:
+    """A script as the policy of one environment: it looks at what is measured there, whatever is observed."""
+
+    def __init__(self, env: ArmEnv, script: Script):
+        self._env, self._script = env, script
+
+    def distribution(self, obs) -> SquashedGaussian:
+        action = np.clip(self._script(self._env.measured), -0.999, 0.999)
+        return SquashedGaussian(np.arctanh(action).astype(np.float32), np.full(action.shape, -3.0, np.float32))
 
 
 class Outcome(NamedTuple):

@@ -13,6 +13,7 @@ from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, OBS_LIMIT
 from mereq.tasks.arm.drawing import draw
 from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.simulator import ArmSimulator
 
 MODULES = {"bottle-pushing": bottle_pushing, "erasing": erasing, "pillow-grasping": pillow_grasping}
 EVERY_TASK = pytest.mark.parametrize("name", MODULES)
@@ -25,9 +26,33 @@ def test_check_env_is_clean(name):
 
 
 @EVERY_TASK
+def test_the_registered_environment_takes_a_theta(name):
+    """Its reward is that theta . features; by default the prior's, whose theta other tests look at."""
+    module, theta = MODULES[name], np.array([0.3, -2.0, 0.7, 1.1])
+    env = gymnasium.make(arm.ENV_IDS[name], theta=theta)
+    env.reset(seed=1)
+    _, reward, _, _, info = env.step(np.array([0.5, 0.0, -0.5], np.float32))
+    assert reward == pytest.approx(float(info["features"] @ theta))
+    assert env.unwrapped.task is module.TASK
+    assert "arm.tasks:make" in gymnasium.make(arm.ENV_IDS[name]).spec.to_json()  # as data, without callables
+
+
+@pytest.mark.parametrize("task", [arm.BOTTLE_PUSHING, arm.ERASING, arm.PILLOW_GRASPING], ids=lambda task: task.name)
+def test_a_task_is_what_algorithm_1_wants(task):
+    """What it says of itself is what its environment and its simulator give."""
+    env, simulator = task.make(), task.simulate(2)
+    obs, info = env.reset(seed=0)
+    assert task.name in arm.ENV_IDS
+    assert obs.shape == (task.obs_size,)
+    assert info["features"].shape == (len(task.feature_names),)
+    assert simulator.reset(0).shape == (2, task.obs_size)
+    assert simulator.step(task.actions.uniform(np.random.default_rng(0), 2)).features.shape == (2, 4)
+
+
+@EVERY_TASK
 def test_the_module_describes_its_task(name):
     module = MODULES[name]
-    env = module.make()
+    env = ArmEnv(module.TASK)
     obs, info = env.reset(seed=1)
     assert module.TASK.name == name
     assert obs.shape == (module.OBS_SIZE,)
@@ -41,7 +66,7 @@ def test_the_module_describes_its_task(name):
 @EVERY_TASK
 def test_the_reward_is_theta_times_features_and_100_steps_truncate(name):
     module = MODULES[name]
-    prior, expert = module.make(), module.make(theta=module.THETA_EXPERT)
+    prior, expert = ArmEnv(module.TASK), ArmEnv(module.TASK, theta=module.THETA_EXPERT)
     for env in (prior, expert):
         env.reset(seed=4)
     action = np.array([0.4, 0.1, -0.3])
@@ -58,8 +83,8 @@ def test_the_reward_is_theta_times_features_and_100_steps_truncate(name):
 @EVERY_TASK
 def test_the_simulator_has_the_numbers_of_single_environments_bit_for_bit(name):
     module, n_envs, seed = MODULES[name], 3, 7
-    simulator = module.simulate(n_envs, threads=2)
-    envs: list[ArmEnv] = [module.make() for _ in range(n_envs)]
+    simulator = ArmSimulator(module.TASK, n_envs, threads=2)
+    envs: list[ArmEnv] = [ArmEnv(module.TASK) for _ in range(n_envs)]
     obs = simulator.reset(seed)
     for i, env in enumerate(envs):
         np.testing.assert_array_equal(obs[i], env.reset(seed=seed_for(seed, "env", i))[0])
@@ -79,7 +104,7 @@ def test_the_simulator_has_the_numbers_of_single_environments_bit_for_bit(name):
 
 @EVERY_TASK
 def test_equal_seeds_are_equal_and_others_are_not(name):
-    simulator = MODULES[name].simulate(2)
+    simulator = ArmSimulator(MODULES[name].TASK, 2)
     first, again, other = simulator.reset(1), simulator.reset(1), simulator.reset(2)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -90,7 +115,7 @@ def test_equal_seeds_are_equal_and_others_are_not(name):
 def test_random_actions_fling_nothing_away(name):
     """A short form of benchmarks/arm_soak.py."""
     module = MODULES[name]
-    simulator = module.simulate(8)
+    simulator = ArmSimulator(module.TASK, 8)
     simulator.reset(0)
     rng = np.random.default_rng(1)
     drift = rng.uniform(-0.7, 0.7, (8, 3))
@@ -108,7 +133,7 @@ def test_random_actions_fling_nothing_away(name):
 
 @EVERY_TASK
 def test_observations_are_of_about_unit_scale(name):
-    simulator = MODULES[name].simulate(8)
+    simulator = ArmSimulator(MODULES[name].TASK, 8)
     seen = [simulator.reset(0)]
     rng = np.random.default_rng(1)
     for _ in range(N_STEPS):
@@ -118,7 +143,7 @@ def test_observations_are_of_about_unit_scale(name):
 
 @EVERY_TASK
 def test_a_picture_without_gl_shows_what_moves(name):
-    env = MODULES[name].make(render_mode="rgb_array")
+    env = ArmEnv(MODULES[name].TASK, render_mode="rgb_array")
     env.reset(seed=3)
     before = env.render()
     assert before is not None
@@ -132,17 +157,17 @@ def test_a_picture_without_gl_shows_what_moves(name):
 
 
 def test_without_a_render_mode_there_is_no_picture_and_others_are_refused():
-    env = erasing.make()
+    env = ArmEnv(erasing.TASK)
     env.reset(seed=0)
     assert env.render() is None
     with pytest.raises(ValueError, match="allowed is None or 'rgb_array'"):
-        erasing.make(render_mode="human")
+        ArmEnv(erasing.TASK, render_mode="human")
     with pytest.raises(ValueError, match="at least 16 pixels"):
         draw(env.scene(), size=(8, 8))
 
 
 def test_a_scene_is_plain_data_with_the_marker_that_is_left():
-    env = erasing.make()
+    env = ArmEnv(erasing.TASK)
     env.reset(seed=0)
     scene = env.scene()
     assert set(scene.shapes) <= {"sphere", "capsule", "ellipsoid", "cylinder", "box"}

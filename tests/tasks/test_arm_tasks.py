@@ -29,6 +29,20 @@ def feature(module, name, **values):
     return float(module.features(measured)[0, module.FEATURE_NAMES.index(name)])
 
 
+def test_the_papers_rewards():
+    """Eqs. (A.4) to (A.9), with the features in the order in which they are named there."""
+    weights = {
+        bottle_pushing: {"tip2bottle": (-1, -1), "bottle2goal": (-1, -1), "table_distance": (0, -0.8)},
+        erasing: {"tip_hor_move": (1, 1), "tip_ver_dist": (-1, -1), "tip_force": (0, 2)},
+        pillow_grasping: {"tip2pillow": (-0.5, -0.5), "pillow_height": (2, 2), "tip2center": (0, -0.8)},
+    }
+    for module, by_name in weights.items():
+        by_name = {**by_name, "control_effort": (-0.2, -0.2)}
+        expected = np.array([by_name[name] for name in module.FEATURE_NAMES])
+        np.testing.assert_array_equal(module.TASK.theta_prior, expected[:, 0])
+        np.testing.assert_array_equal(module.TASK.theta_expert, expected[:, 1])
+
+
 EDGES = [
     (bottle_pushing, "tip2bottle", "tip_to_bottle", 0.0, 0.30),
     (bottle_pushing, "bottle2goal", "bottle_to_goal", 0.0, 0.30),

@@ -11,7 +11,7 @@ import pytest
 from mereq.core.actions import Actions, Discrete
 from mereq.core.simulator import Environment, RewindableSimulator, Step
 from mereq.core.task import Task
-from mereq.tasks.arm import tasks as arm
+from mereq.tasks import arm
 from mereq.tasks.corridor import FEATURE_NAMES, Corridor
 from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
 from mereq.tasks.highway.config import HighwayConfig
@@ -21,6 +21,9 @@ from mereq.tasks.highway.simulator import HighwaySimulator
 ROAD = replace(HighwayConfig.TASK, duration=12)  # short, dense enough for a crash now and then
 CARTPOLE = task_from_gymnasium(
     "pole", lambda: gym.make("CartPole-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "v")
+)
+PENDULUM = task_from_gymnasium(
+    "pendulum", lambda: gym.make("Pendulum-v1", max_episode_steps=13), lambda *step: np.abs(step[2][:2]), ("x", "y")
 )
 
 
@@ -45,6 +48,7 @@ KINDS = {
     "highway": Kind(lambda n: HighwaySimulator(n, ROAD), lambda: HighwayEnv(ROAD), Discrete(5)),
     "corridor": Kind(lambda n: GymnasiumSimulator(corridor, n), corridor, Discrete(3)),
     "cart-pole": kind_of(CARTPOLE, 30),
+    "pendulum": kind_of(PENDULUM, 30),
     "bottle-pushing": kind_of(arm.BOTTLE_PUSHING, 110),
     "erasing": kind_of(arm.ERASING, 110),
     "pillow-grasping": kind_of(arm.PILLOW_GRASPING, 110),

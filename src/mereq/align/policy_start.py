@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Protocol
 
-import jax
-
 from mereq.align.settings import AlignSettings
 from mereq.align.warm_start import warm_start
 from mereq.core.policy import Policy
@@ -56,7 +54,7 @@ def prior_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed
     learner = learner_of(task, replace(alone, hidden=_hidden(start.actor)))
     assert isinstance(learner, SAC)
     fresh = learner.init(seed_for(seed, "network"), zero_head=False)
-    return learner, learner.begin(start.actor, start.critics or fresh.critics, jax.random.wrap_key_data(fresh.key))
+    return learner, learner.begin(start.actor, start.critics or fresh.critics, fresh.key)
 
 
 def _cloned(task: Task, prior: Policy, settings: AlignSettings, seed: int) -> QPolicy | ActorPolicy:

@@ -9,8 +9,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as TerminalTable
 
+from mereq.commands import behaviour
 from mereq.core.errors import NoRun, WrongThreshold
-from mereq.experiments import tables
+from mereq.experiments import behaviour_tables, tables
+from mereq.experiments.behaviour import Behaviour
 from mereq.experiments.checkpoints import writing
 from mereq.experiments.figures import study_figure, theta_figure
 from mereq.experiments.origins import differing_settings, full_record, origin_line
@@ -46,11 +48,16 @@ class StudyResults:
     runs: list[StudyRun]  # the finished ones
 
 
-def report(directory: Path, out: Path | None, *, deltas: Sequence[float], console: Console) -> None:
+def report(
+    directory: Path, out: Path | None, *, deltas: Sequence[float], with_behaviour: bool = False, console: Console
+) -> None:
     """Write a study's report, and print the table beside the paper's.
 
+    with_behaviour: also what the policies do when nobody watches.
+
     Raises:
-        NoRun: no run of the study is finished yet.
+        NoRun: no run of the study is finished yet; or its policies are asked for, and it is not there.
+        IncompatibleRun, CorruptCheckpoint: a policy that is asked for is not to be had.
         CannotWrite: no permission, or the disk is full.
         WrongThreshold: none, the same one twice, or one that is not between 0 and 1.
     """
@@ -68,13 +75,18 @@ def report(directory: Path, out: Path | None, *, deltas: Sequence[float], consol
             f"No run of the study in {directory} is finished yet (planned: {study.planned}). Wait for the first one, "
             "or start it with `mereq study`."
         )
+    behaviours = behaviour.watch(directory, study.runs, console) if with_behaviour else []
     with console.status("drawing"), writing(out):
-        table = write_report(study, out, deltas=deltas)
-    _show(table, study)
+        table = write_report(study, out, deltas=deltas, behaviours=behaviours)
+    _show(_state(study), table)
+    for title, compared in behaviour.tables_of(behaviours):
+        _show(f"\n{title}", compared)
     console.print(f"{out / 'report.md'}")
 
 
-def write_report(study: StudyResults, out: Path, *, deltas: Sequence[float]) -> Table:
+def write_report(
+    study: StudyResults, out: Path, *, deltas: Sequence[float], behaviours: Sequence[Behaviour] = ()
+) -> Table:
     """All files of the report, in `out`; the same study gives the same bytes. Returns the table to print."""
     out.mkdir(parents=True, exist_ok=True)
     every, over, course = outcomes(study.runs, deltas), across_tasks(study.runs, deltas), courses(study.runs)
@@ -93,6 +105,9 @@ def write_report(study: StudyResults, out: Path, *, deltas: Sequence[float]) -> 
     tables.write_csv(out / "runs.csv", tables.run_records(study.runs, deltas))
     tables.write_csv(out / "summary.csv", tables.summary_records(every, course, over))
     record = {"title": _words(study.title), "planned": study.planned, "runs": full_record(study.runs)}
+    if behaviours:
+        behaviour.write_files(behaviours, out)
+        record["evaluations"] = behaviour_tables.evaluation_records(behaviours)
     (out / "provenance.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
     overview, beside = tables.overview(course, every), tables.side_by_side(every)
@@ -132,6 +147,7 @@ def write_report(study: StudyResults, out: Path, *, deltas: Sequence[float]) -> 
             "the prior's, which a residual should approach; a method that learns the whole reward has another goal.",
             _small(f"`rounds.csv`. {origin_line(weighted)}"),
         ]
+    text += behaviour.sections(behaviours)
     text += ["## How to read this", HOW_TO_READ, "## What the runs differ in", _differences(study.runs)]
     (out / "report.md").write_text("\n\n".join(part for part in text if part) + "\n", encoding="utf-8")
     return beside if beside.lines else overview
@@ -159,13 +175,13 @@ def _words(text: str) -> str:
     return "\n".join(without_folders(line) for line in text.splitlines())
 
 
-def _show(table: Table, study: StudyResults) -> None:
+def _show(title: str, table: Table) -> None:
     """On a terminal as a table, else in Markdown for whatever reads it."""
     out = Console(highlight=False, soft_wrap=True)
     if not out.is_terminal:
-        print(f"{_state(study)}\n\n{table.markdown()}")
+        print(f"{title}\n\n{table.markdown()}")
         return
-    out.print(_state(study).replace("**", ""))
+    out.print(title.replace("**", ""))
     shown = TerminalTable(box=box.SIMPLE_HEAD, header_style="bold")
     for name in table.header:
         shown.add_column(name)

@@ -66,7 +66,7 @@ class SquashedGaussian:
     log_std: Float[np.ndarray, "n actions"]  # of u
 
     @property
-    def parameters(self) -> Float[np.ndarray, "n 2*actions"]:
+    def parameters(self) -> Float[np.ndarray, "n parameters"]:
         """Means, then log-stds."""
         return np.concatenate([self.mean, self.log_std], axis=1)
 

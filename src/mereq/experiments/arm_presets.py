@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from mereq.align.settings import AlignSettings, Inference, WarmStart
-from mereq.experiments.arm_views import bottle_card, erasing_card, film_arm, pillow_card
+from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
+from mereq.experiments.arm_views import bottle_card, erasing_card, pillow_card
 from mereq.experiments.task_preset import TaskPreset
 from mereq.imitation.cloning import CloningSettings
 from mereq.maxent_rl.practice import Schedule
@@ -14,7 +15,7 @@ from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 
 _SAC = SACSettings(hidden=(400, 300), learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0)
-_FAST_SAC = replace(_SAC, hidden=(128, 128), learning_rate=1e-3)
+_FAST_SAC = replace(_SAC, hidden=(128, 128), learning_rate=5e-4)
 _SCHEDULE = Schedule(
     n_envs=1,
     chunk=50,
@@ -28,7 +29,7 @@ _SCHEDULE = Schedule(
 
 _TRAINING = {
     "fast": TrainingSettings(
-        n_steps=60_000,
+        n_steps=80_000,
         leg=5000,
         learner=_FAST_SAC,
         practice=replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000),
@@ -71,19 +72,19 @@ _PAPER = AlignSettings(
 
 _FAST = replace(
     _PAPER,
-    inference=replace(_PAPER.inference, max_updates=10, starts="segments"),
-    learner=replace(_FAST_SAC, alpha=0.012, prior_alpha=0.012),
+    inference=replace(_PAPER.inference, max_updates=10, sample_length=500, starts="segments"),
+    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha=0.012, prior_alpha=0.012),
     practice=Schedule(
         n_envs=10,
         chunk=100,
-        updates_per_step=0.5,
+        updates_per_step=1.0,
         batch_size=128,
         learning_starts=0,
         epsilon_start=0.0,
         epsilon_end=0.0,
         exploration_fraction=0.0,
     ),
-    practice_steps=400,
+    practice_steps=200,
     replay_capacity=200_000,
 )
 
@@ -101,7 +102,7 @@ BOTTLE_PUSHING = TaskPreset(
     supervisor=lambda expert: MeasurementExpert(expert, bottle_pushing.RULE),
     supervision={},
     describe=bottle_card,
-    film=film_arm(bottle_pushing.TASK),
+    film=BOTTLE_SHOT.film,
     align={"paper": _PAPER, "fast": _FAST},
 )
 
@@ -114,7 +115,7 @@ ERASING = TaskPreset(
     supervisor=lambda expert: MeasurementExpert(expert, erasing.RULE),
     supervision={},
     describe=erasing_card,
-    film=film_arm(erasing.TASK),
+    film=ERASING_SHOT.film,
     align={
         "paper": _with(_PAPER, tolerance=0.1, sample_length=2000),
         "fast": _with(_FAST, tolerance=0.1),
@@ -130,7 +131,7 @@ PILLOW_GRASPING = TaskPreset(
     supervisor=lambda expert: MeasurementExpert(expert, pillow_grasping.RULE),
     supervision={},
     describe=pillow_card,
-    film=film_arm(pillow_grasping.TASK),
+    film=PILLOW_SHOT.film,
     align={
         "paper": _with(_PAPER, tolerance=0.1, sample_length=2000),
         "fast": _with(_FAST, tolerance=0.1),

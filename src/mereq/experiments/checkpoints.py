@@ -30,7 +30,7 @@ from mereq.maxent_rl.networks import MLP, Layer
 from mereq.maxent_rl.sac import ActorPolicy
 
 FORMAT = 1
-LARGEST = {"policy": 256 * 2**20, "state": 8 * 2**30}  # bytes of arrays, by kind
+LARGEST = {"policy": 256 * 2**20, "state": 8 * 2**30, "evaluation": 256 * 2**20}  # bytes of arrays, by kind
 LARGEST_SIDECAR = 2**20
 
 
@@ -48,16 +48,16 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray], *, kind: str, about: 
     Args:
         path: where, without a suffix. Its directory is made if need be.
         arrays: any number types and shapes.
-        kind: "policy" or "state".
+        kind: "policy", "state" or "evaluation".
         about: more entries for the JSON file; anything `json` can write.
 
     Raises:
         CannotWrite: no permission, or the disk is full. What was there before is still there.
     """
-    tensors = safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+    tensors = _tensors(arrays)
     content = {"format": FORMAT, "kind": kind, "mereq": __version__, "sha256": _sha256(tensors), **about}
     content = json.loads(json.dumps(content))
-    sidecar = json.dumps(content | {"checksum": _checksum(content)}, indent=1).encode()
+    sidecar = json.dumps(content | {"checksum": digest(content)}, indent=1).encode()
     path = _without_suffix(path)
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,19 +85,18 @@ def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
         CannotWrite: no permission, or the disk is full.
         TypeError: it is not a `QPolicy` or an `ActorPolicy`.
     """
-    if isinstance(policy, QPolicy):
-        arrays = _named("", policy.q)
-        sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
-        rest = {"alpha": policy.alpha, "prior_alpha": policy.prior_alpha}
-    elif isinstance(policy, ActorPolicy):
-        arrays = _named("actor.", policy.actor)
-        for i, critic in enumerate(policy.critics or ()):
-            arrays |= _named(f"critic{i}.", critic)
-        sizes = {"obs_size": policy.actor[0].weight.shape[0], "action_size": policy.n_actions}
-        rest = {"residual": policy.prior is not None}
-    else:
-        raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
-    save_arrays(path, arrays, kind="policy", about={**about, **sizes, **rest})
+    arrays, rest, _ = _content(policy)
+    save_arrays(path, arrays, kind="policy", about={**about, **rest})
+
+
+def fingerprint(policy: Policy) -> str:
+    """Checksum of a policy of ours, with the prior that it stands on: equal ones act alike.
+
+    Raises:
+        TypeError: it is not a `QPolicy` or an `ActorPolicy`.
+    """
+    arrays, rest, prior = _content(policy)
+    return digest([_sha256(_tensors(arrays)), rest, prior and fingerprint(prior)])
 
 
 def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> QPolicy | ActorPolicy:
@@ -137,6 +136,11 @@ def load_shipped(task: Task, which: str) -> QPolicy | ActorPolicy:
 def describe_shipped(task_name: str, which: str) -> dict[str, Any]:
     """What the JSON file of a shipped policy says. Raises as `load_shipped`."""
     return _read_shipped(task_name, which).about
+
+
+def digest(content: Any) -> str:
+    """Checksum of anything that `json` can write, whatever the order of its entries."""
+    return _sha256(json.dumps(content, sort_keys=True).encode())
 
 
 def remove(path: Path) -> None:
@@ -240,7 +244,7 @@ def _sidecar(file: Traversable) -> dict[str, Any]:
             f"its format is {about.get('format')!r} (written by mereq {about.get('mereq', '?')}), and mereq "
             f"{__version__} reads format {FORMAT}",
         )
-    if about.pop("checksum", None) != _checksum(about):
+    if about.pop("checksum", None) != digest(about):
         raise _corrupt(file, "its text is not what was written: it was changed or damaged")
     return about
 
@@ -263,8 +267,10 @@ def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy 
 def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> ActorPolicy:
     names = {name.partition(".")[0] for name in checkpoint.arrays}
     actor = _mlp(_under("actor.", checkpoint.arrays), file)
-    if names not in ({"actor"}, {"actor", "critic0", "critic1"}) or len(actor[-1].bias) % 2:
+    if names not in ({"actor"}, {"actor", "critic0", "critic1"}):
         raise _corrupt(file, f"its networks {', '.join(sorted(names))} are not an actor, or an actor and two critics")
+    if len(actor[-1].bias) % 2:
+        raise _corrupt(file, f"its actor's last layer has {len(actor[-1].bias)} outputs, not a mean and a log-std each")
     critics = tuple(_mlp(_under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
     for critic in critics:
         if (len(critic[0].weight), len(critic[-1].bias)) != (len(actor[0].weight) + len(actor[-1].bias) // 2, 1):
@@ -291,6 +297,25 @@ def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolic
 def _refuse_orphan(residual: bool, prior: Policy | None, file: str) -> None:
     if residual and prior is None:
         raise _corrupt(file, "it is a residual policy, which needs the prior that it was made with")
+
+
+def _content(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
+    """Parameters of a policy, what else makes it what it is, and the prior that it stands on."""
+    if isinstance(policy, QPolicy):
+        arrays = _named("", policy.q)
+        sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
+        return arrays, sizes | {"alpha": policy.alpha, "prior_alpha": policy.prior_alpha}, policy.prior
+    if isinstance(policy, ActorPolicy):
+        arrays = _named("actor.", policy.actor)
+        for i, critic in enumerate(policy.critics or ()):
+            arrays |= _named(f"critic{i}.", critic)
+        sizes = {"obs_size": policy.actor[0].weight.shape[0], "action_size": policy.n_actions}
+        return arrays, sizes | {"residual": policy.prior is not None}, policy.prior
+    raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
+
+
+def _tensors(arrays: dict[str, np.ndarray]) -> bytes:
+    return safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
 
 
 def _named(prefix: str, network: MLP) -> dict[str, np.ndarray]:
@@ -330,7 +355,3 @@ def _without_suffix(path: Path) -> Path:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _checksum(content: dict[str, Any]) -> str:
-    return _sha256(json.dumps(content, sort_keys=True).encode())

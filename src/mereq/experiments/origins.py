@@ -16,16 +16,12 @@ def origin_line(runs: Sequence[StudyRun], planned: int | None = None) -> str:
     """One sentence under a table or picture: runs, seeds, version, commit, packages, machine, time and command."""
     origins = [run.provenance for run in runs]
     amount = f"{len(runs)} runs" if planned is None else f"{len(runs)} of {planned} planned runs"
-    parts = [
-        f"{amount}, {_seeds(runs)}",
-        "mereq " + _all(f"{o.get('mereq', 'unknown')}{_commit(o.get('git'))}" for o in origins),
-        "Python " + _all(str(o.get("python", "unknown")) for o in origins),
-        _all(", ".join(f"{name} {v}" for name, v in o.get("packages", {}).items() if v) for o in origins),
-        _all(_machine(o.get("machine", {})) for o in origins),
-        _days([str(o["time"]) for o in origins if "time" in o]),
-        "made with " + _all(f"`{_command(o)}`" for o in origins),
-    ]
-    return "From " + "; ".join(part for part in parts if part) + "."
+    return f"From {amount}, {_seeds(runs)}; {_made_with(origins)}."
+
+
+def evaluation_line(origins: Sequence[dict[str, Any]]) -> str:
+    """One sentence about where evaluations of policies come from, whose runs `origin_line` tells of."""
+    return f"Their policies were evaluated with {_made_with(origins)}."
 
 
 def differing_settings(runs: Sequence[StudyRun]) -> list[tuple[str, str]]:
@@ -55,10 +51,28 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
             "seed": run.seed,
             "seconds": run.seconds,
             "config": _clean(run.config),
-            "provenance": _clean(run.provenance) | {"command": _command(run.provenance)},
+            "provenance": clean_provenance(run.provenance),
         }
         for run in runs
     ]
+
+
+def clean_provenance(origin: dict[str, Any]) -> dict[str, Any]:
+    """A provenance without folders and names of hosts."""
+    return _clean(origin) | {"command": _command(origin)}
+
+
+def _made_with(origins: Sequence[dict[str, Any]]) -> str:
+    """Version, commit, packages, machine, days and commands."""
+    parts = [
+        "mereq " + _all(f"{o.get('mereq', 'unknown')}{_commit(o.get('git'))}" for o in origins),
+        "Python " + _all(str(o.get("python", "unknown")) for o in origins),
+        _all(", ".join(f"{name} {v}" for name, v in o.get("packages", {}).items() if v) for o in origins),
+        _all(_machine(o.get("machine", {})) for o in origins),
+        _days([str(o["time"]) for o in origins if "time" in o]),
+        "made with " + _all(f"`{_command(o)}`" for o in origins),
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _command(origin: dict[str, Any]) -> str:

@@ -223,12 +223,41 @@ def load_method_policy(store: RunStore, index: int) -> tuple[Task, Policy, Polic
     Raises:
         IncompatibleRun: when the prior is not the one the run was made with.
     """
-    config = store.starts()[-1].config
-    spec = RunSpec.from_config(config)
-    if spec.config()["prior_sha256"] != config["prior_sha256"]:
-        raise IncompatibleRun(
-            f"The run in {store.directory} was made with another prior than the one that is called {spec.prior!r} now. "
-            "Its numbers can be shown, its policies cannot be used without that prior."
-        )
+    spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
     prior = spec.load("prior")
     return spec.task_preset.task, prior, store.policy(index, prior)
+
+
+def load_supervised_policy(store: RunStore, index: int) -> Policy:
+    """The policy that was supervised in a round of a stored run: that after the round before, and in the first round
+    the method's start. One round beyond the last gives the last policy.
+
+    Raises:
+        IncompatibleRun: when the prior is not the one the run was made with.
+    """
+    if index > 0:
+        return load_method_policy(store, index - 1)[2]
+    spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
+    return METHODS[spec.method].start(spec.task_preset.task, spec.load("prior"), spec.settings, seed=spec.seed).policy
+
+
+def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:
+    """The run that a configuration was recorded of, if its policies that are needed are still what they were.
+
+    Args:
+        config: as it was recorded, with checksums.
+        needed: "prior", "expert".
+        whose: begins the sentence of a refusal.
+
+    Raises:
+        IncompatibleRun: when one of them is another one now.
+    """
+    spec = RunSpec.from_config(config)
+    now = spec.config()
+    for which in needed:
+        if now[f"{which}_sha256"] != config[f"{which}_sha256"]:
+            raise IncompatibleRun(
+                f"{whose} was made with another {which} than the one that is called {getattr(spec, which)!r} now. "
+                f"Its numbers can be shown, its policies cannot be used without that {which}."
+            )
+    return spec

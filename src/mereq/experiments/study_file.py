@@ -96,8 +96,13 @@ class PlannedRun(NamedTuple):
     @property
     def name(self) -> str:
         """Its directory's name."""
-        words = "-".join(filter(None, (*self.row, str(self.spec.seed))))
-        return "".join(c if c.isalnum() or c in "-._" else "_" for c in words)
+        return run_name(*self.row, self.spec.seed)
+
+
+def run_name(task: str, method: str, preset: str, variant: str, seed: int) -> str:
+    """Name of the directory of a run of a study."""
+    words = "-".join(filter(None, (task, method, preset, variant, str(seed))))
+    return "".join(c if c.isalnum() or c in "-._" else "_" for c in words)
 
 
 @dataclass(frozen=True)

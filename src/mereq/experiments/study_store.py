@@ -15,9 +15,10 @@ from mereq.experiments.configuration import changes, check_version
 from mereq.experiments.database import Database, Schema
 from mereq.experiments.provenance import provenance
 from mereq.experiments.store import ROUND, Round, RunStore
-from mereq.experiments.study_file import PlannedRun, Study
+from mereq.experiments.study_file import PlannedRun, Study, run_name
 
 RUNS = "runs"  # the directory of the runs
+EVALUATIONS = "evaluations"  # that of what a report of the runs' behaviour keeps
 STUDY = Schema(
     what="study",
     format=1,
@@ -27,7 +28,7 @@ STUDY = Schema(
         "rounds": ("run, iteration", ROUND),
     },
     remedy="Restore it from a copy; or delete it and start the study again: finished runs are read anew from runs/.",
-    beside=frozenset({RUNS}),
+    beside=frozenset({RUNS, EVALUATIONS}),
 )
 
 
@@ -43,6 +44,11 @@ class StudyRun(NamedTuple):
     config: dict[str, Any]
     provenance: dict[str, Any]
     seconds: float  # that it took to compute
+
+    @property
+    def name(self) -> str:
+        """Its directory's name."""
+        return run_name(*self[:5])
 
 
 class StudyStore:

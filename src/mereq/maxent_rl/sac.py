@@ -71,10 +71,10 @@ class SAC:
         sizes = (self.obs_size + self.n_actions, *self.settings.hidden, 1)
         first, second = (init_mlp(k, sizes, zero_head=zero_head) for k in for_critics)
         actor = init_mlp(for_actor, (self.obs_size, *self.settings.hidden, 2 * self.n_actions), zero_head=zero_head)
-        return self.begin(actor, (first, second), key)
+        return self.begin(actor, (first, second), jax.random.key_data(key))
 
-    def begin(self, actor: MLP, critics: Critics, key: PRNGKeyArray) -> "SACState":
-        """State with given parameters, which nothing has been learned with yet."""
+    def begin(self, actor: MLP, critics: Critics, key: UInt32[Array, " 2"]) -> "SACState":
+        """State with given parameters, which nothing has been learned with yet. key: as in the state."""
         actor, critics = jax.tree.map(jnp.asarray, (actor, critics))
         log_alpha = jnp.log(jnp.float32(self.settings.alpha))
         return SACState(
@@ -85,7 +85,7 @@ class SAC:
             actor_optimizer=self._adam.init(actor),
             critics_optimizer=self._adam.init(critics),
             alpha_optimizer=self._adam.init(log_alpha),
-            key=jax.random.key_data(key),
+            key=key,
         )
 
     @partial(jax.jit, static_argnums=0)
@@ -161,7 +161,8 @@ class SAC:
         key: PRNGKeyArray,
     ) -> tuple[Float[Array, "batch actions"], Float[Array, " batch"], Float[Array, " batch"]]:
         """Actions drawn from pihat, their log-probability, and the prior's (0 without one)."""
-        mean, log_std = split_parameters(prior + apply_mlp(actor, obs))
+        changes = apply_mlp(actor, obs)
+        mean, log_std = split_parameters(prior + changes if self.has_prior else changes)
         log_std = jnp.clip(log_std, *LOG_STD)
         u = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
         log_prior = log_prob(u, *split_parameters(prior)) if self.has_prior else jnp.zeros(len(u))

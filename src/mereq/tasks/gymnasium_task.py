@@ -25,7 +25,8 @@ def task_from_gymnasium(
         name: how the run store and the figures call it.
         make: makes a new environment, e.g. `lambda: gym.make("CartPole-v1")`. Its reward is never looked at.
         features: `features(obs, action, next_obs, info) -> (n_features,)`, with the environment's own observations
-            (not flattened) and the info of the step. Dimensionless numbers between 0 and 1 work best.
+            (not flattened), the action as the learner takes it, and the info of the step. Dimensionless numbers
+            between 0 and 1 work best.
         feature_names: one name per feature.
 
     The learner sees observations flattened to float32 (a `Discrete` observation becomes one-hot), and actions of a
@@ -89,7 +90,7 @@ class FlatWithFeatures(gym.Wrapper):
         if not isinstance(space, spaces.Box):
             return int(action)
         share = (np.clip(np.asarray(action, np.float64), -1.0, 1.0) + 1.0) / 2.0
-        return (space.low + share * (space.high - space.low)).astype(space.dtype)
+        return ((1.0 - share) * space.low + share * space.high).astype(space.dtype)  # at the ends exactly
 
     def _flat(self, obs: Any) -> np.ndarray:
         return np.asarray(spaces.flatten(self.env.observation_space, obs), np.float32)

@@ -1,6 +1,17 @@
 """Pictures of runs and studies. The only place that knows matplotlib."""
 
+from mereq.experiments.figures.arm import Panel, arm_figure
+from mereq.experiments.figures.behaviour import feature_figure, return_figure
 from mereq.experiments.figures.run import RunCurves, run_figure
 from mereq.experiments.figures.study import study_figure, theta_figure
 
-__all__ = ["RunCurves", "run_figure", "study_figure", "theta_figure"]
+__all__ = [
+    "Panel",
+    "RunCurves",
+    "arm_figure",
+    "feature_figure",
+    "return_figure",
+    "run_figure",
+    "study_figure",
+    "theta_figure",
+]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context, rcParams
@@ -13,7 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mereq.experiments.figures.style import Style, row_styles, threshold_lines
+from mereq.experiments.figures.style import (
+    DPI,
+    Style,
+    bare,
+    picture_width,
+    row_styles,
+    text_sizes,
+    threshold_lines,
+)
 from mereq.experiments.study_store import StudyRun
 from mereq.experiments.summary import (
     Outcome,
@@ -26,9 +33,6 @@ from mereq.experiments.summary import (
     tasks_of,
 )
 
-DPI = 130
-WIDTHS = (7.0, 10.0, 12.0, 14.0)  # of the whole picture, by the number of columns [inch]
-FONTS = (9.0, 10.0, 11.0, 12.0)  # so that text can be read when the picture is 900 pixels wide [point]
 BAR, THEIRS = 0.62, 0.80  # of a bar's place: its width, and where the paper's marker stands
 HATCH = "////"
 
@@ -43,8 +47,8 @@ def study_figure(runs: Sequence[StudyRun], every: Sequence[Outcome], path: Path)
     styles = row_styles(rows)
     deltas = list(dict.fromkeys(o.delta for o in every))
     counted = len(tasks) < 3  # else there is no room for numbers
-    with rc_context(_sizes(len(tasks))):
-        width = _by_columns(WIDTHS, len(tasks))
+    with rc_context(text_sizes(len(tasks))):
+        width = picture_width(len(tasks))
         figure = Figure(figsize=(width, 6.2 if len(tasks) == 1 else 7.0), layout="constrained")
         grid = figure.subplots(2, len(tasks), squeeze=False)
         for task, (above, below) in zip(tasks, grid.T, strict=True):
@@ -76,8 +80,8 @@ def theta_figure(
     styles = row_styles(rows)
     n_features = {task: max(run.rounds[0].theta.size for run in runs if run.task == task) for task in tasks}
     columns = max(n_features.values())
-    with rc_context(_sizes(columns - 1)):
-        figure = Figure(figsize=(_by_columns(WIDTHS, columns - 1), 0.9 + 2.4 * len(tasks)), layout="constrained")
+    with rc_context(text_sizes(columns - 1)):
+        figure = Figure(figsize=(picture_width(columns - 1), 0.9 + 2.4 * len(tasks)), layout="constrained")
         grid = figure.subplots(len(tasks), columns, squeeze=False, sharex=True, sharey="row")
         for task, line in zip(tasks, grid, strict=True):
             names = feature_names.get(task, [f"feature {index}" for index in range(n_features[task])])
@@ -95,7 +99,7 @@ def theta_figure(
                         _line_with_band(axes, mean[:, index], half[:, index], styles[row])
                 axes.set_yscale("symlog", linthresh=1)  # weights that run away leave the others to be seen
                 axes.set_title(names[index])
-                _bare(axes)
+                bare(axes)
             line[0].set_ylabel(f"{task_name(task)}\nweight" if len(tasks) > 1 else "weight")
         for axes in grid[-1]:
             axes.set_xlabel("round")
@@ -115,7 +119,7 @@ def _rates(
         _line_with_band(axes, *per_round(runs, "intervention_rate"), styles[row], floor=0.0, ceiling=1.0)
     axes.set_xlabel("round")
     axes.set_xticks(range(max(len(run.rounds) for runs in of_rows.values() for run in runs)))
-    _bare(axes)
+    bare(axes)
 
 
 def _line_with_band(
@@ -172,7 +176,7 @@ def _bars(
     axes.set_ylim(0, 1.08 * max(axes.dataLim.ymax, 1))
     axes.grid(axis="y", color="0.92", linewidth=0.8)
     axes.set_axisbelow(True)
-    _bare(axes)
+    bare(axes)
 
 
 def _whisker(axes: Axes, x: float, mean: float, half: float, *, color: str, capsize: float = 0.0) -> None:
@@ -216,15 +220,3 @@ def _legend(figure: Figure, handles: Sequence[Artist]) -> None:
     while lines < len(handles) and sum(max(lengths[i : i + lines]) for i in range(0, len(handles), lines)) > room:
         lines += 1
     figure.legend(handles=handles, loc="outside upper center", ncols=math.ceil(len(handles) / lines), frameon=False)
-
-
-def _bare(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _by_columns(values: Sequence[float], columns: int) -> float:
-    return values[min(max(columns, 1), len(values)) - 1]
-
-
-def _sizes(columns: int) -> dict[Any, Any]:
-    return {"font.size": _by_columns(FONTS, columns), "hatch.linewidth": 0.8, "axes.titlesize": "medium"}

@@ -1,7 +1,7 @@
-"""What all pictures share: colours, markers and threshold lines."""
+"""What all pictures share: sizes, colours, markers and threshold lines."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -12,6 +12,9 @@ from mereq.experiments.summary import Row
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by everyone
 MARKERS = "osD^vPX"
+DPI = 130
+WIDTHS = (7.0, 10.0, 12.0, 14.0)  # of the whole picture, by the number of columns [inch]
+FONTS = (9.0, 10.0, 11.0, 12.0)  # so that text can be read when the picture is 900 pixels wide [point]
 
 
 class Style(NamedTuple):
@@ -48,3 +51,22 @@ def threshold_lines(axes: Axes, deltas: Sequence[float], fontsize: float) -> Non
             fontsize=fontsize,
             color="0.45",
         )
+
+
+def picture_width(columns: int) -> float:
+    """Of a picture with so many columns of panels [inch]."""
+    return _by_columns(WIDTHS, columns)
+
+
+def text_sizes(columns: int) -> dict[Any, Any]:
+    """Matplotlib's settings for a picture with so many columns of panels."""
+    return {"font.size": _by_columns(FONTS, columns), "hatch.linewidth": 0.8, "axes.titlesize": "medium"}
+
+
+def bare(axes: Axes) -> None:
+    """Without the lines above and to the right."""
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _by_columns(values: Sequence[float], columns: int) -> float:
+    return values[min(max(columns, 1), len(values)) - 1]

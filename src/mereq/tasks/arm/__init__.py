@@ -17,7 +17,7 @@ def register() -> None:
     """Make `gymnasium.make("mereq/Erasing-v0")` and the like known; calling it again does nothing."""
     for name, env_id in ENV_IDS.items():
         if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point=f"mereq.tasks.arm.{name.replace('-', '_')}:make")
+            gymnasium.register(env_id, entry_point="mereq.tasks.arm.tasks:make", kwargs={"task": name})
 
 
 register()

@@ -7,11 +7,9 @@ from jaxtyping import Bool, Float, Float32
 
 from mereq.supervision.rules import Rule, Trigger
 from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
-from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import eraser, model_xml
 from mereq.tasks.arm.scene import Scene, marking
-from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import Physics, Setup, Start
 
 FEATURE_NAMES = ("tip_hor_move", "tip_ver_dist", "control_effort", "tip_force")
@@ -122,13 +120,3 @@ TASK = ArmTask(
     "erasing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
     SETUP, begin, measure, features, observe, no_grip, success, markings,
 )  # fmt: skip
-
-
-def make(*, theta: np.ndarray | None = None, render_mode: str | None = None) -> ArmEnv:
-    """The environment to be supervised in; its reward is `theta` . features, by default with the prior's theta."""
-    return ArmEnv(TASK, theta=theta, render_mode=render_mode)
-
-
-def simulate(n_envs: int, threads: int | None = None) -> ArmSimulator:
-    """n environments to practise in, on so many threads (default: all usable cores)."""
-    return ArmSimulator(TASK, n_envs, threads)

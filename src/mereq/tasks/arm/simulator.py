@@ -20,7 +20,7 @@ class EpisodeState(NamedTuple):
 
     world: ArmState
     measured: Measured  # in the last step
-    rng: np.random.Generator  # draws the starts of the next episodes
+    rng: np.random.Generator  # draws the starts of the next episodes; never from here, only from copies
 
 
 class ArmSimulator:
@@ -59,7 +59,7 @@ class ArmSimulator:
         for wanted in at:
             for action in actions[done:wanted]:
                 obs, *_ = lone.step(action)
-            found.append((EpisodeState(lone.world.save(0), lone.measured, deepcopy(lone.np_random)), obs))
+            found.append((EpisodeState(lone.world.save(0), lone.measured, lone.np_random), obs))
             done = wanted
         return found
 

@@ -1,4 +1,7 @@
-"""The three arm tasks, as Algorithm 1 takes them."""
+"""The three arm tasks, as Algorithm 1 takes them and as Gymnasium does."""
+
+import numpy as np
+from jaxtyping import Float
 
 from mereq.core.actions import Box
 from mereq.core.task import Task
@@ -23,3 +26,15 @@ def task_of(arm: ArmTask) -> Task:
 BOTTLE_PUSHING = task_of(bottle_pushing.TASK)
 ERASING = task_of(erasing.TASK)
 PILLOW_GRASPING = task_of(pillow_grasping.TASK)
+
+ARM_TASKS = {arm.name: arm for arm in (bottle_pushing.TASK, erasing.TASK, pillow_grasping.TASK)}
+
+
+def make(task: str, *, theta: Float[np.ndarray, " features"] | None = None, render_mode: str | None = None) -> ArmEnv:
+    """The environment of the task with this name, for Gymnasium's registry; its reward is `theta` . features.
+
+    Raises:
+        KeyError: when there is no such task.
+        ValueError: when `render_mode` is neither None nor "rgb_array".
+    """
+    return ArmEnv(ARM_TASKS[task], theta=theta, render_mode=render_mode)

@@ -39,7 +39,7 @@ class Start:
     tool: Float[np.ndarray, "3"]  # [m]
     joints: Float[np.ndarray, " joints"]  # positions (qpos) of all joints after the arm's six
     goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode, and can be seen
-    friction: float = np.nan  # of the slider on the table, which cannot be seen
+    friction: float = np.nan  # of the slider on the table, which cannot be seen; NaN leaves the model's
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,9 @@ class ArmWorld:
         """Go on from these states."""
         self._state = state
         if self._sliding:
+            usual = self.model.geom_friction[self._sliding, 0]
             for model, friction in zip(self._models, state.friction, strict=True):
-                model.geom_friction[self._sliding, 0] = friction
+                model.geom_friction[self._sliding, 0] = usual if np.isnan(friction) else friction
 
     def _geoms(self, body: str) -> list[int]:
         return np.flatnonzero(self.model.geom_bodyid == self.model.body(body).id).tolist()
