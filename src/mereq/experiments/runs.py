@@ -22,7 +22,6 @@ from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore, Sight
 from mereq.supervision.noise import Noisy, slips
 
-
 PERSON = "person"
 
 
