@@ -11,7 +11,7 @@ export interface Acts {
   engage: (engaged: boolean) => void;
   retract: () => void;
   goOrPause: () => void;
-  lost: (name: string) => void;
+  lost: (kind: string, name: string) => void;
   notice: (words: string) => void;
 }
 
@@ -24,7 +24,7 @@ export function watchGamepad(acts: Acts): void {
   });
   addEventListener("gamepaddisconnected", (event) => {
     before = [];
-    acts.lost(shortened(event.gamepad.id));
+    acts.lost("gamepad", event.gamepad.id);
   });
   const look = (): void => {
     const pad = navigator.getGamepads().find((each) => each !== null && each.mapping === "standard" && each.connected);
@@ -64,8 +64,4 @@ function steer(hands: Hands, pad: Gamepad, down: boolean[]): boolean {
     for (const [code, held] of ways) hands.keep(`pad ${code}`, held);
   }
   return JSON.stringify(hands.action()) !== before;
-}
-
-function shortened(id: string): string {
-  return id.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
 }

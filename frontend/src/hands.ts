@@ -10,9 +10,9 @@ export class Hands {
 
   constructor(private keys: Key[]) {}
 
-  // The action key with this code, if it is one; a gamepad's buttons stand for keys ("pad ArrowUp").
+  // The action key with this code, if it is one; what other devices ask for stands for keys ("pad ArrowUp").
   keyOf(name: string): Key | undefined {
-    return this.keys.find((key) => key.codes.includes(name.replace(/^pad /, "")));
+    return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
   }
 
   // Whether actions are vectors, not some of a few.

@@ -1,12 +1,13 @@
 // The page of `mereq supervise`. The server owns time and all that is remembered; this shows it, and says what is held.
 
-import { watchGamepad } from "./gamepad";
+import { watchGamepad, type Acts } from "./gamepad";
 import { Hands } from "./hands";
 import { drawHighway } from "./highway";
 import { Link } from "./link";
 import type { Command, FromServer, Hello, Mode, View } from "./messages";
 import { element, showBanner, showHeld, showKeys, showPlots, showProgress, showStatus } from "./panel";
 import { drawShapes } from "./shapes";
+import { offerSpaceMouse } from "./spacemouse";
 
 const HEARTBEAT = 50; // ms
 
@@ -175,13 +176,21 @@ for (const button of document.querySelectorAll("button")) {
 addEventListener("resize", () => requestAnimationFrame(show));
 
 setInterval(tell, HEARTBEAT);
-watchGamepad({
+const devices: Acts = {
   hands: () => hands,
   changed: tell,
   engage,
   retract: () => command("retract"),
   goOrPause,
-  lost: (name) => command("release", `the gamepad ${name} is gone`),
+  lost: (kind, name) => command("release", `the ${kind} ${shortened(name)} is gone`),
   notice: (words) => (element("notice").textContent = words),
-});
+};
+watchGamepad(devices);
+offerSpaceMouse(element("spacemouse"), devices);
+
+// The name of a device, as the server takes it.
+function shortened(name: string): string {
+  return name.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
+}
+
 link.connect();

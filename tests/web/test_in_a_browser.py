@@ -319,6 +319,36 @@ def test_a_gamepad(endless):
     assert "The gamepad Pad is gone" in endless.page.inner_text("#sub")
 
 
+FAKE_HID = """
+    window.mouse = Object.assign(new EventTarget(), {productName: 'SpaceMouse X', opened: false, open: async () => {}});
+    navigator.hid.requestDevice = async () => [window.mouse];
+    window.report = (reportId, bytes) => window.mouse.dispatchEvent(Object.assign(
+        new Event('inputreport'), {reportId, data: new DataView(new Uint8Array(bytes).buffer)}));
+    window.cap = (x, y, z) => window.report(1, [...new Uint8Array(new Int16Array([x, y, z]).buffer)]);
+"""
+
+
+def test_a_spacemouse(endless):
+    """Reports as the device sends them: the cap acts, the buttons take over and hand back."""
+    endless.page.evaluate(FAKE_HID)
+    endless.page.click("#spacemouse")
+    endless.until(lambda: "SpaceMouse X" in endless.page.inner_text("#notice"))
+    endless.go()
+    endless.page.evaluate("report(3, [1, 0])")
+    endless.until(lambda: endless.who() == "YOU")
+    endless.page.evaluate("report(3, [0, 0]); cap(-300, 20, 0)")
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == LANE_LEFT
+    endless.page.evaluate("cap(0, -350, 0)")
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == FASTER
+    endless.page.evaluate("cap(0, 0, 0); report(3, [2, 0])")
+    endless.until(lambda: endless.who() == "POLICY")
+    endless.page.evaluate("navigator.hid.dispatchEvent(Object.assign(new Event('disconnect'), {device: window.mouse}))")
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert "The device SpaceMouse X is gone" in endless.page.inner_text("#sub")
+
+
 def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
     """Two rounds; the policy learns in between, visibly; at the end the page tells the numbers the store has."""
     what = spec(steps=16, rounds=2)

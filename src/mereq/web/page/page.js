@@ -11,7 +11,7 @@
     });
     addEventListener("gamepaddisconnected", (event) => {
       before = [];
-      acts.lost(shortened(event.gamepad.id));
+      acts.lost("gamepad", event.gamepad.id);
     });
     const look = () => {
       const pad = navigator.getGamepads().find((each) => each !== null && each.mapping === "standard" && each.connected);
@@ -50,9 +50,6 @@
     }
     return JSON.stringify(hands2.action()) !== before;
   }
-  function shortened(id) {
-    return id.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
-  }
 
   // src/hands.ts
   var Hands = class {
@@ -65,9 +62,9 @@
     down = [];
     // names of what is down, the last one pressed at the end
     analog = null;
-    // The action key with this code, if it is one; a gamepad's buttons stand for keys ("pad ArrowUp").
+    // The action key with this code, if it is one; what other devices ask for stands for keys ("pad ArrowUp").
     keyOf(name) {
-      return this.keys.find((key) => key.codes.includes(name.replace(/^pad /, "")));
+      return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
     }
     // Whether actions are vectors, not some of a few.
     get takesVectors() {
@@ -605,6 +602,55 @@
     return [a[0] / n, a[1] / n, a[2] / n];
   }
 
+  // src/spacemouse.ts
+  var VENDORS = [{ vendorId: 9583 }, { vendorId: 1133, usagePage: 1, usage: 8 }];
+  var FULL = 350;
+  function offerSpaceMouse(button, acts) {
+    const hid = navigator.hid;
+    if (hid === void 0) {
+      button.onclick = () => acts.notice("This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard.");
+      return;
+    }
+    button.onclick = async () => {
+      const [device] = await hid.requestDevice({ filters: VENDORS });
+      if (device === void 0) return acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+      try {
+        if (!device.opened) await device.open();
+      } catch {
+        return acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
+      }
+      acts.notice(`${device.productName}: push the cap to act; the left button takes over, the right one hands back.`);
+      let before = 0;
+      device.addEventListener("inputreport", (event) => {
+        const { reportId, data } = event;
+        if (reportId === 1 && data.byteLength >= 6) push(acts, data);
+        if (reportId !== 3 || data.byteLength < 1) return;
+        const now = data.getUint8(0);
+        if (now & ~before & 1) acts.engage(true);
+        if (now & ~before & 2) acts.engage(false);
+        before = now;
+      });
+    };
+    hid.addEventListener("disconnect", (event) => {
+      const { device } = event;
+      acts.lost("device", device.productName);
+    });
+  }
+  function push(acts, data) {
+    const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / FULL))));
+    const hands2 = acts.hands();
+    if (hands2.takesVectors) {
+      const vector = [towards, right, -down + 0];
+      hands2.push(vector.some((part) => part !== 0) ? vector : null);
+    } else {
+      hands2.keep("cap ArrowUp", towards < -0.4);
+      hands2.keep("cap ArrowDown", towards > 0.4);
+      hands2.keep("cap ArrowLeft", right < -0.4);
+      hands2.keep("cap ArrowRight", right > 0.4);
+    }
+    acts.changed();
+  }
+
   // src/main.ts
   var HEARTBEAT = 50;
   var hello = null;
@@ -758,14 +804,19 @@
   }
   addEventListener("resize", () => requestAnimationFrame(show2));
   setInterval(tell, HEARTBEAT);
-  watchGamepad({
+  var devices = {
     hands: () => hands,
     changed: tell,
     engage,
     retract: () => command("retract"),
     goOrPause,
-    lost: (name) => command("release", `the gamepad ${name} is gone`),
+    lost: (kind, name) => command("release", `the ${kind} ${shortened(name)} is gone`),
     notice: (words) => element("notice").textContent = words
-  });
+  };
+  watchGamepad(devices);
+  offerSpaceMouse(element("spacemouse"), devices);
+  function shortened(name) {
+    return name.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
+  }
   link.connect();
 })();
