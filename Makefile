@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench slow clean
+.PHONY: help demo test check bench slow page clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-
 slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times.
 	$(BIN)/python benchmarks/highway_equality.py
 	$(BIN)/python benchmarks/kill9.py --times 100
+
+page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change in frontend/src.
+	cd frontend && npm ci --no-audit --no-fund && npm run -s check && npm run -s build
+	$(PYTHON) frontend/stamp.py
 
 clean:  ## Remove the virtual environment and the demo.
 	rm -rf $(VENV) demo

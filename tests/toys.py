@@ -23,7 +23,7 @@ def table_policy(q: np.ndarray, alpha: float) -> LogitsPolicy:
     return LogitsPolicy(lambda obs: (obs @ q) / alpha, q.shape[1])
 
 
-def rollout(controllers, *, episodes=None, features=None) -> Rollout:
+def rollout(controllers, *, episodes=None, features=None, retracts=()) -> Rollout:
     """A rollout with the given controller, episode and features at each step; the rest is of no interest."""
     n = len(controllers)
     episodes = np.zeros(n, int) if episodes is None else np.asarray(episodes)
@@ -39,6 +39,7 @@ def rollout(controllers, *, episodes=None, features=None) -> Rollout:
         features=np.zeros((n, 2)) if features is None else np.asarray(features, float),
         terminated=np.zeros(n, bool),
         truncated=np.append(np.diff(episodes) != 0, False),
+        retracts=np.isin(np.arange(n), retracts),
     )
 
 

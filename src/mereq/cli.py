@@ -1,4 +1,4 @@
-"""The command line: `mereq train | align | show | study | report | tasks | doctor`."""
+"""The command line: `mereq train | align | supervise | show | study | report | tasks | doctor`."""
 
 import json
 import os
@@ -76,6 +76,84 @@ def align(
             "prior": prior,
             "expert": expert,
         },
+        console=console,
+    )
+
+
+@app.command
+def supervise(
+    task: Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")] = None,
+    *,
+    out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/supervise"),
+    resume: bool = False,
+    overwrite: bool = False,
+    method: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mereq)")] = None,
+    preset: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")] = None,
+    seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")] = None,
+    iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")] = None,
+    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
+    rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
+    prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
+    hz: Annotated[
+        float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
+    ] = None,
+    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, arg(metavar="N", help_behavior_hint="(default: any free one)")] = 0,
+    no_browser: bool = False,
+) -> None:
+    """Align a prior policy with you: watch it on a page in the browser, take over when you dislike what it does.
+
+    The page shows what the policy does in real time. Press Enter to take over, act with the arrow keys, press Esc to
+    hand back; or hold: press H, and you are in control for as long as an action key is down. P pauses, M says that
+    your last intervention was a mistake, - and + change the pace. When a round is over, the policy learns from what
+    you did, and the next round starts, until you intervene in fewer than DELTA of the steps.
+
+    Every step is on disk before you see it: stop with Ctrl-C whenever you like, and go on with `--resume`. Leave the
+    page, or hide it, and everything stands still. `mereq show DIR` shows the run, as any other.
+
+    For instance:
+      mereq supervise highway --out runs/mine
+      mereq supervise highway --steps 200 --hz 4 --out runs/short
+      mereq supervise --resume --out runs/mine
+
+    Args:
+        task: what the policy does; `mereq tasks` lists them.
+        out: directory of the run.
+        resume: go on with the run in --out. Other options need not be repeated; --iterations may be raised.
+        overwrite: delete the run in --out first.
+        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not tell it.
+        preset: `fast`, or `paper`.
+        seed: everything random follows from it, except for you.
+        iterations: most rounds.
+        steps: supervised steps per round.
+        rate_threshold: the run ends with the first round in which you took fewer than this share of the steps.
+        prior: checkpoint to start from.
+        hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
+        host: to serve on. Anything but 127.0.0.1 lets others on your network in, if they know the address with its
+            token, and is not encrypted.
+        port: to serve on.
+        no_browser: only print the address of the page.
+    """
+    from mereq.commands.supervise import supervise as run
+
+    run(
+        out,
+        resume=resume,
+        overwrite=overwrite,
+        given={
+            "task": task,
+            "method": method,
+            "preset": preset,
+            "seed": seed,
+            "n_iterations": iterations,
+            "rate_threshold": rate_threshold,
+            "prior": prior,
+            "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
+        },
+        hz=hz,
+        host=host,
+        port=port,
+        browser=not no_browser,
         console=console,
     )
 

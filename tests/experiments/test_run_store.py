@@ -21,7 +21,7 @@ from mereq.core.errors import (
     UnknownName,
 )
 from mereq.experiments.recording import record
-from mereq.experiments.store import RUN, RunStore
+from mereq.experiments.store import RUN, RunStore, Sight
 
 CONFIG = {"task": "toy", "n_iterations": 5, "settings": {"learner": {"gamma": 0.8, "hidden": (4, 4)}}}
 
@@ -34,7 +34,7 @@ def same(left, right) -> bool:
 def run(tmp_path):
     with RunStore.create(tmp_path / "run", CONFIG) as store:
         for number in range(15):
-            store.add_step(step(number), flagged=number == 3)
+            store.add_step(step(number), Sight(10 * number, 5.0, 4.5) if number == 3 else None)
     return tmp_path / "run"
 
 
@@ -43,7 +43,7 @@ def test_steps_come_back(run):
         assert all(same(step(number), again) for number, again in enumerate(store.steps(0)))
         assert store.rollout(0).obs.dtype == np.float32
         assert store.iterations() == []
-        assert [row[-1] for row in store.database.rows("steps")] == [0, 0, 0, 1] + 11 * [0]
+        assert store.sights(0) == [Sight(30, 5.0, 4.5)]
 
 
 def test_continuous_actions_come_back(tmp_path):

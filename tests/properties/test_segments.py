@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mereq.interventions.segments import pseudo_expert, segments
+from mereq.interventions.log import InterventionLog
+from mereq.interventions.segments import demonstrated, pseudo_expert, segments
 from toys import EXPERT, POLICY, rollout
 
 
@@ -78,3 +79,29 @@ def test_an_episode_border_splits_a_segment():
 def test_one_step_is_one_segment(controller):
     (segment,) = segments(rollout([controller]))
     assert (segment.start, segment.stop, segment.controller, len(segment)) == (0, 1, controller, 1)
+
+
+def test_what_was_taken_back_is_no_demonstration_but_still_an_effort():
+    """Before step 5 the second intervention is taken back, before step 9 the third, as a whole and across a cut."""
+    who = [POLICY, EXPERT, POLICY, EXPERT, EXPERT, POLICY, POLICY, EXPERT, EXPERT, POLICY, EXPERT]
+    recorded = rollout(who, features=np.arange(22).reshape(11, 2), retracts=[5, 9])
+    np.testing.assert_array_equal(np.flatnonzero(demonstrated(recorded)), [1, 10])
+    assert recorded.expert_steps == 6
+    log = InterventionLog((recorded,))
+    np.testing.assert_array_equal(log.expert_features(kappa=1.0), [[2, 3], [20, 21]])
+    assert log.expert_steps == 6
+
+
+def test_an_intervention_is_taken_back_after_the_end_of_its_episode():
+    recorded = rollout([EXPERT, EXPERT, POLICY, POLICY], episodes=[0, 0, 1, 1], retracts=[3])
+    assert not demonstrated(recorded).any()
+
+
+@given(rollouts())
+def test_everything_is_demonstrated_when_nothing_is_taken_back(recorded):
+    np.testing.assert_array_equal(demonstrated(recorded), recorded.by_expert)
+
+
+def test_to_take_back_when_there_was_no_intervention_changes_nothing():
+    recorded = rollout([POLICY, POLICY, EXPERT], retracts=[1])
+    np.testing.assert_array_equal(demonstrated(recorded), recorded.by_expert)

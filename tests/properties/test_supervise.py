@@ -107,6 +107,49 @@ def test_what_was_recorded_is_executed_again_even_if_the_policy_would_not(uninte
     assert (first.step, first.executed) == (4, WAIT)
 
 
+class Person(Nobody):
+    """Takes over when they like, and does not remember why."""
+
+    def __init__(self, whims):
+        self.whims, self.asked = iter(whims), []
+
+    def decide(self, moment) -> Decision:
+        if moment.decided:
+            return moment.decided
+        self.asked.append(moment.step)
+        return next(self.whims)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 4, 9, 16])
+def test_what_was_recorded_is_not_decided_again(cut):
+    """A person is not asked about recorded steps, and what they decided then stays, mistakes included."""
+    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts=i % 5 == 4) for i in range(20)]
+    straight = record(Person(whims), 20)
+    assert [Decision(s.controller, s.executed, s.retracts) for s in straight] == whims
+    person = Person(whims[cut:])
+    rest = record(person, 20, recorded=straight[:cut])
+    assert all(same(one, other) for one, other in zip(rest, straight[cut:], strict=True))
+    assert person.asked == [s.step for s in straight[cut:]]
+
+
+def test_a_supervisor_sees_the_recorded_moments_again_with_what_was_decided(uninterrupted):
+    """Of the unfinished episode only, from its start: what a rule needs to count what it had counted."""
+    cut = next(i for i, s in enumerate(uninterrupted) if s.step == 4 and s.episode == 1)
+    seen = []
+
+    class Watching(Nobody):
+        def decide(self, moment) -> Decision:
+            seen.append(moment)
+            return super().decide(moment)
+
+    record(Watching(), cut + 2, recorded=uninterrupted[:cut])
+    assert [m.step for m in seen] == [0, 1, 2, 3, 4, 5]
+    assert [m.decided for m in seen[4:]] == [None, None]
+    for moment, step in zip(seen, uninterrupted[cut - 4 :], strict=False):
+        if moment.decided:
+            assert moment.decided == (step.controller, step.executed, False)
+
+
 @given(st.integers(1, 30))
 def test_as_many_steps_as_asked(n_steps):
     """A last episode that does not fit is cut, and is neither terminated nor truncated there by the cut."""

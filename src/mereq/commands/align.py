@@ -1,6 +1,5 @@
 """`mereq align`: run Algorithm 1 into a run directory."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ from rich.console import Console
 
 from mereq.align.algorithm import Iteration
 from mereq.align.method import Progress
+from mereq.commands.opening import open_run
 from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
-from mereq.core.errors import RunExists
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
@@ -28,22 +27,7 @@ DEFAULTS = {
 
 def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], console: Console) -> None:
     """Run Algorithm 1 into a run directory."""
-    given = {name: value for name, value in given.items() if value is not None}
-    if resume:
-        with RunStore.open(out) as store:
-            recorded = RunSpec.from_config(store.starts()[-1].config)
-        names = {name: getattr(recorded, name) for name in DEFAULTS}
-        spec = RunSpec.named(**{**names, **given})
-        if not given.keys() - {"n_iterations"}:
-            spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
-        store = RunStore.resume(out, spec.config())
-        _warn_of_other_code(store, console)
-    else:
-        spec = RunSpec.named(**{**DEFAULTS, **given})
-        config = spec.config()
-        if overwrite and out.exists():
-            _delete_run(out)
-        store = RunStore.create(out, config)
+    spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=DEFAULTS, console=console)
     warm_up(console)
     with store:
         try:
@@ -55,23 +39,6 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
             )
             raise
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
-
-
-def _warn_of_other_code(store: RunStore, console: Console) -> None:
-    """Say so when the run goes on with other code than it was started with: then it need not be exact."""
-    *before, now = (start.provenance.get("git") or {} for start in store.starts())
-    if any(start.get("commit") != now.get("commit") for start in before):
-        console.print(
-            "[yellow]The code has changed since this run was started: it goes on, but may not be what it would have "
-            "been.[/]"
-        )
-
-
-def _delete_run(out: Path) -> None:
-    """Delete a run directory, and nothing that is not one."""
-    if any(out.iterdir()) and not (out / "run.sqlite").exists():
-        raise RunExists(f"{out} holds something that is not a run: it is not overwritten. Choose another --out.")
-    shutil.rmtree(out)
 
 
 def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:

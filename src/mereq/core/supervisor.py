@@ -14,6 +14,14 @@ class Controller(IntEnum):
     EXPERT = 1
 
 
+class Decision(NamedTuple):
+    """Who takes the step, and with which action."""
+
+    controller: Controller
+    action: Any
+    retracts: bool = False  # the supervisor takes back their last intervention of this round: it was a mistake
+
+
 class Moment(NamedTuple):
     """What a supervisor sees before a step is executed."""
 
@@ -21,13 +29,7 @@ class Moment(NamedTuple):
     obs: Float[np.ndarray, " obs"]
     proposed: Any  # the action the policy would take: int (discrete) or (actions,) float array
     info: dict[str, Any]  # the environment's own report of this state: measurements, features of the last step
-
-
-class Decision(NamedTuple):
-    """Who takes the step, and with which action."""
-
-    controller: Controller
-    action: Any
+    decided: Decision | None = None  # what was decided here before an interruption, if the step is being brought back
 
 
 class Supervisor(Protocol):
@@ -38,5 +40,9 @@ class Supervisor(Protocol):
         ...
 
     def decide(self, moment: Moment) -> Decision:
-        """Let the policy act, or act instead."""
+        """Let the policy act, or act instead.
+
+        While an unfinished episode is brought back, the answer changes nothing: a rule judges again, so that it has
+        counted what it had counted; a person is not asked twice, and answers `moment.decided`.
+        """
         ...

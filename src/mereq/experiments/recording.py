@@ -1,13 +1,15 @@
 """Recording: an event stream of Algorithm 1 passes through, and each event is in the store before anyone sees it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mereq.align.algorithm import Event, Iteration
 from mereq.align.method import Progress
-from mereq.experiments.store import RunStore
+from mereq.experiments.store import RunStore, Sight
 
 
-def record(events: Iterable[Event], store: RunStore) -> Iterator[Event]:
+def record(
+    events: Iterable[Event], store: RunStore, *, sight: Callable[[], Sight | None] | None = None
+) -> Iterator[Event]:
     """The same events, each stored before it is yielded.
 
     An event that came out of here survives the death of the process. To go on with an interrupted run:
@@ -15,6 +17,8 @@ def record(events: Iterable[Event], store: RunStore) -> Iterator[Event]:
         with RunStore.resume(directory, config) as store:
             for event in record(events(..., resume=store.resume_point()), store):
                 ...
+
+    sight: what the person saw when the last step was decided; stored together with the step.
 
     Raises:
         CannotWrite: the disk is full. The event was not yielded; all before it are safe, and the run can be resumed.
@@ -25,5 +29,5 @@ def record(events: Iterable[Event], store: RunStore) -> Iterator[Event]:
         elif isinstance(event, Progress):
             store.add_progress(event)
         else:
-            store.add_step(event)
+            store.add_step(event, sight() if sight else None)
         yield event

@@ -1,10 +1,10 @@
 """Runs by name: from the words of a command line to Algorithm 1 and its store, and back again."""
 
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 import cattrs
 
@@ -13,13 +13,24 @@ from mereq.align.inverse_rl import weighed_features
 from mereq.align.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.policy import Policy
+from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.experiments.checkpoints import describe, describe_shipped, load_policy, load_shipped
 from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
-from mereq.experiments.store import RunStore
+from mereq.experiments.store import RunStore, Sight
 from mereq.supervision.noise import Noisy, slips
+
+PERSON = "person"
+
+
+class Watch(NamedTuple):
+    """A person at the wheel of a run."""
+
+    supervisor: Supervisor
+    environment: Environment  # the one they see
+    sight: Callable[[], Sight]  # what they saw when the last step was decided
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class RunSpec:
     supervision: dict[str, float]  # numbers of the synthesized expert's rule
     noise: float  # probability that an expert step is disturbed
     prior: str  # "shipped", or a checkpoint's path
-    expert: str
+    expert: str  # the same, or "person": nobody knows what they want, and the rule's numbers are not used
 
     def __post_init__(self):
         if not (0 <= self.noise <= 1 and self.seed >= 0):
@@ -100,7 +111,8 @@ class RunSpec:
 
     def config(self) -> dict[str, Any]:
         """The run as JSON, with the checksums of its policies."""
-        sums = {f"{which}_sha256": self._about(which)["sha256"] for which in ("prior", "expert")}
+        policies = ("prior",) if self.expert == PERSON else ("prior", "expert")
+        sums = {f"{which}_sha256": self._about(which)["sha256"] for which in policies}
         return dataclasses.asdict(self) | sums
 
     @property
@@ -114,7 +126,15 @@ class RunSpec:
         return load_shipped(task, which) if source == "shipped" else load_policy(Path(source), task)
 
     def supervisor(self) -> Supervisor:
-        """The synthesized expert, who may be noisy."""
+        """The synthesized expert, who may be noisy.
+
+        Raises:
+            IncompatibleRun: when a person supervises the run.
+        """
+        if self.expert == PERSON:
+            raise IncompatibleRun(
+                "A person supervises this run, so no program can go on with it. Use `mereq supervise --resume`."
+            )
         preset = self.task_preset
         expert = preset.supervisor(self.load("expert"), **self.supervision)
         return Noisy(expert, slips(preset.task.actions), probability=self.noise)
@@ -123,13 +143,16 @@ class RunSpec:
         source = getattr(self, which)
         return describe_shipped(self.task, which) if source == "shipped" else describe(Path(source))
 
-    def events(self, store: RunStore) -> Iterator[Event]:
-        """Run Algorithm 1 from where the store stands, recording each event before it is yielded."""
-        preset = self.task_preset
+    def events(self, store: RunStore, watch: Watch | None = None) -> Iterator[Event]:
+        """Run Algorithm 1 from where the store stands, recording each event before it is yielded.
+
+        watch: who supervises in place of the synthesized expert, and in which environment.
+        """
+        task = self.task_preset.task
         stream = events(
-            preset.task,
+            replace(task, make=lambda: watch.environment) if watch else task,
             self.load("prior"),
-            self.supervisor(),
+            watch.supervisor if watch else self.supervisor(),
             METHODS[self.method],
             self.settings,
             seed=self.seed,
@@ -137,7 +160,7 @@ class RunSpec:
             rate_threshold=self.rate_threshold,
             resume=store.resume_point(),
         )
-        return record(stream, store)
+        return record(stream, store, sight=watch.sight if watch else None)
 
 
 def _known(task: str, preset: str, method: str) -> None:

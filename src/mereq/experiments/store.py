@@ -37,8 +37,9 @@ RUN = Schema(
         "steps": (
             "iteration, idx",
             "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, "
-            "flagged",
+            "retracts",
         ),
+        "sights": ("iteration, idx", "frame, decided, sent"),
         "progress": ("iteration, step", "seconds, of_steps, theta, gradient, norm, loss"),
         "iterations": ("iteration", ROUND),
     },
@@ -53,6 +54,14 @@ class Start(NamedTuple):
     mereq: str
     config: dict[str, Any]
     provenance: dict[str, Any]
+
+
+class Sight(NamedTuple):
+    """What a person had before their eyes when a step was decided, and when."""
+
+    frame: int  # the last one that the page had drawn, counted from the start of the session
+    decided: float  # by the clock of this machine [s] since 1970
+    sent: float  # the input that decided, by the clock of the page [s] since 1970
 
 
 class Round(NamedTuple):
@@ -168,15 +177,17 @@ class RunStore:
 
     # Writing. Each method raises CannotWrite when the disk is full.
 
-    def add_step(self, step: SupervisedStep, *, flagged: bool = False) -> None:
-        """Store a supervised step. flagged: somebody wants to come back to it."""
+    def add_step(self, step: SupervisedStep, sight: Sight | None = None) -> None:
+        """Store a supervised step, and what the person saw, if it was one who supervised."""
         iteration, number = self._position()
         layout = self._layout() or StepRows.of(step)
         with self.database.transaction():
             if not self._known_layout:
                 for field in layout.fields():
                     self.database.insert("fields", *field)
-            self.database.insert("steps", iteration, number, time.time(), *layout.to_row(step), int(flagged))
+            self.database.insert("steps", iteration, number, time.time(), *layout.to_row(step))
+            if sight is not None:
+                self.database.insert("sights", iteration, number, *sight)
         self._next = (iteration, number + 1)
         self._last_step = time.perf_counter()
 
@@ -262,7 +273,11 @@ class RunStore:
         if layout is None:
             return ()
         rows = self.database.rows("steps", "iteration = ?", index)
-        return tuple(layout.from_row(row[3:-1]) for row in rows)
+        return tuple(layout.from_row(row[3:]) for row in rows)
+
+    def sights(self, index: int) -> list[Sight]:
+        """What the person saw when they decided each step of a round; empty when a rule supervised."""
+        return [Sight(*row[2:]) for row in self.database.rows("sights", "iteration = ?", index)]
 
     def policy(self, index: int, prior: Policy) -> Policy:
         """The policy after a round.

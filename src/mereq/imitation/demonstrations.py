@@ -1,6 +1,6 @@
 """What is imitated: observations and the actions taken there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,8 @@ from jaxtyping import Array, Float
 from mereq.core.policy import Policy
 from mereq.core.simulator import Simulator
 from mereq.interventions.log import InterventionLog
+from mereq.interventions.rollout import Rollout
+from mereq.interventions.segments import demonstrated
 
 
 class Demonstrations(NamedTuple):
@@ -19,18 +21,18 @@ class Demonstrations(NamedTuple):
 
 
 def by_expert(log: InterventionLog) -> Demonstrations:
-    """All steps so far that the expert executed."""
-    return _executed(log, expert=True)
+    """All steps so far that the expert executed, without the interventions that they took back."""
+    return _executed(log, demonstrated)
 
 
 def by_policy(log: InterventionLog) -> Demonstrations:
     """All steps so far in which the policy was left alone."""
-    return _executed(log, expert=False)
+    return _executed(log, lambda rollout: ~rollout.by_expert)
 
 
-def _executed(log: InterventionLog, *, expert: bool) -> Demonstrations:
-    chosen = [(rollout, rollout.by_expert == expert) for rollout in log.rollouts]
-    return joined([Demonstrations(rollout.obs[which], rollout.executed[which]) for rollout, which in chosen])
+def _executed(log: InterventionLog, which: Callable[[Rollout], np.ndarray]) -> Demonstrations:
+    chosen = [(rollout, which(rollout)) for rollout in log.rollouts]
+    return joined([Demonstrations(rollout.obs[steps], rollout.executed[steps]) for rollout, steps in chosen])
 
 
 def of_rollouts(policy: Policy, simulator: Simulator, n_steps: int, *, seed: int) -> Demonstrations:

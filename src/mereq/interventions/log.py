@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.interventions.rollout import Rollout
-from mereq.interventions.segments import pseudo_expert
+from mereq.interventions.segments import demonstrated, pseudo_expert
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,10 @@ class InterventionLog:
         return sum(rollout.expert_steps for rollout in self.rollouts)
 
     def expert_features(self, *, kappa: float) -> Float[np.ndarray, "steps features"]:
-        """Features of all expert steps so far, and of the pseudo-expert steps beside them. Section 5.3."""
+        """Features of all expert steps so far, and of the pseudo-expert steps beside them. Section 5.3.
+
+        Interventions that were taken back are not among them.
+        """
         return np.concatenate(
-            [rollout.features[rollout.by_expert | pseudo_expert(rollout, kappa=kappa)] for rollout in self.rollouts]
+            [rollout.features[demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)] for rollout in self.rollouts]
         )

@@ -23,6 +23,7 @@ class SupervisedStep(NamedTuple):
     features: Float[np.ndarray, " features"]
     terminated: bool
     truncated: bool
+    retracts: bool = False  # before it, the supervisor took back their last intervention
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Rollout:
     features: Float[np.ndarray, "T features"]
     terminated: Bool[np.ndarray, " T"]
     truncated: Bool[np.ndarray, " T"]
+    retracts: Bool[np.ndarray, " T"]  # steps before which the last intervention was taken back
 
     @classmethod
     def of(cls, steps: Iterable[SupervisedStep]) -> "Rollout":

@@ -31,6 +31,20 @@ def segments(rollout: Rollout) -> list[Segment]:
     ]
 
 
+def demonstrated(rollout: Rollout) -> Bool[np.ndarray, " T"]:
+    """Which steps show what the expert wants: theirs, without the interventions that they took back as mistakes.
+
+    What was taken back still counts as the expert's effort, and in the intervention rate: they did act.
+    """
+    shown = rollout.by_expert.copy()
+    interventions = [segment for segment in segments(rollout) if segment.controller is Controller.EXPERT]
+    for step in np.flatnonzero(rollout.retracts):
+        before = [segment for segment in interventions if segment.start < step]
+        for segment in before[-1:]:
+            shown[segment.start : segment.stop] = False
+    return shown
+
+
 def snippet_length(length: int, *, kappa: float) -> int:
     """Steps in the snippet [0, 1 - kappa) of a segment: floor((1 - kappa) * length). Section 5.3.
 

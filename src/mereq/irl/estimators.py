@@ -17,7 +17,7 @@ from mereq.core.seeding import episode_seed, seed_for, stream
 from mereq.core.simulator import RewindableSimulator, Simulator
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
-from mereq.interventions.segments import pseudo_expert, segments
+from mereq.interventions.segments import demonstrated, pseudo_expert, segments
 from mereq.irl.expectation import feature_expectation
 from mereq.irl.feature_counts import FeatureCounts
 from mereq.irl.gradient import normalized_gradient
@@ -90,7 +90,7 @@ class FromSegmentStarts:
         return sum(segment.features.steps for segment in self._segments)
 
     def _found(self, rollout: Rollout, iteration: int, kappa: float) -> list[Demonstrated]:
-        good = rollout.by_expert | pseudo_expert(rollout, kappa=kappa)
+        good = demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)
         found = []
         wanted = [segment for segment in segments(rollout) if good[segment.start]]
         for episode in sorted({int(rollout.episode[segment.start]) for segment in wanted}):

@@ -69,5 +69,5 @@ class Noisy:
         """What the supervisor decides, with a disturbed action now and then."""
         decision = self._supervisor.decide(moment)
         if decision.controller is Controller.EXPERT and self._rng.random() < self._probability:
-            return Decision(decision.controller, self._disturb(decision.action, self._rng))
+            return decision._replace(action=self._disturb(decision.action, self._rng))
         return decision

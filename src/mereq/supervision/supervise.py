@@ -6,7 +6,7 @@ import numpy as np
 
 from mereq.core.policy import Policy
 from mereq.core.simulator import Environment
-from mereq.core.supervisor import Moment, Supervisor
+from mereq.core.supervisor import Decision, Moment, Supervisor
 from mereq.core.task import checked_features
 from mereq.interventions.rollout import SupervisedStep
 
@@ -28,6 +28,7 @@ def supervise(
 
     recorded: steps of this rollout from before an interruption. They are not yielded again: the unfinished episode
         among them is brought back by executing its recorded actions from its seed, and the rollout goes on from there.
+        The supervisor sees these moments again, together with what was decided.
 
     Raises:
         NonFiniteFeatures: when the environment reports a feature that is not finite.
@@ -45,26 +46,32 @@ def supervise(
         while not ended and done < n_steps:
             obs = np.array(obs)  # the environment may write over its own
             proposed = policy.distribution(obs[None]).mode()[0]
-            decision = supervisor.decide(Moment(step_index, obs, proposed, info))
-            again = step_index < len(replay)
-            executed = replay[step_index].executed if again else decision.action
-            next_obs, _, terminated, truncated, info = environment.step(executed)
+            decided = _decision(replay[step_index]) if step_index < len(replay) else None
+            answer = supervisor.decide(Moment(step_index, obs, proposed, info, decided))
+            decision = decided or answer
+            next_obs, _, terminated, truncated, info = environment.step(decision.action)
             ended = bool(terminated or truncated)
-            if not again:
+            if decided is None:
                 features = checked_features(np.array(info["features"], np.float64), feature_names)
                 yield SupervisedStep(
                     episode=episode,
                     step=step_index,
                     obs=obs,
                     proposed=proposed,
-                    executed=executed,
+                    executed=decision.action,
                     controller=decision.controller,
                     next_obs=np.array(next_obs),
                     features=features,
                     terminated=bool(terminated),
                     truncated=bool(truncated),
+                    retracts=decision.retracts,
                 )
                 done += 1
             obs = next_obs
             step_index += 1
         episode, replay = episode + 1, []
+
+
+def _decision(step: SupervisedStep) -> Decision:
+    """What led to a recorded step."""
+    return Decision(step.controller, step.executed, step.retracts)

@@ -1,0 +1,196 @@
+// The page of `mereq supervise`. The server owns time and all that is remembered; this shows it, and says what is held.
+
+import { watchGamepad, type Acts } from "./gamepad";
+import { Hands } from "./hands";
+import { drawHighway } from "./highway";
+import { Link } from "./link";
+import type { Command, FromServer, Hello, Mode, View } from "./messages";
+import { element, showBanner, showHeld, showKeys, showPlots, showProgress, showStatus } from "./panel";
+import { drawShapes } from "./shapes";
+import { offerSpaceMouse } from "./spacemouse";
+
+const HEARTBEAT = 50; // ms
+
+let hello: Hello | null = null;
+let view: View | null = null;
+let hands = new Hands([]);
+let lost: string | null = null;
+let drawn = 0; // number of the last picture on the screen
+const image = new Image();
+const canvas = element<HTMLCanvasElement>("scene");
+const link = new Link(receive, (reason, takeOver) => {
+  lost = reason;
+  hands.release();
+  element("take").hidden = !takeOver;
+  requestAnimationFrame(show);
+});
+
+function receive(message: FromServer): void {
+  if (message.kind === "refused") {
+    element("notice").textContent = `A message was refused: ${message.reason}.`;
+    return;
+  }
+  lost = null;
+  element("take").hidden = true;
+  if (message.kind === "hello") {
+    const mode = hands.mode;
+    hello = message;
+    hands = new Hands(message.keys);
+    hands.mode = mode;
+    document.title = `mereq: ${message.task}`;
+    element("task").textContent = message.summary;
+    showKeys(message, hands, press);
+  } else {
+    if (moves(view) && !moves(message)) hands.release();
+    view = message;
+  }
+  requestAnimationFrame(show);
+}
+
+function moves(shown: View | null): boolean {
+  return shown !== null && shown.paused === null && shown.phase === "supervising";
+}
+
+function show(): void {
+  showBanner(view, lost);
+  if (view === null || hello === null) return;
+  draw(view);
+  showStatus(view);
+  showProgress(view);
+  showPlots(view, hello);
+  showHeld(hello, hands, view);
+  element("go").hidden = view.paused === null || view.phase !== "supervising" || lost !== null;
+  element<HTMLButtonElement>("retract").disabled = !view.can_retract;
+  drawn = view.frame;
+}
+
+function draw(shown: View): void {
+  const picture = shown.picture;
+  canvas.dataset.draws = picture?.draw ?? "";
+  if (picture === null) return;
+  const [width, height] = [canvas.clientWidth * devicePixelRatio, canvas.clientHeight * devicePixelRatio].map(Math.round);
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width!, height!];
+  const pen = canvas.getContext("2d")!;
+  const byPerson = shown.last?.by === 1;
+  if (picture.draw === "highway") drawHighway(pen, picture, byPerson);
+  else if (picture.draw === "shapes") drawShapes(pen, picture, byPerson || shown.engaged);
+  else {
+    image.onload = () => drawImage(pen);
+    image.src = picture.source;
+  }
+}
+
+function drawImage(pen: CanvasRenderingContext2D): void {
+  const scale = Math.min(canvas.width / image.width, canvas.height / image.height);
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(image, 0, 0, image.width * scale, image.height * scale);
+}
+
+// What is held goes to the server at once when it changes, and as a heartbeat.
+function tell(): void {
+  link.say({
+    kind: "input", frame: drawn, sent: Date.now() / 1000, mode: hands.mode, engaged: hands.engaged, action: hands.action(),
+  });
+  if (hello !== null) showHeld(hello, hands, view);
+}
+
+function command(name: Command["name"], value: Command["value"] = null): void {
+  if (name !== "pace" && name !== "go") hands.release();
+  tell();
+  link.say({ kind: "command", name, value });
+}
+
+function press(code: string, down: boolean): void {
+  hands.keep(code, down);
+  tell();
+}
+
+function engage(engaged: boolean): void {
+  if (engaged && (hands.mode !== "toggle" || !moves(view))) return;
+  hands.engaged = engaged;
+  tell();
+}
+
+function choose(mode: Mode): void {
+  hands.release();
+  hands.mode = mode;
+  tell();
+}
+
+function goOrPause(): void {
+  if (view === null) return;
+  if (view.paused === null) command("pause", "you asked for a pause");
+  else command("go");
+}
+
+const ONCE: Record<string, () => void> = {
+  Enter: () => engage(true),
+  NumpadEnter: () => engage(true),
+  Escape: () => engage(false),
+  KeyP: goOrPause,
+  KeyM: () => command("retract"),
+  KeyH: () => choose(hands.mode === "hold" ? "toggle" : "hold"),
+  Minus: () => pace(1 / 1.25),
+  NumpadSubtract: () => pace(1 / 1.25),
+  Equal: () => pace(1.25),
+  NumpadAdd: () => pace(1.25),
+};
+
+function pace(factor: number): void {
+  if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
+}
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const once = ONCE[event.code];
+  const action = hands.keyOf(event.code);
+  if (once === undefined && action === undefined) return;
+  event.preventDefault();
+  if (event.repeat) return;
+  if (action !== undefined) press(event.code, true);
+  else once?.();
+});
+addEventListener("keyup", (event) => {
+  if (hands.keyOf(event.code) !== undefined) press(event.code, false);
+});
+
+// The dead man's switch: whatever takes the person away lets go of everything.
+addEventListener("blur", () => command("release", "the page lost the focus"));
+addEventListener("pagehide", () => command("release", "the page was left"));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) command("release", "the page was hidden");
+});
+
+element("go").onclick = () => command("go");
+element("pause").onclick = goOrPause;
+element("retract").onclick = () => command("retract");
+element("mode-toggle").onclick = () => choose("toggle");
+element("mode-hold").onclick = () => choose("hold");
+element("slower").onclick = () => pace(1 / 1.25);
+element("quicker").onclick = () => pace(1.25);
+element("take").onclick = () => link.connect(true);
+for (const button of document.querySelectorAll("button")) {
+  button.tabIndex = -1; // keys drive; they must not press a button that happens to have the focus
+  button.addEventListener("pointerdown", (event) => event.preventDefault());
+}
+addEventListener("resize", () => requestAnimationFrame(show));
+
+setInterval(tell, HEARTBEAT);
+const devices: Acts = {
+  hands: () => hands,
+  changed: tell,
+  engage,
+  retract: () => command("retract"),
+  goOrPause,
+  lost: (kind, name) => command("release", `the ${kind} ${shortened(name)} is gone`),
+  notice: (words) => (element("notice").textContent = words),
+};
+watchGamepad(devices);
+offerSpaceMouse(element("spacemouse"), devices);
+
+// The name of a device, as the server takes it.
+function shortened(name: string): string {
+  return name.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
+}
+
+link.connect();

@@ -1,0 +1,105 @@
+// What the server says. mereq/web/session.py and tally.py make these.
+
+export type Action = number | number[];
+
+export interface Key {
+  codes: string[]; // KeyboardEvent.code
+  label: string;
+  shown: string;
+  action: Action; // vectors of several keys that are down are added
+}
+
+export interface Hello {
+  kind: "hello";
+  task: string;
+  summary: string;
+  features: string[];
+  keys: Key[];
+  delta: number;
+}
+
+export interface HighwayPicture {
+  draw: "highway";
+  lanes: number;
+  cars: [number, number, number][]; // x, y [m], heading [rad]; the ego first
+  crashed: boolean[];
+}
+
+export interface ShapesPicture {
+  draw: "shapes";
+  shapes: string[];
+  sizes: [number, number, number][];
+  colours: [number, number, number, number][];
+  positions: [number, number, number][];
+  orientations: number[][]; // row-major, world from shape
+  layers: number[];
+  tip: [number, number, number];
+}
+
+export interface ImagePicture {
+  draw: "image";
+  source: string;
+}
+
+export type Picture = HighwayPicture | ShapesPicture | ImagePicture;
+
+export interface Round {
+  rate: number;
+  samples: number;
+  theta: number[];
+  waited: number;
+}
+
+export interface View {
+  kind: "view";
+  frame: number;
+  picture: Picture | null;
+  paused: string | null;
+  engaged: boolean;
+  pace: number;
+  readings: [string, string][];
+  phase: "preparing" | "supervising" | "learning" | "finished" | "stopped";
+  words: string;
+  directory: string;
+  round: number;
+  of_rounds: number;
+  step: number;
+  of_steps: number;
+  episode: number;
+  step_of_episode: number;
+  last: { action: string; by: number; terminated: boolean } | null;
+  basic: number | null;
+  residual: number | null;
+  yours: number;
+  taken_back: number;
+  can_retract: boolean;
+  samples: number;
+  rounds: Round[];
+  progress: { step: number; of: number; gradient: number | null } | null;
+}
+
+export interface Refusal {
+  kind: "refused";
+  reason: string;
+}
+
+export type FromServer = Hello | View | Refusal;
+
+// What the page says. mereq/web/messages.py reads these.
+
+export type Mode = "toggle" | "hold";
+
+export interface Input {
+  kind: "input";
+  frame: number;
+  sent: number;
+  mode: Mode;
+  engaged: boolean;
+  action: Action | null;
+}
+
+export interface Command {
+  kind: "command";
+  name: "go" | "pause" | "release" | "retract" | "pace";
+  value: string | number | null;
+}

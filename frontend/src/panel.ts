@@ -1,0 +1,159 @@
+// Words and numbers beside the picture: who is in control, where the run stands, which keys do what.
+
+import type { Hands } from "./hands";
+import type { Hello, View } from "./messages";
+import { legend, plot } from "./plots";
+
+export function element<E extends HTMLElement>(id: string): E {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no element ${id}`);
+  return found as E;
+}
+
+// Who is in control, loudly. The words and the sign tell it, not the colour alone.
+export function showBanner(view: View | null, lost: string | null): void {
+  const [who, sign, words, sub] = banner(view, lost);
+  document.body.dataset.who = who;
+  element("sign").textContent = sign;
+  element("who").textContent = words;
+  element("sub").textContent = sub;
+}
+
+function banner(view: View | null, lost: string | null): [string, string, string, string] {
+  if (lost !== null) return ["paused", "✕", "NOT CONNECTED", lost];
+  if (view === null) return ["paused", "…", "CONNECTING", ""];
+  if (view.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This takes a few seconds."];
+  if (view.phase === "finished") return ["learning", "✓", "FINISHED", "Thank you. You may close this page."];
+  if (view.phase === "stopped") return ["paused", "■", "STOPPED", view.words];
+  if (view.phase === "learning") {
+    const at = view.progress === null ? "" : ` Step ${view.progress.step} of at most ${view.progress.of}.`;
+    return ["learning", "⟳", "LEARNING", `The policy learns from what you did.${at}`];
+  }
+  if (view.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view.paused)} Nothing moves. Press P, or click Go on.`];
+  const driving = view.last?.by === 1;
+  if (view.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step on."];
+  return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step on." : "The policy is in control."];
+}
+
+function sentence(reason: string): string {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
+}
+
+export function showStatus(view: View): void {
+  if (view.phase === "finished") {
+    show([
+      ["rounds", String(view.rounds.length)],
+      ["expert samples", String(view.samples)],
+      ["last rate", percent(view.rounds.at(-1)?.rate ?? 0)],
+    ]);
+    return;
+  }
+  const rate = view.step === 0 ? "–" : percent(view.yours / view.step);
+  const who = view.last === null ? "–" : `${view.last.action}, by ${view.last.by === 1 ? "you" : "the policy"}${view.last.terminated ? " (the episode ended there)" : ""}`;
+  const rows: [string, string][] = [
+    ["round", `${Math.min(view.round + 1, view.of_rounds)} of ${view.of_rounds}`],
+    ["step", `${view.step} of ${view.of_steps}`],
+    ["episode", `${view.episode + 1}, step ${view.step_of_episode}`],
+    ["last action", who],
+    ...view.readings,
+    ["basic reward", number(view.basic)],
+    ["residual reward", number(view.residual)],
+    ["your steps", `${view.yours} this round (${rate})${view.taken_back > 0 ? `, ${view.taken_back} taken back` : ""}`],
+    ["expert samples", `${view.samples} in all`],
+    ["pace", `${view.pace.toPrecision(2)} steps/s`],
+  ];
+  show(rows);
+}
+
+function show(rows: [string, string][]): void {
+  element("status").replaceChildren(
+    ...rows.flatMap(([name, value]) => {
+      const [term, detail] = [document.createElement("dt"), document.createElement("dd")];
+      term.textContent = name;
+      detail.textContent = value;
+      return [term, detail];
+    }),
+  );
+}
+
+export function showProgress(view: View): void {
+  const box = element("learning");
+  box.hidden = view.phase !== "learning" && view.phase !== "finished";
+  if (box.hidden) return;
+  const bar = element<HTMLProgressElement>("bar");
+  const done = view.phase === "finished";
+  element("learning-title").textContent = done ? "The run is finished" : `Learning from round ${view.round + 1}`;
+  bar.hidden = done;
+  if (view.progress === null) bar.removeAttribute("value");
+  else {
+    bar.max = view.progress.of;
+    bar.value = view.progress.step;
+  }
+  const gradient = view.progress?.gradient ?? null;
+  element("learning-words").textContent = done
+    ? `${view.samples} expert samples, ${view.rounds.length} ${view.rounds.length === 1 ? "round" : "rounds"}. The run is stored in ${view.directory}`
+    : gradient === null ? "" : `Distance between you and the policy, in mean features: ${gradient.toFixed(3)}`;
+}
+
+let plotted = "";
+
+export function showPlots(view: View, hello: Hello): void {
+  const state = JSON.stringify([view.rounds, innerWidth]);
+  if (state === plotted) return;
+  plotted = state;
+  const rates = view.rounds.map((round) => round.rate);
+  plot(element("rates"), [{ name: "rate", values: rates }], view.of_rounds, 0, Math.max(0.5, ...rates), hello.delta);
+  const thetas = hello.features.map((name, i) => ({ name, values: view.rounds.map((round) => round.theta[i] ?? 0) }));
+  const all = thetas.flatMap((curve) => curve.values);
+  const infers = view.rounds.every((round) => round.theta.length > 0);
+  element("theta-box").hidden = !infers;
+  if (infers) {
+    plot(element("thetas"), thetas, view.of_rounds, Math.min(-0.5, ...all), Math.max(0.5, ...all));
+    legend(element("theta-names"), hello.features);
+  }
+  element("rate-words").textContent = rates.map((rate, i) => `round ${i + 1}: ${percent(rate)}`).join(", ");
+}
+
+export function showKeys(hello: Hello, hands: Hands, press: (code: string, down: boolean) => void): void {
+  element("actions").replaceChildren(
+    ...hello.keys.map((key) => {
+      const button = document.createElement("button");
+      button.tabIndex = -1;
+      const [label, shown] = [document.createElement("span"), document.createElement("kbd")];
+      label.textContent = key.label;
+      shown.textContent = key.shown;
+      button.append(label, shown);
+      const code = key.codes[0]!;
+      button.dataset.code = code;
+      button.onpointerdown = (event) => {
+        event.preventDefault();
+        button.setPointerCapture(event.pointerId);
+        press(code, true);
+      };
+      button.onpointerup = button.onpointercancel = button.onlostpointercapture = () => press(code, false);
+      button.oncontextmenu = (event) => event.preventDefault();
+      return button;
+    }),
+  );
+  showHeld(hello, hands, null);
+}
+
+export function showHeld(hello: Hello, hands: Hands, view: View | null): void {
+  const able = view !== null && view.paused === null && view.phase === "supervising" && (view.engaged || hands.mode === "hold");
+  element("actions").classList.toggle("off", !able);
+  hello.keys.forEach((key, i) => element("actions").children[i]?.classList.toggle("down", hands.holds(key)));
+  const hold = hands.mode === "hold";
+  element("how").textContent = hold
+    ? "Hold: you are in control for as long as an action key is down. Let go, and the policy goes on."
+    : "Toggle: Enter takes over, Esc hands back. In between, only your keys act; without a key nothing is done.";
+  element("mode-toggle").setAttribute("aria-pressed", String(!hold));
+  element("mode-hold").setAttribute("aria-pressed", String(hold));
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function number(value: number | null): string {
+  return value === null ? "–" : value.toFixed(3);
+}

@@ -1,0 +1,64 @@
+"""Opening a run directory for a command: a new one, or an old one to go on with."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mereq.core.errors import RunExists
+from mereq.experiments.runs import RunSpec
+from mereq.experiments.store import RunStore
+
+NAMES = ("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert")
+
+
+def open_run(
+    out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], defaults: dict[str, Any], console: Console
+) -> tuple[RunSpec, RunStore]:
+    """The run that a command line asks for, and its store, ready to record.
+
+    given: what was said, by the names of `NAMES` and `changes` (see `RunSpec.changed`); None was not said.
+
+    Raises:
+        RunExists: something else is in `out`.
+        IncompatibleRun: the run to go on with was another one.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    if resume:
+        with RunStore.open(out) as store:
+            recorded = RunSpec.from_config(store.starts()[-1].config)
+        spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
+        if given.keys() - {"n_iterations"}:
+            spec = _named({name: getattr(recorded, name) for name in NAMES} | given)
+        store = RunStore.resume(out, spec.config())
+        _warn_of_other_code(store, console)
+        return spec, store
+    spec = _named(defaults | given)
+    config = spec.config()
+    if overwrite and out.exists():
+        _delete_run(out)
+    return spec, RunStore.create(out, config)
+
+
+def _named(words: dict[str, Any]) -> RunSpec:
+    changes = words.get("changes", {})
+    spec = RunSpec.named(**{name: words[name] for name in NAMES})
+    return spec.changed(changes) if changes else spec
+
+
+def _warn_of_other_code(store: RunStore, console: Console) -> None:
+    """Say so when the run goes on with other code than it was started with: then it need not be exact."""
+    *before, now = (start.provenance.get("git") or {} for start in store.starts())
+    if any(start.get("commit") != now.get("commit") for start in before):
+        console.print(
+            "[yellow]The code has changed since this run was started: it goes on, but may not be what it would have "
+            "been.[/]"
+        )
+
+
+def _delete_run(out: Path) -> None:
+    """Delete a run directory, and nothing that is not one."""
+    if any(out.iterdir()) and not (out / "run.sqlite").exists():
+        raise RunExists(f"{out} holds something that is not a run: it is not overwritten. Choose another --out.")
+    shutil.rmtree(out)

@@ -1,0 +1,1 @@
+"""A person at the wheel: a page in the browser where somebody watches the policy, takes over and hands back."""

@@ -1,0 +1,102 @@
+"""What the page may say, and nothing else: a message is understood completely, or refused with a reason."""
+
+import json
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from mereq.core.actions import Actions, Discrete
+
+MOST_CHARACTERS = 2048  # of a message
+SLOWEST, FASTEST = 0.2, 20.0  # steps per second that a person may ask for
+Mode = Literal["toggle", "hold"]
+Name = Literal["go", "pause", "release", "retract", "pace"]
+FIELDS = {"input": {"frame", "sent", "mode", "engaged", "action"}, "command": {"name", "value"}}
+
+
+class Refused(Exception):
+    """A message that is not understood. Its text says why."""
+
+
+class Input(NamedTuple):
+    """What the person holds at a moment. The page sends it at every change and many times a second besides."""
+
+    frame: int  # number of the last picture that the page has drawn
+    sent: float  # by the clock of the page [s] since 1970
+    mode: Mode  # how to take over: Enter and Esc, or for as long as an action key is down
+    engaged: bool  # toggle: taken over and not handed back
+    action: Any  # of the keys that are down, as the task wants it; None when there are none
+
+
+class Command(NamedTuple):
+    """Something to be done once."""
+
+    name: Name  # "release": let go of everything and pause
+    value: Any = None  # pace: steps per second; pause, release: why, for the person to read
+
+
+def parse(text: str, actions: Actions) -> Input | Command:
+    """The message in a text.
+
+    Raises:
+        Refused: with the reason; whatever the text is.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise Refused(f"a message has at most {MOST_CHARACTERS} characters, this one has {len(text)}")
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused("a message is a JSON object; this one is not JSON") from None
+    kind = message.get("kind") if isinstance(message, dict) else None
+    if not isinstance(kind, str) or kind not in FIELDS:
+        raise Refused('a message is a JSON object whose "kind" is "input" or "command"')
+    fields = {name: value for name, value in message.items() if name != "kind"}
+    if fields.keys() != FIELDS[kind]:
+        raise Refused(f'a message of kind "{kind}" has the fields {", ".join(sorted(FIELDS[kind]))}')
+    return _input(fields, actions) if kind == "input" else _command(fields)
+
+
+def _input(fields: dict[str, Any], actions: Actions) -> Input:
+    frame, sent, mode, engaged = (fields[name] for name in ("frame", "sent", "mode", "engaged"))
+    if type(frame) is not int or not 0 <= frame < 2**53:
+        raise Refused('"frame" is the number of a picture')
+    if not _is_number(sent):
+        raise Refused('"sent" is a time in seconds')
+    if mode not in get_args(Mode):
+        raise Refused(f'"mode" is one of {", ".join(get_args(Mode))}')
+    if type(engaged) is not bool:
+        raise Refused('"engaged" is true or false')
+    return Input(frame, float(sent), mode, engaged, _action(fields["action"], actions))
+
+
+def _action(value: Any, actions: Actions) -> Any:
+    if value is None:
+        return None
+    if isinstance(actions, Discrete):
+        if type(value) is not int or not 0 <= value < actions.n:
+            raise Refused(f'"action" is null or a whole number from 0 to {actions.n - 1}')
+        return np.int64(value)
+    if not isinstance(value, list) or len(value) != actions.size or not all(_is_number(part, 1.0) for part in value):
+        raise Refused(f'"action" is null or a list of {actions.size} numbers between -1 and 1')
+    return np.array(value, np.float32)
+
+
+def _command(fields: dict[str, Any]) -> Command:
+    name, value = fields["name"], fields["value"]
+    if name not in get_args(Name):
+        raise Refused(f'"name" is one of {", ".join(get_args(Name))}')
+    if name == "pace":
+        if not _is_number(value) or not SLOWEST <= value <= FASTEST:
+            raise Refused(f'"value" of "pace" is between {SLOWEST:g} and {FASTEST:g} steps per second')
+        return Command(name, float(value))
+    if name in ("pause", "release"):
+        if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
+            raise Refused(f'"value" of "{name}" is a short text')
+        return Command(name, value)
+    if value is not None:
+        raise Refused(f'"value" of "{name}" is null')
+    return Command(name)
+
+
+def _is_number(value: Any, limit: float = 1e15) -> bool:
+    return type(value) in (int, float) and -limit <= value <= limit  # never so for NaN

@@ -1,0 +1,190 @@
+"""The control loop: a run of Algorithm 1 under a person's eyes. It owns time; the page can only say what is held.
+
+Steps are due at a steady pace. Until one is due, the pictures of the step before are shown; when it is due, the hands
+are looked at, once. A step is in the store before any picture of it is shown.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mereq.align.algorithm import Event
+from mereq.core.errors import MereqError
+from mereq.core.supervisor import Controller, Decision, Moment
+from mereq.experiments.runs import RunSpec, Watch
+from mereq.experiments.store import RunStore, Sight
+from mereq.interventions.rollout import SupervisedStep
+from mereq.web.board import Board
+from mereq.web.clock import Clock
+from mereq.web.controls import Controls
+from mereq.web.stage import Picture, stage_of
+from mereq.web.tally import Tally
+
+TICK = 0.02  # s between two looks at the wheel
+MOMENT = 1e-4  # s that are not worth waiting for
+
+
+class Stopped(Exception):
+    """Somebody asked the session to stop."""
+
+
+class Session:
+    """One run, and the person who supervises it.
+
+    pace: steps per second to begin with; None is the task's own.
+    """
+
+    def __init__(self, spec: RunSpec, store: RunStore, *, pace: float | None = None, clock: Clock | None = None):
+        preset = spec.task_preset
+        self.spec, self._store, self._clock = spec, store, clock or Clock()
+        self._environment = preset.task.make()
+        self.actions = preset.task.actions
+        self.stage = stage_of(self._environment, self.actions)
+        self.controls = Controls(pace=pace or self.stage.pace)
+        self.board = Board()
+        self._tally = Tally(spec, store)
+        self._picture: Picture | None = None
+        self._frame = 0
+        self._ready = False  # policies are being loaded, compiled code too
+        self._new_episode = True
+        self._due = self._paused_for = 0.0
+        self._shown_state: Any = None
+        self._sight = Sight(0, 0.0, 0.0)
+
+    # The run
+
+    def run(self) -> None:
+        """Follow the run to its end, or until `stop`. Whatever stops it is shown on the page, and raised.
+
+        Raises:
+            MereqError: the run cannot go on, for instance because the disk is full.
+        """
+        try:
+            for event in self._events():
+                self._ready = True
+                self._tally.count(event)
+                self._check()
+                if isinstance(event, SupervisedStep):
+                    self._let_see(event)
+                else:
+                    self._put()
+            self._tally.phase = "finished"
+        except Stopped:
+            self._tally.phase, self._tally.words = "stopped", "The program was stopped. Everything so far is stored."
+        except Exception as error:
+            words = str(error) if isinstance(error, MereqError) else f"{type(error).__name__}: {error}"
+            self._tally.phase, self._tally.words = "stopped", words
+            raise
+        finally:
+            self._put()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self._tally.phase in ("finished", "stopped")
+
+    def stop(self) -> None:
+        """Stop at the next look at the clock. What was recorded stays; the run can be resumed."""
+        self._clock.stop()
+
+    def _events(self) -> Iterator[Event]:
+        self._put()
+        return self.spec.events(self._store, Watch(self, self._environment, lambda: self._sight))
+
+    # The supervisor
+
+    def begin_episode(self, seed: int) -> None:
+        """There is something new to see."""
+        self._new_episode = True
+
+    def decide(self, moment: Moment) -> Decision:
+        """Who takes the step that is due now. Waits while the run is paused."""
+        if moment.decided is not None:
+            return moment.decided
+        if self._new_episode:
+            self._new_episode, self._ready = False, True
+            self._tally.begin_episode(moment.step)
+            self._show([self.stage.still()])
+        while self.controls.state(self._clock.now()).paused:
+            self._tick(TICK)
+        hands = self.controls.take()
+        self._sight = Sight(hands.frame, time.time(), hands.sent)
+        retracts = hands.retracts and self._tally.can_retract
+        if not hands.engaged:
+            return Decision(Controller.POLICY, moment.proposed, retracts)
+        action = self.stage.neutral if hands.action is None else hands.action
+        return Decision(Controller.EXPERT, np.asarray(action, self.actions.dtype)[()], retracts)
+
+    # What is shown, and time
+
+    def _let_see(self, step: SupervisedStep) -> None:
+        """Show the step that was just stored, for as long as a step takes."""
+        self._tally.describe(self.stage.name_of(step.executed))
+        self._show(self.stage.film())
+        if self._tally.phase == "learning":
+            self.controls.let_go()
+            self._put()
+
+    def _show(self, film: list[Picture]) -> None:
+        seconds = 1.0 / self.controls.state(self._clock.now()).pace
+        begin = max(self._due, self._moving_time() - TICK)
+        self._due = begin + seconds
+        for number, picture in enumerate(film, 1):
+            self._picture = picture
+            self._frame += 1
+            self._put()
+            while (left := begin + seconds * number / len(film) - self._moving_time()) > MOMENT:
+                self._tick(min(left, TICK))
+
+    def _tick(self, seconds: float) -> None:
+        """Let a little time pass. It does not count while the run is paused."""
+        before = self._clock.now()
+        self._check()
+        self._clock.wait(seconds)
+        state = self.controls.state(self._clock.now())
+        if state.paused:
+            self._paused_for += self._clock.now() - before
+        if state != self._shown_state:
+            self._put()
+
+    def _moving_time(self) -> float:
+        return self._clock.now() - self._paused_for
+
+    def _check(self) -> None:
+        if self._clock.wait(0):
+            raise Stopped
+
+    def _put(self) -> None:
+        """Put everything there is to know on the board. The view is whole: a page that reloads needs nothing else."""
+        self._shown_state = state = self.controls.state(self._clock.now())
+        self.board.put(
+            {
+                "kind": "view",
+                "frame": self._frame,
+                "picture": self._picture,
+                "paused": state.paused,
+                "engaged": state.engaged,
+                "pace": state.pace,
+                "readings": self.stage.readings() if self._picture else [],
+                **self._tally.view(),
+            }
+            | ({} if self._ready or self.over else {"phase": "preparing"})
+        )
+
+    def hello(self) -> dict[str, Any]:
+        """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
+        task = self.spec.task_preset
+        keys = [
+            {"codes": key.codes, "label": key.label, "shown": key.shown, "action": key.action}
+            for key in self.stage.keys
+        ]
+        return {
+            "kind": "hello",
+            "task": task.task.name,
+            "summary": task.summary,
+            "features": task.task.feature_names,
+            "keys": keys,
+            "delta": self.spec.rate_threshold,
+        }

@@ -1,0 +1,92 @@
+"""What a person sees and can do in a task: its pictures as data, its readings, its keys."""
+
+from base64 import b64encode
+from io import BytesIO
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from mereq.core.actions import Actions, Discrete
+from mereq.core.errors import IncompatibleRun
+from mereq.core.simulator import Environment
+from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.highway.environment import HighwayEnv
+from mereq.web.arm_stage import ArmStage
+from mereq.web.highway_stage import HighwayStage
+from mereq.web.key import Key
+
+Picture = dict[str, Any]  # as JSON; `draw` says which of the page's painters it is for
+
+
+class Stage(Protocol):
+    """An environment as a person sees it."""
+
+    keys: tuple[Key, ...]
+    neutral: Any  # what is executed for a person who is in control and presses nothing
+    pace: float  # steps per second to begin with
+
+    def still(self) -> Picture:
+        """The present state."""
+        ...
+
+    def film(self) -> list[Picture]:
+        """The last step, evenly spaced in time; the last picture is where it led."""
+        ...
+
+    def readings(self) -> list[tuple[str, str]]:
+        """What instruments show now: names, and values with their units."""
+        ...
+
+    def name_of(self, action: Any) -> str:
+        """An action in words."""
+        ...
+
+
+def stage_of(environment: Environment, actions: Actions) -> Stage:
+    """The stage for an environment: our tasks' own, else pictures of its `render()` and number keys.
+
+    Raises:
+        IncompatibleRun: when the environment has neither.
+    """
+    if isinstance(environment, HighwayEnv):
+        return HighwayStage(environment)
+    if isinstance(environment, ArmEnv):
+        return ArmStage(environment)
+    if not isinstance(actions, Discrete) or actions.n > 9 or getattr(environment, "render_mode", None) != "rgb_array":
+        raise IncompatibleRun(
+            "The page can show any environment that was made with render_mode='rgb_array' and has at most 9 actions. "
+            "For another one, add a stage to mereq/web."
+        )
+    return RenderedStage(environment, actions.n)
+
+
+class RenderedStage:
+    """Any environment with `render()`: JPEG pictures, and the number keys 1 to 9 for actions 0 to 8."""
+
+    neutral, pace = np.int64(0), 5.0
+
+    def __init__(self, environment: Any, n_actions: int):
+        self._environment = environment
+        self.keys = tuple(
+            Key((f"Digit{number + 1}", f"Numpad{number + 1}"), f"action {number}", str(number + 1), number)
+            for number in range(n_actions)
+        )
+
+    def still(self) -> Picture:
+        """The environment's own picture."""
+        file = BytesIO()
+        Image.fromarray(self._environment.render()).convert("RGB").save(file, "JPEG", quality=80)
+        return {"draw": "image", "source": f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}"}
+
+    def film(self) -> list[Picture]:
+        """Only where the step led."""
+        return [self.still()]
+
+    def readings(self) -> list[tuple[str, str]]:
+        """None are known."""
+        return []
+
+    def name_of(self, action: Any) -> str:
+        """Its number."""
+        return f"action {int(action)}"

@@ -1,0 +1,375 @@
+"""A round on the highway in a real Chromium, driven by its keyboard; what was recorded is what the keys said.
+
+Needs `chromium` (Debian: apt-get install chromium), or MEREQ_CHROMIUM naming a browser of its family.
+"""
+
+import os
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, sync_playwright
+from sittings import latest, spec
+
+from mereq.experiments.store import RunStore
+from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
+from mereq.web.server import listen, make_server
+from mereq.web.session import Session
+
+TOKEN = "a-token"
+PACE = 8.0  # steps per second
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("MEREQ_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    assert found, "These tests drive a browser. Install chromium, or name one in MEREQ_CHROMIUM."
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Sitting:
+    """A session with its server, and a person at the browser's keyboard."""
+
+    def __init__(self, directory, page: Page, session: Session, address: str):
+        self.directory, self.page, self.session, self.address = directory, page, session, address
+        self.keys = page.keyboard
+
+    def open(self) -> None:
+        self.page.goto(self.address)
+        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
+
+    def go(self) -> None:
+        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
+        self.keys.press("p")
+        self.until(lambda: self.who() in ("POLICY", "YOU"))
+
+    def who(self) -> str:
+        """Who the banner says is in control."""
+        return self.page.inner_text("#who")
+
+    def steps(self) -> int:
+        view = latest(self.session)
+        return view["step"]
+
+    def until(self, condition, seconds: float = 40.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"
+            self.page.wait_for_timeout(10)
+
+    def let_pass(self, steps: int) -> None:
+        """Wait until so many more steps were taken."""
+        end = self.steps() + steps
+        self.until(lambda: self.steps() >= end)
+
+    def recorded(self):
+        with RunStore.open(self.directory) as store:
+            return store.steps(0), store.sights(0)
+
+    def taken(self) -> list[int]:
+        """Which steps the person took so far."""
+        return [number for number, step in enumerate(self.recorded()[0]) if step.controller]
+
+
+@contextmanager
+def sitting(directory, browser, what):
+    with RunStore.create(directory, what.config()) as store, listen("127.0.0.1", 0) as listening:
+        session = Session(what, store, pace=PACE)
+        server = make_server(session, listening, token=TOKEN)
+        threads = [
+            threading.Thread(target=session.run),
+            threading.Thread(target=server.run, kwargs={"sockets": [listening]}),
+        ]
+        for thread in threads:
+            thread.start()
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        mistakes = []
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.on("console", lambda message: mistakes.append(message.text) if message.type == "error" else None)
+        try:
+            yield Sitting(directory, page, session, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}")
+        finally:
+            page.close()
+            session.stop()
+            server.should_exit = True
+            for thread in threads:
+                thread.join(20)
+        assert [mistake for mistake in mistakes if "WebSocket" not in str(mistake)] == []
+
+
+@pytest.fixture
+def endless(tmp_path, browser):
+    with sitting(tmp_path / "run", browser, spec(steps=2000)) as at:
+        at.open()
+        yield at
+
+
+def test_toggle(endless):
+    """Enter takes over, keys act, without a key the car idles, Esc hands back; all others are the policy's."""
+    endless.go()
+    endless.let_pass(2)
+    assert endless.taken() == []
+    endless.keys.press("Enter")
+    endless.until(lambda: endless.who() == "YOU")
+    endless.let_pass(2)
+    for key, action in [
+        ("ArrowRight", LANE_RIGHT),
+        ("w", FASTER),
+        ("ArrowDown", SLOWER),
+        ("a", LANE_LEFT),
+        (" ", IDLE),
+    ]:
+        before = endless.steps()
+        endless.keys.down(key)
+        endless.let_pass(3)
+        endless.keys.up(key)
+        assert [step.executed for step in endless.recorded()[0][before + 1 : before + 3]] == [action] * 2
+    endless.let_pass(2)
+    assert endless.recorded()[0][-1].executed == IDLE
+    endless.keys.press("Escape")
+    endless.until(lambda: endless.who() == "POLICY")
+    back = endless.steps()
+    endless.let_pass(3)
+    steps, sights = endless.recorded()
+    taken = endless.taken()
+    assert taken == list(range(taken[0], taken[-1] + 1))
+    assert 2 <= taken[0] <= 5
+    assert back - 2 <= taken[-1] <= back
+    prior = spec().load("prior")
+    for step in steps:
+        assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
+        assert step.controller or step.executed == step.proposed
+    frames = [sight.frame for sight in sights]
+    assert frames == sorted(frames)
+    assert all(0 <= sight.decided - sight.sent < 0.5 for sight in sights)
+
+
+def test_keys_do_nothing_while_the_policy_drives(endless):
+    endless.go()
+    endless.keys.down("ArrowRight")
+    endless.let_pass(3)
+    endless.keys.up("ArrowRight")
+    assert endless.taken() == []
+
+
+def test_hold(endless):
+    """In this mode the person drives for as long as a key is down, and a tap is one step."""
+    endless.keys.press("h")
+    endless.go()
+    endless.let_pass(1)
+    endless.keys.down("ArrowLeft")
+    endless.let_pass(3)
+    assert endless.who() == "YOU"
+    endless.keys.up("ArrowLeft")
+    endless.let_pass(2)
+    held = endless.taken()
+    assert 2 <= len(held) <= 4
+    assert all(endless.recorded()[0][number].executed == LANE_LEFT for number in held)
+    endless.keys.press("ArrowUp")
+    endless.let_pass(3)
+    tapped = endless.taken()[len(held) :]
+    assert [endless.recorded()[0][number].executed for number in tapped] == [FASTER]
+
+
+@pytest.mark.parametrize(
+    ("leave", "why"),
+    [
+        ("dispatchEvent(new Event('blur'))", "focus"),
+        (
+            "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+            "document.dispatchEvent(new Event('visibilitychange'))",
+            "hidden",
+        ),
+        ("for (let i = 0, end = Date.now() + 1500; Date.now() < end; i++);", "does not answer"),
+    ],
+    ids=["blur", "hidden", "frozen"],
+)
+def test_who_leaves_lets_go(endless, leave, why):
+    """The run stands still, and the key that was down all the while takes nobody over when it goes on."""
+    endless.go()
+    endless.keys.press("Enter")
+    endless.keys.down("ArrowRight")
+    endless.until(lambda: len(endless.taken()) >= 2)
+    endless.page.evaluate(leave)
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert why in endless.page.inner_text("#sub")
+    at, taken = endless.steps(), endless.taken()
+    endless.page.wait_for_timeout(500)
+    assert (endless.steps(), endless.taken()) == (at, taken)
+    endless.go()
+    endless.let_pass(3)
+    assert endless.taken() == taken
+    endless.keys.up("ArrowRight")
+    endless.keys.press("Enter")
+    endless.until(lambda: len(endless.taken()) > len(taken))
+
+
+def test_reload(endless):
+    """A new page shows where the run stands, and needs a key to go on."""
+    endless.go()
+    endless.keys.press("Enter")
+    endless.until(lambda: len(endless.taken()) >= 2)
+    endless.page.reload()
+    endless.until(lambda: endless.who() == "PAUSED" and endless.page.is_visible("#go"))
+    at = endless.steps()
+    assert f"{at} of 2000" in endless.page.inner_text("#status")
+    taken = endless.taken()
+    endless.go()
+    endless.let_pass(3)
+    assert endless.taken() == taken
+
+
+def test_a_second_page(endless, browser):
+    """It is told why it is refused; when it takes the wheel, the first one says so and can take it back."""
+    endless.go()
+    second = browser.new_page()
+    second.goto(endless.address)
+    second.wait_for_selector("#take:not([hidden])")
+    assert "Another page is at the wheel" in second.inner_text("#sub")
+    endless.let_pass(1)  # unharmed
+    second.click("#take")
+    second.wait_for_selector("#go:not([hidden])")
+    endless.until(lambda: endless.who() == "NOT CONNECTED")
+    assert "has taken the wheel" in endless.page.inner_text("#sub")
+    at = endless.steps()
+    endless.page.wait_for_timeout(300)
+    assert endless.steps() == at
+    second.close()
+
+
+def test_a_mistake_is_taken_back(endless):
+    endless.go()
+    endless.keys.press("Enter")
+    endless.until(lambda: len(endless.taken()) >= 2)
+    endless.keys.press("m")
+    endless.until(lambda: "taken back" in endless.page.inner_text("#status"))
+    endless.let_pass(2)
+    steps, taken = endless.recorded()[0], endless.taken()
+    assert [number for number, step in enumerate(steps) if step.retracts] == [taken[-1] + 1]
+    assert endless.who() == "POLICY"
+
+
+def test_nonsense_from_the_page_does_not_harm_the_run(endless):
+    endless.go()
+    endless.page.evaluate(
+        """async () => {
+            const page = new URLSearchParams(location.search).get("token");
+            const socket = new WebSocket(`ws://${location.host}/wheel?token=${page}`);
+            await new Promise((done) => (socket.onclose = done));
+        }"""
+    )
+    endless.let_pass(3)
+    assert endless.who() == "POLICY"
+
+
+FAKE_PAD = """
+    window.pad = {id: 'Pad (fake)', mapping: 'standard', connected: true, axes: [0, 0, 0, 0],
+                  buttons: Array.from({length: 17}, () => ({pressed: false, value: 0}))};
+    navigator.getGamepads = () => [window.pad];
+"""
+
+
+def push(at, *, axes=(0, 0), button=None) -> None:
+    at.page.evaluate(
+        """([axes, button]) => {
+            window.pad.axes = [...axes, 0, 0];
+            window.pad.buttons = window.pad.buttons.map((_, i) => ({pressed: i === button, value: +(i === button)}));
+        }""",
+        [list(axes), button],
+    )
+
+
+def test_a_gamepad(endless):
+    """The stick acts beyond its dead zone, A takes over, B hands back; unplugged, it lets go of everything."""
+    endless.page.evaluate(FAKE_PAD)
+    endless.go()
+    push(endless, button=0)
+    endless.until(lambda: endless.who() == "YOU")
+    push(endless, axes=(0.15, 0.1))
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == IDLE
+    push(endless, axes=(0.9, 0.1))
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == LANE_RIGHT
+    push(endless, button=1)
+    endless.until(lambda: endless.who() == "POLICY")
+    push(endless, button=0)
+    endless.until(lambda: endless.who() == "YOU")
+    endless.page.evaluate(
+        "window.dispatchEvent(Object.assign(new Event('gamepaddisconnected'), {gamepad: window.pad}));"
+        "navigator.getGamepads = () => [null]"
+    )
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert "The gamepad Pad is gone" in endless.page.inner_text("#sub")
+
+
+FAKE_HID = """
+    window.mouse = Object.assign(new EventTarget(), {productName: 'SpaceMouse X', opened: false, open: async () => {}});
+    navigator.hid.requestDevice = async () => [window.mouse];
+    window.report = (reportId, bytes) => window.mouse.dispatchEvent(Object.assign(
+        new Event('inputreport'), {reportId, data: new DataView(new Uint8Array(bytes).buffer)}));
+    window.cap = (x, y, z) => window.report(1, [...new Uint8Array(new Int16Array([x, y, z]).buffer)]);
+"""
+
+
+def test_a_spacemouse(endless):
+    """Reports as the device sends them: the cap acts, the buttons take over and hand back."""
+    endless.page.evaluate(FAKE_HID)
+    endless.page.click("#spacemouse")
+    endless.until(lambda: "SpaceMouse X" in endless.page.inner_text("#notice"))
+    endless.go()
+    endless.page.evaluate("report(3, [1, 0])")
+    endless.until(lambda: endless.who() == "YOU")
+    endless.page.evaluate("report(3, [0, 0]); cap(-300, 20, 0)")
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == LANE_LEFT
+    endless.page.evaluate("cap(0, -350, 0)")
+    endless.let_pass(3)
+    assert endless.recorded()[0][-1].executed == FASTER
+    endless.page.evaluate("cap(0, 0, 0); report(3, [2, 0])")
+    endless.until(lambda: endless.who() == "POLICY")
+    endless.page.evaluate("navigator.hid.dispatchEvent(Object.assign(new Event('disconnect'), {device: window.mouse}))")
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert "The device SpaceMouse X is gone" in endless.page.inner_text("#sub")
+
+
+def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
+    """Two rounds; the policy learns in between, visibly; at the end the page tells the numbers the store has."""
+    what = spec(steps=16, rounds=2)
+    with sitting(tmp_path / "run", browser, what) as at:
+        at.open()
+        at.go()
+        at.keys.press("Enter")
+        at.keys.down("ArrowRight")
+        at.let_pass(4)
+        at.keys.up("ArrowRight")
+        at.keys.press("Escape")
+        seen = set()
+        at.until(lambda: seen.add(at.who()) or at.who() == "FINISHED", seconds=120)
+        assert {"LEARNING", "POLICY"} <= seen
+        words = at.page.inner_text("#learning-words")
+        assert str((tmp_path / "run").resolve()) in words
+        with RunStore.open(tmp_path / "run") as store:
+            rounds = store.iterations()
+        assert len(rounds) == 2
+        assert 3 <= rounds[-1].expert_steps <= 6
+        assert f"{rounds[-1].expert_steps} expert samples" in words
+        shown = at.page.text_content("#rate-words")
+        assert shown == ", ".join(f"round {row.index + 1}: {100 * row.intervention_rate:.1f} %" for row in rounds)
+        assert np.any(rounds[-1].theta != 0)

@@ -1,0 +1,121 @@
+"""`mereq supervise` as a command: killed in mid-episode it has lost no step that the page was told of, and goes on."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import numpy as np
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from mereq.experiments.store import RunStore
+
+STEPS = 60
+MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
+
+
+class Command:
+    """A running `mereq supervise`, and the page's end of its WebSocket."""
+
+    def __init__(self, *words: str):
+        command = [*MEREQ, "supervise", *words, "--no-browser"]
+        environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        self.said = ""
+        while not (found := re.search(r"http://(\S+)/\?token=(\S+)\n", self.said)):
+            line = self.process.stderr.readline()
+            assert line, self.said
+            self.said += line
+        host, token = found.groups()
+        self.closing = ExitStack()
+        self.page = self.closing.enter_context(
+            connect(f"ws://{host}/wheel?token={token}", origin=f"http://{host}", proxy=None, max_size=None)
+        )
+
+    def drive(self, until) -> dict:
+        """Go, hold FASTER from step 3 on, until a view satisfies `until`; returns that view."""
+        engaged, asked = False, False
+        while True:
+            view = json.loads(self.page.recv(timeout=60))
+            if view["kind"] != "view":
+                continue
+            if until(view):
+                return view
+            engaged = view["step"] >= 3 and view["paused"] is None
+            self.say(
+                kind="input",
+                frame=view["frame"],
+                sent=time.time(),
+                mode="toggle",
+                engaged=engaged,
+                action=3 if engaged else None,
+            )
+            if view["paused"] and not asked and view["phase"] == "supervising":
+                self.say(kind="command", name="go", value=None)
+                asked = True
+
+    def say(self, **message) -> None:
+        self.page.send(json.dumps(message))
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def __enter__(self) -> "Command":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kill()
+        self.process.stderr.close()
+        self.closing.close()
+
+
+def told_before_the_end(command: Command) -> int:
+    """The most steps that views speak of which were sent before the process died."""
+    told = 0
+    try:
+        while True:
+            message = json.loads(command.page.recv(timeout=10))
+            told = max(told, message.get("step", 0))
+    except ConnectionClosed:
+        return told
+
+
+def test_kill_9_in_mid_episode(tmp_path):
+    run = str(tmp_path / "run")
+    start = ("highway", "--steps", str(STEPS), "--iterations", "1")
+    kept = []
+    for number, stop in enumerate([8, 17, 31]):
+        with Command(*(("--resume",) if number else start), "--hz", "20", "--out", run) as command:
+            told = command.drive(lambda view, stop=stop: view["step"] >= stop)["step"]
+            command.kill()
+            told = max(told, told_before_the_end(command))
+        with RunStore.open(tmp_path / "run") as store:
+            steps, sights = store.steps(0), store.sights(0)
+        assert len(steps) == len(sights) >= told >= stop
+        for before, now in zip(kept, steps, strict=False):
+            assert all(np.array_equal(one, other) for one, other in zip(before, now, strict=True))
+        kept = steps
+    assert {int(step.executed) for step in kept if step.controller} <= {1, 3}
+    assert sum(step.controller for step in kept) > 10
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    run = str(tmp_path / "run")
+    with Command("highway", "--steps", str(STEPS), "--hz", "20", "--out", run) as command:
+        command.drive(lambda view: view["step"] >= 4)
+        command.process.send_signal(signal.SIGINT)
+        rest = command.process.stderr.read()
+        assert command.process.wait(30) == 130
+    assert f"mereq supervise --resume --out {run}" in rest
+    assert "Traceback" not in rest
+    with RunStore.open(tmp_path / "run") as store:
+        assert len(store.steps(0)) >= 4
+    answer = subprocess.run([*MEREQ, "align", "--resume", "--out", run], capture_output=True, text=True)
+    assert answer.returncode == 2
+    assert "mereq supervise --resume" in answer.stderr

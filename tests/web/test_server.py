@@ -1,0 +1,234 @@
+"""The gate and the wheel: who may talk to the server, and what happens to whoever says nonsense."""
+
+import contextlib
+import json
+import threading
+import time
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from mereq.core.actions import Discrete
+from mereq.web.board import Board
+from mereq.web.controls import Controls
+from mereq.web.server import BURST, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
+from mereq.web.session import Session
+
+TOKEN = "a-token"
+INPUT = json.dumps({"kind": "input", "frame": 1, "sent": 2.0, "mode": "toggle", "engaged": False, "action": None})
+GO = json.dumps({"kind": "command", "name": "go", "value": None})
+
+
+class Sitting(Session):
+    """What the server needs of a session, and no run."""
+
+    over = False
+
+    def __init__(self):
+        self.controls, self.board, self.actions = Controls(pace=2.0), Board(), Discrete(5)
+        self.board.put({"kind": "view", "frame": 0})
+
+    def hello(self) -> dict:
+        return {"kind": "hello"}
+
+
+@pytest.fixture
+def sitting():
+    return Sitting()
+
+
+class Place:
+    """A server on this machine, and how to reach it."""
+
+    def __init__(self, port: int):
+        self.host = f"127.0.0.1:{port}"
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return httpx.get(f"http://{self.host}{path}", headers=headers, trust_env=False)
+
+    def handshake(self, *, token: str = TOKEN, **headers: str) -> int:
+        """The answer to a WebSocket's first request: 101 is a welcome."""
+        needed = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+        key = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        return self.get(f"/wheel?token={token}", **needed, **key, **headers).status_code
+
+    @contextlib.contextmanager
+    def wheel(self, more: str = "", *, greeted: bool = True):
+        address = f"ws://{self.host}/wheel?token={TOKEN}{more}"
+        with connect(address, origin=f"http://{self.host}", proxy=None, max_size=None) as page:
+            if greeted:
+                assert hear(page) == {"kind": "hello"}
+                assert hear(page)["kind"] == "view"
+            yield page
+
+
+def hear(page) -> dict:
+    return json.loads(page.recv(timeout=10))
+
+
+def becomes(wanted, look, seconds: float = 5.0) -> bool:
+    """Whether look() gives what is wanted before long."""
+    end = time.monotonic() + seconds
+    while look() != wanted and time.monotonic() < end:
+        time.sleep(0.01)
+    return look() == wanted
+
+
+@pytest.fixture
+def client(sitting):
+    with listen("127.0.0.1", 0) as listening:
+        server = make_server(sitting, listening, token=TOKEN)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        place = Place(listening.getsockname()[1])
+        assert becomes(True, lambda: server.started)
+        yield place
+        server.should_exit = True
+        thread.join(10)
+
+
+def test_the_page_comes_with_its_token_only(client):
+    assert client.get(f"/?token={TOKEN}").status_code == 200
+    for path in ("/", "/?token=", "/?token=other", f"/?token={TOKEN}&token=other", "/?token=%ff%00"):
+        assert client.get(path).status_code == 403
+        assert "token" in client.get(path).text
+    assert client.get("/page.js").status_code == 200
+    assert client.get(f"/../store.py?token={TOKEN}").status_code == 404
+
+
+def test_what_the_page_may_do_is_fenced_in(client):
+    headers = client.get(f"/?token={TOKEN}").headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8123", "127.0.0.1", "127.0.0.1:80", ""])
+def test_other_names_get_no_answer(client, host):
+    """DNS rebinding: a page elsewhere whose name leads here."""
+    assert client.get(f"/?token={TOKEN}", host=host).status_code in (400, 403)
+    assert client.get("/page.js", host=host).status_code in (400, 403)
+    assert client.handshake(host=host, origin=f"http://{host}") in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [None, "null", "http://evil.example", "https://{}", "http://127.0.0.1:9", "http://{}.evil.example", "HTTP://{}"],
+)
+def test_a_websocket_from_another_page_is_refused(client, origin):
+    assert client.handshake(**({} if origin is None else {"origin": origin.format(client.host)})) == 403
+
+
+def test_a_websocket_from_the_own_page_is_welcome(client):
+    assert client.handshake(origin=f"http://{client.host}") == 101
+
+
+@pytest.mark.parametrize("token", ["", "other", "a-token2", "A-TOKEN"])
+def test_a_websocket_without_the_token_is_refused(client, token):
+    assert client.handshake(token=token, origin=f"http://{client.host}") == 403
+
+
+def test_other_sites_cannot_read_the_page(client):
+    assert client.get(f"/?token={TOKEN}", origin="http://evil.example").status_code == 403
+
+
+def test_a_page_gets_everything_and_is_listened_to(client, sitting):
+    with client.wheel() as page:
+        assert sitting.controls.state(0.0).paused
+        page.send(INPUT)
+        page.send(GO)
+        sitting.board.put({"kind": "view", "frame": 1})
+        assert hear(page)["frame"] == 1
+        page.send("nonsense")  # its answer says that all before was taken in
+        assert hear(page)["kind"] == "refused"
+        assert sitting.controls.state(0.0).paused is None
+    assert becomes("the page was left", lambda: sitting.controls.state(0.0).paused)
+
+
+def test_a_second_page_is_told_why_it_is_refused(client, sitting):
+    with client.wheel() as first:
+        with client.wheel(greeted=False) as second, pytest.raises(ConnectionClosed) as refusal:
+            hear(second)
+        assert (refusal.value.rcvd.code, refusal.value.rcvd.reason) == (OCCUPIED, "Another page is at the wheel.")
+        first.send("nonsense")
+        assert hear(first)["kind"] == "refused"  # the first one is still there
+
+
+def test_a_second_page_takes_the_wheel_when_it_says_so(client, sitting):
+    with client.wheel() as first:
+        first.send(INPUT)
+        first.send(GO)
+        with client.wheel("&take=1") as second:
+            with pytest.raises(ConnectionClosed) as end:
+                hear(first)
+            assert end.value.rcvd.code == TAKEN
+            second.send("nonsense")
+            assert hear(second)["kind"] == "refused"
+            assert sitting.controls.state(0.0).paused == "ready when you are"
+        assert becomes("the page was left", lambda: sitting.controls.state(0.0).paused)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "",
+        "{",
+        "[]",
+        "x" * 10_000,
+        '{"kind": "input", "action": 99}',
+        "\x00",
+        '{"kind":"command","name":"pace","value":1e999}',
+    ],
+)
+def test_nonsense_is_refused_with_a_reason_and_harms_nothing(client, sitting, nonsense):
+    with client.wheel() as page:
+        page.send(INPUT)
+        page.send(GO)
+        page.send(nonsense)
+        answer = hear(page)
+        assert answer["kind"] == "refused"
+        assert len(answer["reason"]) > 10
+        assert sitting.controls.state(0.0).paused is None
+        page.send(b"\xff")
+        assert "text" in hear(page)["reason"]
+
+
+def test_a_message_beyond_all_measure_ends_the_connection_and_pauses(client, sitting):
+    with client.wheel() as page:
+        page.send(INPUT)
+        page.send(GO)
+        page.send("x" * (MOST_BYTES + 1))
+        with pytest.raises(ConnectionClosed) as end:
+            hear(page)
+        assert end.value.rcvd.code == 1009
+    assert becomes("the page was left", lambda: sitting.controls.state(0.0).paused)
+    with client.wheel():
+        pass  # the server is there all the same
+
+
+def test_a_flood_is_not_listened_to(client, sitting):
+    """Beyond the allowance nothing gets through, and the answers are few."""
+    with client.wheel() as page:
+        for _ in range(3 * int(BURST)):
+            page.send(INPUT)
+        page.send(GO)
+        assert "messages per second" in hear(page)["reason"]
+        assert sitting.controls.state(0.0).paused
+
+
+def test_a_slow_page_gets_the_latest_view_only(client, sitting):
+    """One deep: whatever was put while the page was busy is gone, but the last."""
+    with client.wheel() as page:
+        for frame in range(1, 1000):
+            sitting.board.put({"kind": "view", "frame": frame})
+        frames = [hear(page)["frame"]]
+        while frames[-1] < 999:
+            frames.append(hear(page)["frame"])
+        assert frames == sorted(frames)
+        assert len(frames) < 500
