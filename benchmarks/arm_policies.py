@@ -1,0 +1,82 @@
+"""The arm's shipped policies, prior beside expert: a table, the figure and the pictures of docs/model_card_arm.md.
+
+    python benchmarks/arm_policies.py
+
+100 unsupervised episodes of each policy, and 5 supervised rollouts of 1000 steps for the first intervention rate.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from mereq.core.policy import Policy
+from mereq.core.seeding import episode_seed
+from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
+from mereq.experiments.arm_views import grasps, normal_forces, push_heights
+from mereq.experiments.checkpoints import load_shipped
+from mereq.experiments.evaluation import EPISODES, SEED, Evaluation, evaluate
+from mereq.experiments.figures.arm import Panel, arm_figure
+from mereq.experiments.presets import task_preset
+from mereq.experiments.task_preset import TaskPreset
+from mereq.interventions.rollout import Rollout
+from mereq.supervision.supervise import supervise
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+ROLES = ("prior", "expert")
+QUANTITIES = {
+    "bottle-pushing": ("height of pushes [cm]", push_heights, BOTTLE_SHOT),
+    "erasing": ("normal force [N]", normal_forces, ERASING_SHOT),
+    "pillow-grasping": ("grasp off the centre [cm]", lambda evaluation: grasps(evaluation)[0], PILLOW_SHOT),
+}
+
+
+def first_rate(preset: TaskPreset, policy: Policy, expert: Policy) -> float:
+    """Intervention rate of a policy: mean of five rollouts."""
+    rates = []
+    for seed in range(5):
+        steps = supervise(
+            preset.task.make(),
+            policy,
+            preset.synthesized_expert(expert),
+            1000,
+            episode_seed=partial(episode_seed, seed, 0),
+            feature_names=preset.task.feature_names,
+        )
+        rates.append(Rollout.of(steps).intervention_rate)
+    return float(np.mean(rates))
+
+
+def row(preset: TaskPreset, role: str, evaluation: Evaluation, rate: float) -> str:
+    """A line of the table."""
+    card = preset.describe(evaluation)
+    told = ", ".join(f"{name} {value:g}" for name, value in card.items() if isinstance(value, float))
+    returns = (evaluation.returns(theta).mean() for theta in (preset.theta_prior, preset.theta_expert))
+    return f"| {preset.task.name} | {role} | {' | '.join(f'{x:.1f}' for x in returns)} | {told} | {rate:.3f} |"
+
+
+def main() -> None:
+    """Evaluate, print and draw."""
+    panels, lines = [], []
+    for name, (quantity, measure, shot) in track(QUANTITIES.items(), "evaluating"):
+        preset = task_preset(name)
+        policies = {role: load_shipped(preset.task, role) for role in ROLES}
+        found = {role: evaluate(policies[role], preset.task.simulate(EPISODES), seed=SEED) for role in ROLES}
+        outcomes = {}
+        for role in ROLES:
+            rate = first_rate(preset, policies[role], policies["expert"])
+            lines.append(row(preset, role, found[role], rate))
+            outcomes[role] = lines[-1].split(" | ")[-2]
+        panels.append(Panel(name, quantity, {role: measure(found[role]) for role in ROLES}, outcomes))
+        shot.still(policies["prior"], policies["expert"], PICTURES / f"{name.replace('-', '_')}_before_after.png")
+    arm_figure(panels, PICTURES / "arm_policies.png")
+    print(
+        "| task | policy | return, prior's weights | return, expert's weights | what comes of it | intervention rate |"
+    )
+    print("|---|---|---|---|---|---|")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
