@@ -155,7 +155,11 @@ def test_pushing_low_and_pushing_anywhere():
     assert low.expert - anywhere.expert > 30.0
     assert low.success > 0.9
     assert not low.last.toppled.any()
-    np.testing.assert_array_equal(anywhere.last.toppled, ANYWHERE > 0.125)  # radius over friction
+    frictions = np.array([bottle_pushing.begin(np.random.default_rng([0, i])).friction for i in range(len(ANYWHERE))])
+    too_high = ANYWHERE - bottle_pushing.RADIUS / frictions  # [m]
+    clear = np.abs(too_high) > 0.01
+    assert clear.sum() > 15
+    np.testing.assert_array_equal(anywhere.last.toppled[clear], too_high[clear] > 0.0)
 
 
 def test_pressing_hard_and_pressing_lightly():
@@ -172,7 +176,7 @@ def test_force_grows_with_depth():
 
 
 def test_grasping_the_centre_off_it_and_the_edge():
-    centre, off, edge = (play(pillow_grasping, grasp(along), 6) for along in (0.0, 0.05, 0.112))
+    centre, off, edge = (play(pillow_grasping, grasp(along), 6) for along in (0.0, 0.07, 0.112))
     assert_good_is_only_better_to_the_expert(centre, off)
     assert centre.success == 1.0
     assert edge.success < 0.3
