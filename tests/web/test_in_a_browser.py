@@ -128,6 +128,7 @@ def test_toggle(endless):
     assert endless.taken() == []
     endless.keys.press("Enter")
     endless.until(lambda: endless.who() == "YOU")
+    taken_over = endless.steps()
     endless.let_pass(2)
     for key, action in [
         ("ArrowRight", LANE_RIGHT),
@@ -150,15 +151,15 @@ def test_toggle(endless):
     steps, sights = endless.recorded()
     taken = endless.taken()
     assert taken == list(range(taken[0], taken[-1] + 1))
-    assert 2 <= taken[0] <= 5
-    assert back - 2 <= taken[-1] <= back
+    assert 2 <= taken[0] <= taken_over + 1
+    assert taken_over < taken[-1] <= back
     prior = spec().load("prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed
     frames = [sight.frame for sight in sights]
     assert frames == sorted(frames)
-    assert all(0 <= sight.decided - sight.sent < 0.5 for sight in sights)
+    assert all(0 <= sight.decided - sight.sent < 1.0 for sight in sights)
 
 
 def test_keys_do_nothing_while_the_policy_drives(endless):
@@ -180,7 +181,8 @@ def test_hold(endless):
     endless.keys.up("ArrowLeft")
     endless.let_pass(2)
     held = endless.taken()
-    assert 2 <= len(held) <= 4
+    assert 2 <= len(held) < endless.steps() - 1
+    assert held == list(range(held[0], held[-1] + 1))
     assert all(endless.recorded()[0][number].executed == LANE_LEFT for number in held)
     endless.keys.press("ArrowUp")
     endless.let_pass(3)
@@ -369,7 +371,7 @@ def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
         with RunStore.open(tmp_path / "run") as store:
             rounds = store.iterations()
         assert len(rounds) == 2
-        assert 3 <= rounds[-1].expert_steps <= 6
+        assert 3 <= rounds[-1].expert_steps < 16
         assert f"{rounds[-1].expert_steps} expert samples" in words
         shown = re.findall(r"round (\d+): ([\d.]+) %", at.page.text_content("#rate-words") or "")
         assert [int(number) for number, _ in shown] == [1, 2]
