@@ -167,8 +167,9 @@ def train(
         Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-WHICH)")
     ] = None,
     preset: Annotated[
-        Literal["paper", "fast"] | None, arg(help_behavior_hint="(default: the shipped policies')")
+        Literal["paper", "fast", "held"] | None, arg(help_behavior_hint="(default: the task's first)")
     ] = None,
+    start: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: random networks)")] = None,
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
     seed: int = 0,
     resume: bool = False,
@@ -181,20 +182,23 @@ def train(
     For instance:
       mereq train highway prior
       mereq train highway expert --out runs/expert --resume
-      mereq train bottle-pushing prior --preset paper
+      mereq train bottle-pushing prior --preset fast --out runs/first
+      mereq train bottle-pushing prior --preset held --start runs/first --out runs/prior
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         which: `prior` learns the reward without the preference, `expert` the one with it.
         out: where to write, without a suffix.
-        preset: `paper` has the numbers of Tables 6 and 8; `fast`, for the arm, those of the shipped policies.
+        preset: `paper` has the numbers of Tables 6 and 8. For the arm there are `fast`, and `held`, which holds the
+            temperature that `fast` learns: it is for going on with --start.
+        start: checkpoint of a policy of ours to go on from, or `shipped`.
         steps: environment steps.
         seed: everything random follows from it.
         resume: go on with the training in --out.
     """
     from mereq.commands.train import train as run
 
-    run(task, which, preset, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
+    run(task, which, preset, start, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
 
 
 @app.command

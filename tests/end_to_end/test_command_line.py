@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from mereq.commands import train
-from mereq.experiments.checkpoints import save_policy
+from mereq.experiments.checkpoints import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.experiments.comparing import differences
 from mereq.experiments.presets import TASKS
 from mereq.experiments.runs import RunSpec
@@ -172,6 +172,20 @@ def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkey
     assert mereq(*words, tmp_path / "cut", "--resume", "--seed", "5")[0] == 2  # another training
     assert mereq(*words, tmp_path / "cut", "--resume")[0] == 0
     assert (tmp_path / "cut.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
+def test_training_goes_on_from_a_trained_policy(mereq, tmp_path):
+    """Without a single update it is the policy that it started from; what it started from is in the card."""
+    words = ["train", "bottle-pushing", "prior", "--preset", "held", "--steps", "500", "--out"]
+    assert mereq(*words, tmp_path / "again", "--start", "shipped")[0] == 0
+    task = TASKS["bottle-pushing"].task
+    shipped, again = load_shipped(task, "prior"), load_policy(tmp_path / "again", task)
+    np.testing.assert_array_equal(again.actor[0].weight, shipped.actor[0].weight)
+    card = json.loads((tmp_path / "again.json").read_text())
+    assert card["start"]["sha256"] == describe_shipped("bottle-pushing", "prior")["sha256"]
+    status, _, told = mereq("train", "bottle-pushing", "prior", "--preset", "paper", "--start", "shipped", "--out", "x")
+    assert status == 2
+    assert "[128, 128] units, the learner's settings say [400, 300]" in told
 
 
 def test_tasks_and_doctor(mereq):

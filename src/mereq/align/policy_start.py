@@ -8,12 +8,9 @@ from mereq.align.warm_start import warm_start
 from mereq.core.policy import Policy
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
-from mereq.maxent_rl.dqn import DQN, DQNState, QPolicy
-from mereq.maxent_rl.learners import learner_of
-from mereq.maxent_rl.networks import MLP, Layer
-from mereq.maxent_rl.sac import SAC, ActorPolicy, SACState
-
-Begun = tuple[DQN | SAC, DQNState | SACState]
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.learners import Begun, going_on_from, learner_of
+from mereq.maxent_rl.sac import ActorPolicy
 
 
 class PolicyStart(Protocol):
@@ -46,27 +43,11 @@ def prior_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed
         start = prior
     else:
         start = _cloned(task, prior, settings, seed)
-    alone = replace(settings.learner, prior_alpha=0.0)
-    if isinstance(start, QPolicy):
-        learner = learner_of(task, replace(alone, hidden=_hidden(start.q)))
-        assert isinstance(learner, DQN)
-        return learner, learner.begin(_scaled(start.q, learner.settings.alpha / start.alpha))
-    learner = learner_of(task, replace(alone, hidden=_hidden(start.actor)))
-    assert isinstance(learner, SAC)
-    fresh = learner.init(seed_for(seed, "network"), zero_head=False)
-    return learner, learner.begin(start.actor, start.critics or fresh.critics, fresh.key)
+    alone = replace(settings.learner, prior_alpha=0.0, hidden=start.hidden)
+    return going_on_from(start, task, alone, seed=seed_for(seed, "network"))
 
 
 def _cloned(task: Task, prior: Policy, settings: AlignSettings, seed: int) -> QPolicy | ActorPolicy:
     cloning = replace(settings.cloning, hidden=settings.learner.hidden)
     clone = warm_start(task, prior, replace(settings, cloning=cloning), seed=seed)
     return clone.learner.policy(clone.state)
-
-
-def _hidden(network: MLP) -> tuple[int, ...]:
-    return tuple(layer.weight.shape[1] for layer in network[:-1])
-
-
-def _scaled(q: MLP, factor: float) -> MLP:
-    """The network with outputs times a factor: the same policy at another temperature."""
-    return (*q[:-1], Layer(q[-1].weight * factor, q[-1].bias * factor))

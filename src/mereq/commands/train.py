@@ -10,7 +10,15 @@ from rich.console import Console
 from mereq.commands.terminal import progress_bar, warm_up
 from mereq.core.errors import IncompatibleRun, RunExists, UnknownName
 from mereq.core.reward import LinearReward
-from mereq.experiments.checkpoints import load_arrays, save_arrays, save_policy
+from mereq.experiments.checkpoints import (
+    describe,
+    describe_shipped,
+    load_arrays,
+    load_policy,
+    load_shipped,
+    save_arrays,
+    save_policy,
+)
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate, model_card
 from mereq.experiments.presets import task_preset
 from mereq.experiments.provenance import provenance
@@ -18,9 +26,17 @@ from mereq.maxent_rl.training import Training
 
 
 def train(
-    task: str, which: str, preset: str | None, out: Path, steps: int | None, seed: int, resume: bool, console: Console
+    task: str,
+    which: str,
+    preset: str | None,
+    start: str | None,
+    out: Path,
+    steps: int | None,
+    seed: int,
+    resume: bool,
+    console: Console,
 ) -> None:
-    """Train a prior or an expert, leg by leg."""
+    """Train a prior or an expert, leg by leg, from random networks or from a trained policy."""
     numbers = task_preset(task)
     if preset is not None and preset not in numbers.training:
         raise UnknownName("training preset", preset, list(numbers.training))
@@ -29,8 +45,20 @@ def train(
         settings = replace(settings, n_steps=steps)
     theta = numbers.theta_prior if which == "prior" else numbers.theta_expert
     setup = {"task": task, "which": which, "seed": seed, "theta": theta.tolist(), "settings": asdict(settings)}
+    first = None
+    if start is not None:
+        shipped = start == "shipped"
+        first = load_shipped(numbers.task, which) if shipped else load_policy(Path(start), numbers.task)
+        card = describe_shipped(task, which) if shipped else describe(Path(start))
+        setup["start"] = {name: card.get(name) for name in ("sha256", "which", "seed", "settings", "start")}
     about = json.loads(json.dumps(setup))
-    training = Training(numbers.task, LinearReward(theta, settings.alive_bonus), settings, seed=seed)
+    training = Training(
+        numbers.task,
+        LinearReward(theta, settings.alive_bonus),
+        settings,
+        seed=seed,
+        start=first,
+    )
     state_path = out.with_name(out.name + ".state")
     exists = out.with_suffix(".json").exists()
     curve: list[dict[str, float]] = []  # one entry per leg
@@ -67,7 +95,8 @@ def train(
                     + f"   ended early {card['terminated']:.2f}"
                 )
     except KeyboardInterrupt:
-        asked = "".join(f" --{name} {value}" for name, value in (("preset", preset), ("steps", steps)) if value)
+        given = {"preset": preset, "start": start, "steps": steps}
+        asked = "".join(f" --{name} {value}" for name, value in given.items() if value)
         console.print(
             f"\nStopped after {training.steps:,} steps. Go on with:  "
             f"mereq train {task} {which} --out {out} --seed {seed}{asked} --resume",

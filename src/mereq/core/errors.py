@@ -54,4 +54,4 @@ class WrongThreshold(MereqError):
 
 
 class WrongLearner(MereqError):
-    """A learner for finitely many actions where they are continuous, or the other way round."""
+    """A learner for the other kind of actions, or with networks of other sizes, than what it is to work with."""

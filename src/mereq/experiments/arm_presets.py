@@ -14,6 +14,8 @@ from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 
+ALPHA = 0.022  # the temperature at which the shipped policies were finished; docs/model_card_arm.md
+
 _SAC = SACSettings(
     hidden=(400, 300), learning_rate=5e-3, alpha_learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0
 )
@@ -43,7 +45,8 @@ def _training(n_steps: int) -> dict[str, TrainingSettings]:
     """`fast` is how the shipped policies were trained, in so many steps."""
     practice = replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000)
     fast = replace(_PAPER_TRAINING, n_steps=n_steps, learner=_FAST_SAC, practice=practice)
-    return {"fast": fast, "paper": _PAPER_TRAINING}
+    held = replace(fast, n_steps=60_000, learner=replace(_FAST_SAC, alpha=ALPHA, alpha_learning_rate=0.0))
+    return {"fast": fast, "held": held, "paper": _PAPER_TRAINING}
 
 
 _PAPER = AlignSettings(
@@ -73,7 +76,7 @@ _PAPER = AlignSettings(
 _FAST = replace(
     _PAPER,
     inference=replace(_PAPER.inference, max_updates=10, sample_length=500, starts="segments"),
-    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=0.012, prior_alpha=0.012),
+    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=ALPHA, prior_alpha=ALPHA),
     practice=Schedule(
         n_envs=10,
         chunk=100,

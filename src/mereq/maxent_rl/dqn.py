@@ -17,7 +17,16 @@ from mereq.core.distribution import Categorical, Distribution, log_softmax
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.maxent_rl.boltzmann import residual_target
-from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import (
+    MLP,
+    Layer,
+    apply_mlp,
+    apply_mlp_numpy,
+    check_sizes,
+    hidden_sizes,
+    init_mlp,
+    mlp_to_numpy,
+)
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 
@@ -70,6 +79,16 @@ class DQN:
         """State with given parameters, which nothing has been learned with yet."""
         q = jax.tree.map(jnp.asarray, q)
         return DQNState(q, q, self._optimizer.init(q), jnp.zeros((), jnp.int32))
+
+    def begin_from(self, policy: "QPolicy") -> "DQNState":
+        """State of a plain learner that goes on from a policy without prior; at its own temperature, the same policy.
+
+        Raises:
+            WrongLearner: the policy's network has other sizes than the settings say.
+        """
+        check_sizes(policy.hidden, self.settings.hidden)
+        factor = self.settings.alpha / policy.alpha
+        return self.begin((*policy.q[:-1], Layer(policy.q[-1].weight * factor, policy.q[-1].bias * factor)))
 
     @partial(jax.jit, static_argnums=0)
     def update(self, state: "DQNState", batches: Batch) -> tuple["DQNState", "DQNMetrics"]:
@@ -153,6 +172,11 @@ class QPolicy:
     prior: Policy | None
     alpha: float
     prior_alpha: float
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Sizes of the network's hidden layers."""
+        return hidden_sizes(self.q)
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
         """Action distribution at each observation."""

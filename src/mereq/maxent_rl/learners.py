@@ -3,10 +3,11 @@
 from mereq.core.actions import Discrete
 from mereq.core.errors import WrongLearner
 from mereq.core.task import Task
-from mereq.maxent_rl.dqn import DQN, DQNSettings
-from mereq.maxent_rl.sac import SAC, SACSettings
+from mereq.maxent_rl.dqn import DQN, DQNSettings, DQNState, QPolicy
+from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, SACState
 
 LearnerSettings = DQNSettings | SACSettings
+Begun = tuple[DQN | SAC, DQNState | SACState]
 
 
 def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
@@ -23,4 +24,21 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
     raise WrongLearner(
         f"The task {task.name} has {task.actions}, and the learner's settings are {type(settings).__name__}. "
         f"Give it {wanted}."
+    )
+
+
+def going_on_from(policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int) -> Begun:
+    """A learner without prior, in a state whose policy is a given one; a temperature that differs scales a Q-function.
+
+    Raises:
+        WrongLearner: policy or settings are for the other kind of actions, or the networks' sizes differ.
+    """
+    learner = learner_of(task, settings)
+    if isinstance(learner, DQN) and isinstance(policy, QPolicy):
+        return learner, learner.begin_from(policy)
+    if isinstance(learner, SAC) and isinstance(policy, ActorPolicy):
+        return learner, learner.begin_from(policy, seed)
+    raise WrongLearner(
+        f"The task {task.name} has {task.actions}, and the policy to go on from is a {type(policy).__name__}. It must "
+        "be one that a learner for such actions has made."
     )

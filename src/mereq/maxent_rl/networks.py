@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from mereq.core.errors import WrongLearner
+
 
 class Layer(NamedTuple):
     """One affine map x -> x @ weight + bias. Arrays of either library."""
@@ -38,6 +40,24 @@ def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> M
     if zero_head:
         layers[-1] = Layer(jnp.zeros_like(layers[-1].weight), jnp.zeros_like(layers[-1].bias))
     return tuple(layers)
+
+
+def hidden_sizes(mlp: MLP) -> tuple[int, ...]:
+    """Outputs of each layer but the last."""
+    return tuple(layer.weight.shape[1] for layer in mlp[:-1])
+
+
+def check_sizes(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Whether a learner can go on from networks of these hidden sizes.
+
+    Raises:
+        WrongLearner: it cannot.
+    """
+    if found != wanted:
+        raise WrongLearner(
+            f"The policy to go on from has hidden layers of {list(found)} units, the learner's settings say "
+            f"{list(wanted)}. Choose a preset, or a policy, with the same sizes."
+        )
 
 
 def apply_mlp(mlp: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:

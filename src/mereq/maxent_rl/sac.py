@@ -16,7 +16,15 @@ from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 from mereq.core.distribution import Distribution, SquashedGaussian
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
-from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import (
+    MLP,
+    apply_mlp,
+    apply_mlp_numpy,
+    check_sizes,
+    hidden_sizes,
+    init_mlp,
+    mlp_to_numpy,
+)
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.squashed_gaussian import LOG_STD, log_prob, split_parameters
@@ -92,6 +100,16 @@ class SAC:
             alpha_optimizer=self._adam_of_alpha.init(log_alpha),
             key=key,
         )
+
+    def begin_from(self, policy: "ActorPolicy", seed: int) -> "SACState":
+        """State of a plain learner that goes on from a policy without prior, and with its critics where it has them.
+
+        Raises:
+            WrongLearner: the policy's networks have other sizes than the settings say.
+        """
+        check_sizes(policy.hidden, self.settings.hidden)
+        fresh = self.init(seed, zero_head=False)
+        return self.begin(policy.actor, policy.critics or fresh.critics, fresh.key)
 
     @partial(jax.jit, static_argnums=0)
     def update(self, state: "SACState", batches: Batch) -> tuple["SACState", "SACMetrics"]:
@@ -245,6 +263,11 @@ class ActorPolicy:
     def n_actions(self) -> int:
         """Coordinates of an action."""
         return len(self.actor[-1].bias) // 2
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Sizes of the actor's hidden layers."""
+        return hidden_sizes(self.actor)
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> SquashedGaussian:
         """Action distribution at each observation."""

@@ -8,9 +8,11 @@ import numpy as np
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
-from mereq.maxent_rl.learners import LearnerSettings, learner_of
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.learners import LearnerSettings, going_on_from, learner_of
 from mereq.maxent_rl.practice import LearnedPolicy, Practice, Schedule
 from mereq.maxent_rl.replay import Replay
+from mereq.maxent_rl.sac import ActorPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +34,31 @@ class TrainingSettings:
 
 
 class Training:
-    """A training under way. It goes leg by leg; its state after a leg is all that the next leg depends on."""
+    """A training under way. It goes leg by leg; its state after a leg is all that the next leg depends on.
 
-    def __init__(self, task: Task, reward: LinearReward, settings: TrainingSettings, *, seed: int):
+    start: a trained policy to go on from; by default a random one.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        reward: LinearReward,
+        settings: TrainingSettings,
+        *,
+        seed: int,
+        start: QPolicy | ActorPolicy | None = None,
+    ):
         self.settings, self.reward, self.seed = settings, reward, seed
         self.steps = 0
-        learner = learner_of(task, settings.learner)
+        network = seed_for(seed, "network")
+        if start is None:
+            learner = learner_of(task, settings.learner)
+            state = learner.init(network, zero_head=False)
+        else:
+            learner, state = going_on_from(start, task, settings.learner, seed=network)
         self.practice = Practice(
             learner=learner,
-            state=learner.init(seed_for(seed, "network"), zero_head=False),
+            state=state,
             replay=Replay(
                 settings.replay_capacity,
                 obs_size=task.obs_size,
