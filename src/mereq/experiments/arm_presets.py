@@ -14,8 +14,6 @@ from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 
-ALPHA = 0.022  # the temperature at which the shipped policies were finished; docs/model_card_arm.md
-
 _SAC = SACSettings(
     hidden=(400, 300), learning_rate=5e-3, alpha_learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0
 )
@@ -41,11 +39,11 @@ _PAPER_TRAINING = TrainingSettings(
 )
 
 
-def _training(n_steps: int) -> dict[str, TrainingSettings]:
-    """`fast` is how the shipped policies were trained, in so many steps."""
+def _training(alpha: float) -> dict[str, TrainingSettings]:
+    """`held` holds the temperature at alpha; `fast` learns it. docs/model_card_arm.md says which a policy had."""
     practice = replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000)
-    fast = replace(_PAPER_TRAINING, n_steps=n_steps, leg=10_000, learner=_FAST_SAC, practice=practice)
-    held = replace(fast, n_steps=60_000, learner=replace(_FAST_SAC, alpha=ALPHA, alpha_learning_rate=0.0))
+    fast = replace(_PAPER_TRAINING, n_steps=60_000, leg=10_000, learner=_FAST_SAC, practice=practice)
+    held = replace(fast, learner=replace(_FAST_SAC, alpha=alpha, alpha_learning_rate=0.0))
     return {"fast": fast, "held": held, "paper": _PAPER_TRAINING}
 
 
@@ -76,7 +74,6 @@ _PAPER = AlignSettings(
 _FAST = replace(
     _PAPER,
     inference=replace(_PAPER.inference, max_updates=10, tolerance=0.05, sample_length=500, starts="segments"),
-    learner=replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=ALPHA, prior_alpha=ALPHA),
     practice=Schedule(
         n_envs=10,
         chunk=100,
@@ -92,8 +89,11 @@ _FAST = replace(
 )
 
 
-def _with(settings: AlignSettings, **inference: float) -> AlignSettings:
-    return replace(settings, inference=replace(settings.inference, **inference))
+def _align(*, alpha: float, tolerance: float, sample_length: int) -> dict[str, AlignSettings]:
+    """`paper` has Table 9's tolerance and sample length; `fast` holds the temperature at the prior's, alpha."""
+    held = replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=alpha, prior_alpha=alpha)
+    inference = replace(_PAPER.inference, tolerance=tolerance, sample_length=sample_length)
+    return {"paper": replace(_PAPER, inference=inference), "fast": replace(_FAST, learner=held)}
 
 
 BOTTLE_PUSHING = TaskPreset(
@@ -101,12 +101,12 @@ BOTTLE_PUSHING = TaskPreset(
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
     theta_prior=bottle_pushing.THETA_PRIOR,
     theta_expert=bottle_pushing.THETA_EXPERT,
-    training=_training(60_000),
+    training=_training(alpha=0.022),
     supervisor=lambda expert: MeasurementExpert(expert, bottle_pushing.RULE),
     supervision={},
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
-    align={"paper": _PAPER, "fast": _FAST},
+    align=_align(alpha=0.022, tolerance=0.2, sample_length=1000),
 )
 
 ERASING = TaskPreset(
@@ -114,15 +114,12 @@ ERASING = TaskPreset(
     summary="wipe a whiteboard; the expert wants more force",
     theta_prior=erasing.THETA_PRIOR,
     theta_expert=erasing.THETA_EXPERT,
-    training=_training(40_000),
+    training=_training(alpha=0.022),
     supervisor=lambda expert: MeasurementExpert(expert, erasing.RULE),
     supervision={},
     describe=erasing_card,
     film=ERASING_SHOT.film,
-    align={
-        "paper": _with(_PAPER, tolerance=0.1, sample_length=2000),
-        "fast": _FAST,
-    },
+    align=_align(alpha=0.022, tolerance=0.1, sample_length=2000),
 )
 
 PILLOW_GRASPING = TaskPreset(
@@ -130,13 +127,10 @@ PILLOW_GRASPING = TaskPreset(
     summary="grasp a pillow; the expert wants it grasped at its centre",
     theta_prior=pillow_grasping.THETA_PRIOR,
     theta_expert=pillow_grasping.THETA_EXPERT,
-    training=_training(30_000),
+    training=_training(alpha=0.3),
     supervisor=lambda expert: MeasurementExpert(expert, pillow_grasping.RULE),
     supervision={},
     describe=pillow_card,
     film=PILLOW_SHOT.film,
-    align={
-        "paper": _with(_PAPER, tolerance=0.1, sample_length=2000),
-        "fast": _FAST,
-    },
+    align=_align(alpha=0.3, tolerance=0.1, sample_length=2000),
 )

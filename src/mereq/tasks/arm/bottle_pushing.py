@@ -69,7 +69,7 @@ def begin(rng: np.random.Generator) -> Start:
     bottle = rng.uniform([0.38, -0.06], [0.42, 0.06])
     distance, bearing = rng.uniform(0.22, 0.36), np.radians(rng.uniform(-15.0, 15.0))
     goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
-    tip = [bottle[0] - rng.uniform(0.055, 0.13), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.015, 0.18)]
+    tip = [bottle[0] - rng.uniform(0.07, 0.14), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.015, 0.15)]
     return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal, rng.uniform(*FRICTION))
 
 
