@@ -14,6 +14,7 @@ from mereq.experiments.runs import RunSpec
 from mereq.interventions.rollout import Rollout
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
+from toys import always
 
 FAST = TASKS["highway"].align["fast"]
 
@@ -190,7 +191,7 @@ def rollouts() -> dict[float, Rollout]:
         recorded[noise] = Rollout.of(
             supervise(
                 task.make(),
-                run.load("prior"),
+                always(run.load("prior")),
                 run.supervisor(),
                 80,
                 episode_seed=lambda k: episode_seed(0, 0, k),
@@ -219,7 +220,7 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
     run = spec().changed({"supervision": {"upper": 1000.0}})
     steps = supervise(
         task.make(),
-        run.load("prior"),
+        always(run.load("prior")),
         run.supervisor(),
         len(rollouts[0.0]),
         episode_seed=lambda k: episode_seed(0, 0, k),

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from mereq.align.algorithm import Iteration
+from mereq.align.learning import Published
 from mereq.align.method import Progress
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
@@ -22,6 +23,8 @@ DEFAULTS = {
     "rate_threshold": 0.0,
     "prior": "shipped",
     "expert": "shipped",
+    "learning": "between rounds",
+    "pace": 0.0,
 }
 
 
@@ -54,6 +57,7 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
         )
     with progress_bar(console) as progress:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
+        behind = ""
         expert = supervised = 0
         for event in spec.events(store):
             if isinstance(event, SupervisedStep):
@@ -64,9 +68,11 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
                     description="supervised steps",
                     total=spec.settings.rollout_steps,
                     completed=supervised,
-                    note=f"{expert} by the expert",
+                    note=f"{expert} by the expert{behind}",
                 )
-            elif isinstance(event, Progress):
+            elif isinstance(event, Published):
+                behind = f", policy {event.version}"
+            elif isinstance(event, Progress) and spec.learning == "between rounds":
                 progress.update(
                     bar,
                     description="policy updates",
