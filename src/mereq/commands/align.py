@@ -1,5 +1,6 @@
 """`mereq align`: run Algorithm 1 into a run directory."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,11 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    with progress_bar(console) as progress:
+    with progress_bar(console) as progress, closing(spec.events(store)) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
         behind = ""
         expert = supervised = 0
-        for event in spec.events(store):
+        for event in events:
             if isinstance(event, SupervisedStep):
                 supervised += 1
                 expert += int(event.controller)

@@ -18,7 +18,7 @@ def record(
     passes through. To go on with an interrupted run:
 
         with RunStore.resume(directory, config) as store:
-            for event in record(events(..., resume=store.resume_point()), store):
+            for event in record(events(..., resume=store.resume_point(prior)), store):
                 ...
 
     sight: what the person saw when the last step was decided; stored together with the step.
