@@ -38,7 +38,7 @@ def first_rate(preset: TaskPreset, policy: Policy, expert: Policy) -> float:
     for seed in range(5):
         steps = supervise(
             preset.task.make(),
-            policy,
+            lambda _: (0, policy),
             preset.synthesized_expert(expert),
             1000,
             episode_seed=partial(episode_seed, seed, 0),

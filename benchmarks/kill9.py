@@ -7,6 +7,9 @@ that came out of `record`: that line acknowledges it. The parent kills the child
 reads what is left in the pipe, opens the run and looks for every acknowledged event, with a checksum of its content.
 Then the run is resumed, and so on; a finished run must equal, bit for bit, one that was never interrupted, and the next
 one starts afresh. The children run a copy of the package made at the start, so that edits meanwhile do not matter.
+
+With `--behind` the policy learns while supervision goes on, at a steady pace. What is made depends on timing then, and
+in place of equality it is checked that each episode has one version throughout, and that this version is stored.
 """
 
 import argparse
@@ -30,7 +33,9 @@ import numpy as np
 
 import mereq
 from mereq.align import MEREQ
-from mereq.align.algorithm import Event, Resume, events
+from mereq.align.algorithm import Event, events
+from mereq.align.behind import Behind
+from mereq.align.learning import BetweenRounds, Published, Resume
 from mereq.align.method import Progress
 from mereq.core.errors import NoRun, RunExists
 from mereq.core.policy import LogitsPolicy
@@ -39,6 +44,7 @@ from mereq.experiments.presets import fast
 from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
+from mereq.supervision.paced import Paced
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import TASK
 
@@ -57,17 +63,19 @@ PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  #
 EXPERT_LOGITS = np.array([[3.0, -1.0, -2.0]] * 6 + [[0.0, 3.0, -2.0]] * 6)  # keeps to the left
 EXPERT = LogitsPolicy(lambda obs: obs @ EXPERT_LOGITS, 3)
 ROUNDS, SEED = 30, 1
+HZ = 50.0  # steps per second, when the policy learns behind
 
 
 def config(rounds: int) -> dict:
     return {"task": TASK.name, "method": MEREQ.name, "settings": asdict(SETTINGS), "seed": SEED, "n_iterations": rounds}
 
 
-def corridor_events(rounds: int, resume: Resume | None = None, task=TASK):
+def corridor_events(rounds: int, resume: Resume | None = None, task=TASK, behind: bool = False):
     supervisor = DivergenceExpert(EXPERT, divergence_rule(upper=1.6, lower=1.5))
     return events(
-        task, PRIOR, supervisor, MEREQ, SETTINGS, seed=SEED, n_iterations=rounds, rate_threshold=0.0, resume=resume
-    )
+        task, PRIOR, Paced(supervisor, HZ) if behind else supervisor, MEREQ, SETTINGS,
+        seed=SEED, n_iterations=rounds, rate_threshold=0.0, resume=resume, learning=Behind if behind else BetweenRounds,
+    )  # fmt: skip
 
 
 def contents(event: Event) -> int:
@@ -77,7 +85,7 @@ def contents(event: Event) -> int:
     return zlib.crc32(event.theta.tobytes())
 
 
-def child(directory: Path, rounds: int) -> None:
+def child(directory: Path, rounds: int, behind: bool) -> None:
     """Start the run or go on with it, printing a line for each event: its kind, round, number and checksum."""
     if not Path(mereq.__file__).is_relative_to(Path(__file__).parent):
         raise SystemExit("the child does not run the copy of the package that was made for it")
@@ -87,12 +95,14 @@ def child(directory: Path, rounds: int) -> None:
     except RunExists:
         store = RunStore.resume(directory, config(rounds))
     with store:
-        resume = store.resume_point()
+        resume = store.resume_point(PRIOR)
         index, number = len(resume.log.rollouts), sum(len(steps) for steps in resume.recorded[:1])
-        for event in record(corridor_events(rounds, resume), store):
+        for event in record(corridor_events(rounds, resume, behind=behind), store):
             if isinstance(event, SupervisedStep):
                 say("step", index, number, contents(event))
                 number += 1
+            elif isinstance(event, Published):
+                say("version", index, event.version, contents(event))
             elif isinstance(event, Progress):
                 say("progress", index, event.step, contents(event))
             else:
@@ -108,7 +118,7 @@ def say(*words: object) -> None:
 class Child:
     """A child process and the lines it has printed so far."""
 
-    def __init__(self, directory: Path, rounds: int, code: Path):
+    def __init__(self, directory: Path, rounds: int, code: Path, behind: bool = False):
         environment = os.environ | {
             "PYTHONPATH": str(code),
             "JAX_PLATFORMS": "cpu",
@@ -116,6 +126,7 @@ class Child:
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
         command = [sys.executable, str(code / "kill9.py"), "--child", str(directory), "--rounds", str(rounds)]
+        command += ["--behind"] if behind else []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.lines: list[str] = []
         self._news = threading.Condition()
@@ -164,9 +175,12 @@ def lost(directory: Path, acknowledged: set[str]) -> list[str]:
     with store:
         finished = store.iterations()
         stored |= {f"round {row.index} 0 {zlib.crc32(row.theta.tobytes())}" for row in finished}
-        resume = store.resume_point()
+        resume = store.resume_point(PRIOR)
         if len(resume.log.rollouts) != len(finished):
             return ["the state of the last round"]
+        stored |= {
+            f"version {row.iteration} {row.number} {zlib.crc32(row.theta.tobytes())}" for row in store.versions()
+        }
         for index in range(len(finished) + 1):
             steps = store.steps(index)
             stored |= {f"step {index} {number} {contents(step)}" for number, step in enumerate(steps)}
@@ -174,14 +188,32 @@ def lost(directory: Path, acknowledged: set[str]) -> list[str]:
     return sorted(acknowledged - stored)
 
 
-def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path) -> dict:
+def contradictions(directory: Path) -> list[str]:
+    """What in a run that learned behind cannot be."""
+    found, newest = [], 0
+    with RunStore.open(directory) as store:
+        for row in store.iterations():
+            steps = store.steps(row.index)
+            if len(steps) != SETTINGS.rollout_steps:
+                found.append(f"round {row.index} has {len(steps)} steps")
+            for step in steps:
+                if step.version != newest and (step.step > 0 or step.version < newest):
+                    found.append(f"round {row.index}, episode {step.episode}: version {step.version} after {newest}")
+                newest = step.version
+        for number in range(1, newest + 1):
+            store.version(number, PRIOR)  # raises if it cannot be loaded
+    return found
+
+
+def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path, behind: bool = False) -> dict:
     """Kill `times` times; returns what happened."""
     chance, code = random.Random(seed), folder / "code"
     shutil.copytree(Path(mereq.__file__).parent, code / "mereq", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(__file__, code / "kill9.py")
-    calm = Child(folder / "calm", rounds, code)
-    calm.wait(math.inf, math.inf)
-    calm.kill()
+    if not behind:
+        calm = Child(folder / "calm", rounds, code)
+        calm.wait(math.inf, math.inf)
+        calm.kill()
     kills, runs, acknowledged_in_all = 0, 0, 0
     missing: list[str] = []
     different: list[str] = []
@@ -190,7 +222,7 @@ def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path) 
         runs += 1
         directory, acknowledged, killed = folder / f"run{runs}", set(), True
         while killed:
-            worker = Child(directory, rounds, code)
+            worker = Child(directory, rounds, code, behind)
             if kills == times:
                 worker.wait(math.inf, math.inf)
             elif chance.random() < 0.2:
@@ -201,11 +233,15 @@ def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path) 
             if killed:
                 kills += 1
                 moments[moment(worker.lines)] += 1
-            acknowledged |= {line for line in worker.lines if line.split()[0] in ("step", "progress", "round")}
+            promised = ("step", "version", "round") if behind else ("step", "progress", "round")
+            acknowledged |= {line for line in worker.lines if line.split()[0] in promised}
             missing += lost(directory, acknowledged)
         acknowledged_in_all += len(acknowledged)
-        with RunStore.open(folder / "calm") as left, RunStore.open(directory) as right:
-            different += differences(left, right)
+        if behind:
+            different += contradictions(directory)
+        else:
+            with RunStore.open(folder / "calm") as left, RunStore.open(directory) as right:
+                different += differences(left, right)
     return {
         "kills": kills,
         "runs": runs,
@@ -225,7 +261,7 @@ def moment(lines: list[str]) -> str:
         return "in the update" if int(last[2]) == SETTINGS.rollout_steps - 1 else "in the rollout"
     if last[0] == "progress":
         return "committing the round" if int(last[2]) == SETTINGS.inference.max_updates - 1 else "in the update"
-    return {"opening": "opening or starting", "round": "between rounds"}[last[0]]
+    return {"opening": "opening or starting", "round": "between rounds", "version": "at a new version"}[last[0]]
 
 
 def main() -> None:
@@ -234,19 +270,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds per run")
     parser.add_argument("--events", type=int, default=150, help="most events between a start and the kill")
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
+    parser.add_argument("--behind", action="store_true", help="learn while supervision goes on")
     parser.add_argument("--json", type=Path, help="where to write the result")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.rounds)
+        child(given.child, given.rounds, given.behind)
         return
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        result = torment(given.times, given.rounds, given.events, given.seed, Path(folder))
+        result = torment(given.times, given.rounds, given.events, given.seed, Path(folder), given.behind)
     result["seconds"] = round(time.perf_counter() - started, 1)
     if given.json:
         given.json.write_text(json.dumps(result, indent=1) + "\n")
-    verdict = "bit for bit equal to uninterrupted ones" if not result["different"] else "DIFFERENT from calm ones"
+    verdict = "without contradictions" if given.behind else "bit for bit equal to uninterrupted ones"
+    verdict = "DIFFERENT from what they should be" if result["different"] else verdict
     print(
         f"{result['kills']} x kill -9 in {result['runs']} runs: {result['acknowledged']} events acknowledged, "
         f"{result['lost']} lost, finished runs {verdict} ({result['seconds']} s)"

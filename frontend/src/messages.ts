@@ -76,6 +76,7 @@ export interface View {
   samples: number;
   rounds: Round[];
   progress: { step: number; of: number; gradient: number | null } | null;
+  version: number | null; // of the newest policy, when it learns while it is supervised
 }
 
 export interface Refusal {

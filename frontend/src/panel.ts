@@ -78,12 +78,15 @@ function show(rows: [string, string][]): void {
 
 export function showProgress(view: View): void {
   const box = element("learning");
-  box.hidden = view.phase !== "learning" && view.phase !== "finished";
+  const behind = view.version !== null && view.phase === "supervising";
+  box.hidden = view.phase !== "learning" && view.phase !== "finished" && !behind;
   if (box.hidden) return;
   const bar = element<HTMLProgressElement>("bar");
   const done = view.phase === "finished";
-  element("learning-title").textContent = done ? "The run is finished" : `Learning from round ${view.round + 1}`;
-  bar.hidden = done;
+  element("learning-title").textContent = done
+    ? "The run is finished"
+    : behind ? `Learning while you watch: policy ${view.version}` : `Learning from round ${view.round + 1}`;
+  bar.hidden = done || (behind && view.progress === null);
   if (view.progress === null) bar.removeAttribute("value");
   else {
     bar.max = view.progress.of;

@@ -35,6 +35,8 @@ def align(
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
     prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
     expert: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
+    learning: Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")] = None,
+    pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as it goes)")] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -46,6 +48,7 @@ def align(
       mereq align highway --seed 1 --iterations 6 --out runs/first
       mereq align --resume --out runs/first --iterations 10
       mereq align highway --method mereq-np --preset paper --out runs/np
+      mereq align highway --learning behind --pace 5 --out runs/behind
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
@@ -59,6 +62,9 @@ def align(
         rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round.
         prior: checkpoint to start from.
         expert: checkpoint of the expert.
+        learning: `between rounds`, while the expert waits; or `behind`: a second thread learns while supervision goes
+            on, and a new policy acts from the next episode on. That needs a --pace, or rounds are over too soon.
+        pace: supervised steps per second, to see what a person's time does; 0 is as fast as it goes.
     """
     from mereq.commands.align import align as run
 
@@ -75,6 +81,8 @@ def align(
             "rate_threshold": rate_threshold,
             "prior": prior,
             "expert": expert,
+            "learning": learning,
+            "pace": pace,
         },
         console=console,
     )
@@ -94,6 +102,7 @@ def supervise(
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
+    learning: Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")] = None,
     hz: Annotated[
         float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
     ] = None,
@@ -114,6 +123,7 @@ def supervise(
     For instance:
       mereq supervise highway --out runs/mine
       mereq supervise highway --steps 200 --hz 4 --out runs/short
+      mereq supervise highway --learning behind --out runs/no-waiting
       mereq supervise --resume --out runs/mine
 
     Args:
@@ -128,6 +138,8 @@ def supervise(
         steps: supervised steps per round.
         rate_threshold: the run ends with the first round in which you took fewer than this share of the steps.
         prior: checkpoint to start from.
+        learning: `between rounds`, while you wait; or `behind`: the policy learns while you go on, and a new one drives
+            from the next episode on.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
         host: to serve on. Anything but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.
@@ -148,6 +160,7 @@ def supervise(
             "n_iterations": iterations,
             "rate_threshold": rate_threshold,
             "prior": prior,
+            "learning": learning,
             "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
         },
         hz=hz,

@@ -14,8 +14,11 @@ from mereq.experiments.runs import RunSpec
 from mereq.interventions.rollout import Rollout
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
+from toys import always
 
 FAST = TASKS["highway"].align["fast"]
+
+NEEDED = [field.name for field in dataclasses.fields(RunSpec) if field.default is dataclasses.MISSING]
 
 
 def spec(**words) -> RunSpec:
@@ -61,10 +64,26 @@ def test_the_checksums_of_its_policies_are_written_beside_it():
     config = spec().config()
     assert len({config["prior_sha256"], config["expert_sha256"]}) == 2
     assert {len(config["prior_sha256"]), len(config["expert_sha256"])} == {64}
-    assert config.keys() - {"prior_sha256", "expert_sha256"} == {f.name for f in dataclasses.fields(RunSpec)}
+    assert config.keys() - {"prior_sha256", "expert_sha256"} == set(NEEDED)
 
 
-@pytest.mark.parametrize("missing", [field.name for field in dataclasses.fields(RunSpec)])
+def test_what_came_later_is_written_down_only_when_it_is_used():
+    """So a run of an older version stays what it was, and can be gone on with."""
+    behind = spec().changed({"learning": "behind", "pace": 5})
+    assert {name: behind.config()[name] for name in behind.config().keys() - spec().config().keys()} == {
+        "learning": "behind",
+        "pace": 5.0,
+    }
+    assert RunSpec.from_config(behind.config()) == behind
+    assert (spec().learning, spec().pace) == ("between rounds", 0.0)
+
+
+def test_a_way_of_learning_that_there_is_not():
+    with pytest.raises(UnknownName, match=r"way of learning.*'beside'.*between rounds, behind"):
+        spec().changed({"learning": "beside"})
+
+
+@pytest.mark.parametrize("missing", NEEDED)
 def test_a_configuration_that_lacks_something_is_another_versions(missing):
     config = spec().config()
     del config[missing]
@@ -190,7 +209,7 @@ def rollouts() -> dict[float, Rollout]:
         recorded[noise] = Rollout.of(
             supervise(
                 task.make(),
-                run.load("prior"),
+                always(run.load("prior")),
                 run.supervisor(),
                 80,
                 episode_seed=lambda k: episode_seed(0, 0, k),
@@ -219,7 +238,7 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
     run = spec().changed({"supervision": {"upper": 1000.0}})
     steps = supervise(
         task.make(),
-        run.load("prior"),
+        always(run.load("prior")),
         run.supervisor(),
         len(rollouts[0.0]),
         episode_seed=lambda k: episode_seed(0, 0, k),

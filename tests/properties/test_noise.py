@@ -15,7 +15,7 @@ from mereq.supervision.noise import AddedNormal, Noisy, RandomOther, slips
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import FEATURE_NAMES, FORWARD, SWITCH, Corridor
-from toys import EXPERT, POLICY
+from toys import EXPERT, POLICY, always
 
 N_STEPS = 120
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # always walks on
@@ -35,7 +35,7 @@ def record(supervisor, *, recorded=(), n_steps=N_STEPS) -> list:
     return list(
         supervise(
             Corridor(horizon=11, slip=0.3),
-            PRIOR,
+            always(PRIOR),
             supervisor,
             n_steps,
             episode_seed=lambda k: episode_seed(7, 0, k),

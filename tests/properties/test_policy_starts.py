@@ -22,6 +22,7 @@ from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.supervision.supervise import supervise
 from mereq.tasks.corridor import FEATURE_NAMES
+from toys import always
 
 OBS = all_observations()
 METHODS_THAT_START_AT = {
@@ -172,7 +173,7 @@ def first_rollout(seed: int, policy: Policy) -> Rollout:
     return Rollout.of(
         supervise(
             corridor(),
-            policy,
+            always(policy),
             expert(),
             SETTINGS.rollout_steps,
             episode_seed=lambda k: episode_seed(seed, 0, k),

@@ -19,7 +19,7 @@ from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, ArmTask
 from mereq.tasks.arm.environment import ArmEnv
-from toys import EXPERT, POLICY
+from toys import EXPERT, POLICY, always
 
 EPISODES = 4
 
@@ -175,7 +175,7 @@ def supervised(request):
     rollout = Rollout.of(
         supervise(
             env,
-            Scripted(env, case.careless()),
+            always(Scripted(env, case.careless())),
             witness,
             EPISODES * N_STEPS,
             episode_seed=lambda k: episode_seed(1, 0, k),

@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -176,6 +178,34 @@ def test_a_stopped_session_goes_on(tmp_path, cut):
     assert [row.theta.tolist() for row in recorded(tmp_path / "run")[2]] == [
         row.theta.tolist() for row in recorded(tmp_path / "straight")[2]
     ]
+
+
+def test_learning_while_they_watch(tmp_path):
+    """No round's end is waited for: the page says all the while that it supervises, and which policy is the newest."""
+    views = []
+
+    class Patient(Person):
+        def __call__(self, session) -> None:
+            super().__call__(session)
+            view = latest(session)
+            views.append(view)
+            time.sleep(0.002)  # real time, which the learner needs
+            if view["version"] >= 2:
+                session.stop()
+
+    behind = spec(steps=80, rounds=10**4).changed({"learning": "behind"})
+    session = sit(tmp_path / "run", Patient(lambda _, step: {"engaged": step % 9 < 3, "action": LANE_RIGHT}), behind)
+    assert {view["phase"] for view in views} <= {"preparing", "supervising"}
+    versions = [view["version"] for view in [*views, latest(session)]]
+    assert sorted(versions) == versions
+    assert {0, 1, 2} <= set(versions)
+    assert any(view["progress"] for view in views)
+    assert "mereq learner" not in {thread.name for thread in threading.enumerate()}
+    with RunStore.open(tmp_path / "run") as store:
+        assert [row.number for row in store.versions()] == [1, 2]
+        assert all(row.seconds_waited >= 0 for row in store.iterations())
+        last = store.versions()[-1].theta
+    np.testing.assert_array_equal(session._tally._theta, last)
 
 
 def test_the_run_ends_when_the_person_is_content(tmp_path):

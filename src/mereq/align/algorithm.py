@@ -1,20 +1,21 @@
 """Algorithm 1: collect a supervised rollout, improve the policy from all interventions so far, repeat."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
-from mereq.align.method import Method, Progress
+from mereq.align.learning import BetweenRounds, Learning, Published, Resume
+from mereq.align.method import Improver, Method, Progress
 from mereq.align.settings import AlignSettings
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
-from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.supervision.supervise import supervise
 
@@ -24,12 +25,12 @@ class Iteration:
     """One round of Algorithm 1: a supervised rollout, and the policy that was made from it."""
 
     index: int
-    rollout: Rollout  # collected with the policy of the round before
+    rollout: Rollout  # each of its steps says which version of the policy acted
     expert_steps: int  # expert samples of all rounds so far
     aligned: bool  # the intervention rate fell below the threshold: no update was needed
     theta: Float[np.ndarray, " features"]  # after the update
-    policy: Policy  # after the update
-    progress: tuple[Progress, ...]  # the update, step by step
+    policy: Policy  # after the update: the newest
+    progress: tuple[Progress, ...]  # the steps of the inner loop that came in this round
     seconds_waited: float  # between the end of this rollout and the new policy
     state: Callable[[], dict[str, np.ndarray]]  # what a resumed run needs; ask before the next round starts
 
@@ -39,16 +40,7 @@ class Iteration:
         return self.rollout.intervention_rate
 
 
-@dataclass(frozen=True)
-class Resume:
-    """Where an interrupted run stands."""
-
-    log: InterventionLog = field(default_factory=InterventionLog)  # complete rounds
-    state: dict[str, np.ndarray] | None = None  # of the last complete round
-    recorded: tuple[tuple[SupervisedStep, ...], ...] = ()  # steps of the rounds after it; the last may be unfinished
-
-
-Event = SupervisedStep | Progress | Iteration
+Event = SupervisedStep | Progress | Published | Iteration
 
 
 def align(task: Task, prior: Policy, supervisor: Supervisor, method: Method, settings: AlignSettings, **how):
@@ -70,7 +62,8 @@ def events(
     n_iterations: int,
     rate_threshold: float,
     resume: Resume | None = None,
-) -> Iterator[Event]:
+    learning: Callable[[Improver, Resume], Learning] = BetweenRounds,
+) -> Generator[Event, None, None]:
     """Algorithm 1 as a stream: each supervised step, each step of the inner loop, each finished round.
 
     Args:
@@ -83,50 +76,56 @@ def events(
         n_iterations: most rounds.
         rate_threshold: delta; the run ends with the first round whose intervention rate is below it. 0 never ends.
         resume: continue an interrupted run of the same arguments, exactly.
+        learning: when the policy learns: `BetweenRounds`, or `Behind` the supervisor's back.
     """
     resume = resume or Resume()
     improver = method.start(task, prior, settings, seed=seed)
-    if resume.state is not None:
-        improver.restore(resume.state)
     log, waiting = resume.log, list(resume.recorded)
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
     environment = task.make()
 
-    for index in range(len(log.rollouts), n_iterations):
-        recorded = waiting.pop(0) if waiting else ()
-        steps = list(recorded)
-        for step in supervise(  # l. 3
-            environment,
-            improver.policy,
-            supervisor,
-            settings.rollout_steps,
-            episode_seed=partial(episode_seed, seed, index),
-            feature_names=task.feature_names,
-            recorded=recorded,
-        ):
-            steps.append(step)
-            yield step
-        rollout = Rollout.of(steps)
-        log = log.append(rollout)
-        aligned = rollout.intervention_rate < rate_threshold  # l. 4
+    with closing(learning(improver, resume)) as learner:
+        for index in range(len(log.rollouts), n_iterations):
+            recorded = waiting.pop(0) if waiting else ()
+            steps, progress = list(recorded), list[Progress]()
+            for step in supervise(  # l. 3
+                environment,
+                learner.acting,
+                supervisor,
+                settings.rollout_steps,
+                episode_seed=partial(episode_seed, seed, index),
+                feature_names=task.feature_names,
+                recorded=recorded,
+            ):
+                steps.append(step)
+                yield step
+                yield from _noted(learner.during(log, steps), progress)
+            rollout = Rollout.of(steps)
+            log = log.append(rollout)
+            aligned = rollout.intervention_rate < rate_threshold  # l. 4
 
-        started = time.perf_counter()
-        progress = []
-        if not aligned:
-            for moment in improver.improve(log, index):  # l. 6-11
-                progress.append(moment)
-                yield moment
-        yield Iteration(
-            index=index,
-            rollout=rollout,
-            expert_steps=log.expert_steps,
-            aligned=aligned,
-            theta=improver.theta.copy(),
-            policy=improver.policy,
-            progress=tuple(progress),
-            seconds_waited=time.perf_counter() - started,
-            state=improver.state,
-        )
-        if aligned:
-            return
+            started = time.perf_counter()
+            if not aligned:
+                yield from _noted(learner.after(log, index), progress)  # l. 6-11
+            yield Iteration(
+                index=index,
+                rollout=rollout,
+                expert_steps=log.expert_steps,
+                aligned=aligned,
+                theta=learner.theta.copy(),
+                policy=learner.policy,
+                progress=tuple(progress),
+                seconds_waited=time.perf_counter() - started,
+                state=learner.state,
+            )
+            if aligned:
+                return
+
+
+def _noted(happening: Iterable[Progress | Published], progress: list[Progress]) -> Iterator[Progress | Published]:
+    """What happens; progress is kept."""
+    for event in happening:
+        if isinstance(event, Progress):
+            progress.append(event)
+        yield event

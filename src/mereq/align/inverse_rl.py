@@ -16,7 +16,6 @@ from mereq.core.seeding import seed_for
 from mereq.core.simulator import RewindableSimulator
 from mereq.core.task import Task, checked_features
 from mereq.interventions.log import InterventionLog
-from mereq.interventions.rollout import Rollout
 from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
 from mereq.maxent_rl.practice import LearnedPolicy, Practice
 from mereq.maxent_rl.replay import Replay, Transitions
@@ -71,6 +70,7 @@ class RewardImprover:
         )
         self._estimator = _estimator(task, settings.inference, seed)
         self._theta = np.zeros(len(task.feature_names))
+        self._remembered = 0  # supervised steps that went into the replay
 
     @property
     def policy(self) -> LearnedPolicy:
@@ -85,7 +85,7 @@ class RewardImprover:
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Alg. 1, l. 6-11. The mean over all expert steps so far stands against the mean under the current policy."""
         inference, practice = self._settings.inference, self._practice
-        self._remember(log.rollouts[-1])
+        self._remember(log)
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
         practice.begin(self._seed, iteration)
@@ -105,27 +105,29 @@ class RewardImprover:
             practice.advance(self._settings.practice_steps, LinearReward(self._theta), epsilon=epsilon)
             yield Progress(step, inference.max_updates, self._theta, gradient, practice.loss)
 
-    def _remember(self, rollout: Rollout) -> None:
+    def _remember(self, log: InterventionLog) -> None:
         """Supervised steps are transitions like any other: dynamics do not depend on who acted."""
-        transitions = Transitions(
-            obs=rollout.obs,
-            action=rollout.executed,
-            next_obs=rollout.next_obs,
-            features=rollout.features,
-            terminated=rollout.terminated,
-            prior=self._prior.distribution(rollout.obs).parameters,
-            next_prior=self._prior.distribution(rollout.next_obs).parameters,
-        )
-        self._practice.replay.add(transitions, LinearReward(self._theta))
+        for new in log.after(self._remembered):
+            transitions = Transitions(
+                obs=new.obs,
+                action=new.executed,
+                next_obs=new.next_obs,
+                features=new.features,
+                terminated=new.terminated,
+                prior=self._prior.distribution(new.obs).parameters,
+                next_prior=self._prior.distribution(new.next_obs).parameters,
+            )
+            self._practice.replay.add(transitions, LinearReward(self._theta))
+        self._remembered = log.steps
 
     def state(self) -> dict[str, np.ndarray]:
         """Learner, replay and theta, as named arrays."""
-        return self._practice.arrays() | {"theta": self._theta}
+        return self._practice.arrays() | {"theta": self._theta, "remembered": np.array(self._remembered)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Put back what `state` returned."""
         self._practice.restore(state)
-        self._theta = state["theta"].copy()
+        self._theta, self._remembered = state["theta"].copy(), int(state["remembered"])
 
 
 def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator:

@@ -1,11 +1,13 @@
 """`mereq align`: run Algorithm 1 into a run directory."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from mereq.align.algorithm import Iteration
+from mereq.align.learning import Published
 from mereq.align.method import Progress
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
@@ -22,6 +24,8 @@ DEFAULTS = {
     "rate_threshold": 0.0,
     "prior": "shipped",
     "expert": "shipped",
+    "learning": "between rounds",
+    "pace": 0.0,
 }
 
 
@@ -52,10 +56,11 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    with progress_bar(console) as progress:
+    with progress_bar(console) as progress, closing(spec.events(store)) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
+        behind = ""
         expert = supervised = 0
-        for event in spec.events(store):
+        for event in events:
             if isinstance(event, SupervisedStep):
                 supervised += 1
                 expert += int(event.controller)
@@ -64,9 +69,11 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
                     description="supervised steps",
                     total=spec.settings.rollout_steps,
                     completed=supervised,
-                    note=f"{expert} by the expert",
+                    note=f"{expert} by the expert{behind}",
                 )
-            elif isinstance(event, Progress):
+            elif isinstance(event, Published):
+                behind = f", policy {event.version}"
+            elif isinstance(event, Progress) and spec.learning == "between rounds":
                 progress.update(
                     bar,
                     description="policy updates",

@@ -10,7 +10,9 @@ from mereq.core.errors import RunExists
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 
-NAMES = ("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert")
+NAMES = (
+    *("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert", "learning", "pace"),
+)
 
 
 def open_run(

@@ -14,7 +14,7 @@ def differences(left: RunStore, right: RunStore) -> list[str]:
 
     When things happened, how long they took and the memory they used are not compared.
     """
-    tables = ("fields", "steps", "progress", "iterations")
+    tables = ("fields", "steps", "versions", "progress", "iterations")
     found = _differing_rows(left.database, right.database, tables, CLOCKS_AND_MEMORY)
     ours, theirs = _tensor_files(left.directory), _tensor_files(right.directory)
     names = sorted(ours.keys() | theirs.keys())

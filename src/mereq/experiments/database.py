@@ -29,6 +29,7 @@ class Schema:
     tables: dict[str, tuple[str, str]]  # name: (key, other columns); the first one has a row per start
     remedy: str  # what to do when the file is damaged
     beside: frozenset[str] = frozenset()  # names that may be in the directory before the file is
+    older: tuple["Schema", ...] = ()  # formats that can still be read, and not written
 
     @property
     def file(self) -> str:
@@ -104,11 +105,14 @@ class Database:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             if found == 0:
                 raise _corrupt(schema, file, "it is empty, or not made by mereq")
-            if found != schema.format:
+            usable = {each.format: each for each in (schema, *(() if write else schema.older))}
+            if found not in usable:
                 raise IncompatibleRun(
-                    f"The {schema.what} in {directory} was recorded in format {found}; this version of mereq reads "
-                    f"format {schema.format}. Open it with the version that recorded it, or start a new {schema.what}."
+                    f"The {schema.what} in {directory} was recorded in format {found}; this version of mereq "
+                    f"{'writes' if write else 'reads'} format {' or '.join(map(str, sorted(usable)))}. Open it with "
+                    f"the version that recorded it, or start a new {schema.what}."
                 )
+            schema = usable[found]
             complaint = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if complaint != "ok":
                 raise _corrupt(schema, file, complaint)

@@ -1,4 +1,4 @@
-"""The local engine: worker processes on this machine, one thread each, and one core each when they take all of them.
+"""The local engine: worker processes on this machine, one thread each, and one core each when there are as many.
 
 A run is recorded where it will stay, so a worker may die at any moment: another one goes on with its run. No worker
 outlives the process that started it.
@@ -75,8 +75,10 @@ class LocalEngine:
                 worker.stop()
 
     def _core(self, number: int) -> int | None:
-        """The core of a worker; none of its own where there are cores to choose from."""
-        return self._cores[number % len(self._cores)] if self._cores and self.workers >= len(self._cores) else None
+        """The core of a worker; none of its own where there are cores to choose from, or too few (of paced runs, many
+        fit on a core, and none may keep it from another).
+        """
+        return self._cores[number] if self.workers == len(self._cores) else None
 
 
 @dataclass

@@ -1,21 +1,24 @@
 """Recording: an event stream of Algorithm 1 passes through, and each event is in the store before anyone sees it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 from mereq.align.algorithm import Event, Iteration
+from mereq.align.learning import Published
 from mereq.align.method import Progress
 from mereq.experiments.store import RunStore, Sight
 
 
 def record(
-    events: Iterable[Event], store: RunStore, *, sight: Callable[[], Sight | None] | None = None
-) -> Iterator[Event]:
+    events: Generator[Event, None, None], store: RunStore, *, sight: Callable[[], Sight | None] | None = None
+) -> Generator[Event, None, None]:
     """The same events, each stored before it is yielded.
 
-    An event that came out of here survives the death of the process. To go on with an interrupted run:
+    An event that came out of here survives the death of the process. When this stream is closed, so is the one that
+    passes through. To go on with an interrupted run:
 
         with RunStore.resume(directory, config) as store:
-            for event in record(events(..., resume=store.resume_point()), store):
+            for event in record(events(..., resume=store.resume_point(prior)), store):
                 ...
 
     sight: what the person saw when the last step was decided; stored together with the step.
@@ -23,11 +26,14 @@ def record(
     Raises:
         CannotWrite: the disk is full. The event was not yielded; all before it are safe, and the run can be resumed.
     """
-    for event in events:
-        if isinstance(event, Iteration):
-            store.add_iteration(event)
-        elif isinstance(event, Progress):
-            store.add_progress(event)
-        else:
-            store.add_step(event, sight() if sight else None)
-        yield event
+    with closing(events):
+        for event in events:
+            if isinstance(event, Iteration):
+                store.add_iteration(event)
+            elif isinstance(event, Progress):
+                store.add_progress(event)
+            elif isinstance(event, Published):
+                store.add_version(event)
+            else:
+                store.add_step(event, sight() if sight else None)
+            yield event

@@ -1,7 +1,7 @@
 """Runs by name: from the words of a command line to Algorithm 1 and its store, and back again."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, get_args, get_origin
 import cattrs
 
 from mereq.align.algorithm import Event, events
+from mereq.align.behind import Behind
 from mereq.align.inverse_rl import weighed_features
+from mereq.align.learning import BetweenRounds
 from mereq.align.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.policy import Policy
@@ -21,8 +23,10 @@ from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
 from mereq.experiments.store import RunStore, Sight
 from mereq.supervision.noise import Noisy, slips
+from mereq.supervision.paced import Paced
 
 PERSON = "person"
+LEARNING = {"between rounds": BetweenRounds, "behind": Behind}
 
 
 class Watch(NamedTuple):
@@ -48,10 +52,15 @@ class RunSpec:
     noise: float  # probability that an expert step is disturbed
     prior: str  # "shipped", or a checkpoint's path
     expert: str  # the same, or "person": nobody knows what they want, and the rule's numbers are not used
+    learning: str = "between rounds"  # while the supervisor waits; or "behind": while they go on
+    pace: float = 0.0  # steps per second that the synthesized expert watches; 0 is as fast as the machine can
 
     def __post_init__(self):
-        if not (0 <= self.noise <= 1 and self.seed >= 0):
-            raise ValueError(f"need 0 <= noise <= 1, seed >= 0; got noise={self.noise}, seed={self.seed}")
+        if not (0 <= self.noise <= 1 and self.seed >= 0 and 0 <= self.pace < float("inf")):
+            raise ValueError(
+                f"need 0 <= noise <= 1, seed >= 0, pace >= 0; got noise={self.noise}, seed={self.seed}, "
+                f"pace={self.pace}"
+            )
 
     @classmethod
     def named(
@@ -65,15 +74,30 @@ class RunSpec:
         rate_threshold: float,
         prior: str = "shipped",
         expert: str = "shipped",
+        learning: str = "between rounds",
+        pace: float = 0.0,
     ) -> "RunSpec":
         """A run by the names of its parts.
 
         Raises:
             UnknownName: with the names there are.
         """
-        _known(task, preset, method)
-        settings, supervision = task_preset(task).align[preset], task_preset(task).supervision
-        return cls(task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, 0.0, prior, expert)
+        _known(task, preset, method, learning)
+        return cls(
+            task=task,
+            method=method,
+            preset=preset,
+            settings=task_preset(task).align[preset],
+            seed=seed,
+            n_iterations=n_iterations,
+            rate_threshold=rate_threshold,
+            supervision=task_preset(task).supervision,
+            noise=0.0,
+            prior=prior,
+            expert=expert,
+            learning=learning,
+            pace=pace,
+        )
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RunSpec":
@@ -96,12 +120,12 @@ class RunSpec:
         """The same run with other numbers: `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
 
         Raises:
-            UnknownName: there is no number, task, preset, method or feature of this name; the message lists those there
-                are.
+            UnknownName: there is no number, task, preset, method, way of learning or feature of this name; the message
+                lists those there are.
             IncompatibleRun: a value of the wrong type, or out of its range.
         """
         spec = self.from_config(_merged(dataclasses.asdict(self), changes))
-        _known(spec.task, spec.preset, spec.method)
+        _known(spec.task, spec.preset, spec.method, spec.learning)
         weighed_features(spec.task_preset.task.feature_names, spec.settings.inference.features)
         return spec
 
@@ -110,10 +134,14 @@ class RunSpec:
         return dataclasses.replace(self, n_iterations=n_iterations)
 
     def config(self) -> dict[str, Any]:
-        """The run as JSON, with the checksums of its policies."""
+        """The run as JSON, with the checksums of its policies.
+
+        What has a default is left out while it has that: so the runs of older versions stay what they were.
+        """
         policies = ("prior",) if self.expert == PERSON else ("prior", "expert")
         sums = {f"{which}_sha256": self._about(which)["sha256"] for which in policies}
-        return dataclasses.asdict(self) | sums
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: value for name, value in dataclasses.asdict(self).items() if value != usual[name]} | sums
 
     @property
     def task_preset(self) -> TaskPreset:
@@ -137,38 +165,42 @@ class RunSpec:
             )
         preset = self.task_preset
         expert = preset.supervisor(self.load("expert"), **self.supervision)
-        return Noisy(expert, slips(preset.task.actions), probability=self.noise)
+        noisy = Noisy(expert, slips(preset.task.actions), probability=self.noise)
+        return Paced(noisy, self.pace) if self.pace else noisy
 
     def _about(self, which: str) -> dict[str, Any]:
         source = getattr(self, which)
         return describe_shipped(self.task, which) if source == "shipped" else describe(Path(source))
 
-    def events(self, store: RunStore, watch: Watch | None = None) -> Iterator[Event]:
+    def events(self, store: RunStore, watch: Watch | None = None) -> Generator[Event, None, None]:
         """Run Algorithm 1 from where the store stands, recording each event before it is yielded.
 
         watch: who supervises in place of the synthesized expert, and in which environment.
         """
-        task = self.task_preset.task
+        task, prior = self.task_preset.task, self.load("prior")
         stream = events(
             replace(task, make=lambda: watch.environment) if watch else task,
-            self.load("prior"),
+            prior,
             watch.supervisor if watch else self.supervisor(),
             METHODS[self.method],
             self.settings,
             seed=self.seed,
             n_iterations=self.n_iterations,
             rate_threshold=self.rate_threshold,
-            resume=store.resume_point(),
+            resume=store.resume_point(prior),
+            learning=LEARNING[self.learning],
         )
         return record(stream, store, sight=watch.sight if watch else None)
 
 
-def _known(task: str, preset: str, method: str) -> None:
+def _known(task: str, preset: str, method: str, learning: str) -> None:
     families = task_preset(task).align
     if preset not in families:
         raise UnknownName("preset", preset, list(families))
     if method not in METHODS:
         raise UnknownName("method", method, list(METHODS))
+    if learning not in LEARNING:
+        raise UnknownName("way of learning", learning, list(LEARNING))
 
 
 def _exactly(value: Any, kind: type) -> Any:
@@ -228,8 +260,8 @@ def load_method_policy(store: RunStore, index: int) -> tuple[Task, Policy, Polic
 
 
 def load_supervised_policy(store: RunStore, index: int) -> Policy:
-    """The policy that was supervised in a round of a stored run: that after the round before, and in the first round
-    the method's start. One round beyond the last gives the last policy.
+    """The policy that was supervised in a round of a stored run, at its beginning: that after the round before, and in
+    the first round the method's start. One round beyond the last gives the last policy.
 
     Raises:
         IncompatibleRun: when the prior is not the one the run was made with.
@@ -238,6 +270,19 @@ def load_supervised_policy(store: RunStore, index: int) -> Policy:
         return load_method_policy(store, index - 1)[2]
     spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
     return METHODS[spec.method].start(spec.task_preset.task, spec.load("prior"), spec.settings, seed=spec.seed).policy
+
+
+def load_version(store: RunStore, version: int) -> Policy:
+    """The policy that proposed the steps of this version of a stored run.
+
+    Raises:
+        IncompatibleRun: when the prior is not the one the run was made with.
+        UnknownName: when the run has no such version.
+    """
+    spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
+    if version == 0 or spec.learning == "between rounds":
+        return load_supervised_policy(store, version)
+    return store.version(version, spec.load("prior"))
 
 
 def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:

@@ -69,17 +69,17 @@ class StepRows(NamedTuple):
         return [(name, codec.dtype.str, json.dumps(codec.shape)) for name, codec in named]
 
     def to_row(self, step: SupervisedStep) -> tuple[int | float | bytes, ...]:
-        """From `episode` to `retracts`, in the order of the table."""
+        """From `episode` to `version`, in the order of the table."""
         arrays = (codec.encode(getattr(step, name)) for name, codec in zip(ARRAYS, self.codecs, strict=True))
         return (
             *(int(step.episode), int(step.step), int(step.controller)),
             *arrays,
-            *(int(step.terminated), int(step.truncated), int(step.retracts)),
+            *(int(step.terminated), int(step.truncated), int(step.retracts), int(step.version)),
         )
 
     def from_row(self, row: tuple[Any, ...]) -> SupervisedStep:
         """The step that `to_row` was given."""
-        episode, step, controller, *arrays, terminated, truncated, retracts = row
+        episode, step, controller, *arrays, terminated, truncated, retracts, version = row
         decoded = (codec.decode(stored) for codec, stored in zip(self.codecs, arrays, strict=True))
         return SupervisedStep(
             episode=episode,
@@ -88,5 +88,6 @@ class StepRows(NamedTuple):
             terminated=bool(terminated),
             truncated=bool(truncated),
             retracts=bool(retracts),
+            version=version,
             **dict(zip(ARRAYS, decoded, strict=True)),
         )

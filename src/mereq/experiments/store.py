@@ -1,12 +1,13 @@
 """The run store: a directory that holds everything about one run, written as it happens.
 
 `run.sqlite` has every supervised step, every step of the inner loop and every round. `checkpoints/` has the policy of
-every round, and of the last two rounds all that a resumed run needs. The recorded steps are the truth: should a state
-be damaged, the rounds after the last good one are made again from them.
+every round, every version that was published within one, and of the last two rounds all that a resumed run needs. The
+recorded steps are the truth: should a state be damaged, the rounds after the last good one are made again from them.
 """
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq import __version__
-from mereq.align.algorithm import Iteration, Resume
+from mereq.align.algorithm import Iteration
+from mereq.align.learning import Published, Resume
 from mereq.align.method import Progress
 from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
@@ -28,22 +30,31 @@ from mereq.interventions.rollout import Rollout, SupervisedStep
 
 KEPT_STATES = 2  # rounds whose whole state is kept
 ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
-RUN = Schema(
+STEP = "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, retracts"
+PROGRESS = "seconds, of_steps, theta, gradient, norm, loss"
+FORMAT_1 = Schema(  # in which nobody learned behind
     what="run",
     format=1,
     tables={
         "run": ("start", "time, mereq, config, provenance"),
         "fields": ("name", "dtype, shape"),
-        "steps": (
-            "iteration, idx",
-            "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, "
-            "retracts",
-        ),
+        "steps": ("iteration, idx", STEP),
         "sights": ("iteration, idx", "frame, decided, sent"),
-        "progress": ("iteration, step", "seconds, of_steps, theta, gradient, norm, loss"),
+        "progress": ("iteration, step", PROGRESS),
         "iterations": ("iteration", ROUND),
     },
     remedy="Restore it from a copy, or start a new run elsewhere.",
+)
+RUN = replace(
+    FORMAT_1,
+    format=2,
+    tables=FORMAT_1.tables
+    | {
+        "steps": ("iteration, idx", f"{STEP}, version"),
+        "versions": ("version", "time, iteration, idx, seconds, learned_from, theta"),
+        "progress": ("iteration, published, step", PROGRESS),  # published: versions before it
+    },
+    older=(FORMAT_1,),
 )
 
 
@@ -87,6 +98,18 @@ class Round(NamedTuple):
         return cls(*row[:7], aligned=bool(row[7]), theta=_from_text(row[8]))
 
 
+class Version(NamedTuple):
+    """A policy that was published within a round, without the policy."""
+
+    number: int
+    time: float  # [s] since 1970
+    iteration: int  # the round that went on
+    idx: int  # steps of it that had been recorded
+    seconds: float  # that making it took
+    learned_from: int  # steps of the run
+    theta: Float[np.ndarray, " features"]
+
+
 class TimedProgress(NamedTuple):
     """A step of the inner loop, and when it came."""
 
@@ -101,6 +124,7 @@ class RunStore:
         self.directory = directory
         self.database = database
         self._next: tuple[int, int] | None = None  # round and number of the next step; None: not for writing
+        self._published = 0  # newest version
         self._last_step = time.perf_counter()
         self._known_layout: StepRows | None = None
 
@@ -197,10 +221,23 @@ class RunStore:
         with self.database.transaction():
             self.database.insert(
                 "progress",
-                *(self._position()[0], int(progress.step), time.perf_counter() - self._last_step, int(progress.of)),
+                *(self._position()[0], self._published, int(progress.step)),
+                *(time.perf_counter() - self._last_step, int(progress.of)),
                 *(_to_text(progress.theta), _to_text(progress.gradient), progress.gradient_norm, loss),
                 replace=True,
             )
+
+    def add_version(self, made: Published) -> None:
+        """Store a policy that was made within a round: the policy first, then the row that makes it one to act."""
+        start = self.starts()[-1]
+        about = {"version": made.version, "run": start.config, "provenance": start.provenance}
+        save_policy(self._checkpoint("version", made.version), made.policy, about=about)
+        with self.database.transaction():
+            self.database.insert(
+                "versions",
+                *(made.version, time.time(), *self._position(), made.seconds, made.learned_from, _to_text(made.theta)),
+            )
+        self._published = made.version
 
     def add_iteration(self, iteration: Iteration) -> None:
         """Store a finished round: its policy and state first, then the row that makes it finished."""
@@ -253,7 +290,7 @@ class RunStore:
             TimedProgress(
                 seconds, Progress(step, of, _from_text(theta), _from_text(gradient), np.nan if loss is None else loss)
             )
-            for _, step, seconds, of, theta, gradient, _, loss in rows
+            for *_, step, seconds, of, theta, gradient, _, loss in rows
         ]
 
     def rollout(self, index: int) -> Rollout:
@@ -273,6 +310,8 @@ class RunStore:
         if layout is None:
             return ()
         rows = self.database.rows("steps", "iteration = ?", index)
+        if self.database.schema.format == 1:
+            rows = [(*row, index) for row in rows]  # the version: the policy of a round was that of the round before
         return tuple(layout.from_row(row[3:]) for row in rows)
 
     def sights(self, index: int) -> list[Sight]:
@@ -290,11 +329,31 @@ class RunStore:
             raise UnknownName("finished round", str(index), finished)
         return load_policy(self._checkpoint("policy", index), prior=prior)
 
-    def resume_point(self) -> Resume:
+    def versions(self) -> list[Version]:
+        """The policies that were published within rounds; none where the supervisor waits for them."""
+        known = "versions" in self.database.schema.tables
+        return [Version(*row[:6], theta=_from_text(row[6])) for row in self.database.rows("versions")] if known else []
+
+    def version(self, number: int, prior: Policy) -> Policy:
+        """A policy that was published within a round, by its number.
+
+        Raises:
+            UnknownName: when there is none of this number.
+        """
+        published = [str(row.number) for row in self.versions()]
+        if str(number) not in published:
+            raise UnknownName("published version", str(number), published)
+        return load_policy(self._checkpoint("version", number), prior=prior)
+
+    def resume_point(self, prior: Policy | None = None) -> Resume:
         """Where `align.events` goes on: after the last round whose state is whole.
 
-        If that is not the last finished round, the later ones are made again from their recorded steps, exactly.
+        If that is not the last finished round, the later ones are made again from their recorded steps, exactly. Not so
+        where policies were published within rounds: then all rounds stay, and learning goes on from that state.
+
+        prior: that published policies stand on.
         """
+        versions = {row.number: row for row in self.versions()}
         finished = len(self.iterations())
         rounds = [self.steps(index) for index in range(finished + 1)]
         done, state = finished, None
@@ -303,10 +362,23 @@ class RunStore:
                 state = load_arrays(self._checkpoint("state", done - 1), kind="state").arrays
             except CorruptCheckpoint:
                 done -= 1
+        done = finished if versions else done
+        last = [step.version for steps in rounds for step in steps[-1:]][-1:]
+        published = tuple(
+            Published(
+                version=number,
+                policy=load_policy(self._checkpoint("version", number), prior=prior),
+                theta=versions[number].theta,
+                learned_from=versions[number].learned_from,
+                seconds=versions[number].seconds,
+            )
+            for number in sorted({*last, *list(versions)[-1:]} & versions.keys())
+        )
+        self._published = max(versions, default=0)
         self._next = (done, len(rounds[done]))
         self._last_step = time.perf_counter()
         log = InterventionLog(tuple(Rollout.of(steps) for steps in rounds[:done]))
-        return Resume(log, state, tuple(steps for steps in rounds[done:] if steps))
+        return Resume(log, state, tuple(steps for steps in rounds[done:] if steps), published)
 
     def _layout(self) -> StepRows | None:
         """How steps are stored; None before the first one."""

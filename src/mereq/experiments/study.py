@@ -139,8 +139,8 @@ def _rounds(spec: RunSpec, directory: Path) -> Iterator[int]:
         if rounds and (rounds[-1].aligned or len(rounds) == spec.n_iterations):
             return
         store = RunStore.resume(directory, config)
-    with store:
-        for event in spec.events(store):
+    with store, closing(spec.events(store)) as events:
+        for event in events:
             if isinstance(event, Iteration):
                 yield event.index
 

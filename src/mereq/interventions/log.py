@@ -20,6 +20,20 @@ class InterventionLog:
         return InterventionLog((*self.rollouts, rollout))
 
     @property
+    def steps(self) -> int:
+        """Supervised steps so far."""
+        return sum(len(rollout) for rollout in self.rollouts)
+
+    def after(self, n_steps: int) -> list[Rollout]:
+        """What comes after the first n steps, rollout by rollout."""
+        parts = []
+        for rollout in self.rollouts:
+            if n_steps < len(rollout):
+                parts.append(rollout.after(n_steps))
+            n_steps = max(0, n_steps - len(rollout))
+        return parts
+
+    @property
     def expert_steps(self) -> int:
         """Expert samples so far: the effort the whole method tries to keep small."""
         return sum(rollout.expert_steps for rollout in self.rollouts)

@@ -24,6 +24,7 @@ class SupervisedStep(NamedTuple):
     terminated: bool
     truncated: bool
     retracts: bool = False  # before it, the supervisor took back their last intervention
+    version: int = 0  # of the policy that proposed: 0 is the method's start, every later policy one more
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Rollout:
     terminated: Bool[np.ndarray, " T"]
     truncated: Bool[np.ndarray, " T"]
     retracts: Bool[np.ndarray, " T"]  # steps before which the last intervention was taken back
+    version: Int[np.ndarray, " T"]  # of the policy that proposed
 
     @classmethod
     def of(cls, steps: Iterable[SupervisedStep]) -> "Rollout":
@@ -56,6 +58,10 @@ class Rollout:
 
     def __len__(self) -> int:
         return len(self.controller)
+
+    def after(self, n_steps: int) -> "Rollout":
+        """What comes after the first n steps."""
+        return Rollout(**{name: column[n_steps:] for name, column in vars(self).items()})
 
     @property
     def by_expert(self) -> Bool[np.ndarray, " T"]:

@@ -17,7 +17,7 @@ from mereq.core.seeding import episode_seed, seed_for, stream
 from mereq.core.simulator import RewindableSimulator, Simulator
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
-from mereq.interventions.segments import demonstrated, pseudo_expert, segments
+from mereq.interventions.segments import Segment, demonstrated, pseudo_expert, segments
 from mereq.irl.expectation import feature_expectation
 from mereq.irl.feature_counts import FeatureCounts
 from mereq.irl.gradient import normalized_gradient
@@ -75,41 +75,57 @@ class FromSegmentStarts:
     def __init__(self, simulator: RewindableSimulator, n_steps: int, acting: Acting, *, run_seed: int):
         self._simulator, self._n_steps, self._acting, self._run_seed = simulator, n_steps, acting, run_seed
         self._segments: list[Demonstrated] = []
-        self._rollouts = 0
+        self._known: dict[tuple[int, int], tuple[bytes, list[Demonstrated]]] = {}  # by round and episode
         simulator.reset(seed_for(run_seed, "segments"))
 
     def observe(self, log: InterventionLog, *, kappa: float) -> int:
-        """Repeat the new rollouts in the simulator, and keep the states in which their expert segments began.
+        """Repeat the new episodes in the simulator, and keep the states in which their expert segments began.
+
+        So are episodes in which something was taken back since.
 
         Raises:
             IncompatibleRun: the simulator does not lead where the supervised environment led.
         """
-        for iteration in range(self._rollouts, len(log.rollouts)):
-            self._segments += self._found(log.rollouts[iteration], iteration, kappa)
-        self._rollouts = len(log.rollouts)
+        self._segments = [
+            segment
+            for iteration, rollout in enumerate(log.rollouts)
+            for segment in self._found(rollout, iteration, kappa)
+        ]
         return sum(segment.features.steps for segment in self._segments)
 
     def _found(self, rollout: Rollout, iteration: int, kappa: float) -> list[Demonstrated]:
         good = demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)
-        found = []
         wanted = [segment for segment in segments(rollout) if good[segment.start]]
+        found = []
         for episode in sorted({int(rollout.episode[segment.start]) for segment in wanted}):
-            first = int(np.searchsorted(rollout.episode, episode))
-            here = [segment for segment in wanted if rollout.episode[segment.start] == episode]
-            visited = self._simulator.states_along(
-                episode_seed(self._run_seed, iteration, episode),
-                rollout.executed[first : here[-1].start],
-                at=[segment.start - first for segment in here],
-            )
-            for segment, (state, obs) in zip(here, visited, strict=True):
-                if not np.array_equal(obs, rollout.obs[segment.start]):
-                    raise IncompatibleRun(
-                        f"Round {iteration}, episode {episode}, step {segment.start - first}: the simulator does not "
-                        "lead where the supervised environment led, so the policy cannot be tried from where the "
-                        "expert took over. Use settings.inference.starts = 'episodes' for such a task."
-                    )
-                steps = np.flatnonzero(good[segment.start : segment.stop]) + segment.start
-                found.append(Demonstrated(FeatureCounts.of(rollout.features[steps]), rollout.obs[segment.start], state))
+            first, end = (int(np.searchsorted(rollout.episode, episode, side)) for side in ("left", "right"))
+            which, key = good[first:end], (iteration, episode)
+            if key not in self._known or self._known[key][0] != which.tobytes():
+                here = [segment for segment in wanted if first <= segment.start < end]
+                self._known[key] = which.tobytes(), self._repeated(rollout, key, first, here, good)
+            found += self._known[key][1]
+        return found
+
+    def _repeated(
+        self, rollout: Rollout, where: tuple[int, int], first: int, wanted: Sequence[Segment], good: np.ndarray
+    ) -> list[Demonstrated]:
+        """Segments of the episode that begins with step `first`."""
+        iteration, episode = where
+        visited = self._simulator.states_along(
+            episode_seed(self._run_seed, iteration, episode),
+            rollout.executed[first : wanted[-1].start],
+            at=[segment.start - first for segment in wanted],
+        )
+        found = []
+        for segment, (state, obs) in zip(wanted, visited, strict=True):
+            if not np.array_equal(obs, rollout.obs[segment.start]):
+                raise IncompatibleRun(
+                    f"Round {iteration}, episode {episode}, step {segment.start - first}: the simulator does not "
+                    "lead where the supervised environment led, so the policy cannot be tried from where the "
+                    "expert took over. Use settings.inference.starts = 'episodes' for such a task."
+                )
+            steps = np.flatnonzero(good[segment.start : segment.stop]) + segment.start
+            found.append(Demonstrated(FeatureCounts.of(rollout.features[steps]), rollout.obs[segment.start], state))
         return found
 
     def gradient(self, policy: Policy, *, seed: int) -> Float[np.ndarray, " features"]:

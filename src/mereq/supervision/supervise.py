@@ -13,7 +13,7 @@ from mereq.interventions.rollout import SupervisedStep
 
 def supervise(
     environment: Environment,
-    policy: Policy,
+    acting: Callable[[int | None], tuple[int, Policy]],
     supervisor: Supervisor,
     n_steps: int,
     *,
@@ -21,11 +21,13 @@ def supervise(
     feature_names: tuple[str, ...],
     recorded: Sequence[SupervisedStep] = (),
 ) -> Iterator[SupervisedStep]:
-    """Run a policy for n_steps supervised steps, yielding each one as soon as it was executed.
+    """Let policies act for n_steps supervised steps, yielding each one as soon as it was executed.
 
     The policy proposes its most probable action. Episode k starts from `episode_seed(k)`; a last episode that does
     not fit is cut.
 
+    acting: asked for the number and the policy that acts, at the start of each episode. It is given None; or the number
+        that has acted in an unfinished episode, which goes on with it.
     recorded: steps of this rollout from before an interruption. They are not yielded again: the unfinished episode
         among them is brought back by executing its recorded actions from its seed, and the rollout goes on from there.
         The supervisor sees these moments again, together with what was decided.
@@ -39,6 +41,7 @@ def supervise(
     replay = [] if complete else [step for step in recorded if step.episode == episode]
 
     while done < n_steps:
+        version, policy = acting(replay[0].version if replay else None)
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
         obs, info = environment.reset(seed=seed)
@@ -65,6 +68,7 @@ def supervise(
                     terminated=bool(terminated),
                     truncated=bool(truncated),
                     retracts=decision.retracts,
+                    version=version,
                 )
                 done += 1
             obs = next_obs

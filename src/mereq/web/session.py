@@ -5,7 +5,8 @@ are looked at, once. A step is in the store before any picture of it is shown.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,15 @@ class Session:
             MereqError: the run cannot go on, for instance because the disk is full.
         """
         try:
-            for event in self._events():
-                self._ready = True
-                self._tally.count(event)
-                self._check()
-                if isinstance(event, SupervisedStep):
-                    self._let_see(event)
-                else:
-                    self._put()
+            with closing(self._events()) as events:
+                for event in events:
+                    self._ready = True
+                    self._tally.count(event)
+                    self._check()
+                    if isinstance(event, SupervisedStep):
+                        self._let_see(event)
+                    else:
+                        self._put()
             self._tally.phase = "finished"
         except Stopped:
             self._tally.phase, self._tally.words = "stopped", "The program was stopped. Everything so far is stored."
@@ -89,7 +91,7 @@ class Session:
         """Stop at the next look at the clock. What was recorded stays; the run can be resumed."""
         self._clock.stop()
 
-    def _events(self) -> Iterator[Event]:
+    def _events(self) -> Generator[Event, None, None]:
         self._put()
         return self.spec.events(self._store, Watch(self, self._environment, lambda: self._sight))
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mereq.align.algorithm import Event, Iteration
+from mereq.align.learning import Published
 from mereq.align.method import Progress
 from mereq.core.supervisor import Controller
 from mereq.experiments.runs import RunSpec
@@ -26,11 +27,14 @@ class Tally:
     """Counts the events of a run, those from before an interruption included."""
 
     def __init__(self, spec: RunSpec, store: RunStore):
-        self._spec = spec
+        self._spec, self._behind = spec, spec.learning == "behind"
         self._theta_prior = spec.task_preset.theta_prior
         self._directory = str(store.directory.resolve())
         self._rounds = [_summary(row) for row in store.iterations()]
         self._theta = store.iterations()[-1].theta if self._rounds else np.zeros(len(self._theta_prior))
+        versions = store.versions()
+        self._version = versions[-1].number if versions else 0
+        self._theta = versions[-1].theta if versions else self._theta
         self._begin_round()
         self._samples = self._rounds[-1]["samples"] if self._rounds else 0
         self._step_of_episode = 0
@@ -49,6 +53,8 @@ class Tally:
             self._add(event)
         elif isinstance(event, Progress):
             self._progress = {"step": event.step + 1, "of": event.of, "gradient": _finite(event.gradient_norm)}
+        elif isinstance(event, Published):
+            self._version, self._theta, self._progress = event.version, event.theta, None
         else:
             self._finish(event)
 
@@ -88,6 +94,7 @@ class Tally:
             "samples": self._samples + yours,
             "rounds": self._rounds,
             "progress": self._progress,
+            "version": self._version if self._behind else None,
         }
 
     def _begin_round(self) -> None:
@@ -107,7 +114,7 @@ class Tally:
                 self._interventions.append(Intervention(step.episode))
             self._interventions[-1].steps += 1
         self._step, self._count = step, self._count + 1
-        if self._count >= self._spec.settings.rollout_steps:
+        if self._count >= self._spec.settings.rollout_steps and not self._behind:
             self.phase = "learning"
 
     def _finish(self, iteration: Iteration) -> None:

@@ -364,12 +364,13 @@
   }
   function showProgress(view2) {
     const box2 = element("learning");
-    box2.hidden = view2.phase !== "learning" && view2.phase !== "finished";
+    const behind = view2.version !== null && view2.phase === "supervising";
+    box2.hidden = view2.phase !== "learning" && view2.phase !== "finished" && !behind;
     if (box2.hidden) return;
     const bar = element("bar");
     const done = view2.phase === "finished";
-    element("learning-title").textContent = done ? "The run is finished" : `Learning from round ${view2.round + 1}`;
-    bar.hidden = done;
+    element("learning-title").textContent = done ? "The run is finished" : behind ? `Learning while you watch: policy ${view2.version}` : `Learning from round ${view2.round + 1}`;
+    bar.hidden = done || behind && view2.progress === null;
     if (view2.progress === null) bar.removeAttribute("value");
     else {
       bar.max = view2.progress.of;
