@@ -34,6 +34,7 @@ class Paced:
         """What the supervisor decides, once the step is due. What was decided before is not waited for again."""
         decision = self._supervisor.decide(moment)
         if moment.decided is None:
-            self._due = max(self._due + self._period, self._now())
-            self._wait(self._due - self._now())
+            now = self._now()
+            self._due = max(self._due + self._period, now)
+            self._wait(self._due - now)
         return decision
