@@ -35,6 +35,7 @@ def align(
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
     prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
     expert: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
+    robot: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -59,6 +60,8 @@ def align(
         rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round.
         prior: checkpoint to start from.
         expert: checkpoint of the expert.
+        robot: what supervised rollouts run on: `perturbed` (another simulation that plays a real robot), or
+            `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
     """
     from mereq.commands.align import align as run
 
@@ -75,6 +78,7 @@ def align(
             "rate_threshold": rate_threshold,
             "prior": prior,
             "expert": expert,
+            "robot": robot,
         },
         console=console,
     )
@@ -94,6 +98,7 @@ def supervise(
     steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
+    robot: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")] = None,
     hz: Annotated[
         float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
     ] = None,
@@ -128,6 +133,8 @@ def supervise(
         steps: supervised steps per round.
         rate_threshold: the run ends with the first round in which you took fewer than this share of the steps.
         prior: checkpoint to start from.
+        robot: what you supervise: `perturbed` (another simulation that plays a real robot), or
+            `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
         host: to serve on. Anything but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.
@@ -148,6 +155,7 @@ def supervise(
             "n_iterations": iterations,
             "rate_threshold": rate_threshold,
             "prior": prior,
+            "robot": robot,
             "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
         },
         hz=hz,

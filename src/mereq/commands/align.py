@@ -1,5 +1,6 @@
 """`mereq align`: run Algorithm 1 into a run directory."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from mereq.align.algorithm import Iteration
 from mereq.align.method import Progress
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
+from mereq.core.errors import RobotLost
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
@@ -22,6 +24,7 @@ DEFAULTS = {
     "rate_threshold": 0.0,
     "prior": "shipped",
     "expert": "shipped",
+    "robot": "",
 }
 
 
@@ -32,7 +35,7 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
     with store:
         try:
             _follow(spec, store, console)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RobotLost):
             console.print(
                 f"\nStopped. Everything so far is in {out}. Go on with:  mereq align --resume --out {out}",
                 soft_wrap=True,
@@ -52,10 +55,10 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    with progress_bar(console) as progress:
+    with progress_bar(console) as progress, closing(spec.events(store)) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
         expert = supervised = 0
-        for event in spec.events(store):
+        for event in events:
             if isinstance(event, SupervisedStep):
                 supervised += 1
                 expert += int(event.controller)

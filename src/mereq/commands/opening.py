@@ -10,7 +10,7 @@ from mereq.core.errors import RunExists
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 
-NAMES = ("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert")
+NAMES = ("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert", "robot")
 
 
 def open_run(
@@ -31,11 +31,13 @@ def open_run(
         spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
         if given.keys() - {"n_iterations"}:
             spec = _named({name: getattr(recorded, name) for name in NAMES} | given)
+        _tell_of_robot(spec, console)
         store = RunStore.resume(out, spec.config())
         _warn_of_other_code(store, console)
         return spec, store
     spec = _named(defaults | given)
     config = spec.config()
+    _tell_of_robot(spec, console)
     if overwrite and out.exists():
         _delete_run(out)
     return spec, RunStore.create(out, config)
@@ -45,6 +47,17 @@ def _named(words: dict[str, Any]) -> RunSpec:
     changes = words.get("changes", {})
     spec = RunSpec.named(**{name: words[name] for name in NAMES})
     return spec.changed(changes) if changes else spec
+
+
+def _tell_of_robot(spec: RunSpec, console: Console) -> None:
+    """Say what supervised rollouts run on, if not in the simulation, and what follows from that."""
+    if spec.robot:
+        console.print(
+            f"Supervised on the robot [bold]{spec.robot}[/], improved in the simulation. That cannot repeat the robot's "
+            "episodes, so policy and expert are compared in new ones: settings.inference.starts = 'episodes', kappa = "
+            f"{spec.settings.inference.kappa:g}.",
+            soft_wrap=True,
+        )
 
 
 def _warn_of_other_code(store: RunStore, console: Console) -> None:

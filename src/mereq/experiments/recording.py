@@ -1,6 +1,6 @@
 """Recording: an event stream of Algorithm 1 passes through, and each event is in the store before anyone sees it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 
 from mereq.align.algorithm import Event, Iteration
 from mereq.align.method import Progress
@@ -9,7 +9,7 @@ from mereq.experiments.store import RunStore, Sight
 
 def record(
     events: Iterable[Event], store: RunStore, *, sight: Callable[[], Sight | None] | None = None
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """The same events, each stored before it is yielded.
 
     An event that came out of here survives the death of the process. To go on with an interrupted run:

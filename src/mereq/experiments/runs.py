@@ -1,7 +1,7 @@
 """Runs by name: from the words of a command line to Algorithm 1 and its store, and back again."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
@@ -19,7 +19,9 @@ from mereq.core.task import Task
 from mereq.experiments.checkpoints import describe, describe_shipped, load_policy, load_shipped
 from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
+from mereq.experiments.robots import find_driver, robot_of
 from mereq.experiments.store import RunStore, Sight
+from mereq.supervision.driven import left_standing
 from mereq.supervision.noise import Noisy, slips
 
 PERSON = "person"
@@ -48,8 +50,11 @@ class RunSpec:
     noise: float  # probability that an expert step is disturbed
     prior: str  # "shipped", or a checkpoint's path
     expert: str  # the same, or "person": nobody knows what they want, and the rule's numbers are not used
+    robot: str = ""  # what supervised rollouts run on, see `robots`; "" is the task's own simulation
 
     def __post_init__(self):
+        if self.robot and self.settings.inference.starts == "segments":
+            raise ValueError("the simulation cannot repeat a robot's episodes: starts must be 'episodes' with a robot")
         if not (0 <= self.noise <= 1 and self.seed >= 0):
             raise ValueError(f"need 0 <= noise <= 1, seed >= 0; got noise={self.noise}, seed={self.seed}")
 
@@ -65,15 +70,19 @@ class RunSpec:
         rate_threshold: float,
         prior: str = "shipped",
         expert: str = "shipped",
+        robot: str = "",
     ) -> "RunSpec":
         """A run by the names of its parts.
 
         Raises:
             UnknownName: with the names there are.
+            WrongRobot: the robot's driver cannot be found.
         """
-        _known(task, preset, method)
+        _known(task, preset, method, robot)
         settings, supervision = task_preset(task).align[preset], task_preset(task).supervision
-        return cls(task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, 0.0, prior, expert)
+        return cls(
+            task, method, preset, settings, seed, n_iterations, rate_threshold, supervision, 0.0, prior, expert
+        ).on(robot)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RunSpec":
@@ -99,11 +108,25 @@ class RunSpec:
             UnknownName: there is no number, task, preset, method or feature of this name; the message lists those there
                 are.
             IncompatibleRun: a value of the wrong type, or out of its range.
+            WrongRobot: the robot's driver cannot be found.
         """
-        spec = self.from_config(_merged(dataclasses.asdict(self), changes))
-        _known(spec.task, spec.preset, spec.method)
+        before = self.on(str(changes.get("robot", self.robot)))
+        spec = self.from_config(_merged(dataclasses.asdict(before), changes))
+        _known(spec.task, spec.preset, spec.method, spec.robot)
         weighed_features(spec.task_preset.task.feature_names, spec.settings.inference.features)
         return spec
+
+    def on(self, robot: str) -> "RunSpec":
+        """The same run with its supervised rollouts on a robot.
+
+        The simulation cannot repeat a robot's episodes, so the policy is not compared with the expert from where the
+        expert took over, but in new episodes, as the preset `paper` does; the share of pseudo-expert steps follows.
+        """
+        inference = self.settings.inference
+        if robot and inference.starts == "segments":
+            kappa = self.task_preset.align["paper"].inference.kappa
+            inference = replace(inference, starts="episodes", kappa=kappa)
+        return replace(self, robot=robot, settings=replace(self.settings, inference=inference))
 
     def going_on(self, n_iterations: int) -> "RunSpec":
         """The same run with another number of rounds."""
@@ -113,7 +136,8 @@ class RunSpec:
         """The run as JSON, with the checksums of its policies."""
         policies = ("prior",) if self.expert == PERSON else ("prior", "expert")
         sums = {f"{which}_sha256": self._about(which)["sha256"] for which in policies}
-        return dataclasses.asdict(self) | sums
+        said = {name: value for name, value in dataclasses.asdict(self).items() if (name, value) not in _LEFT_OUT}
+        return said | sums
 
     @property
     def task_preset(self) -> TaskPreset:
@@ -139,18 +163,27 @@ class RunSpec:
         expert = preset.supervisor(self.load("expert"), **self.supervision)
         return Noisy(expert, slips(preset.task.actions), probability=self.noise)
 
+    def environment(self) -> Environment:
+        """What supervised rollouts run in.
+
+        Raises:
+            WrongRobot: the robot's driver cannot be found, or is not what it must be.
+        """
+        task = self.task_preset.task
+        return robot_of(self.robot, task) if self.robot else task.make()
+
     def _about(self, which: str) -> dict[str, Any]:
         source = getattr(self, which)
         return describe_shipped(self.task, which) if source == "shipped" else describe(Path(source))
 
-    def events(self, store: RunStore, watch: Watch | None = None) -> Iterator[Event]:
+    def events(self, store: RunStore, watch: Watch | None = None) -> Generator[Event, None, None]:
         """Run Algorithm 1 from where the store stands, recording each event before it is yielded.
 
         watch: who supervises in place of the synthesized expert, and in which environment.
         """
-        task = self.task_preset.task
+        environment = watch.environment if watch else self.environment()
         stream = events(
-            replace(task, make=lambda: watch.environment) if watch else task,
+            replace(self.task_preset.task, make=lambda: environment),
             self.load("prior"),
             watch.supervisor if watch else self.supervisor(),
             METHODS[self.method],
@@ -160,15 +193,20 @@ class RunSpec:
             rate_threshold=self.rate_threshold,
             resume=store.resume_point(),
         )
-        return record(stream, store, sight=watch.sight if watch else None)
+        return left_standing(record(stream, store, sight=watch.sight if watch else None), environment)
 
 
-def _known(task: str, preset: str, method: str) -> None:
+_LEFT_OUT = [("robot", "")]  # runs that were recorded before there were robots had none
+
+
+def _known(task: str, preset: str, method: str, robot: str) -> None:
     families = task_preset(task).align
     if preset not in families:
         raise UnknownName("preset", preset, list(families))
     if method not in METHODS:
         raise UnknownName("method", method, list(METHODS))
+    if robot:
+        find_driver(robot)
 
 
 def _exactly(value: Any, kind: type) -> Any:
