@@ -53,9 +53,9 @@ def _tell_of_robot(spec: RunSpec, console: Console) -> None:
     """Say what supervised rollouts run on, if not in the simulation, and what follows from that."""
     if spec.robot:
         console.print(
-            f"Supervised on the robot [bold]{spec.robot}[/], improved in the simulation. That cannot repeat the robot's "
-            "episodes, so policy and expert are compared in new ones: settings.inference.starts = 'episodes', kappa = "
-            f"{spec.settings.inference.kappa:g}.",
+            f"Supervised on the robot [bold]{spec.robot}[/], improved in the simulation. That cannot repeat the "
+            "robot's episodes, so policy and expert are compared in new ones: settings.inference.starts = 'episodes', "
+            f"kappa = {spec.settings.inference.kappa:g}.",
             soft_wrap=True,
         )
 

@@ -17,8 +17,15 @@ class Robot(Environment, Protocol):
     kept by the robot's own side of the connection: a program that was killed tells nobody to stop.
     """
 
-    hz: float | None  # steps per second that `step` keeps; None: whoever calls it keeps time
-    repeatable: bool  # the same seed and actions lead to the same place; not so of anything real
+    @property
+    def hz(self) -> float | None:
+        """Steps per second that `step` keeps; None: whoever calls it keeps time."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same seed and actions lead to the same place; not so of anything real."""
+        ...
 
     def __enter__(self) -> Any:
         """Connect. Nothing moves yet."""

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def find_driver(name: str) -> Callable[[Task], Robot]:
     if not callable(made_by):
         kind = "nothing" if made_by is None else f"a {type(made_by).__name__}"
         raise WrongRobot(f"The robot {name!r} cannot be had: {what} is {kind} in {where}, and must be callable. {MUST}")
-    return made_by
+    return cast(Callable[[Task], Robot], made_by)
 
 
 def robot_of(name: str, task: Task) -> Driven:

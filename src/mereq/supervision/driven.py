@@ -44,8 +44,17 @@ class Driven:
 
     @property
     def unwrapped(self) -> Any:
-        """What there is to be looked at: the driver, or the environment that it is made of."""
+        """The driver, or the environment that it is made of."""
         return getattr(self._robot, "unwrapped", self._robot)
+
+    @property
+    def render_mode(self) -> str | None:
+        """As of any Gymnasium environment; "rgb_array" when the robot has a camera."""
+        return getattr(self._robot, "render_mode", None)
+
+    def render(self) -> Any:
+        """The camera's picture."""
+        return self._attempt(getattr(self._robot, "render"))  # noqa: B009  (a driver need not have it)
 
     def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode."""

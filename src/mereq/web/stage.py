@@ -49,11 +49,11 @@ def stage_of(environment: Environment, actions: Actions) -> Stage:
     Raises:
         IncompatibleRun: when the environment has neither.
     """
-    environment = getattr(environment, "unwrapped", environment)
-    if isinstance(environment, HighwayEnv):
-        return HighwayStage(environment)
-    if isinstance(environment, ArmEnv):
-        return ArmStage(environment)
+    inside = getattr(environment, "unwrapped", environment)
+    if isinstance(inside, HighwayEnv):
+        return HighwayStage(inside)
+    if isinstance(inside, ArmEnv):
+        return ArmStage(inside)
     if getattr(environment, "render_mode", None) == "rgb_array":
         if isinstance(actions, Discrete) and actions.n <= 9:
             return RenderedStage(environment, actions.n)
