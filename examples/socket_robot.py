@@ -117,7 +117,8 @@ class Cell:
 
     def __init__(self, period: float):
         self._period, self._due = period, 0.0
-        self.place("bottle-pushing", seed=0)  # the first time takes seconds
+        self.place("bottle-pushing", seed=0)  # the first times take seconds
+        self.move([0.0, 0.0, 0.0], [])
 
     def place(self, task: str, seed: int | None) -> dict:
         """Put the tool and the objects to where an episode starts."""
