@@ -37,6 +37,7 @@ def align(
     expert: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
     learning: Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")] = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as it goes)")] = None,
+    robot: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -65,6 +66,8 @@ def align(
         learning: `between rounds`, while the expert waits; or `behind`: a second thread learns while supervision goes
             on, and a new policy acts from the next episode on. That needs a --pace, or rounds are over too soon.
         pace: supervised steps per second, to see what a person's time does; 0 is as fast as it goes.
+        robot: what supervised rollouts run on: `perturbed` (another simulation that plays a real robot), or
+            `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
     """
     from mereq.commands.align import align as run
 
@@ -83,6 +86,7 @@ def align(
             "expert": expert,
             "learning": learning,
             "pace": pace,
+            "robot": robot,
         },
         console=console,
     )
@@ -103,6 +107,7 @@ def supervise(
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
     learning: Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")] = None,
+    robot: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")] = None,
     hz: Annotated[
         float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
     ] = None,
@@ -140,6 +145,8 @@ def supervise(
         prior: checkpoint to start from.
         learning: `between rounds`, while you wait; or `behind`: the policy learns while you go on, and a new one drives
             from the next episode on.
+        robot: what you supervise: `perturbed` (another simulation that plays a real robot), or
+            `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
         host: to serve on. Anything but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.
@@ -161,6 +168,7 @@ def supervise(
             "rate_threshold": rate_threshold,
             "prior": prior,
             "learning": learning,
+            "robot": robot,
             "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
         },
         hz=hz,

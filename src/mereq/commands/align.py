@@ -11,6 +11,7 @@ from mereq.align.learning import Published
 from mereq.align.method import Progress
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
+from mereq.core.errors import RobotLost
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
@@ -26,6 +27,7 @@ DEFAULTS = {
     "expert": "shipped",
     "learning": "between rounds",
     "pace": 0.0,
+    "robot": "",
 }
 
 
@@ -36,7 +38,7 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
     with store:
         try:
             _follow(spec, store, console)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RobotLost):
             console.print(
                 f"\nStopped. Everything so far is in {out}. Go on with:  mereq align --resume --out {out}",
                 soft_wrap=True,

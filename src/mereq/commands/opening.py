@@ -11,7 +11,8 @@ from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 
 NAMES = (
-    *("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert", "learning", "pace"),
+    *("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert"),
+    *("learning", "pace", "robot"),
 )
 
 
@@ -33,11 +34,13 @@ def open_run(
         spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
         if given.keys() - {"n_iterations"}:
             spec = _named({name: getattr(recorded, name) for name in NAMES} | given)
+        _tell_of_robot(spec, console)
         store = RunStore.resume(out, spec.config())
         _warn_of_other_code(store, console)
         return spec, store
     spec = _named(defaults | given)
     config = spec.config()
+    _tell_of_robot(spec, console)
     if overwrite and out.exists():
         _delete_run(out)
     return spec, RunStore.create(out, config)
@@ -47,6 +50,17 @@ def _named(words: dict[str, Any]) -> RunSpec:
     changes = words.get("changes", {})
     spec = RunSpec.named(**{name: words[name] for name in NAMES})
     return spec.changed(changes) if changes else spec
+
+
+def _tell_of_robot(spec: RunSpec, console: Console) -> None:
+    """Say what supervised rollouts run on, if not in the simulation, and what follows from that."""
+    if spec.robot:
+        console.print(
+            f"Supervised on the robot [bold]{spec.robot}[/], improved in the simulation. That cannot repeat the "
+            "robot's episodes, so policy and expert are compared in new ones: settings.inference.starts = 'episodes', "
+            f"kappa = {spec.settings.inference.kappa:g}.",
+            soft_wrap=True,
+        )
 
 
 def _warn_of_other_code(store: RunStore, console: Console) -> None:

@@ -41,6 +41,10 @@ def supervise(
             raise IncompatibleRun(f"A program supervises the run in {out}. Go on with it by `mereq align --resume`.")
         warm_up(console)
         session = Session(spec, store, pace=hz)
+        if hz is not None and session.hz is not None:
+            raise IncompatibleRun(
+                f"--hz is {hz:g}, but the robot {spec.robot} keeps its own time: {session.hz:g} steps per second."
+            )
         try:
             serve(session, listening, started=lambda address: _invite(address, browser, console))
         except KeyboardInterrupt:

@@ -53,5 +53,13 @@ class WrongThreshold(MereqError):
     """An intervention rate that nothing can be measured against."""
 
 
+class RobotLost(MereqError):
+    """A robot cannot be spoken to any more. Its driver raises this with a few words that say why."""
+
+
+class WrongRobot(MereqError):
+    """A robot's driver that cannot be found, or is not what one must be."""
+
+
 class WrongLearner(MereqError):
     """A learner for the other kind of actions, or with networks of other sizes, than what it is to work with."""

@@ -8,7 +8,10 @@ from jaxtyping import Bool, Float
 
 
 class Environment(Protocol):
-    """A Gymnasium environment whose `info` carries `features` after each step."""
+    """A Gymnasium environment whose `info` carries `features` after each step.
+
+    One with an attribute `repeatable` that is false does not lead to the same place by the same seed and actions.
+    """
 
     def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode."""

@@ -21,7 +21,9 @@ from mereq.core.task import Task
 from mereq.experiments.checkpoints import describe, describe_shipped, load_policy, load_shipped
 from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
+from mereq.experiments.robots import find_driver, robot_of
 from mereq.experiments.store import RunStore, Sight
+from mereq.supervision.driven import left_standing
 from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
 
@@ -54,8 +56,11 @@ class RunSpec:
     expert: str  # the same, or "person": nobody knows what they want, and the rule's numbers are not used
     learning: str = "between rounds"  # while the supervisor waits; or "behind": while they go on
     pace: float = 0.0  # steps per second that the synthesized expert watches; 0 is as fast as the machine can
+    robot: str = ""  # what supervised rollouts run on, see `robots`; "" is the task's own simulation
 
     def __post_init__(self):
+        if self.robot and self.settings.inference.starts == "segments":
+            raise ValueError("the simulation cannot repeat a robot's episodes: starts must be 'episodes' with a robot")
         if not (0 <= self.noise <= 1 and self.seed >= 0 and 0 <= self.pace < float("inf")):
             raise ValueError(
                 f"need 0 <= noise <= 1, seed >= 0, pace >= 0; got noise={self.noise}, seed={self.seed}, "
@@ -76,13 +81,15 @@ class RunSpec:
         expert: str = "shipped",
         learning: str = "between rounds",
         pace: float = 0.0,
+        robot: str = "",
     ) -> "RunSpec":
         """A run by the names of its parts.
 
         Raises:
             UnknownName: with the names there are.
+            WrongRobot: the robot's driver cannot be found.
         """
-        _known(task, preset, method, learning)
+        _known(task, preset, method, learning, robot)
         return cls(
             task=task,
             method=method,
@@ -97,7 +104,7 @@ class RunSpec:
             expert=expert,
             learning=learning,
             pace=pace,
-        )
+        ).on(robot)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "RunSpec":
@@ -123,11 +130,25 @@ class RunSpec:
             UnknownName: there is no number, task, preset, method, way of learning or feature of this name; the message
                 lists those there are.
             IncompatibleRun: a value of the wrong type, or out of its range.
+            WrongRobot: the robot's driver cannot be found.
         """
-        spec = self.from_config(_merged(dataclasses.asdict(self), changes))
-        _known(spec.task, spec.preset, spec.method, spec.learning)
+        before = self.on(str(changes.get("robot", self.robot)))
+        spec = self.from_config(_merged(dataclasses.asdict(before), changes))
+        _known(spec.task, spec.preset, spec.method, spec.learning, spec.robot)
         weighed_features(spec.task_preset.task.feature_names, spec.settings.inference.features)
         return spec
+
+    def on(self, robot: str) -> "RunSpec":
+        """The same run with its supervised rollouts on a robot.
+
+        The simulation cannot repeat a robot's episodes, so the policy is not compared with the expert from where the
+        expert took over, but in new episodes, as the preset `paper` does; the share of pseudo-expert steps follows.
+        """
+        inference = self.settings.inference
+        if robot and inference.starts == "segments":
+            kappa = self.task_preset.align["paper"].inference.kappa
+            inference = replace(inference, starts="episodes", kappa=kappa)
+        return replace(self, robot=robot, settings=replace(self.settings, inference=inference))
 
     def going_on(self, n_iterations: int) -> "RunSpec":
         """The same run with another number of rounds."""
@@ -168,6 +189,15 @@ class RunSpec:
         noisy = Noisy(expert, slips(preset.task.actions), probability=self.noise)
         return Paced(noisy, self.pace) if self.pace else noisy
 
+    def environment(self) -> Environment:
+        """What supervised rollouts run in.
+
+        Raises:
+            WrongRobot: the robot's driver cannot be found, or is not what it must be.
+        """
+        task = self.task_preset.task
+        return robot_of(self.robot, task) if self.robot else task.make()
+
     def _about(self, which: str) -> dict[str, Any]:
         source = getattr(self, which)
         return describe_shipped(self.task, which) if source == "shipped" else describe(Path(source))
@@ -177,9 +207,9 @@ class RunSpec:
 
         watch: who supervises in place of the synthesized expert, and in which environment.
         """
-        task, prior = self.task_preset.task, self.load("prior")
+        prior, environment = self.load("prior"), watch.environment if watch else self.environment()
         stream = events(
-            replace(task, make=lambda: watch.environment) if watch else task,
+            replace(self.task_preset.task, make=lambda: environment),
             prior,
             watch.supervisor if watch else self.supervisor(),
             METHODS[self.method],
@@ -190,10 +220,10 @@ class RunSpec:
             resume=store.resume_point(prior),
             learning=LEARNING[self.learning],
         )
-        return record(stream, store, sight=watch.sight if watch else None)
+        return left_standing(record(stream, store, sight=watch.sight if watch else None), environment)
 
 
-def _known(task: str, preset: str, method: str, learning: str) -> None:
+def _known(task: str, preset: str, method: str, learning: str, robot: str) -> None:
     families = task_preset(task).align
     if preset not in families:
         raise UnknownName("preset", preset, list(families))
@@ -201,6 +231,8 @@ def _known(task: str, preset: str, method: str, learning: str) -> None:
         raise UnknownName("method", method, list(METHODS))
     if learning not in LEARNING:
         raise UnknownName("way of learning", learning, list(LEARNING))
+    if robot:
+        find_driver(robot)
 
 
 def _exactly(value: Any, kind: type) -> Any:

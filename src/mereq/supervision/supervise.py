@@ -9,6 +9,7 @@ from mereq.core.simulator import Environment
 from mereq.core.supervisor import Decision, Moment, Supervisor
 from mereq.core.task import checked_features
 from mereq.interventions.rollout import SupervisedStep
+from mereq.supervision.driven import stand_still
 
 
 def supervise(
@@ -30,13 +31,16 @@ def supervise(
         that has acted in an unfinished episode, which goes on with it.
     recorded: steps of this rollout from before an interruption. They are not yielded again: the unfinished episode
         among them is brought back by executing its recorded actions from its seed, and the rollout goes on from there.
-        The supervisor sees these moments again, together with what was decided.
+        The supervisor sees these moments again, together with what was decided. What happened to an environment that
+        is not `repeatable`, such as a robot, cannot be brought back: its unfinished episode stays cut, and a new one
+        starts.
 
     Raises:
         NonFiniteFeatures: when the environment reports a feature that is not finite.
     """
     done = len(recorded)
-    complete = done == 0 or recorded[-1].terminated or recorded[-1].truncated
+    repeatable = getattr(environment, "repeatable", True)
+    complete = done == 0 or recorded[-1].terminated or recorded[-1].truncated or not repeatable
     episode = 0 if done == 0 else recorded[-1].episode + complete
     replay = [] if complete else [step for step in recorded if step.episode == episode]
 
@@ -74,6 +78,7 @@ def supervise(
             obs = next_obs
             step_index += 1
         episode, replay = episode + 1, []
+    stand_still(environment)
 
 
 def _decision(step: SupervisedStep) -> Decision:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from mereq.align.algorithm import Event
-from mereq.core.errors import MereqError
+from mereq.core.errors import MereqError, RobotLost
 from mereq.core.supervisor import Controller, Decision, Moment
 from mereq.experiments.runs import RunSpec, Watch
 from mereq.experiments.store import RunStore, Sight
 from mereq.interventions.rollout import SupervisedStep
+from mereq.supervision.driven import Driven, stand_still
 from mereq.web.board import Board
 from mereq.web.clock import Clock
 from mereq.web.controls import Controls
@@ -34,16 +35,21 @@ class Stopped(Exception):
 class Session:
     """One run, and the person who supervises it.
 
-    pace: steps per second to begin with; None is the task's own.
+    A robot moves only while somebody is at the wheel: also to where an episode starts. One that is lost pauses the run,
+    which goes on with a new connection and a new episode when the person says so.
+
+    pace: steps per second to begin with; None is the task's own. A robot that keeps time has its own pace.
     """
 
     def __init__(self, spec: RunSpec, store: RunStore, *, pace: float | None = None, clock: Clock | None = None):
         preset = spec.task_preset
         self.spec, self._store, self._clock = spec, store, clock or Clock()
-        self._environment = preset.task.make()
+        self._environment = spec.environment()
+        self._on_robot = isinstance(self._environment, Driven)
+        self.hz = self._environment.hz if isinstance(self._environment, Driven) else None
         self.actions = preset.task.actions
         self.stage = stage_of(self._environment, self.actions)
-        self.controls = Controls(pace=pace or self.stage.pace)
+        self.controls = Controls(pace=pace or self.hz or self.stage.pace)
         self.board = Board()
         self._tally = Tally(spec, store)
         self._picture: Picture | None = None
@@ -63,15 +69,8 @@ class Session:
             MereqError: the run cannot go on, for instance because the disk is full.
         """
         try:
-            with closing(self._events()) as events:
-                for event in events:
-                    self._ready = True
-                    self._tally.count(event)
-                    self._check()
-                    if isinstance(event, SupervisedStep):
-                        self._let_see(event)
-                    else:
-                        self._put()
+            while not self._followed():
+                pass  # the next episode waits for the person
             self._tally.phase = "finished"
         except Stopped:
             self._tally.phase, self._tally.words = "stopped", "The program was stopped. Everything so far is stored."
@@ -81,6 +80,24 @@ class Session:
             raise
         finally:
             self._put()
+
+    def _followed(self) -> bool:
+        """Follow the run; whether it has come to its end, and not lost its robot."""
+        try:
+            with closing(self._events()) as events:
+                for event in events:
+                    self._ready = True
+                    self._tally.count(event)
+                    self._check()
+                    if isinstance(event, SupervisedStep):
+                        self._let_see(event)
+                    else:
+                        self._put()
+            return True
+        except RobotLost as lost:
+            words = str(lost).rstrip(".")
+            self.controls.release(f"{words}. Going on connects anew and begins a new episode")
+            return False
 
     @property
     def over(self) -> bool:
@@ -98,8 +115,12 @@ class Session:
     # The supervisor
 
     def begin_episode(self, seed: int) -> None:
-        """There is something new to see."""
+        """There is something new to see. A robot goes to its start when this returns."""
         self._new_episode = True
+        if self._on_robot:
+            self._ready = True
+            self._put()
+            self._wait_for_go()
 
     def decide(self, moment: Moment) -> Decision:
         """Who takes the step that is due now. Waits while the run is paused."""
@@ -109,8 +130,7 @@ class Session:
             self._new_episode, self._ready = False, True
             self._tally.begin_episode(moment.step)
             self._show([self.stage.still()])
-        while self.controls.state(self._clock.now()).paused:
-            self._tick(TICK)
+        self._wait_for_go()
         hands = self.controls.take()
         self._sight = Sight(hands.frame, time.time(), hands.sent)
         retracts = hands.retracts and self._tally.can_retract
@@ -130,7 +150,7 @@ class Session:
             self._put()
 
     def _show(self, film: list[Picture]) -> None:
-        seconds = 1.0 / self.controls.state(self._clock.now()).pace
+        seconds = 0.0 if self.hz else 1.0 / self.controls.state(self._clock.now()).pace
         begin = max(self._due, self._moving_time() - TICK)
         self._due = begin + seconds
         for number, picture in enumerate(film, 1):
@@ -140,13 +160,18 @@ class Session:
             while (left := begin + seconds * number / len(film) - self._moving_time()) > MOMENT:
                 self._tick(min(left, TICK))
 
+    def _wait_for_go(self) -> None:
+        while self.controls.state(self._clock.now()).paused:
+            self._tick(TICK)
+
     def _tick(self, seconds: float) -> None:
-        """Let a little time pass. It does not count while the run is paused."""
+        """Let a little time pass. While the run is paused it does not count, and a robot stands still."""
         before = self._clock.now()
         self._check()
         self._clock.wait(seconds)
         state = self.controls.state(self._clock.now())
         if state.paused:
+            stand_still(self._environment)
             self._paused_for += self._clock.now() - before
         if state != self._shown_state:
             self._put()
@@ -168,7 +193,7 @@ class Session:
                 "picture": self._picture,
                 "paused": state.paused,
                 "engaged": state.engaged,
-                "pace": state.pace,
+                "pace": self.hz or state.pace,
                 "readings": self.stage.readings() if self._picture else [],
                 **self._tally.view(),
             }

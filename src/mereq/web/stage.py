@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from mereq.core.actions import Actions, Discrete
+from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.errors import IncompatibleRun
 from mereq.core.simulator import Environment
 from mereq.tasks.arm.environment import ArmEnv
@@ -44,21 +44,46 @@ class Stage(Protocol):
 
 
 def stage_of(environment: Environment, actions: Actions) -> Stage:
-    """The stage for an environment: our tasks' own, else pictures of its `render()` and number keys.
+    """The stage for an environment: our tasks' own, else pictures of its `render()` with number keys or the arm's.
 
     Raises:
         IncompatibleRun: when the environment has neither.
     """
-    if isinstance(environment, HighwayEnv):
-        return HighwayStage(environment)
-    if isinstance(environment, ArmEnv):
-        return ArmStage(environment)
-    if not isinstance(actions, Discrete) or actions.n > 9 or getattr(environment, "render_mode", None) != "rgb_array":
-        raise IncompatibleRun(
-            "The page can show any environment that was made with render_mode='rgb_array' and has at most 9 actions. "
-            "For another one, add a stage to mereq/web."
-        )
-    return RenderedStage(environment, actions.n)
+    inside = getattr(environment, "unwrapped", environment)
+    if isinstance(inside, HighwayEnv):
+        return HighwayStage(inside)
+    if isinstance(inside, ArmEnv):
+        return ArmStage(inside)
+    if getattr(environment, "render_mode", None) == "rgb_array":
+        if isinstance(actions, Discrete) and actions.n <= 9:
+            return RenderedStage(environment, actions.n)
+        if isinstance(actions, Box) and actions.size == len(ArmStage.neutral):
+            return RenderedArmStage(environment)
+    raise IncompatibleRun(
+        "The page can show any environment or robot whose render_mode is 'rgb_array', with a `render()` that gives "
+        "pictures, and that has at most 9 actions or those of an arm. For another one, add a stage to mereq/web."
+    )
+
+
+def _rendered(environment: Any) -> Picture:
+    file = BytesIO()
+    Image.fromarray(environment.render()).convert("RGB").save(file, "JPEG", quality=80)
+    return {"draw": "image", "source": f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}"}
+
+
+class RenderedArmStage(ArmStage):
+    """Any arm: JPEG pictures, as of a camera, and keys along the axes of the world."""
+
+    def __init__(self, environment: Any):
+        self._environment = environment
+
+    def still(self) -> Picture:
+        """The arm's own picture."""
+        return _rendered(self._environment)
+
+    def readings(self) -> list[tuple[str, str]]:
+        """None are known."""
+        return []
 
 
 class RenderedStage:
@@ -75,9 +100,7 @@ class RenderedStage:
 
     def still(self) -> Picture:
         """The environment's own picture."""
-        file = BytesIO()
-        Image.fromarray(self._environment.render()).convert("RGB").save(file, "JPEG", quality=80)
-        return {"draw": "image", "source": f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}"}
+        return _rendered(self._environment)
 
     def film(self) -> list[Picture]:
         """Only where the step led."""

@@ -30,6 +30,8 @@ class Setup:
     xml: str  # the whole model; its first 6 joints are the arm's
     workspace: Float[np.ndarray, "2 3"]  # lowest and highest tool position [m]
     slider: str | None = None  # name of the body whose friction on the table is drawn anew in each episode
+    friction: float = 1.0  # sliding friction of every contact, relative to the model's and to what is drawn []
+    mass: float = 1.0  # of everything that touches, relative to the model's []; the arm carries itself as before
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class ArmWorld:
         if n_envs < 1 or threads < 1:
             raise ValueError(f"need at least 1 environment and 1 thread, got {n_envs} and {threads}")
         self.setup, self.n_envs = setup, n_envs
-        self.model = mujoco.MjModel.from_xml_string(setup.xml)
+        self.model = _model(setup)
         self._models = [copy.copy(self.model) for _ in range(n_envs)] if setup.slider else [self.model] * n_envs
         self._sliding = [] if setup.slider is None else self._geoms(setup.slider)
         self._data = [mujoco.MjData(self.model) for _ in range(threads)]
@@ -153,7 +155,7 @@ class ArmWorld:
         if self._sliding:
             usual = self.model.geom_friction[self._sliding, 0]
             for model, friction in zip(self._models, state.friction, strict=True):
-                model.geom_friction[self._sliding, 0] = usual if np.isnan(friction) else friction
+                model.geom_friction[self._sliding, 0] = usual if np.isnan(friction) else friction * self.setup.friction
 
     def _geoms(self, body: str) -> list[int]:
         return np.flatnonzero(self.model.geom_bodyid == self.model.body(body).id).tolist()
@@ -163,3 +165,20 @@ class ArmWorld:
 
     def _physics(self, state: ArmState, force: Float[np.ndarray, "n 3"]) -> Physics:
         return Physics(state.tool, state.physics[:, 7 : 1 + self.model.nq].copy(), force, state.goal)
+
+
+def _model(setup: Setup) -> mujoco.MjModel:
+    """The model, with the setup's friction and mass.
+
+    Of two geoms that touch the rougher one counts, so that scaling all of them scales the friction of every contact.
+    """
+    model = mujoco.MjModel.from_xml_string(setup.xml)
+    touching = (model.geom_contype | model.geom_conaffinity) != 0
+    model.geom_friction[touching, 0] *= setup.friction
+    if setup.mass != 1.0:
+        bodies = np.setdiff1d(model.geom_bodyid[touching], 0)
+        model.body_mass[bodies] *= setup.mass
+        model.body_inertia[bodies] *= setup.mass
+        model.body_gravcomp[bodies] /= setup.mass  # the controller compensates for what it believes that it carries
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model

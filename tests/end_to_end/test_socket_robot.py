@@ -1,0 +1,108 @@
+"""The example of a driver, with its robot in another process that is killed in the middle of a step."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mereq.core.errors import RobotLost
+from mereq.core.policy import GaussianPolicy
+from mereq.supervision.driven import Driven
+from mereq.supervision.supervise import supervise
+from mereq.tasks.arm import BOTTLE_PUSHING as TASK
+from mereq.web.arm_stage import ArmStage
+from mereq.web.stage import stage_of
+from toys import Nobody, always
+
+ROOT = Path(__file__).parents[2]
+MEAN = np.array([0.5, 0.1, -0.2], np.float32)
+POLICY = GaussianPolicy(lambda obs: (np.tile(MEAN, (len(obs), 1)), np.full((len(obs), 3), -2, np.float32)), 3)
+
+
+class Cell:
+    """The other process."""
+
+    def __init__(self, *words: str):
+        command = [sys.executable, str(ROOT / "examples/socket_robot.py"), "--port", "0", *words]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        self.address = re.search(r"waits at (\S+)", line)[1]
+
+    def __enter__(self) -> "Cell":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+@pytest.fixture
+def example(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    import socket_robot
+
+    monkeypatch.setattr(socket_robot, "PATIENCE", 60.0)
+    return socket_robot
+
+
+def rollout(environment, recorded=()):
+    return supervise(
+        environment,
+        always(POLICY),
+        Nobody(),
+        12,
+        episode_seed=lambda k: 7 + k,
+        feature_names=TASK.feature_names,
+        recorded=recorded,
+    )
+
+
+def test_killed_in_mid_step(example, monkeypatch):
+    """Told once to stop, the steps kept; the next robot that answers goes on, in a new episode."""
+    environment = Driven(example.SocketRobot(TASK), TASK)
+    told = []
+    stop = example.SocketRobot.stop
+    monkeypatch.setattr(example.SocketRobot, "stop", lambda self: told.append("stop") or stop(self))
+    recorded = []
+    with Cell("--period", "0.01") as cell:
+        monkeypatch.setattr(example, "ADDRESS", cell.address)
+        steps = rollout(environment)
+        recorded += [next(steps) for _ in range(5)]
+        assert environment.render().shape[2] == 3
+        ask = example.SocketRobot._send
+        monkeypatch.setattr(
+            example.SocketRobot, "_send", lambda self, message: (ask(self, message), cell.process.kill())
+        )
+        with pytest.raises(RobotLost, match="The robot does not answer: "):
+            next(steps)
+        assert told == ["stop"]
+        monkeypatch.setattr(example.SocketRobot, "_send", ask)
+        with pytest.raises(RobotLost, match="there is none at"):
+            environment.reset(seed=0)
+        assert told == ["stop"]
+    with Cell("--period", "0.01") as cell:
+        monkeypatch.setattr(example, "ADDRESS", cell.address)
+        rest = list(rollout(environment, recorded))
+        environment.close()
+        told_it = [cell.process.stdout.readline().strip() for _ in range(3)]
+        assert told_it == ["connected", "told to stop", "disconnected"]
+    assert [(step.episode, step.step) for step in recorded + rest] == [
+        *((0, step) for step in range(5)),
+        *((1, step) for step in range(7)),
+    ]
+    simulated = TASK.make()
+    obs, _ = simulated.reset(seed=8)
+    for step in rest:  # what it reports is what the arm does, measured like any other arm
+        np.testing.assert_allclose(step.obs, obs, atol=1e-6)
+        obs, _, _, _, info = simulated.step(step.executed)
+        np.testing.assert_allclose(step.features, info["features"], atol=1e-9)
+
+
+def test_it_is_shown_by_its_camera_and_steered_like_an_arm(example):
+    stage = stage_of(Driven(example.SocketRobot(TASK), TASK), TASK.actions)
+    assert isinstance(stage, ArmStage)
+    assert stage.readings() == []
