@@ -81,6 +81,7 @@ def test_killed_in_mid_step(example, monkeypatch):
             next(steps)
         assert told == ["stop"]
         monkeypatch.setattr(example.SocketRobot, "_send", ask)
+        cell.process.wait()
         with pytest.raises(RobotLost, match="there is none at"):
             environment.reset(seed=0)
         assert told == ["stop"]

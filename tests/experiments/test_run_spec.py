@@ -176,7 +176,7 @@ def nested(path: str, value) -> dict:
         ("noise", 1.5, "need 0 <= noise <= 1.* got noise=1.5"),
         ("noise", -0.1, "got noise=-0.1"),
         ("noise", float("nan"), "got noise=nan"),
-        ("seed", -1, "seed >= 0; got noise=0.0, seed=-1"),
+        ("seed", -1, "seed >= 0.*; got noise=0.0, seed=-1"),
         ("settings.inference.kappa", 1.01, "need 0 <= kappa <= 1.* got kappa=1.01"),
         ("settings.inference.kappa", -0.1, "got kappa=-0.1"),
         ("settings.inference.sample_length", 0, "sample_length >= 1"),
