@@ -17,7 +17,7 @@ A trial is done in blocks: every method once, in random order. The runs of a blo
 meet the same traffic; no two blocks do.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,24 +107,30 @@ class Trial:
         settled = [name for name in file.changes if name in _SET_BY_THE_TRIAL]
         if settled:
             raise WrongTrial(f"changes has {', '.join(settled)}, which a trial says itself: its other entries do.")
+        runs = [_run(file, task, method) for task in file.tasks for method in file.methods]
+        like = {(spec.task, spec.method): spec for spec in runs}
         specs = [
-            RunSpec.named(
-                task=task,
-                method=method,
-                preset=file.preset,
-                seed=seed_for(file.seed, "trial", block),
-                n_iterations=file.iterations,
-                rate_threshold=task_preset(task).rate_threshold,
-                expert=PERSON,
-            ).changed(file.changes)
+            replace(like[task, method], seed=seed_for(file.seed, "trial", block))
             for block in range(file.trials)
             for task in file.tasks
-            for method in _shuffled(file, block, task)
+            for method in shuffled_methods(file, block, task)
         ]
         return cls(file, tuple(BlindRun(number, spec) for number, spec in enumerate(specs, 1)))
 
 
-def _shuffled(file: TrialFile, block: int, task: str) -> list[str]:
-    """Every method once. The order that the file lists them in does not matter."""
+def shuffled_methods(file: TrialFile, block: int, task: str) -> list[str]:
+    """The order of a block: every method once. The order in which the file lists them does not matter."""
     rng = stream(file.seed, "order of methods", block, file.tasks.index(task))
     return [str(method) for method in rng.permutation(sorted(file.methods))]
+
+
+def _run(file: TrialFile, task: str, method: str) -> RunSpec:
+    return RunSpec.named(
+        task=task,
+        method=method,
+        preset=file.preset,
+        seed=0,
+        n_iterations=file.iterations,
+        rate_threshold=task_preset(task).rate_threshold,
+        expert=PERSON,
+    ).changed(file.changes)
