@@ -3,6 +3,7 @@
 import os
 import sys
 import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -36,9 +37,12 @@ def supervise(
     check_pace(hz)
     task = task_preset(given.get("task") or DEFAULTS["task"])
     defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": task.rate_threshold}
-    listening = listen(host, port)
-    spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console)
-    with store, listening:
+    with ExitStack() as closing:
+        listening = closing.enter_context(listen(host, port))
+        spec, store = open_run(
+            out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console
+        )
+        closing.enter_context(store)
         if spec.expert != PERSON:
             raise IncompatibleRun(f"A program supervises the run in {out}. Go on with it by `mereq align --resume`.")
         session = Session(spec, store, pace=hz)
