@@ -17,7 +17,7 @@ QUICK = {"warm_start": {"steps": 100, "updates": 20, "kept": 50}, "cloning_updat
 
 
 def all_told(directory, method, *, blind=WAIT) -> tuple[list[dict], Session]:
-    """The greeting and every different view of a run of two rounds, in which the person takes every step.
+    """The greeting and every view of a run of two rounds, in which the person takes every step.
 
     Then nothing that is seen depends on what the policy would have done.
     """
@@ -30,8 +30,7 @@ def all_told(directory, method, *, blind=WAIT) -> tuple[list[dict], Session]:
 
         def listening(view):
             put(view)
-            if view != told[-1]:
-                told.append(json.loads(json.dumps(view)))
+            told.append(json.loads(json.dumps(view)))
 
         session.board.put = listening
         session.run()
@@ -84,9 +83,9 @@ def test_the_person_waits_as_long_for_every_method(tmp_path):
         session.board.put = timing
         session.run()
     phases, starts = zip(*begun, strict=True)
-    assert phases == ("preparing", "supervising", "learning", "supervising", "learning", "finished")
+    assert phases == ("preparing", "supervising", "learning", "supervising", "learning", "supervising", "finished")
     waits = [starts[at + 1] - starts[at] for at in (0, 2, 4)]
-    assert waits == pytest.approx([7.0, 5.0, 5.0], abs=0.03)
+    assert waits == pytest.approx([7.0, 5.2, 5.2], abs=0.05)  # the last step is shown for 0.2 s first
 
 
 def test_a_mistake_of_the_programs_is_not_described(tmp_path):

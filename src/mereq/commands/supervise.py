@@ -39,9 +39,7 @@ def supervise(
     defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": task.rate_threshold}
     with ExitStack() as closing:
         listening = closing.enter_context(listen(host, port))
-        spec, store = open_run(
-            out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console
-        )
+        spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console)
         closing.enter_context(store)
         if spec.expert != PERSON:
             raise IncompatibleRun(f"A program supervises the run in {out}. Go on with it by `mereq align --resume`.")

@@ -64,7 +64,7 @@ class Session:
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
         self._sight = Sight(0, 0.0, 0.0)
-        self._blind = blind
+        self._blind, self._told = blind, {}
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
 
     # The run
@@ -193,7 +193,10 @@ class Session:
             "readings": self.stage.readings() if self._picture else [],
             **self._tally.view(),
         } | ({} if self._ready or self.over else {"phase": "preparing"})
-        self.board.put(blinded(view) if self._blind else view)
+        view = blinded(view) if self._blind else view
+        if view != self._told:  # how often the learning goes on is not told either
+            self._told = view
+            self.board.put(view)
 
     def hello(self) -> dict[str, Any]:
         """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
