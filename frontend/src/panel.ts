@@ -22,7 +22,7 @@ export function showBanner(view: View | null, lost: string | null): void {
 function banner(view: View | null, lost: string | null): [string, string, string, string] {
   if (lost !== null) return ["paused", "✕", "NOT CONNECTED", lost];
   if (view === null) return ["paused", "…", "CONNECTING", ""];
-  if (view.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This takes a few seconds."];
+  if (view.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This may take a minute."];
   if (view.phase === "finished") return ["learning", "✓", "FINISHED", "Thank you. You may close this page."];
   if (view.phase === "stopped") return ["paused", "■", "STOPPED", view.words];
   if (view.phase === "learning") {
@@ -108,7 +108,7 @@ export function showPlots(view: View, hello: Hello): void {
   plot(element("rates"), [{ name: "rate", values: rates }], view.of_rounds, 0, Math.max(0.5, ...rates), hello.delta);
   const thetas = hello.features.map((name, i) => ({ name, values: view.rounds.map((round) => round.theta[i] ?? 0) }));
   const all = thetas.flatMap((curve) => curve.values);
-  const infers = view.rounds.every((round) => round.theta.length > 0);
+  const infers = hello.features.length > 0 && view.rounds.every((round) => round.theta.length > 0);
   element("theta-box").hidden = !infers;
   if (infers) {
     plot(element("thetas"), thetas, view.of_rounds, Math.min(-0.5, ...all), Math.max(0.5, ...all));

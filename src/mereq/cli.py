@@ -1,4 +1,4 @@
-"""The command line: `mereq train | align | supervise | show | study | report | tasks | doctor`."""
+"""The command line: `mereq train | align | supervise | trial | show | study | report | tasks | doctor`."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def supervise(
     page, or hide it, and everything stands still. `mereq show DIR` shows the run, as any other.
 
     For instance:
-      mereq supervise highway --out runs/mine
+      mereq supervise highway-human --out runs/mine
       mereq supervise highway --steps 200 --hz 4 --out runs/short
       mereq supervise highway --learning behind --out runs/no-waiting
       mereq supervise --resume --out runs/mine
@@ -177,6 +177,51 @@ def supervise(
         browser=not no_browser,
         console=console,
     )
+
+
+@app.command
+def trial(
+    file: Annotated[Path, Positional, arg(metavar="FILE")],
+    *,
+    out: Annotated[
+        Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: runs/trials/FILE)")
+    ] = None,
+    hz: Annotated[
+        float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
+    ] = None,
+    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, arg(metavar="N", help_behavior_hint="(default: any free one)")] = 0,
+    no_browser: bool = False,
+) -> None:
+    """Compare methods with a person who is not told which one they help: a blind trial, from a small TOML file.
+
+    Does the next run of the trial, or goes on with the one that was interrupted; the same command again does the next
+    one. The order of methods is random, every method once in a row. Neither the page nor the terminal nor the name of a
+    directory tells them apart. When all runs are finished, `mereq report DIR` tells.
+
+    For instance:
+      mereq trial p07.toml
+      mereq report runs/trials/p07
+
+    A trial file:
+      title = "Highway-Human"
+      participant = "p07"
+      seed = 7
+      tasks = ["highway-human"]
+      methods = ["mereq", "maxent", "maxent-ft", "hg-dagger-ft", "iwr-ft"]
+      trials = 3
+
+    Args:
+        file: what is compared; docs/supervise.md has all that it may say.
+        out: directory of the trial.
+        hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
+        host: to serve on; see `mereq supervise --help`.
+        port: to serve on.
+        no_browser: only print the address of the page.
+    """
+    from mereq.commands.trial import trial as run
+
+    run(file, out, hz=hz, host=host, port=port, browser=not no_browser, console=console)
 
 
 @app.command
@@ -313,12 +358,17 @@ def report(
     ] = None,
     deltas: Annotated[tuple[float, ...], arg(metavar="DELTA")] = (0.15, 0.10, 0.05),
     behaviour: bool = False,
+    unblind: bool = False,
 ) -> None:
-    """Report a study: tables and pictures, beside the paper's numbers.
+    """Report a study or a blind trial: tables and pictures, beside the paper's numbers.
 
     Writes report.md (Figure 2, Table 1, a side-by-side with the paper, an overview, the weights; under each where it
     comes from), figure2.png, thetas.png, table1.csv, rounds.csv, runs.csv, summary.csv and provenance.json. The same
     study gives the same files, byte for byte. Works while the study is going on.
+
+    Of tasks for a person (such as highway-human) it writes Figure 3 and Table 2 in place of these: figure3.png and
+    table2.csv. A blind trial is reported when all its runs are finished; --unblind does so early, and the report says
+    so.
 
     With --behaviour, what the policies do when nobody watches is compared with what the expert does (Figures 11 and 12,
     Tables 3 and 4, and the task's own measures such as a success rate, before and after). Of each run that is the
@@ -331,22 +381,28 @@ def report(
       mereq report runs/studies/highway
       mereq report runs/studies/highway --out results/highway --deltas 0.2 0.1
       mereq report runs/studies/highway --behaviour
+      mereq report runs/trials/p07
 
     Args:
-        study: directory of a study.
+        study: directory of a study, or of a trial.
         out: where to write.
         deltas: intervention rates to get below; the paper has numbers for 0.15, 0.10 and 0.05.
         behaviour: also compare what the policies do with what the expert does.
+        unblind: report a trial that is not finished.
     """
     from mereq.commands.report import report as run
 
-    run(study, out, deltas=deltas, with_behaviour=behaviour, console=console)
+    run(study, out, deltas=deltas, with_behaviour=behaviour, unblind=unblind, console=console)
 
 
 @app.command
 def tasks() -> None:
-    """List the tasks, their features and weights."""
-    from mereq.experiments.presets import TASKS
+    """List the tasks, their features and weights.
+
+    Those for a person have no weights of an expert: nobody knows what you want. `mereq align` takes them as well; a
+    synthesized expert with the simulated task's weights then stands in for the person.
+    """
+    from mereq.experiments.presets import HUMAN_TASKS, TASKS
 
     table = Table(box=None, header_style="bold")
     for column in ("task", "feature", "prior", "expert"):
@@ -354,8 +410,10 @@ def tasks() -> None:
     for name, preset in TASKS.items():
         rows = zip(preset.task.feature_names, preset.theta_prior, preset.theta_expert, strict=True)
         for index, (feature, prior, expert) in enumerate(rows):
-            table.add_row(name if index == 0 else "", feature, f"{prior:g}", f"{expert:g}")
-        table.add_row("", f"[dim]{preset.summary}[/]", "", "")
+            wanted = "you" if name in HUMAN_TASKS else f"{expert:g}"
+            table.add_row(name if index == 0 else "", feature, f"{prior:g}", wanted)
+        words = f", for a person: mereq supervise {name}" if name in HUMAN_TASKS else ""
+        table.add_row("", f"[dim]{preset.summary}{words}[/]", "", "")
     Console().print(table)
 
 

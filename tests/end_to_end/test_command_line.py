@@ -110,7 +110,7 @@ def test_ctrl_c_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_pat
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["align", "motorway"], "no task called 'motorway'. Known: bottle-pushing, erasing, highway, pillow-grasping"),
+        (["align", "motorway"], "no task called 'motorway'. Known: bottle-pushing, bottle-pushing-human, erasing,"),
         (
             ["align", "highway", "--method", "magic"],
             "no method called 'magic'. Known: hg-dagger-ft, iwr-ft,",

@@ -1,9 +1,12 @@
 """The `paper` preset is the paper's tables, number for number; `fast` differs only where it says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from mereq.core.errors import UnknownName
-from mereq.experiments.presets import TASKS, fast, task_preset
+from mereq.experiments.presets import HUMAN_TASKS, TASKS, fast, task_preset
+from mereq.experiments.runs import RunSpec
 
 
 def test_training_is_table_6():
@@ -76,6 +79,34 @@ def test_fast_for_a_task_of_your_own():
 
 def test_unknown_task_names_the_known_ones():
     with pytest.raises(
-        UnknownName, match=r"no task called 'motorway'. Known: bottle-pushing, erasing, highway, pillow-grasping"
+        UnknownName, match=r"no task called 'motorway'. Known: bottle-pushing, bottle-pushing-human, erasing,"
     ):
         task_preset("motorway")
+
+
+def test_a_persons_tasks_are_the_simulated_ones_with_a_person():
+    """Tables 6 to 9: the -Human columns have the numbers of the -Sim columns, but for the pillow's."""
+    assert list(HUMAN_TASKS) == ["highway-human", "bottle-pushing-human", "pillow-grasping-human", "erasing-human"]
+    for name, human in HUMAN_TASKS.items():
+        simulated = TASKS[name.removesuffix("-human")]
+        assert human.task is simulated.task
+        assert human.rate_threshold == 0.05
+        assert human.align["fast"].rollout_steps == (50 * 40 if name == "highway-human" else 10 * 100)
+        if name != "pillow-grasping-human":
+            assert human.align == simulated.align
+
+
+def test_table_9_of_the_human_pillow():
+    human, simulated = (TASKS[name].align for name in ("pillow-grasping-human", "pillow-grasping"))
+    assert (human["paper"].inference.tolerance, human["paper"].inference.sample_length) == (0.4, 1000)
+    assert human["fast"].inference.tolerance == 0.4
+    assert replace(human["fast"], inference=simulated["fast"].inference) == simulated["fast"]
+
+
+@pytest.mark.parametrize("name", HUMAN_TASKS)
+def test_a_persons_task_has_the_shipped_policies_of_the_simulated_one(name):
+    words = {"method": "mereq", "preset": "fast", "seed": 0, "n_iterations": 1, "rate_threshold": 0.05}
+    human = RunSpec.named(task=name, **words).config()
+    simulated = RunSpec.named(task=name.removesuffix("-human"), **words).config()
+    assert human["prior_sha256"] == simulated["prior_sha256"]
+    assert human["expert_sha256"] == simulated["expert_sha256"]  # who stands in for the person in `mereq align`

@@ -24,8 +24,11 @@ def rows_at(runs, delta=0.15):
 # The paper's numbers
 
 
+SIMULATED = [task for task in paper.TASKS if not task.endswith("-human")]
+
+
 def test_table_1_is_complete_and_spot_checked():
-    assert set(paper.TABLE_1) == {(task, delta) for task in paper.TASKS for delta in (0.05, 0.10, 0.15)}
+    assert set(paper.TABLE_1) == {(task, delta) for task in SIMULATED for delta in (0.05, 0.10, 0.15)}
     assert all(list(line) == list(paper.METHODS) for line in paper.TABLE_1.values())
     assert paper.TABLE_1["highway", 0.05]["mereq"] == (1819, 456)
     assert paper.TABLE_1["pillow-grasping", 0.15]["iwr-ft"] == (8879, 1960)
@@ -33,7 +36,7 @@ def test_table_1_is_complete_and_spot_checked():
 
 
 def test_tables_2_to_5_spot_checked():
-    assert paper.TABLE_2["bottle-pushing"]["hg-dagger-ft"] == (450, 105)
+    assert paper.TABLE_2["bottle-pushing-human"]["hg-dagger-ft"] == (450, 105)
     assert paper.TABLE_3["control_effort"]["maxent-ft"] == (0.505, 0.016)
     assert paper.TABLE_4["mereq"] == (-140.5, 30.8)
     assert paper.TABLE_5[0.5]["iwr-ft"] == (11487, 3966)

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from mereq.core.errors import RunExists
 from mereq.experiments.runs import RunSpec
-from mereq.experiments.store import RunStore
+from mereq.experiments.store import RUN, RunStore
+from mereq.experiments.trial_store import refuse_blind
 
 NAMES = (
     *("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert"),
@@ -26,9 +27,11 @@ def open_run(
     Raises:
         RunExists: something else is in `out`.
         IncompatibleRun: the run to go on with was another one.
+        StillBlind: it is of a blind trial.
     """
     given = {name: value for name, value in given.items() if value is not None}
     if resume:
+        refuse_blind(out)
         with RunStore.open(out) as store:
             recorded = RunSpec.from_config(store.starts()[-1].config)
         spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
@@ -44,6 +47,20 @@ def open_run(
     if overwrite and out.exists():
         _delete_run(out)
     return spec, RunStore.create(out, config)
+
+
+def go_on_or_begin(out: Path, spec: RunSpec, console: Console) -> RunStore:
+    """The store of a run that is in `out` as far as it got, or is not there yet.
+
+    Raises:
+        RunExists: something else is in `out`.
+        IncompatibleRun: the run to go on with was another one.
+    """
+    if not (out / RUN.file).is_file():
+        return RunStore.create(out, spec.config())
+    store = RunStore.resume(out, spec.config())
+    _warn_of_other_code(store, console)
+    return store
 
 
 def _named(words: dict[str, Any]) -> RunSpec:

@@ -1,8 +1,7 @@
-"""`mereq report`: a study's tables and pictures, beside the paper's numbers, in one folder."""
+"""`mereq report`: tables and pictures of a study or a trial, beside the paper's numbers, in one folder."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich import box
@@ -10,18 +9,22 @@ from rich.console import Console
 from rich.table import Table as TerminalTable
 
 from mereq.commands import behaviour
+from mereq.commands.results import StudyResults, trial_results
 from mereq.core.errors import NoRun, WrongThreshold
 from mereq.experiments import behaviour_tables, tables
 from mereq.experiments.behaviour import Behaviour
 from mereq.experiments.checkpoints import writing
 from mereq.experiments.figures import study_figure, theta_figure
 from mereq.experiments.origins import differing_settings, full_record, origin_line
-from mereq.experiments.presets import TASKS
+from mereq.experiments.paper import TABLE_2_DELTA
+from mereq.experiments.presets import HUMAN_TASKS, TASKS
 from mereq.experiments.provenance import without_folders
+from mereq.experiments.runs import PERSON
 from mereq.experiments.statistics import RESAMPLES
 from mereq.experiments.study_store import StudyRun, StudyStore
-from mereq.experiments.summary import across_tasks, courses, outcomes, row_of
+from mereq.experiments.summary import Outcome, across_tasks, courses, outcomes, row_of
 from mereq.experiments.tables import Table
+from mereq.experiments.trial_store import TRIAL
 
 HOW_TO_READ = f"""\
 - *Samples to δ*: expert samples of all rounds up to and including the first whose intervention rate is below δ.
@@ -38,28 +41,26 @@ HOW_TO_READ = f"""\
 - One seed alone has no interval; bootstrap intervals of fewer than about five seeds are too narrow."""
 
 
-@dataclass(frozen=True)
-class StudyResults:
-    """What a report is made of."""
-
-    title: str
-    description: str
-    planned: int  # runs
-    runs: list[StudyRun]  # the finished ones
-
-
 def report(
-    directory: Path, out: Path | None, *, deltas: Sequence[float], with_behaviour: bool = False, console: Console
+    directory: Path,
+    out: Path | None,
+    *,
+    deltas: Sequence[float],
+    with_behaviour: bool = False,
+    unblind: bool = False,
+    console: Console,
 ) -> None:
-    """Write a study's report, and print the table beside the paper's.
+    """Write the report of a study or of a trial, and print the table beside the paper's.
 
     with_behaviour: also what the policies do when nobody watches.
+    unblind: report a trial before it is finished.
 
     Raises:
         NoRun: no run of the study is finished yet; or its policies are asked for, and it is not there.
         IncompatibleRun, CorruptCheckpoint: a policy that is asked for is not to be had.
         CannotWrite: no permission, or the disk is full.
         WrongThreshold: none, the same one twice, or one that is not between 0 and 1.
+        StillBlind: a trial that is not finished, unless it is to be unblinded.
     """
     if not deltas or len(set(deltas)) < len(deltas) or not all(0 < delta <= 1 for delta in deltas):
         given = ", ".join(f"{delta:g}" for delta in deltas) or "none"
@@ -67,13 +68,22 @@ def report(
             f"Thresholds of the intervention rate were given as {given}; they are different numbers above 0 and up to "
             "1, such as 0.15 0.10 0.05."
         )
-    with StudyStore.open(directory) as store:
-        study = StudyResults(store.title, store.description, store.planned, [run for run in store.runs() if run.rounds])
+    if (directory / TRIAL.file).is_file():
+        study = trial_results(directory, unblind=unblind, console=console)
+    else:
+        with StudyStore.open(directory) as store:
+            runs = [run for run in store.runs() if run.rounds]
+            study = StudyResults(store.title, store.description, store.planned, runs)
+    if with_behaviour and any(run.config.get("expert") == PERSON for run in study.runs):
+        raise NoRun(
+            f"The runs in {directory} were supervised by a person, who is no policy that others could be compared "
+            "with. Report them without --behaviour."
+        )
     out = out or directory / "report"
     if not study.runs:
         raise NoRun(
             f"No run of the study in {directory} is finished yet (planned: {study.planned}). Wait for the first one, "
-            "or start it with `mereq study`."
+            "or start it with `mereq study` (a trial: `mereq trial`)."
         )
     behaviours = behaviour.watch(directory, study.runs, console) if with_behaviour else []
     with console.status("drawing"), writing(out):
@@ -90,7 +100,8 @@ def write_report(
     """All files of the report, in `out`; the same study gives the same bytes. Returns the table to print."""
     out.mkdir(parents=True, exist_ok=True)
     every, over, course = outcomes(study.runs, deltas), across_tasks(study.runs, deltas), courses(study.runs)
-    study_figure(study.runs, every, out / "figure2.png")
+    simulated = [run for run in study.runs if run.task not in HUMAN_TASKS]
+    human = [run for run in study.runs if run.task in HUMAN_TASKS]
     weighted = [run for run in study.runs if run.rounds[0].theta.size]
     if weighted:
         known = {run.task: TASKS[run.task] for run in weighted if run.task in TASKS}
@@ -98,9 +109,12 @@ def write_report(
             weighted,
             out / "thetas.png",
             feature_names={task: preset.task.feature_names for task, preset in known.items()},
-            difference={task: preset.theta_expert - preset.theta_prior for task, preset in known.items()},
+            difference={
+                task: preset.theta_expert - preset.theta_prior
+                for task, preset in known.items()
+                if task not in HUMAN_TASKS  # nobody knows what a person wants
+            },
         )
-    tables.write_csv(out / "table1.csv", tables.table_1_records(every))
     tables.write_csv(out / "rounds.csv", tables.round_records(study.runs))
     tables.write_csv(out / "runs.csv", tables.run_records(study.runs, deltas))
     tables.write_csv(out / "summary.csv", tables.summary_records(every, course, over))
@@ -114,19 +128,11 @@ def write_report(
     reported = {(o.task, o.row) for o in every if o.reported}
     compared = [run for run in study.runs if (run.task, row_of(run)) in reported]
     whole = origin_line(study.runs, study.planned)
-    text = [f"# {_words(study.title)}", _words(study.description), _state(study)]
-    text += [
-        "## Intervention rate and expert samples (the paper's Figure 2)",
-        "![intervention rate of each round, and expert samples to each threshold](figure2.png)",
-        "Above: mean intervention rate of each round with its 95 % interval over seeds. Below: mean expert samples "
-        "until the rate was below each threshold, with their 95 % intervals; hollow: the paper's.",
-        _small(whole),
-        "## Expert samples (the paper's Table 1)",
-        tables.table_1(every).markdown(),
-        "Mean (half width of the 95 % interval). Bold: the smallest mean, unless censored runs leave open which it is.",
-        _small(f"`table1.csv`. {whole}"),
-        "## Beside the paper",
-    ]
+    text = [f"# {_words(study.title)}", _words(study.description), *map(_words, study.notes), _state(study)]
+    planned = None if simulated and human else study.planned
+    text += _simulated(simulated, [o for o in every if o.task not in HUMAN_TASKS], out, planned)
+    text += _human(human, outcomes(human, (TABLE_2_DELTA,)), out, planned)
+    text += ["## Beside the paper"]
     if beside.lines:
         text += [beside.markdown(), _small(f"`summary.csv`. {origin_line(compared)}")]
     else:
@@ -151,6 +157,49 @@ def write_report(
     text += ["## How to read this", HOW_TO_READ, "## What the runs differ in", _differences(study.runs)]
     (out / "report.md").write_text("\n\n".join(part for part in text if part) + "\n", encoding="utf-8")
     return beside if beside.lines else overview
+
+
+def _simulated(runs: Sequence[StudyRun], every: Sequence[Outcome], out: Path, planned: int | None) -> list[str]:
+    """Figure 2 and Table 1, of synthesized experts."""
+    if not runs:
+        return []
+    study_figure(runs, every, out / "figure2.png")
+    tables.write_csv(out / "table1.csv", tables.table_1_records(every))
+    whole = origin_line(runs, planned)
+    return [
+        "## Intervention rate and expert samples (the paper's Figure 2)",
+        "![intervention rate of each round, and expert samples to each threshold](figure2.png)",
+        "Above: mean intervention rate of each round with its 95 % interval over seeds. Below: mean expert samples "
+        "until the rate was below each threshold, with their 95 % intervals; hollow: the paper's.",
+        _small(whole),
+        "## Expert samples (the paper's Table 1)",
+        tables.table_1(every).markdown(),
+        "Mean (half width of the 95 % interval). Bold: the smallest mean, unless censored runs leave open which it is.",
+        _small(f"`table1.csv`. {whole}"),
+    ]
+
+
+def _human(runs: Sequence[StudyRun], every: Sequence[Outcome], out: Path, planned: int | None) -> list[str]:
+    """Figure 3 and Table 2, of a person."""
+    if not runs:
+        return []
+    study_figure(runs, every, out / "figure3.png")
+    tables.write_csv(out / "table2.csv", tables.table_2_records(every))
+    whole, standing_in = origin_line(runs, planned), sum(run.config.get("expert") != PERSON for run in runs)
+    words = f" **In {standing_in} of {len(runs)} runs a program stood in for the person.**" if standing_in else ""
+    return [
+        "## A person's effort (the paper's Figure 3)",
+        "![intervention rate of each round, and the person's samples until the end](figure3.png)",
+        "Above: mean intervention rate of each round with its 95 % interval, over the runs that had this round: a run "
+        f"ends when the person is content. Below: their samples until the rate was below {TABLE_2_DELTA:.2f}; hollow: "
+        f"the paper's.{words}",
+        _small(whole),
+        "## A person's samples (the paper's Table 2)",
+        tables.table_2(every).markdown(),
+        f"Expert samples until the intervention rate was below {TABLE_2_DELTA:.2f}: mean (half width of the 95 % "
+        f"interval), as in the paper. Bold: our smallest mean, unless censored runs leave open which it is.{words}",
+        _small(f"`table2.csv`. {whole}"),
+    ]
 
 
 def _state(study: StudyResults) -> str:

@@ -13,10 +13,12 @@ from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import load_method_policy
 from mereq.experiments.statistics import THRESHOLDS, samples_to_threshold
 from mereq.experiments.store import RunStore
+from mereq.experiments.trial_store import refuse_blind
 
 
 def run_report(directory: Path) -> dict[str, Any]:
     """A run as one JSON-able object."""
+    refuse_blind(directory)
     with RunStore.open(directory) as store:
         config, rounds, origin = store.starts()[-1].config, store.iterations(), store.starts()[-1].provenance
     rates, samples = [r.intervention_rate for r in rounds], [r.expert_steps for r in rounds]

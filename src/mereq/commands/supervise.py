@@ -3,7 +3,9 @@
 import os
 import sys
 import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +14,7 @@ from mereq.commands.align import DEFAULTS
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import warm_up
 from mereq.core.errors import IncompatibleRun
+from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import PERSON
 from mereq.web.messages import FASTEST, SLOWEST
 from mereq.web.server import listen, serve
@@ -31,29 +34,38 @@ def supervise(
     console: Console,
 ) -> None:
     """Run Algorithm 1 into a run directory, with a person who supervises it on a page."""
-    if hz is not None and not SLOWEST <= hz <= FASTEST:
-        raise IncompatibleRun(f"--hz is {hz:g}; allowed is {SLOWEST:g} to {FASTEST:g} steps per second.")
-    listening = listen(host, port)
-    defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": 0.05}
-    spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console)
-    with store, listening:
+    check_pace(hz)
+    task = task_preset(given.get("task") or DEFAULTS["task"])
+    defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": task.rate_threshold}
+    with ExitStack() as closing:
+        listening = closing.enter_context(listen(host, port))
+        spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console)
+        closing.enter_context(store)
         if spec.expert != PERSON:
             raise IncompatibleRun(f"A program supervises the run in {out}. Go on with it by `mereq align --resume`.")
-        warm_up(console)
         session = Session(spec, store, pace=hz)
         if hz is not None and session.hz is not None:
             raise IncompatibleRun(
                 f"--hz is {hz:g}, but the robot {spec.robot} keeps its own time: {session.hz:g} steps per second."
             )
-        try:
-            serve(session, listening, started=lambda address: _invite(address, browser, console))
-        except KeyboardInterrupt:
-            console.print(
-                f"\nStopped. Everything so far is in {out}. Go on with:  mereq supervise --resume --out {out}",
-                soft_wrap=True,
-            )
-            raise
+        sit(session, listening, browser, console, go_on=f"mereq supervise --resume --out {out}")
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
+
+
+def check_pace(hz: float | None) -> None:
+    """Raises IncompatibleRun when nobody could keep up with it, or stay awake."""
+    if hz is not None and not SLOWEST <= hz <= FASTEST:
+        raise IncompatibleRun(f"--hz is {hz:g}; allowed is {SLOWEST:g} to {FASTEST:g} steps per second.")
+
+
+def sit(session: Session, listening: socket, browser: bool, console: Console, *, go_on: str) -> None:
+    """Invite the person to the page, and follow the session to its end. go_on: the command after Ctrl-C."""
+    warm_up(console)
+    try:
+        serve(session, listening, started=lambda address: _invite(address, browser, console))
+    except KeyboardInterrupt:
+        console.print(f"\nStopped. Everything so far is stored. Go on with:  {go_on}", soft_wrap=True)
+        raise
 
 
 def _invite(address: str, browser: bool, console: Console) -> None:

@@ -41,6 +41,14 @@ class WrongStudy(MereqError):
     """A study file that is not TOML, or says something that no study can have."""
 
 
+class WrongTrial(MereqError):
+    """A trial file that is not TOML, or says something that no trial can have."""
+
+
+class StillBlind(MereqError):
+    """Somebody wants to know what a blind trial hides before it is over."""
+
+
 class StudyStopped(MereqError):
     """A study that cannot be done as it was asked for: no such engine, or its workers die again and again."""
 

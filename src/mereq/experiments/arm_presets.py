@@ -97,6 +97,7 @@ def _align(*, alpha: float, tolerance: float, sample_length: int) -> dict[str, A
 
 
 BOTTLE_PUSHING = TaskPreset(
+    name=arm.BOTTLE_PUSHING.name,
     task=arm.BOTTLE_PUSHING,
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
     theta_prior=bottle_pushing.THETA_PRIOR,
@@ -110,6 +111,7 @@ BOTTLE_PUSHING = TaskPreset(
 )
 
 ERASING = TaskPreset(
+    name=arm.ERASING.name,
     task=arm.ERASING,
     summary="wipe a whiteboard; the expert wants more force",
     theta_prior=erasing.THETA_PRIOR,
@@ -123,6 +125,7 @@ ERASING = TaskPreset(
 )
 
 PILLOW_GRASPING = TaskPreset(
+    name=arm.PILLOW_GRASPING.name,
     task=arm.PILLOW_GRASPING,
     summary="grasp a pillow; the expert wants it grasped at its centre",
     theta_prior=pillow_grasping.THETA_PRIOR,

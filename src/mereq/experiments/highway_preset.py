@@ -76,6 +76,7 @@ FAST = replace(
 )
 
 HIGHWAY = TaskPreset(
+    name=highway.TASK.name,
     task=highway.TASK,
     summary="drive on a three-lane highway; the expert wants to keep to the right lane",
     theta_prior=highway.THETA_PRIOR,

@@ -15,6 +15,10 @@ TASKS = {
     "bottle-pushing": "Bottle-Pushing-Sim",
     "erasing": "Erasing-Sim",
     "pillow-grasping": "Pillow-Grasping-Sim",
+    "highway-human": "Highway-Human",
+    "bottle-pushing-human": "Bottle-Pushing-Human",
+    "pillow-grasping-human": "Pillow-Grasping-Human",
+    "erasing-human": "Erasing-Human",  # ours, not the paper's
 }
 
 
@@ -56,11 +60,12 @@ TABLE_1: dict[tuple[str, float], dict[str, Reported]] = {
         _line(_ALL, (2284, 332), (2564, 633), (3993, 2681), (2715, 913), (5427, 2170), (8879, 1960)),
 }
 
-# Table 2: samples of a person, delta 0.05, 3 trials. By task.
+# Table 2: expert samples of a person until the intervention rate is below 0.05, 3 trials. By task.
+TABLE_2_DELTA = 0.05
 TABLE_2: dict[str, dict[str, Reported]] = {
-    "highway": _line(_WITHOUT_NP, (654, 174), (2482, 390), (1270, 440), (864, 194), (927, 237)),
-    "bottle-pushing": _line(_WITHOUT_NP, (423, 107), (879, 56), (564, 35), (450, 105), (524, 130)),
-    "pillow-grasping": _line(_WITHOUT_NP, (149, 20), (376, 123), (234, 141), (456, 126), (497, 301)),
+    "highway-human": _line(_WITHOUT_NP, (654, 174), (2482, 390), (1270, 440), (864, 194), (927, 237)),
+    "bottle-pushing-human": _line(_WITHOUT_NP, (423, 107), (879, 56), (564, 35), (450, 105), (524, 130)),
+    "pillow-grasping-human": _line(_WITHOUT_NP, (149, 20), (376, 123), (234, 141), (456, 126), (497, 301)),
 }
 
 BEHAVIOUR_TASK = "bottle-pushing"  # of Tables 3 and 4

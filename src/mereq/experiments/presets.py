@@ -1,4 +1,5 @@
-"""Every task and every method by its name. The numbers are in `highway_preset.py` and `arm_presets.py`.
+"""Every task and every method by its name. The numbers are in `highway_preset.py` and `arm_presets.py`; what a person's
+tasks have otherwise, in `human_presets.py`.
 
 `paper` follows the paper's tables; `fast` (the default) reaches the same intervention rates with the same number of
 expert samples in a fraction of the time.
@@ -13,12 +14,14 @@ from mereq.core.errors import UnknownName
 from mereq.experiments import highway_preset
 from mereq.experiments.arm_presets import BOTTLE_PUSHING, ERASING, PILLOW_GRASPING
 from mereq.experiments.highway_preset import HIGHWAY
+from mereq.experiments.human_presets import HUMAN_PRESETS
 from mereq.experiments.task_preset import TaskPreset
 
 _METHODS = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO)
 METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
 _PRESETS = (HIGHWAY, BOTTLE_PUSHING, ERASING, PILLOW_GRASPING)
-TASKS: dict[str, TaskPreset] = {preset.task.name: preset for preset in _PRESETS}
+HUMAN_TASKS: dict[str, TaskPreset] = {preset.name: preset for preset in HUMAN_PRESETS}  # for a person to supervise
+TASKS: dict[str, TaskPreset] = {preset.name: preset for preset in _PRESETS} | HUMAN_TASKS
 
 
 def fast(*, gamma: float, rollout_steps: int) -> AlignSettings:

@@ -199,8 +199,8 @@ class RunSpec:
         return robot_of(self.robot, task) if self.robot else task.make()
 
     def _about(self, which: str) -> dict[str, Any]:
-        source = getattr(self, which)
-        return describe_shipped(self.task, which) if source == "shipped" else describe(Path(source))
+        source, task = getattr(self, which), self.task_preset.task
+        return describe_shipped(task.name, which) if source == "shipped" else describe(Path(source))
 
     def events(self, store: RunStore, watch: Watch | None = None) -> Generator[Event, None, None]:
         """Run Algorithm 1 from where the store stands, recording each event before it is yielded.

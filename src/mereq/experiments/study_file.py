@@ -17,18 +17,15 @@ The grid has a run for every task, preset, method, variant and seed; without var
 
 import dataclasses
 import itertools
-import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin
-
-import cattrs
-from cattrs.errors import ForbiddenExtraKeysError
+from typing import Any, NamedTuple
 
 from mereq.core.errors import MereqError, UnknownName, WrongStudy
 from mereq.experiments.runs import RunSpec
+from mereq.experiments.toml_file import STRUCTURE, read_toml, refuse_empty_and_twice, wrong_file
 
 _SET_BY_THE_STUDY = ("task", "method", "preset", "seed", "n_iterations", "rate_threshold")
 _ADVICE = "Mend the file and start again; `mereq study --list` names studies to start from."
@@ -68,12 +65,7 @@ class StudyFile:
         if min(self.seed_list, default=0) < 0:
             raise ValueError(f"there is a seed {min(self.seed_list)}, and seeds must be at least 0")
         entries = {"tasks": self.tasks, "methods": self.methods, "presets": self.presets, "seeds": self.seed_list}
-        for name, values in {**entries, "variants": self.variants}.items():
-            if not values:
-                raise ValueError(f"{name} is empty, and must name at least one")
-            twice = [str(value) for value, times in Counter(list(values)).items() if times > 1]
-            if twice:
-                raise ValueError(f"{name} names {', '.join(twice)} more than once")
+        refuse_empty_and_twice({**entries, "variants": self.variants})
 
     @property
     def seed_list(self) -> list[int]:
@@ -120,18 +112,8 @@ class Study:
         Raises:
             WrongStudy: saying what is wrong in it, and what is allowed.
         """
-        try:
-            said = _STRUCTURE.structure(tomllib.loads(file.read_text(encoding="utf-8")), StudyFile)
-            return cls.of(said)
-        except OSError as error:
-            raise WrongStudy(f"Cannot read the study {file}: {error.strerror}. {_known()}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise WrongStudy(f"The study {file} is not TOML: {error}. {_ADVICE}") from error
-        except cattrs.BaseValidationError as error:
-            wrong = "; ".join(cattrs.transform_error(error, path="study", format_exception=_what_is_wrong))
-            raise WrongStudy(f"The study {file} cannot be: {wrong}. {_ADVICE}") from error
-        except MereqError as error:
-            raise WrongStudy(f"The study {file} cannot be: {error}") from error
+        with wrong_file("study", file, WrongStudy, advice=_ADVICE, where=_known()):
+            return cls.of(read_toml(file, StudyFile))
 
     @classmethod
     def of(cls, file: StudyFile) -> "Study":
@@ -200,48 +182,8 @@ def _varied(spec: RunSpec, variant: str, changes: dict[str, Any]) -> RunSpec:
         raise WrongStudy(f"the variant {variant!r} is impossible. {error}") from error
 
 
-def _exactly(value: Any, kind: Any) -> Any:
-    """The value, if it is of this kind already: a study file's numbers and words are not converted."""
-    allowed = {float: (float, int), list: (list,), dict: (dict,)}.get(get_origin(kind) or kind, (kind,))
-    if isinstance(value, bool) or not isinstance(value, allowed):
-        raise TypeError(f"{value!r} is not {_WORDS[get_origin(kind) or kind]}")
-    return value
-
-
-_WORDS = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    list: "a list, such as [1, 2]",
-    dict: "a table, such as {first = 0, count = 8}",
-}
-
-
-def _structured_list(value: Any, kind: Any) -> list[Any]:
-    (of,) = get_args(kind)
-    return [_exactly(item, of) for item in _exactly(value, kind)]
-
-
 def _structured_seeds(value: Any, _: Any) -> list[int] | SeedRange:
-    return _STRUCTURE.structure(value, SeedRange if isinstance(value, dict) else list[int])
+    return STRUCTURE.structure(value, SeedRange if isinstance(value, dict) else list[int])
 
 
-def _structured_variants(value: Any, _: Any) -> dict[str, dict[str, Any]]:
-    return {name: _exactly(changes, dict) for name, changes in _exactly(value, dict).items()}
-
-
-def _what_is_wrong(error: BaseException, _: Any) -> str:
-    if isinstance(error, ForbiddenExtraKeysError):
-        allowed = ", ".join(entry.name for entry in dataclasses.fields(error.cl))
-        return f"unknown {', '.join(sorted(error.extra_fields))} (allowed: {allowed})"
-    if isinstance(error, KeyError):
-        return f"{error.args[0]} is missing"
-    return str(error)
-
-
-_STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
-for _kind in (str, int, float):
-    _STRUCTURE.register_structure_hook(_kind, _exactly)
-_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is list, _structured_list)
-_STRUCTURE.register_structure_hook_func(lambda kind: kind == list[int] | SeedRange, _structured_seeds)
-_STRUCTURE.register_structure_hook_func(lambda kind: kind == dict[str, dict[str, Any]], _structured_variants)
+STRUCTURE.register_structure_hook_func(lambda kind: kind == list[int] | SeedRange, _structured_seeds)

@@ -252,6 +252,8 @@ def _reference(runs: Sequence[StudyRun], task: str, row: Row) -> Row | None:
 def _reported(task: str, method: str, delta: float, noise: float) -> paper.Reported | None:
     if noise:
         known = paper.TABLE_5.get(noise, {}) if (task, delta) == ("bottle-pushing", 0.10) else {}
+    elif delta == paper.TABLE_2_DELTA and task in paper.TABLE_2:
+        known = paper.TABLE_2[task]
     else:
         known = paper.TABLE_1.get((task, delta), {})
     return known.get(method)

@@ -70,6 +70,21 @@ def table_1(outcomes: Sequence[Outcome]) -> Table:
     return Table((*(["task"] if len(tasks) > 1 else []), "δ", *labels.values()), lines)
 
 
+def table_2(outcomes: Sequence[Outcome]) -> Table:
+    """A person's samples until one threshold, two lines per task: ours and the paper's; as the paper's Table 2."""
+    labels = row_labels(_rows(outcomes))
+    lines = []
+    for task in dict.fromkeys(o.task for o in outcomes):
+        of_row = {o.row: o for o in outcomes if o.task == task}
+        best = _best(list(of_row.values()))
+        ours = [_samples_cell(of_row[row], bold=of_row[row] is best) if row in of_row else "–" for row in labels]
+        lines.append((task_name(task), "here", *ours))
+        if any(o.reported for o in of_row.values()):
+            theirs = [reported_text(of_row[row].reported if row in of_row else None) for row in labels]
+            lines.append(("", "paper", *theirs))
+    return Table(("task", "", *labels.values()), lines)
+
+
 def side_by_side(outcomes: Sequence[Outcome]) -> Table:
     """Ours beside the paper's, where the paper has the task and the method; no lines when it has none."""
     labels = row_labels(_rows(outcomes))
@@ -212,6 +227,15 @@ def table_1_records(outcomes: Sequence[Outcome]) -> list[Record]:
             "censored": int(o.samples.censored.sum()),
         }
         for o in outcomes
+    ]
+
+
+def table_2_records(outcomes: Sequence[Outcome]) -> list[Record]:
+    """Table 2, a line per cell, with the paper's number where it has one."""
+    reported = [o.reported for o in outcomes]
+    return [
+        record | {"paper_mean": theirs and theirs.mean, "paper_ci95": theirs and theirs.ci95}
+        for record, theirs in zip(table_1_records(outcomes), reported, strict=True)
     ]
 
 

@@ -19,6 +19,7 @@ from mereq.maxent_rl.training import TrainingSettings
 class TaskPreset:
     """A task with its numbers."""
 
+    name: str  # as on the command line; `task.name` is that of the shipped policies
     task: Task
     summary: str
     theta_prior: np.ndarray  # weights of the prior's reward
@@ -29,6 +30,7 @@ class TaskPreset:
     align: dict[str, AlignSettings]  # by family: paper, fast
     describe: Callable[[Evaluation], dict[str, Any]]  # more lines for the model card
     film: Callable[[Policy, Policy, Path], None]  # the task before and after, as a GIF
+    rate_threshold: float = 0.05  # delta: where a run ends that a person supervises
 
     def synthesized_expert(self, expert: Policy) -> Supervisor:
         """The expert policy as a supervisor that takes over by the task's rule. App. A.1."""

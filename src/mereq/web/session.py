@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from mereq.align.algorithm import Event
+from mereq.align.algorithm import Event, Iteration
 from mereq.core.errors import MereqError, RobotLost
 from mereq.core.supervisor import Controller, Decision, Moment
 from mereq.experiments.runs import RunSpec, Watch
 from mereq.experiments.store import RunStore, Sight
+from mereq.experiments.trial_file import Wait
 from mereq.interventions.rollout import SupervisedStep
 from mereq.supervision.driven import Driven, stand_still
+from mereq.web.blindness import blinded, blinded_hello
 from mereq.web.board import Board
 from mereq.web.clock import Clock
 from mereq.web.controls import Controls
@@ -26,6 +28,7 @@ from mereq.web.tally import Tally
 
 TICK = 0.02  # s between two looks at the wheel
 MOMENT = 1e-4  # s that are not worth waiting for
+UNTOLD = "The program has a mistake, and cannot go on. Everything so far is stored."  # the rest may name the method
 
 
 class Stopped(Exception):
@@ -39,9 +42,18 @@ class Session:
     which goes on with a new connection and a new episode when the person says so.
 
     pace: steps per second to begin with; None is the task's own. A robot that keeps time has its own pace.
+    blind: for a person who must not know the method, the least they wait, whatever it is.
     """
 
-    def __init__(self, spec: RunSpec, store: RunStore, *, pace: float | None = None, clock: Clock | None = None):
+    def __init__(
+        self,
+        spec: RunSpec,
+        store: RunStore,
+        *,
+        pace: float | None = None,
+        clock: Clock | None = None,
+        blind: Wait | None = None,
+    ):
         preset = spec.task_preset
         self.spec, self._store, self._clock = spec, store, clock or Clock()
         self._environment = spec.environment()
@@ -59,6 +71,8 @@ class Session:
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
         self._sight = Sight(0, 0.0, 0.0)
+        self._blind, self._told = blind, {}
+        self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
 
     # The run
 
@@ -75,7 +89,8 @@ class Session:
         except Stopped:
             self._tally.phase, self._tally.words = "stopped", "The program was stopped. Everything so far is stored."
         except Exception as error:
-            words = str(error) if isinstance(error, MereqError) else f"{type(error).__name__}: {error}"
+            what = UNTOLD if self._blind else f"{type(error).__name__}: {error}"
+            words = str(error) if isinstance(error, MereqError) else what
             self._tally.phase, self._tally.words = "stopped", words
             raise
         finally:
@@ -87,6 +102,8 @@ class Session:
             with closing(self._events()) as events:
                 for event in events:
                     self._ready = True
+                    if isinstance(event, Iteration):
+                        self._wait_as_blind()
                     self._tally.count(event)
                     self._check()
                     if isinstance(event, SupervisedStep):
@@ -126,6 +143,7 @@ class Session:
         """Who takes the step that is due now. Waits while the run is paused."""
         if moment.decided is not None:
             return moment.decided
+        self._wait_as_blind()
         if self._new_episode:
             self._new_episode, self._ready = False, True
             self._tally.begin_episode(moment.step)
@@ -146,6 +164,7 @@ class Session:
         self._tally.describe(self.stage.name_of(step.executed))
         self._show(self.stage.film())
         if self._tally.phase == "learning":
+            self._waits_until = self._clock.now() + (self._blind.between if self._blind else 0.0)
             self.controls.let_go()
             self._put()
 
@@ -176,6 +195,11 @@ class Session:
         if state != self._shown_state:
             self._put()
 
+    def _wait_as_blind(self) -> None:
+        """Until as much time has passed as methods may take, so that none is told by it."""
+        while (left := self._waits_until - self._clock.now()) > MOMENT:
+            self._tick(min(left, TICK))
+
     def _moving_time(self) -> float:
         return self._clock.now() - self._paused_for
 
@@ -186,19 +210,20 @@ class Session:
     def _put(self) -> None:
         """Put everything there is to know on the board. The view is whole: a page that reloads needs nothing else."""
         self._shown_state = state = self.controls.state(self._clock.now())
-        self.board.put(
-            {
-                "kind": "view",
-                "frame": self._frame,
-                "picture": self._picture,
-                "paused": state.paused,
-                "engaged": state.engaged,
-                "pace": self.hz or state.pace,
-                "readings": self.stage.readings() if self._picture else [],
-                **self._tally.view(),
-            }
-            | ({} if self._ready or self.over else {"phase": "preparing"})
-        )
+        view = {
+            "kind": "view",
+            "frame": self._frame,
+            "picture": self._picture,
+            "paused": state.paused,
+            "engaged": state.engaged,
+            "pace": self.hz or state.pace,
+            "readings": self.stage.readings() if self._picture else [],
+            **self._tally.view(),
+        } | ({} if self._ready or self.over else {"phase": "preparing"})
+        view = blinded(view) if self._blind else view
+        if view != self._told:  # how often the learning goes on is not told either
+            self._told = view
+            self.board.put(view)
 
     def hello(self) -> dict[str, Any]:
         """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
@@ -207,11 +232,12 @@ class Session:
             {"codes": key.codes, "label": key.label, "shown": key.shown, "action": key.action}
             for key in self.stage.keys
         ]
-        return {
+        hello = {
             "kind": "hello",
-            "task": task.task.name,
+            "task": task.name,
             "summary": task.summary,
             "features": task.task.feature_names,
             "keys": keys,
             "delta": self.spec.rate_threshold,
         }
+        return blinded_hello(hello) if self._blind else hello

@@ -312,7 +312,7 @@
   function banner(view2, lost2) {
     if (lost2 !== null) return ["paused", "✕", "NOT CONNECTED", lost2];
     if (view2 === null) return ["paused", "…", "CONNECTING", ""];
-    if (view2.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This takes a few seconds."];
+    if (view2.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This may take a minute."];
     if (view2.phase === "finished") return ["learning", "✓", "FINISHED", "Thank you. You may close this page."];
     if (view2.phase === "stopped") return ["paused", "■", "STOPPED", view2.words];
     if (view2.phase === "learning") {
@@ -388,7 +388,7 @@
     plot(element("rates"), [{ name: "rate", values: rates }], view2.of_rounds, 0, Math.max(0.5, ...rates), hello2.delta);
     const thetas = hello2.features.map((name, i) => ({ name, values: view2.rounds.map((round) => round.theta[i] ?? 0) }));
     const all = thetas.flatMap((curve) => curve.values);
-    const infers = view2.rounds.every((round) => round.theta.length > 0);
+    const infers = hello2.features.length > 0 && view2.rounds.every((round) => round.theta.length > 0);
     element("theta-box").hidden = !infers;
     if (infers) {
       plot(element("thetas"), thetas, view2.of_rounds, Math.min(-0.5, ...all), Math.max(0.5, ...all));

@@ -1,0 +1,105 @@
+"""Files that people write: TOML into dataclasses, value by value, with sentences about what cannot be."""
+
+import dataclasses
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+import cattrs
+from cattrs.errors import ForbiddenExtraKeysError
+
+from mereq.core.errors import MereqError
+
+T = TypeVar("T")
+
+
+def read_toml(file: Path, kind: type[T]) -> T:
+    """A file as a dataclass of this kind. For use inside `wrong_file`."""
+    return STRUCTURE.structure(tomllib.loads(file.read_text(encoding="utf-8")), kind)
+
+
+@contextmanager
+def wrong_file(what: str, file: Path, mistake: type[MereqError], *, advice: str, where: str = "") -> Iterator[None]:
+    """Turns whatever is wrong with a file into a sentence.
+
+    Args:
+        what: "study", "trial".
+        file: it is read inside.
+        mistake: what is raised.
+        advice: what to do about a file that says something wrong.
+        where: what to do about one that cannot be read.
+
+    Raises:
+        MereqError: `mistake`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise mistake(f"Cannot read the {what} {file}: {error.strerror}. {where or advice}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise mistake(f"The {what} {file} is not TOML: {error}. {advice}") from error
+    except cattrs.BaseValidationError as error:
+        wrong = "; ".join(cattrs.transform_error(error, path=what, format_exception=_what_is_wrong))
+        raise mistake(f"The {what} {file} cannot be: {wrong}. {advice}") from error
+    except MereqError as error:
+        raise mistake(f"The {what} {file} cannot be: {error}") from error
+
+
+def refuse_empty_and_twice(entries: Mapping[str, Collection[Any]]) -> None:
+    """Every entry names something, and nothing more than once; else ValueError."""
+    for name, values in entries.items():
+        if not values:
+            raise ValueError(f"{name} is empty, and must name at least one")
+        twice = [str(value) for value, times in Counter(list(values)).items() if times > 1]
+        if twice:
+            raise ValueError(f"{name} names {', '.join(twice)} more than once")
+
+
+def _exactly(value: Any, kind: Any) -> Any:
+    """The value, if it is of this kind already: a file's numbers and words are not converted."""
+    allowed = {float: (float, int), list: (list,), dict: (dict,)}.get(get_origin(kind) or kind, (kind,))
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        raise TypeError(f"{value!r} is not {_WORDS[get_origin(kind) or kind]}")
+    return value
+
+
+_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list, such as [1, 2]",
+    dict: "a table, such as {first = 0, count = 8}",
+}
+
+
+def _structured_list(value: Any, kind: Any) -> list[Any]:
+    (of,) = get_args(kind)
+    return [_exactly(item, of) for item in _exactly(value, kind)]
+
+
+def _structured_changes(value: Any, _: Any) -> dict[str, Any]:
+    return _exactly(value, dict)
+
+
+def _structured_variants(value: Any, _: Any) -> dict[str, dict[str, Any]]:
+    return {name: _exactly(changes, dict) for name, changes in _exactly(value, dict).items()}
+
+
+def _what_is_wrong(error: BaseException, _: Any) -> str:
+    if isinstance(error, ForbiddenExtraKeysError):
+        allowed = ", ".join(entry.name for entry in dataclasses.fields(error.cl))
+        return f"unknown {', '.join(sorted(error.extra_fields))} (allowed: {allowed})"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return str(error)
+
+
+STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
+for _kind in (str, int, float):
+    STRUCTURE.register_structure_hook(_kind, _exactly)
+STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is list, _structured_list)
+STRUCTURE.register_structure_hook_func(lambda kind: kind == dict[str, Any], _structured_changes)
+STRUCTURE.register_structure_hook_func(lambda kind: kind == dict[str, dict[str, Any]], _structured_variants)

@@ -1,0 +1,161 @@
+"""`mereq trial` from its first run to its report, with a scripted person in place of the browser's."""
+
+import re
+from collections import Counter
+
+import pytest
+from sittings import Person, Played
+
+from mereq.commands import supervise, trial
+from mereq.experiments.presets import METHODS
+from mereq.experiments.store import RunStore
+from mereq.experiments.trial_store import TrialStore
+from mereq.tasks.highway.config import LANE_RIGHT
+from mereq.web.session import Session
+
+TEXT = """
+title = "Two methods"
+participant = "p07"
+seed = 1
+tasks = ["highway-human"]
+methods = ["mereq", "maxent"]
+trials = 2
+iterations = 2
+wait = { before = 1, between = 1 }
+
+[changes]
+rate_threshold = 0.3
+settings.rollout_steps = 10
+settings.practice_steps = 100
+settings.inference = { max_updates = 1, sample_length = 100, tolerance = 0.0 }
+"""
+
+
+def content_after_a_round(taken: int):
+    """Takes so many steps of the first round, one of the second."""
+    return Person(lambda index, step: {"engaged": True, "action": LANE_RIGHT} if step < (1 if index else taken) else {})
+
+
+@pytest.fixture
+def at_the_wheel(monkeypatch):
+    """Set `.act` to who acts at each look at the clock; nobody needs a network."""
+
+    class Wheel:
+        act = None
+
+    def session(*args, **keywords):
+        clock = Played(Wheel.act)
+        clock.session = Session(*args, clock=clock, **keywords)
+        return clock.session
+
+    monkeypatch.setattr(trial, "Session", session)
+    monkeypatch.setattr(supervise, "serve", lambda session, listening, started: session.run())
+    return Wheel
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "p07.toml"
+    file.write_text(TEXT)
+    return file
+
+
+def test_a_trial_from_the_first_run_to_the_report(mereq, at_the_wheel, file, tmp_path):
+    """Each command does one run, in the assigned order, and says the same whatever the method; then all is told."""
+    out, said, taken = tmp_path / "p07", [], (6, 7, 8, 9)
+
+    def stopping(session):
+        content(session)
+        if session.board._view["step"] == 4:
+            raise KeyboardInterrupt
+
+    content = content_after_a_round(taken[0])
+    at_the_wheel.act = stopping
+    status, _, told = mereq("trial", file, "--out", out)
+    assert status == 130
+    assert f"mereq trial {file} --out {out}" in told
+    with RunStore.open(out / "runs/01") as store:
+        before = store.steps(0)
+    assert len(before) == 4
+
+    for number, steps in enumerate(taken, 1):
+        assert mereq("show", out / "runs/01")[0] == 2
+        assert mereq("report", out)[0] == 2
+        at_the_wheel.act = content_after_a_round(steps)
+        status, _, told = mereq("trial", file, "--out", out)
+        assert status == 0
+        said.append(told)
+        assert f"run {number} of 4, highway-human" in told
+        assert f"{4 - number} of 4 runs left" in told or number == 4
+    assert "All 4 runs are finished" in said[-1]
+    with RunStore.open(out / "runs/01") as store:  # the interrupted run went on, and nobody was asked twice
+        assert len(store.starts()) == 2
+        assert [step.obs.tolist() for step in store.steps(0)[:4]] == [step.obs.tolist() for step in before]
+
+    masked = [re.sub(r"\d+ of 4", "N of 4", told) for told in said[:3]]
+    assert masked[0] == masked[1] == masked[2]
+    words = " ".join(said).replace("mereq trial", "").replace("mereq report", "")
+    assert not [method for method in METHODS if method in words]
+    assert sorted(path.name for path in (out / "runs").iterdir()) == ["01", "02", "03", "04"]
+
+    with TrialStore.open(out) as store:
+        order = [run.spec.method for run in store.trial.runs]
+        assert Counter(order[:2]) == Counter(order[2:]) == {"mereq": 1, "maxent": 1}
+        for number, method in enumerate(order, 1):
+            with RunStore.open(out / f"runs/{number:02d}") as run:
+                assert run.starts()[-1].config["method"] == method
+    status, _, told = mereq("report", out)
+    assert status == 0, told
+    text = (out / "report/report.md").read_text()
+    assert "Unblinded early" not in text
+    samples = {method: [taken[i] + 1 for i in range(4) if order[i] == method] for method in ("mereq", "maxent")}
+    for method, name in (("mereq", "MEReQ"), ("maxent", "MaxEnt")):
+        assert re.search(rf"\| 0{order.index(method) + 1} +\| Highway-Human \| {name} ", text)
+        mean = sum(samples[method]) / 2
+        assert re.search(rf"highway-human,{method},,fast,0.05,{mean},", (out / "report/table2.csv").read_text())
+    assert mereq("show", out / "runs/01", "--json")[0] == 0
+    assert "All 4 runs are finished" in mereq("trial", file, "--out", out)[2]
+
+
+def test_a_look_too_early_is_noted_for_ever(mereq, at_the_wheel, file, tmp_path):
+    out = tmp_path / "p07"
+    at_the_wheel.act = content_after_a_round(0)
+    mereq("trial", file, "--out", out)
+    status, _, told = mereq("report", out)
+    assert status == 2
+    assert "3 of 4 runs left" in told
+    assert not [method for method in METHODS if method in told.replace("mereq trial", "").replace("mereq:", "")]
+    for command in ("supervise", "align"):
+        status, _, told = mereq(command, "--resume", "--out", out / "runs/01")
+        assert status == 2
+        assert "blind trial, which has 3 of 4 runs left" in told
+    status, _, told = mereq("report", out, "--unblind")
+    assert status == 0
+    assert "Unblinding early: 3 of 4 runs are to come" in told
+    assert "**Unblinded early, after 1 of 4 runs.**" in (out / "report/report.md").read_text()
+    mereq("trial", file, "--out", out)
+    assert mereq("report", out)[0] == 0
+    assert "**Unblinded early, after 1 of 4 runs.**" in (out / "report/report.md").read_text()
+    status, _, told = mereq("report", out, "--behaviour")
+    assert status == 2
+    assert "without --behaviour" in told
+
+
+def test_a_plan_is_not_changed(mereq, at_the_wheel, file, tmp_path):
+    at_the_wheel.act = content_after_a_round(0)
+    mereq("trial", file, "--out", tmp_path / "p07")
+    file.write_text(TEXT.replace("seed = 1", "seed = 2"))
+    status, _, told = mereq("trial", file, "--out", tmp_path / "p07")
+    assert status == 2
+    assert "seed was 1, now 2" in told
+
+
+def test_what_the_programs_mistake_was_is_kept_from_the_person(mereq, at_the_wheel, file, tmp_path):
+    def act(session):
+        raise RuntimeError("maxent went wrong")
+
+    at_the_wheel.act = act
+    status, _, told = mereq("trial", file, "--out", tmp_path / "p07")
+    assert status == 2
+    assert "maxent" not in told
+    assert "maxent went wrong" in (tmp_path / "p07/runs/01.failed.txt").read_text()
