@@ -102,12 +102,12 @@ BOTTLE_PUSHING = TaskPreset(
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
     theta_prior=bottle_pushing.THETA_PRIOR,
     theta_expert=bottle_pushing.THETA_EXPERT,
-    training=_training(alpha=0.022),
+    training=_training(alpha=0.06),
     supervisor=lambda expert: MeasurementExpert(expert, bottle_pushing.RULE),
     supervision={},
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
-    align=_align(alpha=0.022, tolerance=0.2, sample_length=1000),
+    align=_align(alpha=0.06, tolerance=0.2, sample_length=1000),
 )
 
 ERASING = TaskPreset(
