@@ -70,10 +70,11 @@ def export(
         }
         _write_json(folder / "provenance.json", origin)
         listed = "\n".join(f"  {column['name']}: {column['about']}" for column in columns)
-        amount = f"{passing.n_steps} supervised steps of {passing.n_episodes} episodes from {len(recording.runs)} run(s)"
+        runs = "1 run" if len(recording.runs) == 1 else f"{len(recording.runs)} runs"
+        amount = f"{passing.n_steps} supervised steps, {passing.n_episodes} episodes, {runs}"
         readme = f"""{recording.task.name}: {recording.summary}
 
-{amount}, exported by mereq. {recording.hz:g} steps are a second of the task's time.
+{amount}; exported by mereq. Steps per second of the task's own time: {recording.hz:g}.
 columns.json has types and shapes; provenance.json has configuration, seed, versions, commit and inferred weights.
 
 {written.how_to_load}

@@ -33,10 +33,8 @@ There, observation is called observation.state, terminated next.done, truncated 
 episode episode_of_round. There is no next.reward: nobody gave any. For weights theta it is features @ theta."""
 
 
-def write(recording: Recording, tables: Iterable[Table], folder: Path, *, file_megabytes: int = FILE_MEGABYTES) -> None:
+def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
     """Write all episodes into `data`, and what there is to say of them into `meta`.
-
-    file_megabytes: a file of data that has so many is followed by another one.
 
     Raises:
         CannotExport: pyarrow is not installed.
@@ -46,7 +44,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path, *, file_m
     of_episodes: list[dict[str, Statistics]] = []
     features: dict[str, dict[str, Any]] = {}
     n_frames = 0
-    with _DataFiles(folder, file_megabytes) as files:
+    with _DataFiles(folder) as files:
         for number, table in enumerate(tables):
             frames = _frames(table, number, n_frames, fps)
             features = features or _features(table, frames, recording)
@@ -79,7 +77,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path, *, file_m
         "total_frames": n_frames,
         "total_tasks": 1,
         "chunks_size": FILES_PER_CHUNK,
-        "data_files_size_in_mb": file_megabytes,
+        "data_files_size_in_mb": FILE_MEGABYTES,
         "video_files_size_in_mb": VIDEO_MEGABYTES,
         "data_path": f"data/{FILE}",
         "video_path": None,
@@ -93,9 +91,9 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path, *, file_m
 class _DataFiles:
     """The files of frames: a row group per episode, the next file when one is full."""
 
-    def __init__(self, folder: Path, megabytes: int):
+    def __init__(self, folder: Path):
         self._pa, self._parquet = _pyarrow()
-        self._folder, self._limit = folder, megabytes * 2**20
+        self._folder = folder
         self._number, self._writer, self._path = -1, None, folder
 
     def __enter__(self) -> "_DataFiles":
@@ -108,7 +106,7 @@ class _DataFiles:
     def add(self, frames: Table) -> dict[str, int]:
         """Write an episode; says where it is."""
         table = self._pa.table({name: self._column(values) for name, values in frames.items()})
-        if self._writer is None or self._path.stat().st_size >= self._limit:
+        if self._writer is None or self._path.stat().st_size >= FILE_MEGABYTES * 2**20:
             self.__exit__()
             self._number += 1
             self._path = self._folder / f"data/{FILE}".format(**self._place())

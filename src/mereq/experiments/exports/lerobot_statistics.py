@@ -21,11 +21,12 @@ def statistics(values: np.ndarray) -> Statistics:
         "std": numbers.std(axis=0),
         "count": np.array([len(numbers)]),
     }
-    return found | {name: np.quantile(numbers, share, axis=0, method="inverted_cdf") for name, share in QUANTILES.items()}
+    quantiles = np.quantile(numbers, list(QUANTILES.values()), axis=0, method="inverted_cdf")
+    return found | dict(zip(QUANTILES, quantiles, strict=True))
 
 
 def merged(of_episodes: Sequence[Statistics]) -> Statistics:
-    """Of all episodes. Quantiles are means of the episodes' quantiles, weighted by their lengths, as LeRobot has them."""
+    """Of all episodes. Quantiles are means of the episodes' quantiles, weighted by length, as LeRobot has them."""
     columns = {name: np.stack([found[name] for found in of_episodes]) for name in of_episodes[0]}
     counts = columns["count"]
     total = counts.sum(axis=0)
