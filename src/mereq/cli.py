@@ -225,7 +225,7 @@ def show(
 
 @app.command
 def export(
-    runs: Annotated[tuple[Path, ...], Positional, arg(metavar="DIR...")],
+    runs: Annotated[tuple[Path, ...], Positional, arg(metavar="DIR...", help_behavior_hint="(at least one)")],
     *,
     format_: Annotated[Literal["csv", "minari", "lerobot"], arg(name="format")],
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")],

@@ -11,6 +11,7 @@ from pathlib import Path
 import minari
 import numpy as np
 import pandas
+import pyarrow
 from pyarrow import parquet
 
 from mereq.core.actions import Actions, Box, Discrete
@@ -186,10 +187,8 @@ def read_lerobot(out: Path, actions: Actions) -> dict[str, np.ndarray]:
         schema = opened.schema_arrow
         assert schema.names == list(info["features"])
         for name, about in info["features"].items():
-            scalar = {"bool": "bool", "int64": "int64", "float32": "float", "float64": "double"}[about["dtype"]]
-            size = about["shape"][0]
-            wanted = scalar if size == 1 else f"fixed_size_list<item: {scalar}>[{size}]"
-            assert str(schema.field(name).type) == wanted
+            scalar, size = pyarrow.from_numpy_dtype(np.dtype(about["dtype"])), about["shape"][0]
+            assert schema.field(name).type == (scalar if size == 1 else pyarrow.list_(scalar, size))
             frames[name].append(np.array(opened.read()[name].to_pylist(), about["dtype"]))
             assert about["names"] is None or len(about["names"]) == size
     found = {name: np.concatenate(values) for name, values in frames.items()}

@@ -1,5 +1,7 @@
 """An export is whole or not there; nothing is overwritten unasked; every refusal is a sentence."""
 
+import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -73,10 +75,14 @@ def test_a_killed_export_is_marked_as_unfinished_and_the_next_one_cleans_up(tmp_
 
 
 @pytest.mark.parametrize("format", READERS)
-def test_a_full_disk(small_disk, tmp_path, run, format):
+@pytest.mark.parametrize("room", [0, 300_000])  # bytes; nothing can be begun, or not ended
+def test_a_full_disk(small_disk, run, format, room):
     fill(small_disk)
+    ballast = small_disk / "ballast"
+    os.truncate(ballast, ballast.stat().st_size - room)
+    endless = itertools.cycle(list(recording(run).episodes()))
     with pytest.raises(CannotWrite, match=r"No space left|errno = 28"):
-        export(recording(run), format, small_disk / "out")
+        export(recording(run), format, small_disk / "out", episodes=endless)
     assert [path.name for path in small_disk.iterdir()] == ["ballast"]
 
 
@@ -102,6 +108,8 @@ def test_a_missing_package_is_a_sentence(tmp_path, run, monkeypatch, format, pac
 
 
 def test_what_cannot_be_exported_is_a_sentence(tmp_path, run):
+    with pytest.raises(CannotExport, match="No run was named"):
+        recording()
     with pytest.raises(NoRun):
         recording(tmp_path / "nowhere")
     with pytest.raises(UnknownName, match=r"no recorded round called '3'\. Known: 0"):

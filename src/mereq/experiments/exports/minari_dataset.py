@@ -42,6 +42,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
     """
     try:
         import h5py  # noqa: F401
+        import minari  # noqa: F401
         from minari.dataset.minari_storage import MinariStorage
     except ImportError as error:
         raise CannotExport(

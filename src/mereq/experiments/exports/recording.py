@@ -108,15 +108,17 @@ def read_runs(
     Raises:
         NoRun, IncompatibleRun, CorruptCheckpoint: a directory without a run, or with one that cannot be read.
         UnknownName: one of our tasks was expected; or no step of a round was recorded.
-        CannotExport: nothing is recorded yet, or the runs are of different tasks.
+        CannotExport: no run is named, nothing is recorded yet, or the runs are of different tasks.
     """
+    if not directories:
+        raise CannotExport("No run was named. Name the directory of a run, or several.")
     runs = tuple(_read(directory, tuple(dict.fromkeys(rounds))) for directory in directories)
     names = sorted({str(run.starts[-1].config.get("task")) for run in runs})
     if task is not None:
         return Recording(task, task.name, hz, runs)
     if len(names) != 1:
         raise CannotExport(
-            f"The runs are of different tasks: {', '.join(names) or 'there are none'}. A dataset holds runs of one "
+            f"The runs are of different tasks: {', '.join(names)}. A dataset holds runs of one "
             "task; export each task's runs by themselves."
         )
     preset = task_preset(names[0])
