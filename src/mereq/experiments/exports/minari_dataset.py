@@ -83,11 +83,11 @@ def _buffers(first: Table, rest: Iterable[Table]) -> Iterator[Any]:
 
     for table in itertools.chain([first], rest):
         yield EpisodeBuffer(
-            observations=np.concatenate([table["observation"], table["next_observation"][-1:]]),
-            actions=table["action"],
-            rewards=np.full(len(table["action"]), np.nan),
-            terminations=table["terminated"],
-            truncations=table["truncated"],
+            observations=[*table["observation"], table["next_observation"][-1]],
+            actions=list(table["action"]),
+            rewards=[np.nan] * len(table["action"]),
+            terminations=list(table["terminated"]),
+            truncations=list(table["truncated"]),
             infos={name: _with_reset(name, values) for name, values in table.items() if name not in NATIVE},
         )
 
