@@ -1,4 +1,4 @@
-"""The command line: `mereq train | align | supervise | trial | show | study | report | tasks | doctor`."""
+"""The command line: `mereq train | align | supervise | trial | show | export | study | report | tasks | doctor`."""
 
 import json
 import os
@@ -291,6 +291,39 @@ def show(
         print(json.dumps(command.run_report(run)))
     else:
         command.show(run, clip=not no_clip, console=console)
+
+
+@app.command
+def export(
+    runs: Annotated[tuple[Path, ...], Positional, arg(metavar="DIR...", help_behavior_hint="(at least one)")],
+    *,
+    format_: Annotated[Literal["csv", "minari", "lerobot"], arg(name="format")],
+    out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")],
+    rounds: Annotated[tuple[int, ...], arg(metavar="N", help_behavior_hint="(default: all)")] = (),
+    overwrite: bool = False,
+) -> None:
+    """Turn recorded runs into a dataset: every supervised step, who took it, and what the policy proposed.
+
+    `csv` is one table, `minari` what Gymnasium's world reads (needs the extra mereq[minari]), `lerobot` the LeRobot
+    dataset format v3.0 (needs mereq[lerobot]). Each says of every step whether the expert was in control, and whether
+    they took it back later as a mistake. README.txt in the dataset says how to load it; provenance.json where it comes
+    from. A run that is still going on is exported as far as it has got.
+
+    For instance:
+      mereq export runs/mine --format csv --out datasets/mine
+      mereq export runs/mine --format lerobot --out datasets/mine-lerobot --rounds 0 1
+      mereq export runs/studies/highway/runs/* --format minari --out datasets/highway-v0
+
+    Args:
+        runs: directories of runs of one task.
+        format_: of the dataset.
+        out: directory of the dataset. It is not there until the dataset is whole.
+        rounds: of each run, from 0.
+        overwrite: replace the dataset in --out.
+    """
+    from mereq.commands.export import export as run
+
+    run(runs, format_, out, rounds=rounds, overwrite=overwrite, console=console)
 
 
 @app.command

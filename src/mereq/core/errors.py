@@ -26,7 +26,7 @@ class CorruptCheckpoint(MereqError):
 
 
 class RunExists(MereqError):
-    """A directory that already holds a run or a study, where a new one was asked for."""
+    """A directory that already holds a run, a study or a dataset, where a new one was asked for."""
 
 
 class NoRun(MereqError):
@@ -55,6 +55,10 @@ class StudyStopped(MereqError):
 
 class CannotWrite(MereqError):
     """The run directory cannot be written: no permission, or the disk is full."""
+
+
+class CannotExport(MereqError):
+    """Runs that cannot become a dataset: nothing is recorded, they do not fit together, or a package is missing."""
 
 
 class WrongThreshold(MereqError):

@@ -13,6 +13,7 @@ from mereq.maxent_rl.training import TrainingSettings
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+from mereq.tasks.arm.world import PERIOD
 
 _SAC = SACSettings(
     hidden=(400, 300), learning_rate=5e-3, alpha_learning_rate=5e-3, gamma=0.9, tau=0.01, alpha=1.0, prior_alpha=0.0
@@ -100,6 +101,7 @@ BOTTLE_PUSHING = TaskPreset(
     name=arm.BOTTLE_PUSHING.name,
     task=arm.BOTTLE_PUSHING,
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
+    hz=1 / PERIOD,
     theta_prior=bottle_pushing.THETA_PRIOR,
     theta_expert=bottle_pushing.THETA_EXPERT,
     training=_training(alpha=0.06),
@@ -114,6 +116,7 @@ ERASING = TaskPreset(
     name=arm.ERASING.name,
     task=arm.ERASING,
     summary="wipe a whiteboard; the expert wants more force",
+    hz=1 / PERIOD,
     theta_prior=erasing.THETA_PRIOR,
     theta_expert=erasing.THETA_EXPERT,
     training=_training(alpha=0.022),
@@ -128,6 +131,7 @@ PILLOW_GRASPING = TaskPreset(
     name=arm.PILLOW_GRASPING.name,
     task=arm.PILLOW_GRASPING,
     summary="grasp a pillow; the expert wants it grasped at its centre",
+    hz=1 / PERIOD,
     theta_prior=pillow_grasping.THETA_PRIOR,
     theta_expert=pillow_grasping.THETA_EXPERT,
     training=_training(alpha=0.3),

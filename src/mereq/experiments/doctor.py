@@ -41,6 +41,9 @@ _REQUIRED = (
 )
 _OPTIONAL = {
     "ray": "studies on a cluster (extra: ray)",
+    "pyarrow": "exporting LeRobot datasets (extra: lerobot)",
+    "minari": "exporting Minari datasets (extra: minari)",
+    "h5py": "exporting Minari datasets (extra: minari)",
     "highway-env": "checking the engine against the original (extra: test)",
     "hypothesis": "the tests (extra: test)",
     "rliable": "checking the statistics against it (extra: test)",

@@ -79,6 +79,7 @@ HIGHWAY = TaskPreset(
     name=highway.TASK.name,
     task=highway.TASK,
     summary="drive on a three-lane highway; the expert wants to keep to the right lane",
+    hz=1.0,
     theta_prior=highway.THETA_PRIOR,
     theta_expert=highway.THETA_EXPERT,
     training={

@@ -50,7 +50,7 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
             "preset": run.preset,
             "seed": run.seed,
             "seconds": run.seconds,
-            "config": _clean(run.config),
+            "config": clean(run.config),
             "provenance": clean_provenance(run.provenance),
         }
         for run in runs
@@ -59,7 +59,7 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
 
 def clean_provenance(origin: dict[str, Any]) -> dict[str, Any]:
     """A provenance without folders and names of hosts."""
-    return _clean(origin) | {"command": _command(origin)}
+    return clean(origin) | {"command": _command(origin)}
 
 
 def _made_with(origins: Sequence[dict[str, Any]]) -> str:
@@ -87,11 +87,12 @@ def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
+    """A configuration, or any other JSON, with only the last part of every path in it."""
     if isinstance(value, dict):
-        return {key: _clean(entry) for key, entry in value.items()}
+        return {key: clean(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(entry) for entry in value]
+        return [clean(entry) for entry in value]
     return without_folders(value) if isinstance(value, str) else value
 
 

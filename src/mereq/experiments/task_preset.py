@@ -22,6 +22,7 @@ class TaskPreset:
     name: str  # as on the command line; `task.name` is that of the shipped policies
     task: Task
     summary: str
+    hz: float  # steps per second of its own time
     theta_prior: np.ndarray  # weights of the prior's reward
     theta_expert: np.ndarray  # weights of the expert's reward
     training: dict[str, TrainingSettings]  # of prior and expert, by family; the first is the shipped ones
