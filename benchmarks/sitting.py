@@ -100,3 +100,32 @@ def until(page: Page, wanted: tuple[str, ...], seconds: float = 60.0) -> str:
             raise SystemExit(f"the page does not come to {wanted}: {page.inner_text('body')}")
         page.wait_for_timeout(10)
     return who(page)
+
+
+# Put into the page before its own program: keeps what the server sent, in the order in which it was drawn.
+SEE = """
+(() => {
+  const seen = {number: 0, view: null, received: 0, drawn: 0};
+  const now = () => performance.timeOrigin + performance.now();
+  let told = () => {};
+  window.seen = seen;
+  window.next = async (after) => {
+    if (seen.number <= after)
+      await Promise.race([new Promise((done) => (told = done)), new Promise((done) => setTimeout(done, 1000))]);
+    return seen;
+  };
+  window.WebSocket = class extends WebSocket {
+    constructor(...words) {
+      super(...words);
+      setTimeout(() => this.addEventListener("message", (event) => { // after the page's own listener
+        const [message, received] = [JSON.parse(event.data), now()];
+        if (message.kind !== "view") return;
+        requestAnimationFrame(() => {
+          Object.assign(seen, {number: seen.number + 1, view: message, received, drawn: now()});
+          told();
+        });
+      }));
+    }
+  };
+})();
+"""
