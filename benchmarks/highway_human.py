@@ -4,7 +4,7 @@
 
 `mereq supervise highway` as a process of its own, with its page in a headless Chromium. A program (scripted_driver.py)
 sees what the page got by the time it was drawn (pictures, not the server's state), and presses the browser's keys:
-Enter, Esc and arrows. Protocol of the paper: rounds of 50 x 40 steps, at most 10, until it takes over in fewer than
+Enter, Esc and arrows, and - and + for a pace at which the browser keeps up. Protocol of the paper: rounds of 50 x 40 steps, at most 10, until it takes over in fewer than
 5 % of the steps. MEReQ, `fast`. Runs are kept in --runs: interrupted, the same command goes on with them. Results,
 beside the paper's Table 2, and a picture come to --out; --show only prints them again. The program's habits were tried
 out on seeds 1 and 2.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from scripted_driver import Driver
 from sitting import SEE, SMALL, Supervise, chromium
 
@@ -29,14 +29,16 @@ from mereq.experiments.store import RunStore
 
 STEPS, ROUNDS, DELTA = 2000, 10, 0.05
 PICTURES = 5  # per step
+MISSED, KEPT_UP = 3, 150  # pictures between two looks that are too many; looks without that before it goes faster
 
 
 class Player:
-    """Lets a driver's hands press the browser's keys."""
+    """Lets a driver's hands press the browser's keys. pace: the fastest that it asks for [steps per second]."""
 
-    def __init__(self, page):
-        self._page, self._driver, self._number = page, Driver(), 0
+    def __init__(self, page: Page, pace: float):
+        self._page, self._pace, self._driver, self._number = page, pace, Driver(), 0
         self._engaged, self._asked_at = False, 0  # what was pressed last, and at which picture
+        self._frame, self._kept_up, self._changed_at = 0, 0, 0.0
         self.looks = self.pauses = 0
 
     def play(self) -> dict | None:
@@ -47,6 +49,7 @@ class Player:
             return None
         hands = self._driver.look(view)
         self.looks += 1
+        self._choose_pace(view)
         if view["paused"] is not None or view["phase"] != "supervising":
             self._engaged = False
             if view["phase"] == "supervising" and self._page.is_visible("#go"):
@@ -62,6 +65,18 @@ class Player:
             self._page.keyboard.press(hands.tap)
         return view
 
+    def _choose_pace(self, view: dict) -> None:
+        """As people do: slower when pictures were missed, faster again when all is well for long."""
+        missed, self._frame = view["frame"] - self._frame - 1, view["frame"]
+        self._kept_up = 0 if missed >= MISSED else self._kept_up + 1
+        if missed >= MISSED and time.monotonic() - self._changed_at > 1.0:
+            self._page.keyboard.press("Minus")
+        elif self._kept_up >= KEPT_UP and view["pace"] * 1.25 <= self._pace + 0.01:
+            self._page.keyboard.press("Equal")
+        else:
+            return
+        self._changed_at, self._kept_up = time.monotonic(), 0
+
 
 def drive(browser: Browser, run: Path, seed: int, pace: float) -> None:
     """Make a run, or go on with one, to its end."""
@@ -72,7 +87,7 @@ def drive(browser: Browser, run: Path, seed: int, pace: float) -> None:
         page = browser.new_page(viewport=SMALL)
         page.add_init_script(SEE)
         page.goto(command.address)
-        player, started, rounds = Player(page), time.monotonic(), -1
+        player, started, rounds = Player(page, pace), time.monotonic(), -1
         while (view := player.play()) is None or view["phase"] not in ("finished", "stopped"):
             if view and view["round"] != rounds:
                 rounds = view["round"]
@@ -163,7 +178,7 @@ def picture(results: dict, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
-    parser.add_argument("--hz", type=float, default=10.0, help="steps per second")
+    parser.add_argument("--hz", type=float, default=20.0, help="most steps per second")
     parser.add_argument("--runs", type=Path, default=Path("runs/highway_human"))
     parser.add_argument("--out", type=Path, default=Path("results/highway_human"))
     parser.add_argument("--show", action="store_true", help="only print the results in --out, and draw them")

@@ -1,8 +1,8 @@
-"""A program that plays a person on the highway: it looks at pictures, as the page gets them, and says which keys to press.
+"""A program that plays a person on the highway: it looks at pictures as the page gets them, and says what to press.
 
-It wants what the paper's expert wants: the right lane first, no crash, and otherwise to get on. It lets the policy drive
-as long as that does what it wants or nothing better can be done, it judges speeds by how things move, and it is as slow
-as people are: what it sees moves its fingers half a second later at the page's own pace.
+It wants what the paper's expert wants: the right lane first, no crash, and otherwise to get on. It lets the policy
+drive as long as that does what it wants or nothing better can be done, it judges speeds by how things move, and it is
+as slow as people are: what it sees moves its fingers half a second later at the page's own pace.
 """
 
 from collections import deque

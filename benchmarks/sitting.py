@@ -105,8 +105,7 @@ def until(page: Page, wanted: tuple[str, ...], seconds: float = 60.0) -> str:
 # Put into the page before its own program: keeps what the server sent, in the order in which it was drawn.
 SEE = """
 (() => {
-  const seen = {number: 0, view: null, received: 0, drawn: 0};
-  const now = () => performance.timeOrigin + performance.now();
+  const seen = {number: 0, view: null, drawn: 0};
   let told = () => {};
   window.seen = seen;
   window.next = async (after) => {
@@ -118,10 +117,12 @@ SEE = """
     constructor(...words) {
       super(...words);
       setTimeout(() => this.addEventListener("message", (event) => { // after the page's own listener
-        const [message, received] = [JSON.parse(event.data), now()];
+        const message = JSON.parse(event.data);
         if (message.kind !== "view") return;
         requestAnimationFrame(() => {
-          Object.assign(seen, {number: seen.number + 1, view: message, received, drawn: now()});
+          Object.assign(seen, {
+            number: seen.number + 1, view: message, drawn: performance.timeOrigin + performance.now(),
+          });
           told();
         });
       }));
