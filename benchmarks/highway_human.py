@@ -4,10 +4,10 @@
 
 `mereq supervise highway` as a process of its own, with its page in a headless Chromium. A program (scripted_driver.py)
 sees what the page got by the time it was drawn (pictures, not the server's state), and presses the browser's keys:
-Enter, Esc and arrows, and - and + for a pace at which the browser keeps up. Protocol of the paper: rounds of 50 x 40 steps, at most 10, until it takes over in fewer than
-5 % of the steps. MEReQ, `fast`. Runs are kept in --runs: interrupted, the same command goes on with them. Results,
-beside the paper's Table 2, and a picture come to --out; --show only prints them again. The program's habits were tried
-out on seeds 1 and 2.
+Enter, Esc and arrows, and - and + for a pace at which the browser keeps up. Protocol of the paper: rounds of 50 x 40
+steps, at most 10, until it takes over in fewer than 5 % of the steps. MEReQ, `fast`. Runs are kept in --runs: after an
+interruption the same command goes on with them. Results, beside the paper's Table 2, and a picture come to --out;
+--show only prints them again. The program's habits were tried out on seeds 1 and 2, without a browser.
 """
 
 import argparse

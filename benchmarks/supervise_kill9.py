@@ -18,6 +18,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -184,14 +185,15 @@ def torment(times: int, seed: int, folder: Path) -> dict:
         while not over:
             started, whole, resumed = time.monotonic(), not record.steps, _is_there(run)
             new = ("highway", "--steps", str(STEPS), "--iterations", str(ROUNDS), "--rate-threshold", "0")
-            words = ("--resume",) if resumed else (*new, "--seed", str(runs), "--overwrite")
+            words = ("--resume",) if resumed else (*new, "--seed", str(runs))
             command = Supervise(*words, "--hz", str(PACE), "--out", str(run), code=code, wait=False)
             page = Page(command, chance)
             page.start()
             page.join(chance.uniform(0.0, life) if life and runs > 2 and kills < times else None)
             over = page.phase == "finished"
             command.process.kill()
-            command.process.wait()
+            if command.process.wait() not in (0, -signal.SIGKILL):
+                raise SystemExit(f"the command failed by itself, with status {command.process.returncode}")
             page.join()
             if not over:
                 kills += 1
