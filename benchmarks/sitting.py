@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,16 +89,6 @@ def chromium() -> Iterator[Browser]:
 def who(page: Page) -> str:
     """Who the page's banner says is in control."""
     return page.inner_text("#who")
-
-
-def until(page: Page, wanted: tuple[str, ...], seconds: float = 60.0) -> str:
-    """Wait until the banner says one of these; the page's program runs meanwhile."""
-    end = time.monotonic() + seconds
-    while who(page) not in wanted:
-        if time.monotonic() > end:
-            raise SystemExit(f"the page does not come to {wanted}: {page.inner_text('body')}")
-        page.wait_for_timeout(10)
-    return who(page)
 
 
 # Put into the page before its own program: keeps what the server sent, in the order in which it was drawn.

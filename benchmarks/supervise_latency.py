@@ -7,7 +7,7 @@ both ends share a clock. Keys are tapped at random moments while the person is i
 
 - key -> server: from the browser's key event until the program has taken the page's input in;
 - wait until due: from there until the next step is due, which is no delay but the pace: at most one period;
-- due -> stored: from the decision, through the simulator, until the step is on disk;
+- due -> executed: from the decision through the simulator, until the step is about to be written;
 - picture -> drawn: from the picture's being there for the page until the page's animation frame has drawn it. What the
   graphics system takes to bring that to a screen is not in it.
 
@@ -30,8 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Browser
-from sitting import SEE, SMALL, chromium, until
+from playwright.sync_api import Browser, Page
+from sitting import SEE, SMALL, chromium, who
 
 from mereq.align import MEREQ
 from mereq.align.algorithm import events
@@ -46,7 +46,9 @@ PACES = (5.0, 10.0, 20.0)
 WATCH = """
 (() => {
   window.keys = []; window.pictures = [];
-  addEventListener("keydown", () => window.keys.push(performance.timeOrigin + performance.now()), true);
+  addEventListener("keydown", (event) => {
+    if (event.code === "Space") window.keys.push(performance.timeOrigin + performance.now());
+  }, true);
   const follow = async () => {
     for (let number = 0, frame = -1; ; ) {
       const seen = await window.next(number);
@@ -125,17 +127,14 @@ def measure(browser: Browser, pace: float, load: str, taps: int, settle: float) 
         page.goto(address)
         page.wait_for_selector("#go:not([hidden])", timeout=120_000)
         page.wait_for_timeout(1000 * settle)  # until the learner has compiled what it needs
-        page.keyboard.press("p")
-        until(page, ("POLICY", "YOU"))
-        page.keyboard.press("Enter")
-        until(page, ("YOU",))
+        pauses = take_over(page)
         page.evaluate("window.keys.length = window.pictures.length = 0")
         for _ in range(taps):
             page.wait_for_timeout(1000 * chance.uniform(1.2, 2.2) / pace)
+            pauses += take_over(page)
             page.keyboard.press("Space")
         page.wait_for_timeout(3000 / pace)
         keys, pictures = page.evaluate("[window.keys, window.pictures]")
-        stayed = page.inner_text("#who") == "YOU"
         page.close()
         server.send_signal(signal.SIGINT)
         server.wait(120)
@@ -144,10 +143,22 @@ def measure(browser: Browser, pace: float, load: str, taps: int, settle: float) 
         with RunStore.open(Path(name) / "run") as store:
             decided = [sight.decided for sight in store.sights(0)]
             stored = [row[2] for row in store.database.rows("steps")]
-    return {"hz": pace, "load": load, "stayed_in_control": stayed} | delays(keys, pictures, log, decided, stored)
+    return {"hz": pace, "load": load, "pauses": pauses - 1} | delays(pace, keys, pictures, log, decided, stored)
 
 
-def delays(keys: list, pictures: list, log: dict, decided: list[float], stored: list[float]) -> dict[str, Any]:
+def take_over(page: Page) -> int:
+    """Be in control, whatever has happened; returns how often the run had to be set going for that."""
+    pauses = 0
+    while (says := who(page)) != "YOU":
+        pauses += says == "PAUSED"
+        page.keyboard.press("p" if says == "PAUSED" else "Enter")
+        page.wait_for_timeout(200)
+    return pauses
+
+
+def delays(
+    pace: float, keys: list, pictures: list, log: dict, decided: list[float], stored: list[float]
+) -> dict[str, Any]:
     """The table's numbers [ms], by the clocks' readings [s, and ms in the page]."""
     actions = [(at, action) for at, action in log["inputs"] if at > keys[0] / 1000.0 - 0.001]
     pressed = [
@@ -158,12 +169,12 @@ def delays(keys: list, pictures: list, log: dict, decided: list[float], stored: 
     rows = []
     for key, received in zip((key / 1000.0 for key in keys), pressed, strict=False):
         step = int(np.searchsorted(decided, received))
-        if step < len(decided):
+        if step < len(decided) and decided[step] < received + 2.0 / pace:  # not after a pause
             rows.append((received - key, decided[step] - received, stored[step] - decided[step], stored[step] - key))
     there = dict(log["pictures"])
     paints = [(drawn / 1000.0 - there[frame]) for frame, drawn in pictures if frame in there]
     span = max(1, pictures[-1][0] - pictures[0][0]) if pictures else 1
-    names = ("key -> server", "wait until due", "due -> stored", "key -> stored")
+    names = ("key -> server", "wait until due", "due -> executed", "key -> executed")
     return {
         "taps": len(rows),
         "taps_missed": len(keys) - len(pressed),
@@ -182,11 +193,11 @@ def _quantiles(seconds: Any) -> dict[str, float]:
 
 def report(rows: list[dict[str, Any]]) -> None:
     """Print the table."""
-    names = ("key -> server", "wait until due", "due -> stored", "picture -> drawn")
+    names = ("key -> server", "wait until due", "due -> executed", "picture -> drawn")
     print("median / 95th percentile [ms]")
-    print(f"{'pace':>5} {'learner':<10}" + "".join(f"{name:>18}" for name in names) + f"{'drawn':>8}{'steps/s':>9}")
+    print(f"{'pace':>5} {'learner':<10}" + "".join(f"{name:>19}" for name in names) + f"{'drawn':>8}{'steps/s':>9}")
     for row in rows:
-        cells = "".join(f"{row[name]['median']:>10.1f} /{row[name]['95 %']:6.1f}" for name in names)
+        cells = "".join(f"{row[name]['median']:>11.1f} /{row[name]['95 %']:6.1f}" for name in names)
         print(f"{row['hz']:5g} {row['load']:<10}{cells}{row['pictures_drawn']:8.0%}{row['steps_per_second']:9.1f}")
 
 
