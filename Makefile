@@ -32,9 +32,10 @@ bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-
 	$(BIN)/python benchmarks/dqn_update.py
 	$(BIN)/python benchmarks/sac_update.py
 
-slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times.
+slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times, twice.
 	$(BIN)/python benchmarks/highway_equality.py
 	$(BIN)/python benchmarks/kill9.py --times 100
+	$(BIN)/python benchmarks/supervise_kill9.py --times 100
 
 page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change in frontend/src.
 	cd frontend && npm ci --no-audit --no-fund && npm run -s check && npm run -s build

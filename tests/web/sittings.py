@@ -1,12 +1,16 @@
 """People for tests: sessions in a time of their own, in which somebody does something at every look at the clock."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
 from mereq.web.clock import Clock
 from mereq.web.messages import Command, Input
+from mereq.web.server import listen, make_server
 from mereq.web.session import Session
 
 
@@ -81,3 +85,29 @@ def sit(
         session = clock.session = Session(what, store, pace=pace, clock=clock)
         session.run()
     return session
+
+
+@contextmanager
+def served(session: Session, token: str) -> Iterator[int]:
+    """A server for a session, on this machine; gives its port."""
+    with listen("127.0.0.1", 0) as listening:
+        server = make_server(session, listening, token=token)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def running(directory: Path, what: RunSpec, *, pace: float) -> Iterator[Session]:
+    """A session that runs in its own thread and in real time, until the end of the block."""
+    with RunStore.create(directory, what.config()) as store:
+        session = Session(what, store, pace=pace)
+        thread = threading.Thread(target=session.run)
+        thread.start()
+        yield session
+        session.stop()
+        thread.join(20)

@@ -1,9 +1,11 @@
 """The gate: who may talk to the server at all. Every request passes through here before anything else sees it.
 
 The server drives a robot and a learner of yours, so: only names under which it was started (a page elsewhere cannot
-reach it by DNS rebinding), only with the token of this session, and a WebSocket only from our own page.
+reach it by DNS rebinding), only with the token of this session, and a WebSocket only from our own page. The port may be
+any, since the near end of a tunnel often has another one; who rebinds a name cannot have ours.
 """
 
+import re
 import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qs
@@ -13,17 +15,18 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_TO_ALL = frozenset({"/page.js", "/page.css", "/icon.svg"})  # the page's own files: there is nothing secret in them
+PORT = re.compile(r":[0-9]{1,5}\Z")  # at the end of a `Host`
 
 
 class Gate:
     """An ASGI application in front of another one.
 
-    hosts: what a `Host` header may say, such as 127.0.0.1:8000.
+    names: what a `Host` header may say before the port, such as 127.0.0.1.
     token: what `?token=` must say.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], token: str):
-        self._app, self._hosts, self._token = app, frozenset(hosts), token
+    def __init__(self, app: ASGIApp, *, names: Iterable[str], token: str):
+        self._app, self._names, self._token = app, frozenset(names), token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through, or refuse with a sentence."""
@@ -41,7 +44,7 @@ class Gate:
     def _objection(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
+        if len(hosts) != 1 or PORT.sub("", hosts[0]) not in self._names:
             return "This server does not answer under that name. Use the address that `mereq supervise` printed."
         needed = scope["type"] == "websocket"
         if (needed or origins) and origins != [f"http://{hosts[0]}"]:

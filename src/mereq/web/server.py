@@ -100,11 +100,11 @@ class Wheel:
                     await ws.send_text(json.dumps({"kind": "refused", "reason": str(refusal)}))
 
 
-def application(session: Session, *, hosts: list[str], token: str, ended: Callable[[], None]) -> ASGIApp:
+def application(session: Session, *, names: list[str], token: str, ended: Callable[[], None]) -> ASGIApp:
     """The web application. ended: called when the last page has left a run that is over."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
     return Gate(
-        Starlette(routes=[*routes, WebSocketRoute("/wheel", Wheel(session, ended).serve)]), hosts=hosts, token=token
+        Starlette(routes=[*routes, WebSocketRoute("/wheel", Wheel(session, ended).serve)]), names=names, token=token
     )
 
 
@@ -131,12 +131,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 def make_server(session: Session, listening: socket.socket, *, token: str) -> uvicorn.Server:
     """A server for the session, on a socket that listens already."""
-    host, port = listening.getsockname()[:2]
-    names = {f"{_named(host)}:{port}", f"127.0.0.1:{port}", f"localhost:{port}"}
+    names = {_named(listening.getsockname()[0]), "127.0.0.1", "localhost"}
     server: uvicorn.Server
     server = uvicorn.Server(
         uvicorn.Config(
-            application(session, hosts=sorted(names), token=token, ended=lambda: setattr(server, "should_exit", True)),
+            application(session, names=sorted(names), token=token, ended=lambda: setattr(server, "should_exit", True)),
             log_level="error",
             access_log=False,
             ws="websockets-sansio",
