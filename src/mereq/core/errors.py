@@ -49,6 +49,10 @@ class CannotWrite(MereqError):
     """The run directory cannot be written: no permission, or the disk is full."""
 
 
+class NoDevice(MereqError):
+    """An input device that is not there, may not be read, or has gone."""
+
+
 class WrongThreshold(MereqError):
     """An intervention rate that nothing can be measured against."""
 

@@ -167,6 +167,7 @@ class Session:
                 "paused": state.paused,
                 "engaged": state.engaged,
                 "pace": state.pace,
+                "felt": state.felt,
                 "readings": self.stage.readings() if self._picture else [],
                 **self._tally.view(),
             }
@@ -186,5 +187,6 @@ class Session:
             "summary": task.summary,
             "features": task.task.feature_names,
             "keys": keys,
+            "device": self.controls.device,
             "delta": self.spec.rate_threshold,
         }
