@@ -1,5 +1,6 @@
-"""A SpaceMouse as Linux shows it: entries in /sys and a file that hands out one report at a time, all below a directory."""
+"""A SpaceMouse as Linux shows it, below a directory: entries in /sys and a file that hands out one report at a time."""
 
+import contextlib
 import os
 import shutil
 import struct
@@ -23,7 +24,7 @@ class Hidraw:
         about.mkdir(parents=True)
         (about / "uevent").write_text(f"DRIVER=hid-generic\nHID_ID={ids}\nHID_NAME={name}\n")
         (about / "report_descriptor").write_bytes(descriptor)
-        self._ends = os.pipe2(os.O_DIRECT)
+        self._ends = os.pipe2(os.O_DIRECT | os.O_NONBLOCK)
         path = self.root / f"dev/hidraw{number}"
         path.symlink_to(f"/proc/{os.getpid()}/fd/{self._ends[0]}")
         return path
@@ -32,7 +33,8 @@ class Hidraw:
         os.write(self._ends[1], report)
 
     def cap(self, right: int, towards: int, down: int) -> None:
-        self.say(struct.pack("<B3h", 1, right, towards, down))
+        with contextlib.suppress(BlockingIOError):  # nobody reads; hidraw too throws reports away then
+            self.say(struct.pack("<B3h", 1, right, towards, down))
 
     def buttons(self, bits: int) -> None:
         self.say(bytes([3, bits, 0]))

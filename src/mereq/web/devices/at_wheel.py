@@ -48,11 +48,15 @@ def follow(device: Device, controls: Controls, action_for: Callable[[Held], Any]
                 before = Held()
                 while not stop.is_set():
                     held = device.read(BEAT)
-                    takes_over = held.takes_over and not before.takes_over
-                    hands_back = held.hands_back and not before.hands_back
-                    engages = False if hands_back else True if takes_over else None
-                    controls.feel(held, action_for(held), engages, clock.now())
+                    tell(controls, before, held, action_for(held), clock.now())
                     before = held
         except NoDevice as why:
             controls.lose(str(why).rstrip("."))
             stop.wait(RETRY)
+
+
+def tell(controls: Controls, before: Held, held: Held, action: Any, now: float) -> None:
+    """Tell the controls what is held; buttons count when they go down."""
+    takes_over = held.takes_over and not before.takes_over
+    hands_back = held.hands_back and not before.hands_back
+    controls.feel(held, action, False if hands_back else True if takes_over else None, now)

@@ -1,7 +1,7 @@
 """A device that a person acts with: what they hold now, or a sentence that says why there is none."""
 
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 
 class Held(NamedTuple):
@@ -19,7 +19,7 @@ class Device(Protocol):
 
     name: str
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Device":
         """Open it.
 
         Raises:

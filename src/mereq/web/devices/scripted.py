@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
 
 from mereq.core.errors import NoDevice
 from mereq.web.clock import Clock
@@ -20,7 +19,7 @@ class ScriptedDevice:
     def __init__(self, script: Sequence[tuple[float, Held | None]], clock: Clock | None = None):
         self._script, self._clock, self._opened = script, clock or Clock(), 0.0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ScriptedDevice":
         """Begin the script."""
         self._opened = self._clock.now()
         return self

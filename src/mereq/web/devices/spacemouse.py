@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from mereq.core.errors import NoDevice
 from mereq.web.devices.device import Held
@@ -52,7 +52,7 @@ class SpaceMouse:
         self.name, self._root, self._file = "SpaceMouse", root, -1
         self._held, self._heard = Held(), 0.0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "SpaceMouse":
         """Open it.
 
         Raises:

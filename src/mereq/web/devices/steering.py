@@ -26,8 +26,9 @@ def beyond(value: float) -> float:
 def after(held: Held, report: bytes) -> Held:
     """What is held after a report of a SpaceMouse. What is not understood changes nothing.
 
-    The first byte is the report's number. Report 1 is the cap's translation: right, towards the person, down, as little-endian int16 of about -350 to 350
-    (newer devices append its rotation, older ones send that as report 2). Report 3 has the buttons, a bit each.
+    The first byte is the report's number. Report 1 is the cap's translation: right, towards the person, down, as
+    little-endian int16 of about -350 to 350 (newer devices append its rotation, older ones send that as report 2).
+    Report 3 has the buttons, a bit each.
     """
     if len(report) >= 7 and report[0] == CAP["translation"]:
         right, towards, down = (
