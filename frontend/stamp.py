@@ -6,11 +6,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "src" / "mereq" / "web" / "page"
+STEERING = PAGE.parent / "devices" / "steering.json"
 
 
 def sums() -> dict[str, str]:
     """Checksums of the sources and of what they were compiled to."""
-    files = [*sorted((HERE / "src").glob("*.ts")), HERE / "package-lock.json", PAGE / "page.js"]
+    files = [*sorted((HERE / "src").glob("*.ts")), STEERING, HERE / "package-lock.json", PAGE / "page.js"]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -1,67 +1,54 @@
-// Gamepads with the standard mapping: the left stick and the cross act, A takes over, B hands back.
+// Gamepads. With the standard mapping the left stick and the cross act, A takes over, B hands back; others are calibrated.
 
-import type { Hands } from "./hands";
+import { calibrationOf, strength, type Calibration, type Deed } from "./calibration";
+import { beyond, steer, type Acts, type Push } from "./steering";
 
-const DEAD_ZONE = 0.2;
-const [A, B, Y, LEFT_TRIGGER, RIGHT_TRIGGER, START, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 6, 7, 9, 12, 13, 14, 15];
-
-export interface Acts {
-  hands: () => Hands;
-  changed: () => void;
-  engage: (engaged: boolean) => void;
-  retract: () => void;
-  goOrPause: () => void;
-  lost: (kind: string, name: string) => void;
-  notice: (words: string) => void;
+export interface Reading {
+  push: Push;
+  down: (deed: Deed) => boolean;
 }
 
 export function watchGamepad(acts: Acts): void {
-  let before: boolean[] = [];
+  let before: Reading | null = null;
   addEventListener("gamepadconnected", (event) => {
-    const { id, mapping } = event.gamepad;
-    acts.notice(mapping === "standard" ? `${id}: stick or cross act, A takes over, B hands back, Y takes back, Start pauses.`
-      : `${id} has no standard mapping; this browser cannot tell which button is which. Use the keyboard.`);
+    const pad = event.gamepad;
+    acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser cannot tell which button is which. Press T and calibrate it there.`
+      : pad.mapping !== "standard" ? `${pad.id} acts as you calibrated it. Press T to try it.`
+      : `${pad.id}: stick or cross act, A takes over, B hands back, Y takes back, Start pauses. Press T to try it.`);
   });
   addEventListener("gamepaddisconnected", (event) => {
-    before = [];
+    before = null;
     acts.lost("gamepad", event.gamepad.id);
   });
   const look = (): void => {
-    const pad = navigator.getGamepads().find((each) => each !== null && each.mapping === "standard" && each.connected);
+    const pad = pads().find((each) => calibrationOf(each) !== null);
     if (pad) {
-      const now = pad.buttons.map((button) => button.pressed);
-      const pressed = (button: number) => now[button] === true && before[button] !== true;
-      if (pressed(A)) acts.engage(true);
-      if (pressed(B)) acts.engage(false);
-      if (pressed(Y)) acts.retract();
-      if (pressed(START)) acts.goOrPause();
+      const now = readPad(pad, calibrationOf(pad)!);
+      const pressed = (deed: Deed) => now.down(deed) && before?.down(deed) !== true;
+      const [engages, handsBack, retracts, pauses] = (["engage", "handBack", "retract", "pause"] as const).map(pressed);
       before = now;
-      if (steer(acts.hands(), pad, now)) acts.changed();
+      if (engages) acts.engage(true);
+      if (handsBack) acts.engage(false);
+      if (retracts) acts.retract();
+      if (pauses) acts.goOrPause();
+      if (steer(acts.hands(), "pad", now.push)) acts.changed();
     }
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }
 
-// Beyond the dead zone, from 0 to 1.
-export function beyond(value: number): number {
-  return Math.abs(value) < DEAD_ZONE ? 0 : (Math.sign(value) * (Math.abs(value) - DEAD_ZONE)) / (1 - DEAD_ZONE);
+export function pads(): Gamepad[] {
+  return navigator.getGamepads().filter((pad): pad is Gamepad => pad?.connected === true);
 }
 
-// Whether anything changed.
-function steer(hands: Hands, pad: Gamepad, down: boolean[]): boolean {
-  const before = JSON.stringify(hands.action());
-  const [x, y] = [beyond(pad.axes[0] ?? 0), beyond(pad.axes[1] ?? 0)];
-  if (hands.takesVectors) {
-    const z = (pad.buttons[RIGHT_TRIGGER]?.value ?? 0) - (pad.buttons[LEFT_TRIGGER]?.value ?? 0);
-    const vector = [y, x, beyond(z)]; // towards the person is +x, right is +y
-    hands.push(vector.some((part) => part !== 0) ? vector : null);
-  } else {
-    const ways: [string, boolean][] = [
-      ["ArrowUp", y < -0.4 || down[UP] === true], ["ArrowDown", y > 0.4 || down[DOWN] === true],
-      ["ArrowLeft", x < -0.4 || down[LEFT] === true], ["ArrowRight", x > 0.4 || down[RIGHT] === true],
-    ];
-    for (const [code, held] of ways) hands.keep(`pad ${code}`, held);
-  }
-  return JSON.stringify(hands.action()) !== before;
+export function readPad(pad: Gamepad, calibration: Calibration): Reading {
+  const held = Object.fromEntries(
+    Object.entries(calibration.sources).map(([deed, sources]) => [deed, Math.max(0, ...sources.map((each) => strength(each, pad, calibration)))]),
+  ) as Partial<Record<Deed, number>>;
+  const between = (more: Deed, less: Deed) => beyond((held[more] ?? 0) - (held[less] ?? 0));
+  return {
+    push: { right: between("right", "left"), towards: between("towards", "away"), up: between("up", "down") },
+    down: (deed) => (held[deed] ?? 0) > 0.5,
+  };
 }

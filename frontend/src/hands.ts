@@ -6,7 +6,7 @@ export class Hands {
   mode: Mode = "toggle";
   engaged = false;
   private down: string[] = []; // names of what is down, the last one pressed at the end
-  private analog: number[] | null = null; // sticks of a gamepad or a SpaceMouse
+  private analog: Record<string, number[]> = {}; // sticks, by device
 
   constructor(private keys: Key[]) {}
 
@@ -33,14 +33,15 @@ export class Hands {
     else this.lift(name);
   }
 
-  push(analog: number[] | null): void {
-    this.analog = analog;
+  push(device: string, analog: number[] | null): void {
+    if (analog === null) delete this.analog[device];
+    else this.analog[device] = analog;
   }
 
   release(): void {
     this.engaged = false;
     this.down = [];
-    this.analog = null;
+    this.analog = {};
   }
 
   holds(key: Key): boolean {
@@ -52,8 +53,7 @@ export class Hands {
     const held = this.down.map((name) => this.keyOf(name)).filter((key) => key !== undefined);
     const last = held.at(-1);
     if (last !== undefined && typeof last.action === "number") return last.action;
-    const vectors = held.map((key) => key.action as number[]);
-    if (this.analog !== null) vectors.push(this.analog);
+    const vectors = [...held.map((key) => key.action as number[]), ...Object.values(this.analog)];
     if (vectors.length === 0) return null;
     const size = vectors[0]!.length;
     return Array.from({ length: size }, (_, i) =>

@@ -1,13 +1,15 @@
 // The page of `mereq supervise`. The server owns time and all that is remembered; this shows it, and says what is held.
 
-import { watchGamepad, type Acts } from "./gamepad";
+import { watchGamepad } from "./gamepad";
 import { Hands } from "./hands";
 import { drawHighway } from "./highway";
 import { Link } from "./link";
 import type { Command, FromServer, Hello, Mode, View } from "./messages";
 import { element, showBanner, showHeld, showKeys, showPlots, showProgress, showStatus } from "./panel";
 import { drawShapes } from "./shapes";
-import { offerSpaceMouse } from "./spacemouse";
+import { SpaceMouse } from "./spacemouse";
+import type { Acts } from "./steering";
+import { Trying } from "./trying";
 
 const HEARTBEAT = 50; // ms
 
@@ -35,7 +37,7 @@ function receive(message: FromServer): void {
   if (message.kind === "hello") {
     const mode = hands.mode;
     hello = message;
-    hands = new Hands(message.keys);
+    hands = new Hands(message.device === null ? message.keys : []);
     hands.mode = mode;
     document.title = `mereq: ${message.task}`;
     element("task").textContent = message.summary;
@@ -106,6 +108,7 @@ function press(code: string, down: boolean): void {
 }
 
 function engage(engaged: boolean): void {
+  if (hello?.device != null) return engaged ? undefined : command("hand_back"); // only that one takes over
   if (engaged && (hands.mode !== "toggle" || !moves(view))) return;
   hands.engaged = engaged;
   tell();
@@ -129,6 +132,7 @@ const ONCE: Record<string, () => void> = {
   Escape: () => engage(false),
   KeyP: goOrPause,
   KeyM: () => command("retract"),
+  KeyT: tryDevices,
   KeyH: () => choose(hands.mode === "hold" ? "toggle" : "hold"),
   Minus: () => pace(1 / 1.25),
   NumpadSubtract: () => pace(1 / 1.25),
@@ -140,8 +144,17 @@ function pace(factor: number): void {
   if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
 }
 
+const SAID: Record<string, string> = { Enter: "take over", NumpadEnter: "take over", KeyP: "pause, go on", KeyM: "take a mistake back" };
+
+function tryDevices(): void {
+  if (moves(view)) command("pause", "you try your devices");
+  hands.release();
+  trying.show();
+}
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (trying.open) return trying.key(event, SAID[event.code]);
   const once = ONCE[event.code];
   const action = hands.keyOf(event.code);
   if (once === undefined && action === undefined) return;
@@ -151,11 +164,15 @@ addEventListener("keydown", (event) => {
   else once?.();
 });
 addEventListener("keyup", (event) => {
+  if (trying.open) return trying.key(event, undefined);
   if (hands.keyOf(event.code) !== undefined) press(event.code, false);
 });
 
 // The dead man's switch: whatever takes the person away lets go of everything.
-addEventListener("blur", () => command("release", "the page lost the focus"));
+addEventListener("blur", () => {
+  trying.release();
+  command("release", "the page lost the focus");
+});
 addEventListener("pagehide", () => command("release", "the page was left"));
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) command("release", "the page was hidden");
@@ -169,24 +186,31 @@ element("mode-hold").onclick = () => choose("hold");
 element("slower").onclick = () => pace(1 / 1.25);
 element("quicker").onclick = () => pace(1.25);
 element("take").onclick = () => link.connect(true);
-for (const button of document.querySelectorAll("button")) {
+element("spacemouse").onclick = () => void mouse.choose();
+element("try").onclick = tryDevices;
+for (const button of document.querySelectorAll<HTMLButtonElement>("header button, main button")) {
   button.tabIndex = -1; // keys drive; they must not press a button that happens to have the focus
   button.addEventListener("pointerdown", (event) => event.preventDefault());
 }
 addEventListener("resize", () => requestAnimationFrame(show));
 
 setInterval(tell, HEARTBEAT);
-const devices: Acts = {
+const wheel: Acts = {
   hands: () => hands,
   changed: tell,
   engage,
   retract: () => command("retract"),
   goOrPause,
-  lost: (kind, name) => command("release", `the ${kind} ${shortened(name)} is gone`),
+  lost: (kind, name, how = "is gone") => command("release", `the ${kind} ${shortened(name)} ${how}`),
   notice: (words) => (element("notice").textContent = words),
 };
+// To the wheel, or to the panel while devices are tried there; that one is gone is for both.
+const devices = new Proxy(wheel, {
+  get: (_, name: keyof Acts) => (name !== "lost" && trying.open ? trying.acts[name] : wheel[name]),
+});
+const mouse = new SpaceMouse(devices);
+const trying = new Trying(mouse, () => ({ hello, view }), () => hands.release());
 watchGamepad(devices);
-offerSpaceMouse(element("spacemouse"), devices);
 
 // The name of a device, as the server takes it.
 function shortened(name: string): string {

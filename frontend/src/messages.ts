@@ -15,6 +15,7 @@ export interface Hello {
   summary: string;
   features: string[];
   keys: Key[];
+  device: string | null; // of the machine of the program, which acts instead of the page
   delta: number;
 }
 
@@ -57,6 +58,7 @@ export interface View {
   paused: string | null;
   engaged: boolean;
   pace: number;
+  felt: [number, number, number, boolean, boolean] | null; // right, towards, up, takes over, hands back
   readings: [string, string][];
   phase: "preparing" | "supervising" | "learning" | "finished" | "stopped";
   words: string;
@@ -101,6 +103,6 @@ export interface Input {
 
 export interface Command {
   kind: "command";
-  name: "go" | "pause" | "release" | "retract" | "pace";
+  name: "go" | "pause" | "release" | "retract" | "hand_back" | "pace";
   value: string | number | null;
 }

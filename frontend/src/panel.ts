@@ -146,7 +146,9 @@ export function showHeld(hello: Hello, hands: Hands, view: View | null): void {
   element("actions").classList.toggle("off", !able);
   hello.keys.forEach((key, i) => element("actions").children[i]?.classList.toggle("down", hands.holds(key)));
   const hold = hands.mode === "hold";
-  element("how").textContent = hold
+  element("how").textContent = hello.device !== null
+    ? `${hello.device} acts, at the machine of the program. Here: Esc hands back, P pauses, M takes a mistake back.`
+    : hold
     ? "Hold: you are in control for as long as an action key is down. Let go, and the policy goes on."
     : "Toggle: Enter takes over, Esc hands back. In between, only your keys act; without a key nothing is done.";
   element("mode-toggle").setAttribute("aria-pressed", String(!hold));

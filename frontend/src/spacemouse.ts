@@ -1,10 +1,8 @@
-// A SpaceMouse by WebHID: pushing the cap moves the tool; its left button takes over, the right one hands back.
-// Reports: 1 is the cap's translation (3 x int16, about -350 to 350), 3 the buttons, a bit each.
+// A SpaceMouse by WebHID: pushing the cap acts; its left button takes over, the right one hands back.
 
-import { beyond, type Acts } from "./gamepad";
+import { beyond, layout, steer, type Acts, type Push } from "./steering";
 
-const VENDORS = [{ vendorId: 0x256f }, { vendorId: 0x046d, usagePage: 1, usage: 8 }]; // 3Dconnexion; Logitech's old ones
-const FULL = 350;
+const CAP = layout.spacemouse;
 
 interface Device extends EventTarget {
   productName: string;
@@ -13,52 +11,93 @@ interface Device extends EventTarget {
 }
 interface Hid extends EventTarget {
   requestDevice(options: { filters: object[] }): Promise<Device[]>;
+  getDevices(): Promise<Device[]>;
 }
 
-export function offerSpaceMouse(button: HTMLButtonElement, acts: Acts): void {
-  const hid = (navigator as Navigator & { hid?: Hid }).hid;
-  if (hid === undefined) {
-    button.onclick = () => acts.notice("This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard.");
-    return;
+export interface Cap {
+  push: Push;
+  takesOver: boolean;
+  handsBack: boolean;
+}
+const STILL: Cap = { push: { right: 0, towards: 0, up: 0 }, takesOver: false, handsBack: false };
+export const NO_WEBHID = "This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard, "
+  + "or start `mereq supervise` with --device spacemouse.";
+
+// What is held after a report; what is not understood changes nothing. mereq/web/devices/steering.py does the same.
+export function after(cap: Cap, report: number, data: DataView): Cap {
+  if (report === CAP.translation && data.byteLength >= 6) {
+    const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / CAP.full))));
+    return { ...cap, push: { right: right!, towards: towards!, up: down === 0 ? 0 : -down! } };
   }
-  button.onclick = async () => {
-    const [device] = await hid.requestDevice({ filters: VENDORS });
-    if (device === undefined) return acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+  if (report === CAP.buttons && data.byteLength >= 1) {
+    const down = data.getUint8(0);
+    return { ...cap, takesOver: (down & 1) !== 0, handsBack: (down & 2) !== 0 };
+  }
+  return cap;
+}
+
+export class SpaceMouse {
+  readonly hid = (navigator as Navigator & { hid?: Hid }).hid;
+  name: string | null = null; // of the one that is open
+  cap = STILL;
+  private silent: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private acts: Acts) {
+    this.hid?.addEventListener("connect", () => this.reopen());
+    this.hid?.addEventListener("disconnect", (event) => {
+      const { device } = event as unknown as { device: Device };
+      if (device.productName === this.name) this.lose("is gone");
+    });
+    void this.reopen();
+  }
+
+  // Let the person choose one.
+  async choose(): Promise<void> {
+    if (this.hid === undefined) return this.acts.notice(NO_WEBHID);
+    const [device] = await this.hid.requestDevice({ filters: CAP.vendors.map((vendorId) => ({ vendorId, ...CAP.usage })) });
+    if (device === undefined) this.acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+    else await this.open(device);
+  }
+
+  // One that was chosen before needs no asking.
+  private async reopen(): Promise<void> {
+    const device = (await this.hid?.getDevices())?.find((each) => CAP.vendors.includes((each as Device & { vendorId: number }).vendorId));
+    if (device !== undefined && this.name === null) await this.open(device);
+  }
+
+  private async open(device: Device): Promise<void> {
     try {
       if (!device.opened) await device.open();
     } catch {
-      return acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
+      return this.acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
     }
-    acts.notice(`${device.productName}: push the cap to act; the left button takes over, the right one hands back.`);
-    let before = 0;
-    device.addEventListener("inputreport", (event) => {
-      const { reportId, data } = event as unknown as { reportId: number; data: DataView };
-      if (reportId === 1 && data.byteLength >= 6) push(acts, data);
-      if (reportId !== 3 || data.byteLength < 1) return;
-      const now = data.getUint8(0);
-      if (now & ~before & 1) acts.engage(true);
-      if (now & ~before & 2) acts.engage(false);
-      before = now;
-    });
-  };
-  hid.addEventListener("disconnect", (event) => {
-    const { device } = event as unknown as { device: Device };
-    acts.lost("device", device.productName);
-  });
-}
-
-// The cap's x is to the right, y towards the person, z down; the tool's +y is to the right, +x towards them, +z up.
-function push(acts: Acts, data: DataView): void {
-  const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / FULL))));
-  const hands = acts.hands();
-  if (hands.takesVectors) {
-    const vector = [towards!, right!, -down! + 0];
-    hands.push(vector.some((part) => part !== 0) ? vector : null);
-  } else {
-    hands.keep("cap ArrowUp", towards! < -0.4);
-    hands.keep("cap ArrowDown", towards! > 0.4);
-    hands.keep("cap ArrowLeft", right! < -0.4);
-    hands.keep("cap ArrowRight", right! > 0.4);
+    this.name = device.productName;
+    this.acts.notice(`${this.name}: push the cap to act; the left button takes over, the right one hands back. Press T to try it.`);
+    device.addEventListener("inputreport", this.hear); // once, however often it is chosen
   }
-  acts.changed();
+
+  private hear = (event: Event): void => {
+    const { reportId, data } = event as unknown as { reportId: number; data: DataView };
+    this.take(after(this.cap, reportId, data));
+  };
+
+  private take(now: Cap): void {
+    const before = this.cap;
+    this.cap = now;
+    clearTimeout(this.silent); // a cap that is pushed repeats itself every few milliseconds
+    if (Object.values(now.push).some((part) => part !== 0)) {
+      this.silent = setTimeout(() => this.lose("fell silent"), 1000 * layout.silence);
+    }
+    if (now.takesOver && !before.takesOver) this.acts.engage(true);
+    if (now.handsBack && !before.handsBack) this.acts.engage(false);
+    if (steer(this.acts.hands(), "cap", now.push)) this.acts.changed();
+  }
+
+  private lose(how: string): void {
+    clearTimeout(this.silent);
+    const name = this.name ?? "SpaceMouse";
+    if (how === "is gone") this.name = null;
+    this.cap = STILL;
+    this.acts.lost("device", name, how);
+  }
 }

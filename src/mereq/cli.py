@@ -114,6 +114,7 @@ def supervise(
     host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
     port: Annotated[int, arg(metavar="N", help_behavior_hint="(default: any free one)")] = 0,
     no_browser: bool = False,
+    device: Literal["page", "spacemouse"] = "page",
 ) -> None:
     """Align a prior policy with you: watch it on a page in the browser, take over when you dislike what it does.
 
@@ -152,6 +153,9 @@ def supervise(
             token, and is not encrypted.
         port: to serve on.
         no_browser: only print the address of the page.
+        device: what you act with. `page`: the keyboard, a gamepad or a SpaceMouse, at the page; its button *Try your
+            devices* shows what arrives. `spacemouse`: one that is plugged into this machine, for browsers without
+            WebHID (Linux); then the page only shows, pauses and hands back.
     """
     from mereq.commands.supervise import supervise as run
 
@@ -175,6 +179,7 @@ def supervise(
         host=host,
         port=port,
         browser=not no_browser,
+        device=device,
         console=console,
     )
 
@@ -454,8 +459,9 @@ def tasks() -> None:
 def doctor() -> None:
     """Say what is installed, what is missing and what for. Exits with 1 when something needed is missing."""
     from mereq.experiments.doctor import examine
+    from mereq.web.doctor import examine_supervision
 
-    findings = examine()
+    findings = examine() + examine_supervision()
     table = Table(box=None, header_style="bold")
     for column in ("", "what", "found", "for"):
         table.add_column(column)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mereq.web.controls import SILENCE, Controls
+from mereq.web.controls import SILENCE, Controls, State
 from mereq.web.messages import Command, Input
 
 LEFT, RIGHT = 0, 2
@@ -29,7 +29,7 @@ def test_nothing_moves_before_the_person_says_so():
     controls = Controls(pace=2.0)
     assert controls.state(0.0).paused == "not started yet"
     controls.receive(held(LEFT, engaged=True), 0.0)
-    assert controls.state(0.0) == ("not started yet", False, 2.0)
+    assert controls.state(0.0) == State("not started yet", False, 2.0)
 
 
 def test_toggle(wheel):
@@ -70,8 +70,8 @@ def test_a_key_that_is_let_go_after_its_step_does_not_count_again(wheel):
 
 def test_silence_releases_and_pauses(wheel):
     wheel.receive(held(RIGHT, engaged=True), 1.0)
-    assert wheel.state(1.0 + SILENCE) == (None, True, 2.0)
-    assert wheel.state(1.01 + SILENCE) == ("the page does not answer", False, 2.0)
+    assert wheel.state(1.0 + SILENCE) == State(None, True, 2.0)
+    assert wheel.state(1.01 + SILENCE) == State("the page does not answer", False, 2.0)
     assert taken(wheel) == (False, None)
     wheel.receive(held(), 3.0)
     assert wheel.state(3.0).paused == "the page does not answer"  # only the person can go on
@@ -89,10 +89,10 @@ def test_silence_releases_and_pauses(wheel):
 def test_what_was_held_before_a_release_takes_nobody_over_afterwards(wheel, away, how):
     wheel.receive(held(RIGHT, **how), 1.0)
     away(wheel)
-    assert wheel.state(1.0) == ("gone", False, 2.0)
+    assert wheel.state(1.0) == State("gone", False, 2.0)
     wheel.receive(Command("go"), 1.1)
     wheel.receive(held(RIGHT, **how), 1.1)  # still down
-    assert wheel.state(1.1) == (None, False, 2.0)
+    assert wheel.state(1.1) == State(None, False, 2.0)
     assert taken(wheel) == (False, None)
     wheel.receive(held(mode=how.get("mode", "toggle")), 1.2)
     wheel.receive(held(RIGHT, **how), 1.3)

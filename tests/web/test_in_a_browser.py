@@ -1,124 +1,17 @@
 """A round on the highway in a real Chromium, driven by its keyboard; what was recorded is what the keys said.
 
-Needs `chromium` (Debian: apt-get install chromium), or MEREQ_CHROMIUM naming a browser of its family.
+The browser is found by `browsing.py`.
 """
 
-import os
 import re
-import shutil
-import threading
-import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
-from sittings import latest, spec
+from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from sittings import spec
 
 from mereq.experiments.store import RunStore
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
-from mereq.web.server import listen, make_server
-from mereq.web.session import Session
-
-TOKEN = "a-token"
-PACE = 8.0  # steps per second
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("MEREQ_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    assert found, "These tests drive a browser. Install chromium, or name one in MEREQ_CHROMIUM."
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-class Sitting:
-    """A session with its server, and a person at the browser's keyboard."""
-
-    def __init__(self, directory, page: Page, session: Session, address: str):
-        self.directory, self.page, self.session, self.address = directory, page, session, address
-        self.keys = page.keyboard
-
-    def open(self) -> None:
-        self.page.goto(self.address)
-        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
-
-    def go(self) -> None:
-        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
-        self.keys.press("p")
-        self.until(lambda: self.who() in ("POLICY", "YOU"))
-
-    def who(self) -> str:
-        """Who the banner says is in control."""
-        return self.page.inner_text("#who")
-
-    def steps(self) -> int:
-        view = latest(self.session)
-        return view["step"]
-
-    def until(self, condition, seconds: float = 40.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"
-            self.page.wait_for_timeout(10)
-
-    def let_pass(self, steps: int) -> None:
-        """Wait until so many more steps were taken."""
-        end = self.steps() + steps
-        self.until(lambda: self.steps() >= end)
-
-    def recorded(self):
-        with RunStore.open(self.directory) as store:
-            return store.steps(0), store.sights(0)
-
-    def taken(self) -> list[int]:
-        """Which steps the person took so far."""
-        return [number for number, step in enumerate(self.recorded()[0]) if step.controller]
-
-
-@contextmanager
-def sitting(directory, browser, what):
-    with RunStore.create(directory, what.config()) as store, listen("127.0.0.1", 0) as listening:
-        session = Session(what, store, pace=PACE)
-        server = make_server(session, listening, token=TOKEN)
-        threads = [
-            threading.Thread(target=session.run),
-            threading.Thread(target=server.run, kwargs={"sockets": [listening]}),
-        ]
-        for thread in threads:
-            thread.start()
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        mistakes = []
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        page.on("console", lambda message: mistakes.append(message.text) if message.type == "error" else None)
-        try:
-            yield Sitting(directory, page, session, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}")
-        finally:
-            page.close()
-            session.stop()
-            server.should_exit = True
-            for thread in threads:
-                thread.join(20)
-        assert [mistake for mistake in mistakes if "WebSocket" not in str(mistake)] == []
-
-
-@pytest.fixture
-def endless(tmp_path, browser):
-    with sitting(tmp_path / "run", browser, spec(steps=2000)) as at:
-        at.open()
-        yield at
 
 
 def test_toggle(endless):
@@ -281,23 +174,6 @@ def test_nonsense_from_the_page_does_not_harm_the_run(endless):
     assert endless.who() == "POLICY"
 
 
-FAKE_PAD = """
-    window.pad = {id: 'Pad (fake)', mapping: 'standard', connected: true, axes: [0, 0, 0, 0],
-                  buttons: Array.from({length: 17}, () => ({pressed: false, value: 0}))};
-    navigator.getGamepads = () => [window.pad];
-"""
-
-
-def push(at, *, axes=(0, 0), button=None) -> None:
-    at.page.evaluate(
-        """([axes, button]) => {
-            window.pad.axes = [...axes, 0, 0];
-            window.pad.buttons = window.pad.buttons.map((_, i) => ({pressed: i === button, value: +(i === button)}));
-        }""",
-        [list(axes), button],
-    )
-
-
 def test_a_gamepad(endless):
     """The stick acts beyond its dead zone, A takes over, B hands back; unplugged, it lets go of everything."""
     endless.page.evaluate(FAKE_PAD)
@@ -320,15 +196,6 @@ def test_a_gamepad(endless):
     )
     endless.until(lambda: endless.who() == "PAUSED")
     assert "The gamepad Pad is gone" in endless.page.inner_text("#sub")
-
-
-FAKE_HID = """
-    window.mouse = Object.assign(new EventTarget(), {productName: 'SpaceMouse X', opened: false, open: async () => {}});
-    navigator.hid.requestDevice = async () => [window.mouse];
-    window.report = (reportId, bytes) => window.mouse.dispatchEvent(Object.assign(
-        new Event('inputreport'), {reportId, data: new DataView(new Uint8Array(bytes).buffer)}));
-    window.cap = (x, y, z) => window.report(1, [...new Uint8Array(new Int16Array([x, y, z]).buffer)]);
-"""
 
 
 def test_a_spacemouse(endless):

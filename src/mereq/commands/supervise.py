@@ -1,9 +1,7 @@
 """`mereq supervise`: Algorithm 1 with a person at the wheel."""
 
-import os
-import sys
 import webbrowser
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -16,6 +14,9 @@ from mereq.commands.terminal import warm_up
 from mereq.core.errors import IncompatibleRun
 from mereq.experiments.presets import task_preset
 from mereq.experiments.runs import PERSON
+from mereq.web.devices.at_wheel import at_the_wheel
+from mereq.web.devices.spacemouse import SpaceMouse
+from mereq.web.doctor import has_windows
 from mereq.web.messages import FASTEST, SLOWEST
 from mereq.web.server import listen, serve
 from mereq.web.session import Session
@@ -31,10 +32,14 @@ def supervise(
     host: str,
     port: int,
     browser: bool,
+    device: str,
     console: Console,
 ) -> None:
     """Run Algorithm 1 into a run directory, with a person who supervises it on a page."""
     check_pace(hz)
+    mouse = SpaceMouse() if device == "spacemouse" else None
+    with mouse or nullcontext():
+        pass  # if it is not there, say so before anything else
     task = task_preset(given.get("task") or DEFAULTS["task"])
     defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": task.rate_threshold}
     with ExitStack() as closing:
@@ -48,6 +53,8 @@ def supervise(
             raise IncompatibleRun(
                 f"--hz is {hz:g}, but the robot {spec.robot} keeps its own time: {session.hz:g} steps per second."
             )
+        if mouse:
+            closing.enter_context(at_the_wheel(mouse, session))
         sit(session, listening, browser, console, go_on=f"mereq supervise --resume --out {out}")
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
 
@@ -71,6 +78,5 @@ def sit(session: Session, listening: socket, browser: bool, console: Console, *,
 def _invite(address: str, browser: bool, console: Console) -> None:
     """Say where the page is, and open it where there is a browser with a window."""
     console.print(f"The page is at [bold]{address}[/]\nIt waits for you there. Ctrl-C stops the run.", soft_wrap=True)
-    windows = sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
-    if browser and windows:
+    if browser and has_windows():
         webbrowser.open(address)

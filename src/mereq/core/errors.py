@@ -61,6 +61,10 @@ class CannotExport(MereqError):
     """Runs that cannot become a dataset: nothing is recorded, they do not fit together, or a package is missing."""
 
 
+class NoDevice(MereqError):
+    """An input device that is not there, may not be read, or has gone."""
+
+
 class WrongThreshold(MereqError):
     """An intervention rate that nothing can be measured against."""
 

@@ -56,10 +56,10 @@ def examine() -> list[Finding]:
     """Look at this installation."""
     findings = [
         Finding("python", platform.python_version(), "everything", True),
-        Finding("mereq", _version("mereq"), "everything", True),
+        Finding("mereq", version("mereq"), "everything", True),
     ]
-    findings += [Finding(name, _version(name), "everything", True) for name in _REQUIRED]
-    findings += [Finding(name, _version(name), purpose, False) for name, purpose in _OPTIONAL.items()]
+    findings += [Finding(name, version(name), "everything", True) for name in _REQUIRED]
+    findings += [Finding(name, version(name), purpose, False) for name, purpose in _OPTIONAL.items()]
     import jax
 
     devices = ", ".join(str(device) for device in jax.devices())
@@ -81,7 +81,8 @@ def examine() -> list[Finding]:
     return findings
 
 
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """Of an installed package; empty when it is not here."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -1,14 +1,16 @@
 """The wheel: what the person holds right now, and whether the run may go on at all.
 
-The page writes, the control loop reads, each from its own thread and whenever it likes.
+The page writes, and a device of this machine if there is one; the control loop reads; each from its own thread and
+whenever it likes.
 """
 
 from threading import Lock
 from typing import Any, NamedTuple
 
-from mereq.web.messages import Command, Input
+from mereq.web.devices.device import Held
+from mereq.web.devices.steering import SILENCE
+from mereq.web.messages import Command, Input, Mode
 
-SILENCE = 0.7  # s without a word from the page after which everything is released
 NOT_STARTED = "not started yet"
 
 
@@ -28,6 +30,7 @@ class State(NamedTuple):
     paused: str | None  # why nothing moves; None: the run is going
     engaged: bool  # the person takes the next step
     pace: float  # steps per second
+    felt: Held | None = None  # what a device of this machine holds, while paused: to try it
 
 
 class Controls:
@@ -35,6 +38,9 @@ class Controls:
 
     When the page is left, hidden, silent or gone, everything is let go and the run is paused. After that, input counts
     only from the moment at which nothing is held: a key that was down all the while takes nobody over.
+
+    With a device of this machine (`give_to`) only that one takes over and acts; the page can still stop it: it pauses,
+    hands back and takes back, and its silence counts as before. The run goes on only while the device is there.
 
     pace: steps per second to begin with. Times are seconds of one clock that never goes back.
     """
@@ -45,6 +51,8 @@ class Controls:
         self._heard = float("-inf")
         self._frame, self._sent = 0, 0.0
         self._retracts = False
+        self.device: str | None = None  # the name of the one of this machine that acts
+        self._felt, self._felt_at, self._absent = Held(), float("-inf"), None
         self._drop()
 
     def receive(self, message: Input | Command, now: float) -> None:
@@ -54,7 +62,9 @@ class Controls:
             if isinstance(message, Input):
                 self._hold(message)
             elif message.name == "go":
-                self._paused = None
+                self._paused = self._absent
+            elif message.name == "hand_back":
+                self._drop()
             elif message.name == "pace":
                 self._pace = message.value
             elif message.name == "retract":
@@ -63,6 +73,31 @@ class Controls:
             else:
                 self._drop()
                 self._paused = message.value
+
+    def give_to(self, device: str) -> None:
+        """Let a device of this machine act, and no longer the page."""
+        with self._lock:
+            self._drop()
+            self.device = device
+
+    def feel(self, held: Held, action: Any, engages: bool | None, now: float) -> None:
+        """Take in what the device of this machine says, many times a second.
+
+        held: for the person to see. action: as the task wants it, None when there is none. engages: True when its
+        button to take over has just gone down, False when the one to hand back has.
+        """
+        with self._lock:
+            if self._absent is not None and self._paused == self._absent:
+                self._paused = f"{self.device} is back"
+            self._felt, self._felt_at, self._absent = held, now, None
+            self._grasp(self._mode, self._toggled if engages is None else engages, action)
+
+    def lose(self, reason: str) -> None:
+        """The device of this machine has gone: let go of everything, and pause until it is back."""
+        with self._lock:
+            self._drop()
+            self._felt, self._absent = Held(), reason
+            self._paused = reason
 
     def release(self, reason: str) -> None:
         """Let go of everything, and pause."""
@@ -76,12 +111,14 @@ class Controls:
             self._drop()
 
     def state(self, now: float) -> State:
-        """How things are; if the page has been silent for too long, everything is released first."""
+        """How things are; if the page or the device has been silent for too long, everything is released first."""
         with self._lock:
-            if self._paused is None and now - self._heard > SILENCE:
-                self._drop()
-                self._paused = "the page does not answer"
-            return State(self._paused, self._paused is None and self._engaged(), self._pace)
+            for name, heard in (("the page", self._heard), (self.device, self._felt_at)):
+                if self._paused is None and name is not None and now - heard > SILENCE:
+                    self._drop()
+                    self._paused = f"{name} does not answer"
+            felt = None if self._paused is None or self.device is None else self._felt
+            return State(self._paused, self._paused is None and self._engaged(), self._pace, felt)
 
     def take(self) -> Hands:
         """What the hands say, for one step. A key that was only tapped since the last step counts as if held."""
@@ -93,13 +130,20 @@ class Controls:
 
     def _hold(self, held: Input) -> None:
         self._frame, self._sent = held.frame, held.sent
-        nothing = not held.engaged and held.action is None
+        if self.device is None:
+            self._grasp(held.mode, held.engaged, held.action)
+        elif held.mode != self._mode:
+            self._drop()
+            self._mode = held.mode
+
+    def _grasp(self, mode: Mode, engaged: bool, action: Any) -> None:
+        nothing = not engaged and action is None
         self._waits_for_nothing = self._waits_for_nothing and not nothing
         if self._waits_for_nothing:
             return
-        if held.action is not None and self._action is None:
-            self._tapped = held.action
-        self._mode, self._toggled, self._action = held.mode, held.engaged, held.action
+        if action is not None and self._action is None:
+            self._tapped = action
+        self._mode, self._toggled, self._action = mode, engaged, action
 
     def _engaged(self) -> bool:
         if self._mode == "toggle":
@@ -107,5 +151,6 @@ class Controls:
         return self._action is not None or self._tapped is not None
 
     def _drop(self) -> None:
-        self._mode, self._toggled, self._action, self._tapped = "toggle", False, None, None
+        self._mode: Mode = "toggle"
+        self._toggled, self._action, self._tapped = False, None, None
         self._waits_for_nothing = True

@@ -10,7 +10,7 @@ from mereq.core.actions import Actions, Discrete
 MOST_CHARACTERS = 2048  # of a message
 SLOWEST, FASTEST = 0.2, 20.0  # steps per second that a person may ask for
 Mode = Literal["toggle", "hold"]
-Name = Literal["go", "pause", "release", "retract", "pace"]
+Name = Literal["go", "pause", "release", "retract", "hand_back", "pace"]
 FIELDS = {"input": {"frame", "sent", "mode", "engaged", "action"}, "command": {"name", "value"}}
 
 

@@ -217,6 +217,7 @@ class Session:
             "paused": state.paused,
             "engaged": state.engaged,
             "pace": self.hz or state.pace,
+            "felt": state.felt,
             "readings": self.stage.readings() if self._picture else [],
             **self._tally.view(),
         } | ({} if self._ready or self.over else {"phase": "preparing"})
@@ -238,6 +239,7 @@ class Session:
             "summary": task.summary,
             "features": task.task.feature_names,
             "keys": keys,
+            "device": self.controls.device,
             "delta": self.spec.rate_threshold,
         }
         return blinded_hello(hello) if self._blind else hello

@@ -1,59 +1,224 @@
 "use strict";
 (() => {
+  // src/calibration.ts
+  var STANDARD = {
+    right: [{ axis: 0, way: 1 }, { button: 15 }],
+    left: [{ axis: 0, way: -1 }, { button: 14 }],
+    towards: [{ axis: 1, way: 1 }, { button: 13 }],
+    away: [{ axis: 1, way: -1 }, { button: 12 }],
+    up: [{ button: 7 }],
+    down: [{ button: 6 }],
+    engage: [{ button: 0 }],
+    handBack: [{ button: 1 }],
+    retract: [{ button: 3 }],
+    pause: [{ button: 9 }]
+  };
+  var PLAIN = { rest: 0, least: -1, most: 1 };
+  var MOVED = 0.3;
+  var PUSHED = 0.6;
+  var QUESTIONS = [
+    ["right", "Push what shall act to the right"],
+    ["left", "Push what shall act to the left"],
+    ["towards", "Push what shall act towards you (on the highway: SLOWER)"],
+    ["away", "Push what shall act away from you (on the highway: FASTER)"],
+    ["up", "Push what shall lift the tool (arm only)", "skip"],
+    ["down", "Push what shall lower the tool (arm only)", "skip"],
+    ["engage", "Press the button that shall take over"],
+    ["handBack", "Press the button that shall hand back"],
+    ["retract", "Press the button that shall take a mistake back", "skip"],
+    ["pause", "Press the button that shall pause and go on", "skip"]
+  ];
+  function along(value, { rest, least, most }) {
+    const span = value >= rest ? most - rest : rest - least;
+    return span < 0.05 ? 0 : Math.max(-1, Math.min(1, (value - rest) / span));
+  }
+  function axisOf(calibration, index) {
+    return calibration.axes[index] ?? PLAIN;
+  }
+  function strength(source, pad, calibration) {
+    if ("button" in source) return pad.buttons[source.button]?.value ?? 0;
+    return Math.max(0, source.way * along(pad.axes[source.axis] ?? 0, axisOf(calibration, source.axis)));
+  }
+  function calibrationOf(pad) {
+    return kept(pad.id) ?? (pad.mapping === "standard" ? { axes: [], sources: STANDARD } : null);
+  }
+  var keyOf = (id) => `mereq gamepad ${id}`;
+  var memory = /* @__PURE__ */ new Map();
+  function kept(id) {
+    if (!memory.has(id)) {
+      let found = null;
+      try {
+        found = JSON.parse(localStorage.getItem(keyOf(id)) ?? "null");
+      } catch {
+      }
+      memory.set(id, isCalibration(found) ? found : null);
+    }
+    return memory.get(id) ?? null;
+  }
+  function keep(id, calibration) {
+    memory.set(id, calibration);
+    try {
+      if (calibration === null) localStorage.removeItem(keyOf(id));
+      else localStorage.setItem(keyOf(id), JSON.stringify(calibration));
+    } catch {
+    }
+  }
+  function isCalibration(found) {
+    const { axes, sources } = found ?? {};
+    const right = (source) => {
+      const { axis, way, button } = source ?? {};
+      return Number.isInteger(button) || Number.isInteger(axis) && (way === 1 || way === -1);
+    };
+    return Array.isArray(axes) && axes.every((axis) => axis !== null && [axis.rest, axis.least, axis.most].every(Number.isFinite)) && typeof sources === "object" && sources !== null && Object.values(sources).every((list) => Array.isArray(list) && list.every(right));
+  }
+  var Calibrating = class {
+    constructor(id) {
+      this.id = id;
+    }
+    at = "rest";
+    letGo = true;
+    // of what answered the last question
+    found = { axes: [], sources: {} };
+    done = false;
+    get words() {
+      if (this.at === "rest") return "Let go of every stick and trigger, then press Next.";
+      if (this.at === "range") return "Move every stick all around and press every trigger fully, let go, then press Next.";
+      if (!this.letGo) return "Good. Let go.";
+      const [, words, skip] = QUESTIONS[this.at];
+      return `${words}${skip ? ", or press Next to do without" : ""}.`;
+    }
+    // Whether Next leads anywhere now.
+    get mayGoOn() {
+      return typeof this.at === "string" || this.letGo && QUESTIONS[this.at][2] === "skip";
+    }
+    next(pad) {
+      if (!this.mayGoOn) return;
+      if (this.at === "rest") {
+        this.found.axes = pad.axes.map((rest) => ({ rest, least: rest, most: rest }));
+        this.at = "range";
+      } else if (this.at === "range") {
+        for (const axis of this.found.axes) {
+          if (axis.most - axis.rest < MOVED) axis.most = Math.max(1, axis.rest);
+          if (axis.rest - axis.least < MOVED) axis.least = Math.min(-1, axis.rest);
+        }
+        if (pad.mapping === "standard") this.finish(STANDARD);
+        else this.at = 0;
+      } else this.advance();
+    }
+    // To be called in every frame.
+    look(pad) {
+      if (this.at === "range") {
+        this.found.axes.forEach((axis, i) => {
+          axis.least = Math.min(axis.least, pad.axes[i] ?? axis.least);
+          axis.most = Math.max(axis.most, pad.axes[i] ?? axis.most);
+        });
+      }
+      if (typeof this.at === "string" || this.done) return;
+      const all = [
+        ...pad.axes.flatMap((_, axis) => [{ axis, way: 1 }, { axis, way: -1 }]),
+        ...pad.buttons.map((_, button) => ({ button }))
+      ];
+      const pushed = (source) => strength(source, pad, this.found);
+      const most = all.reduce((best, source) => pushed(source) > pushed(best) ? source : best, all[0]);
+      if (most === void 0) return;
+      if (!this.letGo) this.letGo = pushed(most) < MOVED;
+      else if (pushed(most) > PUSHED) {
+        this.found.sources[QUESTIONS[this.at][0]] = [most];
+        this.letGo = false;
+        this.advance();
+      }
+    }
+    advance() {
+      this.at = this.at + 1;
+      if (this.at >= QUESTIONS.length) this.finish(this.found.sources);
+    }
+    finish(sources) {
+      this.done = true;
+      keep(this.id, { axes: this.found.axes, sources });
+    }
+  };
+
+  // ../src/mereq/web/devices/steering.json
+  var steering_default = {
+    dead_zone: 0.2,
+    way: 0.4,
+    silence: 0.7,
+    spacemouse: {
+      vendors: [9583, 1133],
+      usage: { usagePage: 1, usage: 8 },
+      full: 350,
+      translation: 1,
+      buttons: 3
+    }
+  };
+
+  // src/steering.ts
+  function beyond(value) {
+    const far = (Math.abs(value) - steering_default.dead_zone) / (1 - steering_default.dead_zone);
+    return far <= 0 ? 0 : value > 0 ? far : -far;
+  }
+  function wayOf({ right, towards }) {
+    if (Math.max(Math.abs(right), Math.abs(towards)) <= steering_default.way) return null;
+    if (Math.abs(right) > Math.abs(towards)) return right > 0 ? "ArrowRight" : "ArrowLeft";
+    return towards > 0 ? "ArrowDown" : "ArrowUp";
+  }
+  function steer(hands2, device, push) {
+    const before = JSON.stringify(hands2.action());
+    if (hands2.takesVectors) {
+      const vector = [push.towards, push.right, push.up];
+      hands2.push(device, vector.some((part) => part !== 0) ? vector : null);
+    } else {
+      const way = wayOf(push);
+      for (const code of ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]) hands2.keep(`${device} ${code}`, code === way);
+    }
+    return JSON.stringify(hands2.action()) !== before;
+  }
+
   // src/gamepad.ts
-  var DEAD_ZONE = 0.2;
-  var [A, B, Y, LEFT_TRIGGER, RIGHT_TRIGGER, START, UP, DOWN, LEFT, RIGHT] = [0, 1, 3, 6, 7, 9, 12, 13, 14, 15];
   function watchGamepad(acts) {
-    let before = [];
+    let before = null;
     addEventListener("gamepadconnected", (event) => {
-      const { id, mapping } = event.gamepad;
-      acts.notice(mapping === "standard" ? `${id}: stick or cross act, A takes over, B hands back, Y takes back, Start pauses.` : `${id} has no standard mapping; this browser cannot tell which button is which. Use the keyboard.`);
+      const pad = event.gamepad;
+      acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser cannot tell which button is which. Press T and calibrate it there.` : pad.mapping !== "standard" ? `${pad.id} acts as you calibrated it. Press T to try it.` : `${pad.id}: stick or cross act, A takes over, B hands back, Y takes back, Start pauses. Press T to try it.`);
     });
     addEventListener("gamepaddisconnected", (event) => {
-      before = [];
+      before = null;
       acts.lost("gamepad", event.gamepad.id);
     });
     const look = () => {
-      const pad = navigator.getGamepads().find((each) => each !== null && each.mapping === "standard" && each.connected);
+      const pad = pads().find((each) => calibrationOf(each) !== null);
       if (pad) {
-        const now = pad.buttons.map((button) => button.pressed);
-        const pressed = (button) => now[button] === true && before[button] !== true;
-        if (pressed(A)) acts.engage(true);
-        if (pressed(B)) acts.engage(false);
-        if (pressed(Y)) acts.retract();
-        if (pressed(START)) acts.goOrPause();
+        const now = readPad(pad, calibrationOf(pad));
+        const pressed = (deed) => now.down(deed) && before?.down(deed) !== true;
+        const [engages, handsBack, retracts, pauses] = ["engage", "handBack", "retract", "pause"].map(pressed);
         before = now;
-        if (steer(acts.hands(), pad, now)) acts.changed();
+        if (engages) acts.engage(true);
+        if (handsBack) acts.engage(false);
+        if (retracts) acts.retract();
+        if (pauses) acts.goOrPause();
+        if (steer(acts.hands(), "pad", now.push)) acts.changed();
       }
       requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
   }
-  function beyond(value) {
-    return Math.abs(value) < DEAD_ZONE ? 0 : Math.sign(value) * (Math.abs(value) - DEAD_ZONE) / (1 - DEAD_ZONE);
+  function pads() {
+    return navigator.getGamepads().filter((pad) => pad?.connected === true);
   }
-  function steer(hands2, pad, down) {
-    const before = JSON.stringify(hands2.action());
-    const [x, y] = [beyond(pad.axes[0] ?? 0), beyond(pad.axes[1] ?? 0)];
-    if (hands2.takesVectors) {
-      const z = (pad.buttons[RIGHT_TRIGGER]?.value ?? 0) - (pad.buttons[LEFT_TRIGGER]?.value ?? 0);
-      const vector = [y, x, beyond(z)];
-      hands2.push(vector.some((part) => part !== 0) ? vector : null);
-    } else {
-      const ways = [
-        ["ArrowUp", y < -0.4 || down[UP] === true],
-        ["ArrowDown", y > 0.4 || down[DOWN] === true],
-        ["ArrowLeft", x < -0.4 || down[LEFT] === true],
-        ["ArrowRight", x > 0.4 || down[RIGHT] === true]
-      ];
-      for (const [code, held] of ways) hands2.keep(`pad ${code}`, held);
-    }
-    return JSON.stringify(hands2.action()) !== before;
+  function readPad(pad, calibration) {
+    const held = Object.fromEntries(
+      Object.entries(calibration.sources).map(([deed, sources]) => [deed, Math.max(0, ...sources.map((each) => strength(each, pad, calibration)))])
+    );
+    const between = (more, less) => beyond((held[more] ?? 0) - (held[less] ?? 0));
+    return {
+      push: { right: between("right", "left"), towards: between("towards", "away"), up: between("up", "down") },
+      down: (deed) => (held[deed] ?? 0) > 0.5
+    };
   }
 
   // src/hands.ts
   var Hands = class {
-    // sticks of a gamepad or a SpaceMouse
+    // sticks, by device
     constructor(keys) {
       this.keys = keys;
     }
@@ -61,7 +226,7 @@
     engaged = false;
     down = [];
     // names of what is down, the last one pressed at the end
-    analog = null;
+    analog = {};
     // The action key with this code, if it is one; what other devices ask for stands for keys ("pad ArrowUp").
     keyOf(name) {
       return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
@@ -80,13 +245,14 @@
       if (down) this.press(name);
       else this.lift(name);
     }
-    push(analog) {
-      this.analog = analog;
+    push(device, analog) {
+      if (analog === null) delete this.analog[device];
+      else this.analog[device] = analog;
     }
     release() {
       this.engaged = false;
       this.down = [];
-      this.analog = null;
+      this.analog = {};
     }
     holds(key) {
       return this.down.some((name) => this.keyOf(name) === key);
@@ -96,8 +262,7 @@
       const held = this.down.map((name) => this.keyOf(name)).filter((key) => key !== void 0);
       const last = held.at(-1);
       if (last !== void 0 && typeof last.action === "number") return last.action;
-      const vectors = held.map((key) => key.action);
-      if (this.analog !== null) vectors.push(this.analog);
+      const vectors = [...held.map((key) => key.action), ...Object.values(this.analog)];
       if (vectors.length === 0) return null;
       const size = vectors[0].length;
       return Array.from(
@@ -424,7 +589,7 @@
     element("actions").classList.toggle("off", !able);
     hello2.keys.forEach((key, i) => element("actions").children[i]?.classList.toggle("down", hands2.holds(key)));
     const hold = hands2.mode === "hold";
-    element("how").textContent = hold ? "Hold: you are in control for as long as an action key is down. Let go, and the policy goes on." : "Toggle: Enter takes over, Esc hands back. In between, only your keys act; without a key nothing is done.";
+    element("how").textContent = hello2.device !== null ? `${hello2.device} acts, at the machine of the program. Here: Esc hands back, P pauses, M takes a mistake back.` : hold ? "Hold: you are in control for as long as an action key is down. Let go, and the policy goes on." : "Toggle: Enter takes over, Esc hands back. In between, only your keys act; without a key nothing is done.";
     element("mode-toggle").setAttribute("aria-pressed", String(!hold));
     element("mode-hold").setAttribute("aria-pressed", String(hold));
   }
@@ -444,8 +609,8 @@
   var TOP_LAYER = 1e3;
   var ROUND = 16;
   var FORWARDS = unit(minus(LOOKED_AT, EYE));
-  var RIGHT2 = unit(cross(FORWARDS, [0, 0, 1]));
-  var DOWN2 = cross(FORWARDS, RIGHT2);
+  var RIGHT = unit(cross(FORWARDS, [0, 0, 1]));
+  var DOWN = cross(FORWARDS, RIGHT);
   var meshes = /* @__PURE__ */ new Map();
   function drawShapes(pen, picture, byPerson) {
     const { width, height } = pen.canvas;
@@ -521,21 +686,21 @@
     pen.fill();
   }
   function verticesOf(picture, g) {
-    const [shape, size, at, turn] = [picture.shapes[g], picture.sizes[g], picture.positions[g], picture.orientations[g]];
-    const { vertices } = meshOf(shape);
+    const [shape2, size, at, turn] = [picture.shapes[g], picture.sizes[g], picture.positions[g], picture.orientations[g]];
+    const { vertices } = meshOf(shape2);
     return vertices.map((v, i) => {
       let own = [v[0] * size[0], v[1] * size[1], v[2] * size[2]];
-      if (shape === "sphere") own = [v[0] * size[0], v[1] * size[0], v[2] * size[0]];
-      if (shape === "cylinder") own = [v[0] * size[0], v[1] * size[0], v[2] * size[1]];
-      if (shape === "capsule") own = [v[0] * size[0], v[1] * size[0], v[2] * size[0] + (i < vertices.length / 2 ? -size[1] : size[1])];
+      if (shape2 === "sphere") own = [v[0] * size[0], v[1] * size[0], v[2] * size[0]];
+      if (shape2 === "cylinder") own = [v[0] * size[0], v[1] * size[0], v[2] * size[1]];
+      if (shape2 === "capsule") own = [v[0] * size[0], v[1] * size[0], v[2] * size[0] + (i < vertices.length / 2 ? -size[1] : size[1])];
       return [0, 1, 2].map((r) => at[r] + turn[3 * r] * own[0] + turn[3 * r + 1] * own[1] + turn[3 * r + 2] * own[2]);
     });
   }
-  function meshOf(shape) {
-    const known = meshes.get(shape);
+  function meshOf(shape2) {
+    const known = meshes.get(shape2);
     if (known) return known;
-    const mesh = shape === "box" ? box() : turned(shape === "cylinder" ? [[1, -1], [1, 1]] : ball());
-    meshes.set(shape, mesh);
+    const mesh = shape2 === "box" ? box() : turned(shape2 === "cylinder" ? [[1, -1], [1, 1]] : ball());
+    meshes.set(shape2, mesh);
     return mesh;
   }
   function box() {
@@ -567,7 +732,7 @@
   function project(point, width, height) {
     const to = minus(point, EYE);
     const scale = ZOOM * height / 2 / dot(to, FORWARDS);
-    return [width / 2 + scale * dot(to, RIGHT2), height / 2 + scale * dot(to, DOWN2)];
+    return [width / 2 + scale * dot(to, RIGHT), height / 2 + scale * dot(to, DOWN)];
   }
   function outline(pen, corners) {
     pen.beginPath();
@@ -604,52 +769,278 @@
   }
 
   // src/spacemouse.ts
-  var VENDORS = [{ vendorId: 9583 }, { vendorId: 1133, usagePage: 1, usage: 8 }];
-  var FULL = 350;
-  function offerSpaceMouse(button, acts) {
-    const hid = navigator.hid;
-    if (hid === void 0) {
-      button.onclick = () => acts.notice("This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard.");
-      return;
+  var CAP = steering_default.spacemouse;
+  var STILL = { push: { right: 0, towards: 0, up: 0 }, takesOver: false, handsBack: false };
+  var NO_WEBHID = "This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard, or start `mereq supervise` with --device spacemouse.";
+  function after(cap2, report, data) {
+    if (report === CAP.translation && data.byteLength >= 6) {
+      const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / CAP.full))));
+      return { ...cap2, push: { right, towards, up: down === 0 ? 0 : -down } };
     }
-    button.onclick = async () => {
-      const [device] = await hid.requestDevice({ filters: VENDORS });
-      if (device === void 0) return acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+    if (report === CAP.buttons && data.byteLength >= 1) {
+      const down = data.getUint8(0);
+      return { ...cap2, takesOver: (down & 1) !== 0, handsBack: (down & 2) !== 0 };
+    }
+    return cap2;
+  }
+  var SpaceMouse = class {
+    constructor(acts) {
+      this.acts = acts;
+      this.hid?.addEventListener("connect", () => this.reopen());
+      this.hid?.addEventListener("disconnect", (event) => {
+        const { device } = event;
+        if (device.productName === this.name) this.lose("is gone");
+      });
+      void this.reopen();
+    }
+    hid = navigator.hid;
+    name = null;
+    // of the one that is open
+    cap = STILL;
+    silent;
+    // Let the person choose one.
+    async choose() {
+      if (this.hid === void 0) return this.acts.notice(NO_WEBHID);
+      const [device] = await this.hid.requestDevice({ filters: CAP.vendors.map((vendorId) => ({ vendorId, ...CAP.usage })) });
+      if (device === void 0) this.acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+      else await this.open(device);
+    }
+    // One that was chosen before needs no asking.
+    async reopen() {
+      const device = (await this.hid?.getDevices())?.find((each) => CAP.vendors.includes(each.vendorId));
+      if (device !== void 0 && this.name === null) await this.open(device);
+    }
+    async open(device) {
       try {
         if (!device.opened) await device.open();
       } catch {
-        return acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
+        return this.acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
       }
-      acts.notice(`${device.productName}: push the cap to act; the left button takes over, the right one hands back.`);
-      let before = 0;
-      device.addEventListener("inputreport", (event) => {
-        const { reportId, data } = event;
-        if (reportId === 1 && data.byteLength >= 6) push(acts, data);
-        if (reportId !== 3 || data.byteLength < 1) return;
-        const now = data.getUint8(0);
-        if (now & ~before & 1) acts.engage(true);
-        if (now & ~before & 2) acts.engage(false);
-        before = now;
-      });
-    };
-    hid.addEventListener("disconnect", (event) => {
-      const { device } = event;
-      acts.lost("device", device.productName);
-    });
-  }
-  function push(acts, data) {
-    const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / FULL))));
-    const hands2 = acts.hands();
-    if (hands2.takesVectors) {
-      const vector = [towards, right, -down + 0];
-      hands2.push(vector.some((part) => part !== 0) ? vector : null);
-    } else {
-      hands2.keep("cap ArrowUp", towards < -0.4);
-      hands2.keep("cap ArrowDown", towards > 0.4);
-      hands2.keep("cap ArrowLeft", right < -0.4);
-      hands2.keep("cap ArrowRight", right > 0.4);
+      this.name = device.productName;
+      this.acts.notice(`${this.name}: push the cap to act; the left button takes over, the right one hands back. Press T to try it.`);
+      device.addEventListener("inputreport", this.hear);
     }
-    acts.changed();
+    hear = (event) => {
+      const { reportId, data } = event;
+      this.take(after(this.cap, reportId, data));
+    };
+    take(now) {
+      const before = this.cap;
+      this.cap = now;
+      clearTimeout(this.silent);
+      if (Object.values(now.push).some((part) => part !== 0)) {
+        this.silent = setTimeout(() => this.lose("fell silent"), 1e3 * steering_default.silence);
+      }
+      if (now.takesOver && !before.takesOver) this.acts.engage(true);
+      if (now.handsBack && !before.handsBack) this.acts.engage(false);
+      if (steer(this.acts.hands(), "cap", now.push)) this.acts.changed();
+    }
+    lose(how) {
+      clearTimeout(this.silent);
+      const name = this.name ?? "SpaceMouse";
+      if (how === "is gone") this.name = null;
+      this.cap = STILL;
+      this.acts.lost("device", name, how);
+    }
+  };
+
+  // src/meters.ts
+  var WIDTH = 220;
+  var HEIGHT = 16;
+  function meter(name, value, said = signed(value)) {
+    const at = (x) => (x + 1) / 2 * (WIDTH - 2) + 1;
+    const picture = shape("svg", { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
+    const outside = Math.abs(value) > steering_default.dead_zone;
+    picture.append(
+      shape("rect", { x: 0.5, y: 0.5, width: WIDTH - 1, height: HEIGHT - 1, fill: "#fff", stroke: "#6a7079" }),
+      shape("rect", { x: at(-steering_default.dead_zone), y: 1, width: at(steering_default.dead_zone) - at(-steering_default.dead_zone), height: HEIGHT - 2, fill: "#d5d9de" }),
+      shape("rect", { x: Math.min(at(0), at(value)), y: 4, width: Math.abs(at(value) - at(0)), height: HEIGHT - 8, fill: outside ? "#d55e00" : "#6a7079" }),
+      shape("line", { x1: at(value), x2: at(value), y1: 1, y2: HEIGHT - 1, stroke: "#111", "stroke-width": outside ? 4 : 2 })
+    );
+    return row(name, picture, text("span", `${said}${outside ? "" : ", at rest"}`));
+  }
+  function lamps(name, buttons) {
+    return row(name, ...buttons.map(({ shown, down }) => {
+      const lamp = text("span", down ? `● ${shown}` : `○ ${shown}`);
+      lamp.className = down ? "lamp down" : "lamp";
+      return lamp;
+    }));
+  }
+  function row(name, ...parts) {
+    const line2 = document.createElement("div");
+    line2.className = "meter";
+    line2.dataset.name = name;
+    line2.append(text("span", name), ...parts);
+    return line2;
+  }
+  function text(kind, words) {
+    const made = document.createElement(kind);
+    made.textContent = words;
+    return made;
+  }
+  function signed(value) {
+    return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+  }
+  function shape(kind, about) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", kind);
+    for (const [name, value] of Object.entries(about)) made.setAttribute(name, String(value));
+    return made;
+  }
+
+  // src/trying.ts
+  var NO_PAD = "No gamepad was seen. Plug one in and press any of its buttons: a browser hides gamepads until then.";
+  var NO_MAPPING = "The browser does not know this gamepad: it cannot tell which button is which. Calibrate it, then it can be used.";
+  var DEEDS = { engage: "take over", handBack: "hand back", retract: "take a mistake back", pause: "pause, go on" };
+  var Trying = class {
+    // leave: called when the panel closes. state: what is known now.
+    constructor(mouse2, state, leave) {
+      this.mouse = mouse2;
+      this.state = state;
+      const press2 = (id, does) => element(id).onclick = does;
+      press2("trying-close", () => this.dialog.close());
+      press2("try-mouse-choose", () => void this.mouse.choose());
+      press2("calibrate", () => this.withPad((pad) => this.calibrating = new Calibrating(pad.id)));
+      press2("calibrate-next", () => this.withPad((pad) => this.calibrating?.next(pad)));
+      press2("calibrate-stop", () => this.calibrating = null);
+      press2("calibrate-forget", () => this.withPad((pad) => keep(pad.id, null)));
+      this.dialog.onclose = () => {
+        this.calibrating = null;
+        leave();
+      };
+    }
+    dialog = element("trying");
+    which = element("which-pad");
+    hello = null;
+    hands = new Hands([]);
+    down = [];
+    // keys, as KeyboardEvent.code
+    deed = "none yet";
+    calibrating = null;
+    get open() {
+      return this.dialog.open;
+    }
+    show() {
+      this.hello = this.state().hello;
+      this.hands = new Hands(this.hello?.keys ?? []);
+      this.down = [];
+      this.deed = "none yet";
+      this.dialog.showModal();
+      this.dialog.focus();
+      this.draw();
+    }
+    // What devices do while this is open: only here.
+    acts = {
+      hands: () => this.hands,
+      changed: () => {
+      },
+      engage: (engaged) => this.deed = engaged ? "take over" : "hand back",
+      retract: () => this.deed = "take a mistake back",
+      goOrPause: () => this.deed = "pause, go on",
+      notice: (words) => element("try-notice").textContent = words
+    };
+    // A key went down or up. Tab, Enter and Esc go on working in the panel.
+    key(event, deed) {
+      const down = event.type === "keydown";
+      this.down = this.down.filter((code) => code !== event.code);
+      if (down) this.down.push(event.code);
+      if (down && deed !== void 0) this.deed = deed;
+      if (this.hands.keyOf(event.code) === void 0 || event.target.tagName === "SELECT") return;
+      event.preventDefault();
+      this.hands.keep(event.code, down);
+    }
+    release() {
+      this.down = [];
+      this.hands.release();
+    }
+    withPad(does) {
+      const pad = this.pad();
+      if (pad) does(pad);
+    }
+    pad() {
+      const all = pads();
+      const id = this.calibrating?.id ?? this.which.value;
+      return all.find((pad) => pad.id === id) ?? all[0];
+    }
+    draw() {
+      if (!this.open) return;
+      const { hello: hello2, view: view2 } = this.state();
+      if (hello2 !== this.hello) {
+        this.hello = hello2;
+        this.hands = new Hands(hello2?.keys ?? []);
+      }
+      element("would-act").textContent = inWords(this.hands.action(), hello2);
+      element("would-do").textContent = this.deed;
+      element("try-keys").replaceChildren(lamps("down now", this.down.map((shown) => ({ shown, down: true }))));
+      if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press one."));
+      this.drawPad();
+      this.drawMouse();
+      const here = element("try-here");
+      here.hidden = hello2?.device == null;
+      if (!here.hidden) element("try-here-name").textContent = `${hello2.device}, at the machine of the program`;
+      const [right, towards, up, takesOver, handsBack] = view2?.felt ?? [0, 0, 0, false, false];
+      element("try-here-meters").replaceChildren(...cap({ right, towards, up }, takesOver, handsBack));
+      requestAnimationFrame(() => this.draw());
+    }
+    drawPad() {
+      const all = pads();
+      const ids = JSON.stringify(all.map((pad2) => pad2.id));
+      if (this.which.dataset.ids !== ids) {
+        this.which.dataset.ids = ids;
+        this.which.replaceChildren(...all.map((pad2) => Object.assign(text("option", pad2.id), { value: pad2.id })));
+        this.which.hidden = all.length < 2;
+      }
+      const pad = this.pad();
+      const words = element("try-pad-words");
+      if (pad !== void 0) this.calibrating?.look(pad);
+      if (pad === void 0 || this.calibrating?.done) this.calibrating = null;
+      element("calibrate-next").disabled = this.calibrating?.mayGoOn !== true;
+      for (const id of ["calibrate-words", "calibrate-next", "calibrate-stop"]) element(id).hidden = this.calibrating === null;
+      element("calibrate").hidden = pad === void 0 || this.calibrating !== null;
+      element("calibrate-forget").hidden = pad === void 0 || this.calibrating !== null || kept(pad.id) === null;
+      if (this.calibrating !== null) element("calibrate-words").textContent = this.calibrating.words;
+      if (pad === void 0) {
+        words.textContent = NO_PAD;
+        element("try-pad-meters").replaceChildren();
+        return;
+      }
+      const calibration = calibrationOf(pad);
+      const how = calibration === null ? NO_MAPPING : kept(pad.id) === null ? "Standard mapping." : "Calibrated by you.";
+      words.textContent = `${pad.id}. ${how}`;
+      const read = calibration === null ? null : readPad(pad, calibration);
+      const axis = (value, i) => {
+        const shown = calibration === null ? Math.max(-1, Math.min(1, value)) : along(value, axisOf(calibration, i));
+        return meter(`axis ${i}`, shown, calibration === null ? void 0 : `${shown.toFixed(2)} (raw ${value.toFixed(2)})`);
+      };
+      element("try-pad-meters").replaceChildren(
+        ...pad.axes.map(axis),
+        lamps("buttons", pad.buttons.map((button, i) => ({ shown: String(i), down: button.pressed || button.value > 0.5 }))),
+        ...read === null ? [] : [lamps("mean", Object.entries(DEEDS).map(([deed, shown]) => ({ shown, down: read.down(deed) })))]
+      );
+    }
+    drawMouse() {
+      const { name, hid } = this.mouse;
+      element("try-mouse-words").textContent = hid === void 0 ? NO_WEBHID : name === null ? "No SpaceMouse is connected. Plug it in, press the button below and choose it." : `${name}.`;
+      element("try-mouse-choose").hidden = hid === void 0 || name !== null;
+      const { push, takesOver, handsBack } = this.mouse.cap;
+      element("try-mouse-meters").replaceChildren(...name === null ? [] : cap(push, takesOver, handsBack));
+    }
+  };
+  function cap(push, takesOver, handsBack) {
+    return [
+      ...Object.entries(push).map(([name, value]) => beyondZone(name, value)),
+      lamps("buttons", [{ shown: "take over", down: takesOver }, { shown: "hand back", down: handsBack }])
+    ];
+  }
+  function beyondZone(name, value) {
+    const zone = steering_default.dead_zone;
+    return meter(name, value === 0 ? 0 : Math.sign(value) * (zone + Math.abs(value) * (1 - zone)), value.toFixed(2));
+  }
+  function inWords(action, hello2) {
+    if (hello2 === null) return "not known yet: the program is loading";
+    if (action === null) return "nothing";
+    if (typeof action === "number") return hello2.keys.find((key) => key.action === action)?.label ?? String(action);
+    const ways = hello2.keys.map((key) => ({ label: key.label, far: key.action.reduce((sum, part, i) => sum + part * action[i], 0) }));
+    return ways.filter(({ far }) => far > 0).map(({ label, far }) => `${label} ${far.toFixed(2)}`).join(", ") || "nothing";
   }
 
   // src/main.ts
@@ -677,7 +1068,7 @@
     if (message.kind === "hello") {
       const mode = hands.mode;
       hello = message;
-      hands = new Hands(message.keys);
+      hands = new Hands(message.device === null ? message.keys : []);
       hands.mode = mode;
       document.title = `mereq: ${message.task}`;
       element("task").textContent = message.summary;
@@ -744,6 +1135,7 @@
     tell();
   }
   function engage(engaged) {
+    if (hello?.device != null) return engaged ? void 0 : command("hand_back");
     if (engaged && (hands.mode !== "toggle" || !moves(view))) return;
     hands.engaged = engaged;
     tell();
@@ -764,6 +1156,7 @@
     Escape: () => engage(false),
     KeyP: goOrPause,
     KeyM: () => command("retract"),
+    KeyT: tryDevices,
     KeyH: () => choose(hands.mode === "hold" ? "toggle" : "hold"),
     Minus: () => pace(1 / 1.25),
     NumpadSubtract: () => pace(1 / 1.25),
@@ -773,8 +1166,15 @@
   function pace(factor) {
     if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
   }
+  var SAID = { Enter: "take over", NumpadEnter: "take over", KeyP: "pause, go on", KeyM: "take a mistake back" };
+  function tryDevices() {
+    if (moves(view)) command("pause", "you try your devices");
+    hands.release();
+    trying.show();
+  }
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (trying.open) return trying.key(event, SAID[event.code]);
     const once = ONCE[event.code];
     const action = hands.keyOf(event.code);
     if (once === void 0 && action === void 0) return;
@@ -784,9 +1184,13 @@
     else once?.();
   });
   addEventListener("keyup", (event) => {
+    if (trying.open) return trying.key(event, void 0);
     if (hands.keyOf(event.code) !== void 0) press(event.code, false);
   });
-  addEventListener("blur", () => command("release", "the page lost the focus"));
+  addEventListener("blur", () => {
+    trying.release();
+    command("release", "the page lost the focus");
+  });
   addEventListener("pagehide", () => command("release", "the page was left"));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) command("release", "the page was hidden");
@@ -799,23 +1203,29 @@
   element("slower").onclick = () => pace(1 / 1.25);
   element("quicker").onclick = () => pace(1.25);
   element("take").onclick = () => link.connect(true);
-  for (const button of document.querySelectorAll("button")) {
+  element("spacemouse").onclick = () => void mouse.choose();
+  element("try").onclick = tryDevices;
+  for (const button of document.querySelectorAll("header button, main button")) {
     button.tabIndex = -1;
     button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
   addEventListener("resize", () => requestAnimationFrame(show2));
   setInterval(tell, HEARTBEAT);
-  var devices = {
+  var wheel = {
     hands: () => hands,
     changed: tell,
     engage,
     retract: () => command("retract"),
     goOrPause,
-    lost: (kind, name) => command("release", `the ${kind} ${shortened(name)} is gone`),
+    lost: (kind, name, how = "is gone") => command("release", `the ${kind} ${shortened(name)} ${how}`),
     notice: (words) => element("notice").textContent = words
   };
+  var devices = new Proxy(wheel, {
+    get: (_, name) => name !== "lost" && trying.open ? trying.acts[name] : wheel[name]
+  });
+  var mouse = new SpaceMouse(devices);
+  var trying = new Trying(mouse, () => ({ hello, view }), () => hands.release());
   watchGamepad(devices);
-  offerSpaceMouse(element("spacemouse"), devices);
   function shortened(name) {
     return name.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
   }

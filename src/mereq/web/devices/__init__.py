@@ -1,0 +1,1 @@
+"""Input devices of the machine that runs `mereq supervise`. Those of the browser are in frontend/src."""

@@ -1,0 +1,20 @@
+import pytest
+from sittings import spec
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from browsing import chromium
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def endless(tmp_path, browser):
+    """A long round on the highway, with its page open, before it was started."""
+    from browsing import sitting
+
+    with sitting(tmp_path / "run", browser, spec(steps=2000)) as at:
+        at.open()
+        yield at

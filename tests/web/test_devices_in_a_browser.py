@@ -1,0 +1,389 @@
+"""Devices at the page: the panel where they are tried and calibrated, and a round of the bottle with each of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from hidraw import Hidraw
+from sittings import latest, spec
+
+from mereq.core.actions import Box
+from mereq.experiments.runs import RunSpec
+from mereq.tasks.highway.config import LANE_LEFT
+from mereq.web.arm_stage import ArmStage
+from mereq.web.devices.device import Held
+from mereq.web.devices.spacemouse import SpaceMouse
+from mereq.web.devices.steering import action_of, beyond
+
+STEPS = 120  # of a round of the bottle
+CLOSE = 2e-7  # float32, from the page's float64
+REPORTS = json.loads(Path(__file__).with_name("spacemouse_reports.json").read_text())
+
+
+def meter(at, where: str, name: str) -> str:
+    return at.page.inner_text(f"{where} [data-name='{name}']")
+
+
+def gives(at) -> str:
+    return at.page.inner_text("#would-act")
+
+
+@pytest.fixture
+def panel(endless):
+    """The panel is open, before the run was started."""
+    endless.keys.press("t")
+    endless.until(lambda: endless.page.is_visible("#trying"))
+    endless.until(lambda: gives(endless) == "nothing")
+    return endless
+
+
+# The panel
+
+
+def test_the_keyboard(panel):
+    """Keys show what they would do, and do nothing; Tab and Esc work as everywhere."""
+    panel.until(lambda: "No key is down" in panel.page.inner_text("#try-keys"))
+    panel.keys.down("ArrowLeft")
+    panel.until(lambda: gives(panel) == "LANE LEFT" and "● ArrowLeft" in panel.page.inner_text("#try-keys"))
+    panel.keys.up("ArrowLeft")
+    panel.until(lambda: gives(panel) == "nothing")
+    for key, deed in [("Enter", "take over"), ("m", "take a mistake back"), ("p", "pause, go on")]:
+        panel.keys.press(key)
+        panel.until(lambda deed=deed: panel.page.inner_text("#would-do") == deed)
+    assert panel.who() == "PAUSED"
+    panel.keys.press("Tab")
+    assert panel.page.evaluate("document.activeElement.id") == "trying-close"
+    panel.keys.press("Escape")
+    panel.until(lambda: not panel.page.is_visible("#trying"))
+    panel.go()
+    panel.let_pass(2)
+    assert panel.taken() == []
+
+
+def test_trying_pauses_the_run(endless):
+    """What was held is let go, there and back."""
+    endless.go()
+    endless.keys.press("Enter")
+    endless.keys.down("ArrowLeft")
+    endless.until(lambda: len(endless.taken()) >= 2)
+    endless.keys.press("t")
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert "try your devices" in endless.page.inner_text("#sub")
+    endless.keys.up("ArrowLeft")
+    endless.keys.press("Escape")
+    endless.until(lambda: not endless.page.is_visible("#trying"))
+    at, taken = endless.steps(), endless.taken()
+    endless.go()
+    endless.let_pass(2)
+    assert endless.taken() == taken
+    assert endless.steps() > at
+
+
+def test_absent_with_a_sentence(panel):
+    words = panel.page.inner_text("#trying")
+    assert "No gamepad was seen. Plug one in and press any of its buttons" in words
+    assert "No SpaceMouse is connected. Plug it in" in words
+    assert not panel.page.is_visible("#try-here")
+
+
+def test_without_webhid(browser, endless):
+    endless.page.add_init_script("Object.defineProperty(navigator, 'hid', {value: undefined})")
+    endless.page.reload()
+    endless.until(lambda: endless.page.is_visible("#go"))
+    endless.page.click("#spacemouse")
+    endless.until(lambda: "This browser has no WebHID" in endless.page.inner_text("#notice"))
+    endless.keys.press("t")
+    endless.until(lambda: "--device spacemouse" in endless.page.inner_text("#try-mouse-words"))
+    assert not endless.page.is_visible("#try-mouse-choose")
+
+
+def test_a_gamepad(panel):
+    """Its stick is drawn with the dead zone, beyond which it acts; its buttons say what they mean."""
+    panel.page.evaluate(FAKE_PAD)
+    panel.until(lambda: "Standard mapping" in panel.page.inner_text("#try-pad-words"))
+    push(panel, axes=(0.15, 0.0))
+    panel.until(lambda: "0.15" in meter(panel, "#try-pad-meters", "axis 0"))
+    assert "at rest" in meter(panel, "#try-pad-meters", "axis 0")
+    assert gives(panel) == "nothing"
+    push(panel, axes=(0.9, 0.1), button=1)
+    panel.until(lambda: gives(panel) == "LANE RIGHT")
+    assert "at rest" not in meter(panel, "#try-pad-meters", "axis 0")
+    assert "● 1" in meter(panel, "#try-pad-meters", "buttons")
+    assert "● hand back" in meter(panel, "#try-pad-meters", "mean")
+    assert "○ take over" in meter(panel, "#try-pad-meters", "mean")
+    assert panel.page.inner_text("#would-do") == "hand back"
+
+
+def answer(at, words: str) -> None:
+    at.until(lambda: words in at.page.inner_text("#calibrate-words"))
+
+
+def test_a_worn_gamepad_is_calibrated(panel):
+    """Rest and range are the person's; kept over a reload, and forgotten when they say so. All by the keyboard."""
+    panel.page.evaluate(FAKE_PAD)
+    push(panel, axes=(0.3, 0.0))  # its rest is off, and it does not reach the end
+    panel.until(lambda: gives(panel) == "nothing" and "0.30" in meter(panel, "#try-pad-meters", "axis 0"))
+    panel.page.focus("#calibrate")
+    panel.keys.press("Enter")
+    answer(panel, "Let go of every stick")
+    panel.page.focus("#calibrate-next")
+    panel.keys.press("Enter")
+    answer(panel, "Move every stick")
+    for x in (0.7, -0.5, 0.3):
+        push(panel, axes=(x, 0.0))
+        panel.until(lambda x=x: f"raw {x:.2f}" in meter(panel, "#try-pad-meters", "axis 0"))
+    panel.page.focus("#calibrate-next")
+    panel.keys.press("Enter")
+    panel.until(lambda: "Calibrated by you" in panel.page.inner_text("#try-pad-words"))
+    for _ in range(2):
+        for x, shown in [(0.3, "0.00"), (0.7, "1.00"), (0.5, "0.50"), (-0.1, "-0.50")]:
+            push(panel, axes=(x, 0.0))
+            panel.until(lambda x=x, shown=shown: f"{shown} (raw {x:.2f})" in meter(panel, "#try-pad-meters", "axis 0"))
+        panel.page.reload()
+        panel.until(lambda: panel.page.is_visible("#go"))
+        panel.page.evaluate(FAKE_PAD)
+        panel.keys.press("t")
+        panel.until(lambda: "Calibrated by you" in panel.page.inner_text("#try-pad-words"))
+    panel.page.click("#calibrate-forget")
+    panel.until(lambda: "Standard mapping" in panel.page.inner_text("#try-pad-words"))
+    assert panel.page.evaluate("localStorage.length") == 0
+
+
+def test_a_gamepad_without_standard_mapping(panel):
+    """It says so and does nothing, until the person has shown what is what; then it drives."""
+    panel.page.evaluate(FAKE_PAD + "window.pad.mapping = ''; window.pad.id = 'Odd pad';")
+    panel.until(lambda: "it cannot tell which button is which. Calibrate it" in panel.page.inner_text("#try-pad-words"))
+    push(panel, axes=(1.0, 0.0), button=0)
+    panel.until(lambda: "● 0" in meter(panel, "#try-pad-meters", "buttons"))
+    assert (gives(panel), panel.page.inner_text("#would-do")) == ("nothing", "none yet")
+    push(panel)
+    panel.page.click("#calibrate")
+    for words in ("Let go of every stick", "Move every stick"):
+        answer(panel, words)
+        panel.page.click("#calibrate-next")
+    shown = [
+        ("to the right", {"axes": (0.0, -1.0)}),  # a stick that lies on its side
+        ("to the left", {"axes": (0.0, 1.0)}),
+        ("towards you", {"axes": (1.0, 0.0)}),
+        ("away from you", {"button": 16}),
+        ("lift the tool", None),
+        ("lower the tool", None),
+        ("take over", {"button": 5}),
+        ("hand back", {"button": 4}),
+        ("mistake back", None),
+        ("pause", None),
+    ]
+    for words, pushed in shown:
+        answer(panel, words)
+        if pushed is None:
+            panel.page.click("#calibrate-next")
+        else:
+            push(panel, **pushed)
+            panel.until(lambda: "Let go" in panel.page.inner_text("#calibrate-words"))
+            push(panel)
+    panel.until(lambda: "Calibrated by you" in panel.page.inner_text("#try-pad-words"))
+    push(panel, axes=(0.0, 1.0))
+    panel.until(lambda: gives(panel) == "LANE LEFT")
+    push(panel, button=16)
+    panel.until(lambda: gives(panel) == "FASTER")
+    push(panel)
+    panel.until(lambda: gives(panel) == "nothing")
+    panel.page.click("#trying-close")
+    panel.go()
+    push(panel, button=5)
+    panel.until(lambda: panel.who() == "YOU")
+    push(panel, axes=(0.0, 1.0))
+    panel.let_pass(3)
+    assert panel.recorded()[0][-1].executed == LANE_LEFT
+    push(panel, button=4)
+    panel.until(lambda: panel.who() == "POLICY")
+
+
+def test_a_calibration_that_is_nonsense_is_ignored(endless):
+    for nonsense in ("{", "null", "[]", '{"axes": [null], "sources": {}}', '{"axes": [], "sources": {"right": [{}]}}'):
+        endless.page.evaluate("text => localStorage.setItem('mereq gamepad Pad (fake)', text)", nonsense)
+        endless.page.reload()
+        endless.until(lambda: endless.page.is_visible("#go"))
+        endless.page.evaluate(FAKE_PAD)
+        endless.keys.press("t")
+        endless.until(lambda: "Standard mapping" in endless.page.inner_text("#try-pad-words"))
+
+
+def test_a_spacemouses_reports_mean_here_what_they_mean_there(panel):
+    """The same bytes as in test_devices.py, each from a cap at rest."""
+    panel.page.evaluate(FAKE_HID)
+    panel.page.click("#try-mouse-choose")
+    panel.until(lambda: "SpaceMouse X" in panel.page.inner_text("#try-mouse-words"))
+    for report in REPORTS:
+        kind, *data = report["bytes"]
+        panel.page.evaluate("report(3, [0]); report(1, [0, 0, 0, 0, 0, 0])")
+        panel.page.evaluate("([kind, data]) => repeated(kind, data)", [kind, data])
+        *ways, takes_over, hands_back = report["held"]
+        lamps = f"{'●' if takes_over else '○'} take over", f"{'●' if hands_back else '○'} hand back"
+
+        def shown(ways=ways, lamps=lamps):
+            return all(
+                f"{way:.2f}" == meter(panel, "#try-mouse-meters", name).replace(name, "").split(",")[0].strip()
+                for name, way in zip(("right", "towards", "up"), ways, strict=True)
+            ) and all(lamp in meter(panel, "#try-mouse-meters", "buttons") for lamp in lamps)
+
+        panel.until(shown)
+    assert panel.who() == "PAUSED"
+
+
+def test_a_spacemouse_that_falls_silent(endless):
+    endless.page.evaluate(FAKE_HID)
+    endless.page.click("#spacemouse")
+    endless.until(lambda: "SpaceMouse X" in endless.page.inner_text("#notice"))
+    endless.go()
+    endless.page.evaluate("report(3, [1]); report(3, [0]); cap(-300, 0, 0)")
+    endless.until(lambda: len(endless.taken()) >= 2)
+    endless.page.evaluate("clearInterval(repeating)")
+    endless.until(lambda: endless.who() == "PAUSED")
+    assert "SpaceMouse X fell silent" in endless.page.inner_text("#sub")
+
+
+# A round of the bottle
+
+
+def bottle() -> RunSpec:
+    """A round that ends with so few interventions that nothing is learned."""
+    named = RunSpec.named(
+        task="bottle-pushing", method="mereq", preset="fast", seed=2, n_iterations=1, rate_threshold=0.99,
+        expert="person",
+    )  # fmt: skip
+    return named.changed({"settings": {"rollout_steps": STEPS}})
+
+
+class Round:
+    """Interventions of a round of the bottle, and what must be recorded of each."""
+
+    def __init__(self, at, what):
+        self.at, self.what, self.pushed = at, what, []
+
+    def intervene(self, engage, act, rest, hand_back, held: Held) -> None:
+        """Take over, push for some steps, hand back; the page says who is in control."""
+        self.at.let_pass(2)
+        engage()
+        self.at.until(lambda: self.at.who() == "YOU")
+        self.at.let_pass(1)
+        action = action_of(held, ArmStage.keys, Box(3))
+        act()
+        self.at.until(lambda: np.allclose(self.at.recorded()[0][-1].executed, action, atol=CLOSE))
+        begun = self.at.steps() - 1
+        self.at.let_pass(3)
+        self.pushed.append((begun, self.at.steps(), action))
+        rest()
+        self.at.let_pass(1)
+        hand_back()
+        self.at.until(lambda: self.at.who() == "POLICY")
+
+    def check(self) -> None:
+        for _ in range(5):
+            self.at.keys.press("+")  # what is left of the round may be quick
+        self.at.until(lambda: latest(self.at.session)["phase"] == "finished", seconds=120)
+        steps, sights = self.at.recorded()
+        assert len(steps) == len(sights) == STEPS
+        prior, held = self.what.load("prior"), [action for *_, action in self.pushed]
+        assert self.pushed
+        for begun, ended, action in self.pushed:
+            assert begun + 3 <= ended
+            for step in steps[begun:ended]:
+                assert step.controller
+                np.testing.assert_allclose(step.executed, action, atol=CLOSE)
+        for step in steps:
+            np.testing.assert_array_equal(step.proposed, prior.distribution(step.obs[None]).mode()[0])
+            if step.controller:  # one of the pushes, or nothing held
+                assert min(np.abs(step.executed - action).max() for action in [*held, np.zeros(3)]) <= CLOSE
+            else:
+                np.testing.assert_array_equal(step.executed, step.proposed)
+        interventions = np.flatnonzero(np.diff([0, *(step.controller for step in steps), 0]))
+        assert len(interventions) == 2 * len(self.pushed)
+        assert f"{sum(step.controller for step in steps)}" in self.at.page.inner_text("#status")
+
+
+def test_a_round_of_the_bottle_by_a_gamepad(tmp_path, browser):
+    """The stick is x and y, the triggers z."""
+    what = bottle()
+    with sitting(tmp_path / "run", browser, what) as at:
+        at.open()
+        at.page.evaluate(FAKE_PAD)
+        at.go()
+        plays = Round(at, what)
+        for (x, y), trigger in [((0.6, -0.8), None), ((0.0, 0.5), 7), ((0.1, -0.1), 6)]:
+            plays.intervene(
+                lambda: push(at, button=0),
+                lambda x=x, y=y, trigger=trigger: push(at, axes=(x, y), button=trigger),
+                lambda: push(at),
+                lambda: push(at, button=1),
+                Held(beyond(x), beyond(y), {None: 0.0, 7: 1.0, 6: -1.0}[trigger]),
+            )
+            push(at)
+        plays.check()
+
+
+def test_a_round_of_the_bottle_by_a_spacemouse(tmp_path, browser):
+    """By HID reports as the device sends them, in the page."""
+    what = bottle()
+    with sitting(tmp_path / "run", browser, what) as at:
+        at.open()
+        at.page.evaluate(FAKE_HID)
+        at.page.click("#spacemouse")
+        at.until(lambda: "SpaceMouse X" in at.page.inner_text("#notice"))
+        at.go()
+        plays = Round(at, what)
+        for right, towards, down in [(200, -300, 0), (-350, 0, 100), (30, 40, -350)]:
+            plays.intervene(
+                lambda: at.page.evaluate("report(3, [1, 0]); report(3, [0, 0])"),
+                lambda cap=(right, towards, down): at.page.evaluate("([x, y, z]) => cap(x, y, z)", cap),
+                lambda: at.page.evaluate("cap(0, 0, 0)"),
+                lambda: at.page.evaluate("report(3, [2, 0]); report(3, [0, 0])"),
+                Held(*(beyond(way / 350) for way in (right, towards, -down))),
+            )
+        plays.check()
+
+
+# A SpaceMouse at the program's machine
+
+
+def test_a_spacemouse_at_the_machine_of_the_program(tmp_path, browser):
+    """It is shown in the panel, acts, and is handed back by the page's Esc; the page's own keys do not act."""
+    hidraw = Hidraw(tmp_path / "root")
+    hidraw.plug()
+    what = spec(steps=2000)
+    try:
+        with sitting(tmp_path / "run", browser, what, device=SpaceMouse(hidraw.root)) as at:
+            at.open()
+            assert "SpaceMouse Compact acts, at the machine of the program" in at.page.inner_text("#how")
+            at.keys.press("t")
+            at.until(lambda: at.page.is_visible("#try-here"))
+            hidraw.buttons(1)
+            at.until(lambda: "● take over" in meter(at, "#try-here-meters", "buttons"))
+            hidraw.buttons(0)
+            at.until(lambda: "○ take over" in meter(at, "#try-here-meters", "buttons"))
+            at.keys.press("Escape")
+            at.go()
+            at.keys.press("Enter")
+            at.keys.down("ArrowLeft")
+            at.let_pass(3)
+            assert at.taken() == []
+            hidraw.buttons(1)
+            hidraw.buttons(0)
+            at.until(lambda: at.who() == "YOU")
+            at.let_pass(2)
+            assert len(at.taken()) >= 1
+            at.keys.up("ArrowLeft")
+            at.keys.press("Escape")
+            at.until(lambda: at.who() == "POLICY")
+            hidraw.buttons(1)
+            at.until(lambda: at.who() == "YOU")
+            hidraw.unplug()
+            at.until(lambda: at.who() == "PAUSED")
+            at.until(lambda: "SpaceMouse is plugged in here" in at.page.inner_text("#sub"))
+            at.keys.press("p")
+            at.page.wait_for_timeout(300)
+            assert at.who() == "PAUSED"
+    finally:
+        hidraw.close()
