@@ -132,6 +132,7 @@ def test_a_look_too_early_is_noted_for_ever(mereq, at_the_wheel, file, tmp_path)
     assert status == 0
     assert "Unblinding early: 1 of 2 runs are to come" in told
     assert "**Unblinded early, after 1 of 2 runs.**" in (out / "report/report.md").read_text()
+    at_the_wheel.act = content_after_a_round(0)
     mereq("trial", file, "--out", out)
     assert mereq("report", out)[0] == 0
     assert "**Unblinded early, after 1 of 2 runs.**" in (out / "report/report.md").read_text()
