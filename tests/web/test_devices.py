@@ -195,6 +195,18 @@ def test_only_the_device_takes_over_and_acts(wheel):
     assert taken(wheel) == (False, None)
 
 
+def test_what_is_tried_while_paused_has_no_consequences(wheel):
+    """Neither the button nor a push in hold mode takes a step when the run goes on."""
+    wheel.receive(page(mode="hold"), 0.1)
+    wheel.receive(Command("pause", "a pause"), 0.1)
+    for held, action, engages in [(Held(), None, True), (Held(right=1.0), LANE_RIGHT, None), (Held(), None, None)]:
+        wheel.receive(page(mode="hold"), 0.2)
+        wheel.feel(held, action, engages, 0.2)
+    assert wheel.state(0.2).felt == Held()
+    wheel.receive(Command("go"), 0.3)
+    assert taken(wheel) == (False, None)
+
+
 @pytest.mark.parametrize("command", ["hand_back", "retract"])
 def test_the_page_can_take_away(wheel, command):
     wheel.feel(Held(right=1.0), LANE_RIGHT, True, 0.1)
@@ -312,7 +324,7 @@ def test_a_scripted_device_keeps_time():
 
 
 def test_a_round_by_a_scripted_device(tmp_path):
-    """Five steps a second; who acts, and how, follows from what was held when each was due."""
+    """Step n is due after 0.2 (n + 1) s; who acts, and how, follows from what is held then."""
     script = [
         (0.5, Held(takes_over=True)),
         (0.7, Held()),
@@ -342,7 +354,7 @@ def test_a_round_by_a_scripted_device(tmp_path):
     with RunStore.open(tmp_path / "run") as store:
         steps = store.steps(0)
     hers = {number: int(step.executed) for number, step in enumerate(steps) if step.controller}
-    assert hers == {3: IDLE, 4: IDLE, 5: LANE_LEFT, 6: LANE_LEFT, 7: IDLE, 8: IDLE}
+    assert hers == {2: IDLE, 3: IDLE, 4: LANE_LEFT, 5: LANE_LEFT, 6: IDLE, 7: IDLE}
     prior = what.load("prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]

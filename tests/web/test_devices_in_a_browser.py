@@ -218,7 +218,7 @@ def test_a_spacemouses_reports_mean_here_what_they_mean_there(panel):
     panel.until(lambda: "SpaceMouse X" in panel.page.inner_text("#try-mouse-words"))
     for report in REPORTS:
         kind, *data = report["bytes"]
-        panel.page.evaluate("report(3, [0]); report(1, [0, 0, 0, 0, 0, 0])")
+        panel.page.evaluate("clearInterval(window.repeating); report(3, [0]); report(1, [0, 0, 0, 0, 0, 0])")
         panel.page.evaluate("([kind, data]) => repeated(kind, data)", [kind, data])
         *ways, takes_over, hands_back = report["held"]
         lamps = f"{'●' if takes_over else '○'} take over", f"{'●' if hands_back else '○'} hand back"
