@@ -1204,7 +1204,7 @@
   element("take").onclick = () => link.connect(true);
   element("spacemouse").onclick = () => void mouse.choose();
   element("try").onclick = tryDevices;
-  for (const button of document.querySelectorAll("header button, main button")) {
+  for (const button of document.querySelectorAll("#banner button, main button")) {
     button.tabIndex = -1;
     button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
