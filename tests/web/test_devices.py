@@ -25,6 +25,7 @@ from mereq.web.devices.device import Held
 from mereq.web.devices.scripted import ScriptedDevice
 from mereq.web.devices.spacemouse import SpaceMouse, spacemice
 from mereq.web.devices.steering import action_of, after
+from mereq.web.doctor import examine_supervision
 from mereq.web.highway_stage import HighwayStage
 from mereq.web.messages import Command, Input
 from mereq.web.session import Session
@@ -158,6 +159,34 @@ def test_absent_with_a_sentence(hidraw, tmp_path, monkeypatch):
         SpaceMouse(hidraw.root),
     ):
         pass
+
+
+def test_the_command_says_at_once_that_it_is_not_there(hidraw, tmp_path, mereq, monkeypatch):
+    monkeypatch.setattr("mereq.commands.supervise.SpaceMouse", lambda: SpaceMouse(hidraw.root))
+    status, _, told = mereq("supervise", "highway", "--device", "spacemouse", "--out", str(tmp_path / "run"))
+    assert status == 2
+    assert "No SpaceMouse is plugged in here" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_doctor_says_what_it_found(hidraw, monkeypatch):
+    monkeypatch.setattr("mereq.web.doctor.spacemice", lambda: spacemice(hidraw.root))
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    found = {finding.what: finding for finding in examine_supervision()}
+    assert all(found[name].found for name in ("starlette", "uvicorn", "websockets"))
+    assert not found["browser with a window"].found
+    assert "ssh -L" in found["browser with a window"].needed_for
+    assert not found["SpaceMouse at this machine"].found
+    assert all(finding.fine for finding in found.values())
+    path = hidraw.plug()
+    (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
+    assert mouse.found == f"{NAME}, {path}: may be read"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
+    assert mouse.found.endswith("may not be read")
+    assert "uaccess" in mouse.needed_for
 
 
 # Who acts

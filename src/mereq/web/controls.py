@@ -153,5 +153,6 @@ class Controls:
         return self._action is not None or self._tapped is not None
 
     def _drop(self) -> None:
-        self._mode, self._toggled, self._action, self._tapped = "toggle", False, None, None
+        self._mode: Mode = "toggle"
+        self._toggled, self._action, self._tapped = False, None, None
         self._waits_for_nothing = True
