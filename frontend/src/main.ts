@@ -188,7 +188,7 @@ element("quicker").onclick = () => pace(1.25);
 element("take").onclick = () => link.connect(true);
 element("spacemouse").onclick = () => void mouse.choose();
 element("try").onclick = tryDevices;
-for (const button of document.querySelectorAll<HTMLButtonElement>("header button, main button")) {
+for (const button of document.querySelectorAll<HTMLButtonElement>("#banner button, main button")) {
   button.tabIndex = -1; // keys drive; they must not press a button that happens to have the focus
   button.addEventListener("pointerdown", (event) => event.preventDefault());
 }

@@ -97,7 +97,7 @@ export class Trying {
     }
     element("would-act").textContent = inWords(this.hands.action(), hello);
     element("would-do").textContent = this.deed;
-    element("try-keys").replaceChildren(lamps("down now", this.down.map((shown) => ({ shown, down: true }))));
+    element("try-keys").replaceChildren(lamps("down", this.down.map((shown) => ({ shown, down: true }))));
     if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press one."));
     this.drawPad();
     this.drawMouse();

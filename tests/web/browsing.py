@@ -65,7 +65,7 @@ class Sitting:
         view = latest(self.session)
         return view["step"]
 
-    def until(self, condition, seconds: float = 40.0) -> None:
+    def until(self, condition, seconds: float = 120.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"

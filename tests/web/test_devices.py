@@ -25,6 +25,7 @@ from mereq.web.devices.device import Held
 from mereq.web.devices.scripted import ScriptedDevice
 from mereq.web.devices.spacemouse import SpaceMouse, spacemice
 from mereq.web.devices.steering import action_of, after
+from mereq.web.doctor import examine_supervision
 from mereq.web.highway_stage import HighwayStage
 from mereq.web.messages import Command, Input
 from mereq.web.session import Session
@@ -160,6 +161,34 @@ def test_absent_with_a_sentence(hidraw, tmp_path, monkeypatch):
         pass
 
 
+def test_the_command_says_at_once_that_it_is_not_there(hidraw, tmp_path, mereq, monkeypatch):
+    monkeypatch.setattr("mereq.commands.supervise.SpaceMouse", lambda: SpaceMouse(hidraw.root))
+    status, _, told = mereq("supervise", "highway", "--device", "spacemouse", "--out", str(tmp_path / "run"))
+    assert status == 2
+    assert "No SpaceMouse is plugged in here" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_doctor_says_what_it_found(hidraw, monkeypatch):
+    monkeypatch.setattr("mereq.web.doctor.spacemice", lambda: spacemice(hidraw.root))
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    found = {finding.what: finding for finding in examine_supervision()}
+    assert all(found[name].found for name in ("starlette", "uvicorn", "websockets"))
+    assert not found["browser with a window"].found
+    assert "ssh -L" in found["browser with a window"].needed_for
+    assert not found["SpaceMouse at this machine"].found
+    assert all(finding.fine for finding in found.values())
+    path = hidraw.plug()
+    (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
+    assert mouse.found == f"{NAME}, {path}: may be read"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
+    assert mouse.found.endswith("may not be read")
+    assert "uaccess" in mouse.needed_for
+
+
 # Who acts
 
 
@@ -192,6 +221,18 @@ def test_only_the_device_takes_over_and_acts(wheel):
     wheel.receive(page(), 0.3)  # a heartbeat takes nothing away
     assert taken(wheel) == (True, LANE_RIGHT)
     wheel.feel(Held(), None, False, 0.4)
+    assert taken(wheel) == (False, None)
+
+
+def test_what_is_tried_while_paused_has_no_consequences(wheel):
+    """Neither the button nor a push in hold mode takes a step when the run goes on."""
+    wheel.receive(page(mode="hold"), 0.1)
+    wheel.receive(Command("pause", "a pause"), 0.1)
+    for held, action, engages in [(Held(), None, True), (Held(right=1.0), LANE_RIGHT, None), (Held(), None, None)]:
+        wheel.receive(page(mode="hold"), 0.2)
+        wheel.feel(held, action, engages, 0.2)
+    assert wheel.state(0.2).felt == Held()
+    wheel.receive(Command("go"), 0.3)
     assert taken(wheel) == (False, None)
 
 
@@ -312,7 +353,7 @@ def test_a_scripted_device_keeps_time():
 
 
 def test_a_round_by_a_scripted_device(tmp_path):
-    """Five steps a second; who acts, and how, follows from what was held when each was due."""
+    """Step n is due after 0.2 (n + 1) s; who acts, and how, follows from what is held then."""
     script = [
         (0.5, Held(takes_over=True)),
         (0.7, Held()),
@@ -342,7 +383,7 @@ def test_a_round_by_a_scripted_device(tmp_path):
     with RunStore.open(tmp_path / "run") as store:
         steps = store.steps(0)
     hers = {number: int(step.executed) for number, step in enumerate(steps) if step.controller}
-    assert hers == {3: IDLE, 4: IDLE, 5: LANE_LEFT, 6: LANE_LEFT, 7: IDLE, 8: IDLE}
+    assert hers == {2: IDLE, 3: IDLE, 4: LANE_LEFT, 5: LANE_LEFT, 6: IDLE, 7: IDLE}
     prior = what.load("prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]

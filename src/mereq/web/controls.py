@@ -62,7 +62,7 @@ class Controls:
             if isinstance(message, Input):
                 self._hold(message)
             elif message.name == "go":
-                self._paused = self._absent
+                self._paused, self._tapped = self._absent, None
             elif message.name == "hand_back":
                 self._drop()
             elif message.name == "pace":
@@ -90,6 +90,8 @@ class Controls:
             if self._absent is not None and self._paused == self._absent:
                 self._paused = f"{self.device} is back"
             self._felt, self._felt_at, self._absent = held, now, None
+            if self._paused is not None:  # they try it
+                engages = None
             self._grasp(self._mode, self._toggled if engages is None else engages, action)
 
     def lose(self, reason: str) -> None:

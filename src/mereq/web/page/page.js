@@ -970,7 +970,7 @@
       }
       element("would-act").textContent = inWords(this.hands.action(), hello2);
       element("would-do").textContent = this.deed;
-      element("try-keys").replaceChildren(lamps("down now", this.down.map((shown) => ({ shown, down: true }))));
+      element("try-keys").replaceChildren(lamps("down", this.down.map((shown) => ({ shown, down: true }))));
       if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press one."));
       this.drawPad();
       this.drawMouse();
@@ -1205,7 +1205,7 @@
   element("take").onclick = () => link.connect(true);
   element("spacemouse").onclick = () => void mouse.choose();
   element("try").onclick = tryDevices;
-  for (const button of document.querySelectorAll("header button, main button")) {
+  for (const button of document.querySelectorAll("#banner button, main button")) {
     button.tabIndex = -1;
     button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
