@@ -11,6 +11,7 @@ object is, the force at the tool. What follows from that is the driver's work. S
 
 import argparse
 import base64
+import contextlib
 import io
 import json
 import os
@@ -58,7 +59,8 @@ class SocketRobot:
 
     def __exit__(self, *error: object) -> None:
         """Disconnect. `mereq` has called `stop` before."""
-        self._stream.close()
+        with contextlib.suppress(OSError):  # nobody may be there to hear the last words
+            self._stream.close()
         self._socket.close()
 
     def reset(self, *, seed: int | None = None) -> tuple[np.ndarray, dict]:
@@ -96,7 +98,7 @@ class SocketRobot:
         try:
             line = self._stream.readline()
         except OSError as error:
-            raise RobotLost(f"nothing came back within {seconds:g} s ({error})") from error
+            raise RobotLost(f"no answer came ({error})") from error
         if not line.endswith(b"\n"):
             raise RobotLost("it has closed the connection")
         return json.loads(line)

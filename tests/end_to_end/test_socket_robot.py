@@ -80,8 +80,8 @@ def test_killed_in_mid_step(example, monkeypatch):
         with pytest.raises(RobotLost, match="The robot does not answer: "):
             next(steps)
         assert told == ["stop"]
-        monkeypatch.setattr(example.SocketRobot, "_send", ask)
         cell.process.wait()
+        monkeypatch.setattr(example.SocketRobot, "_send", ask)
         with pytest.raises(RobotLost, match="there is none at"):
             environment.reset(seed=0)
         assert told == ["stop"]

@@ -70,7 +70,10 @@ def test_the_shipped_studies_are_listed(mereq):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["lowway"], "no study called 'lowway'. Known: acting, erasing, features, highway,"),
+        (
+            ["lowway"],
+            "no study called 'lowway'. Known: acting, behind, behind-erasing, bottle, erasing, features, highway,",
+        ),
         (["mine.toml"], "mine.toml: No such file"),
         (["highway", "--workers", "0"], "--workers is 0, and must be at least 1"),
         (["highway", "--address", "10.0.0.1:6379"], "--address is for --engine ray"),

@@ -49,7 +49,7 @@ class Perturbed(gymnasium.Wrapper):
 
     def step(self, action: Any):
         """Ask for an action, and execute the one that was asked for `delay` steps ago."""
-        self._coming.append(np.array(action))
+        self._coming.append(np.array(action)[()])  # the caller may write over its own
         obs, reward, terminated, truncated, info = self.env.step(self._coming.popleft())
         return self._seen(obs), reward, terminated, truncated, info
 
