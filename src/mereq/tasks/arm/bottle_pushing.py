@@ -40,7 +40,7 @@ SENSOR = '<contact name="force" body1="tool" body2="bottle" reduce="netforce" da
 SETUP = Setup(
     tool=FINGER_PAIR,
     xml=model_xml(FINGER_PAIR, BOTTLE, SENSOR),
-    workspace=np.array([[0.26, -0.25, 0.015], [0.78, 0.25, 0.25]]),
+    workspace=np.array([[0.28, -0.25, 0.015], [0.78, 0.25, 0.25]]),
     slider="bottle",
 )
 
@@ -66,7 +66,7 @@ def begin(rng: np.random.Generator) -> Start:
 
     How slippery the table is under this bottle nobody knows.
     """
-    bottle = rng.uniform([0.38, -0.06], [0.42, 0.06])
+    bottle = rng.uniform([0.40, -0.06], [0.42, 0.06])
     distance, bearing = rng.uniform(0.22, 0.36), np.radians(rng.uniform(-15.0, 15.0))
     goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
     tip = [bottle[0] - rng.uniform(0.07, 0.12), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.015, 0.15)]
