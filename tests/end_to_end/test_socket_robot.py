@@ -1,6 +1,7 @@
 """The example of a driver, with its robot in another process that is killed in the middle of a step."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -74,9 +75,13 @@ def test_killed_in_mid_step(example, monkeypatch):
         recorded += [next(steps) for _ in range(5)]
         assert environment.render().shape[2] == 3
         ask = example.SocketRobot._send
-        monkeypatch.setattr(
-            example.SocketRobot, "_send", lambda self, message: (ask(self, message), cell.process.kill())
-        )
+
+        def ask_in_vain(self, message):
+            cell.process.send_signal(signal.SIGSTOP)  # it must not answer before it is killed
+            ask(self, message)
+            cell.process.kill()
+
+        monkeypatch.setattr(example.SocketRobot, "_send", ask_in_vain)
         with pytest.raises(RobotLost, match="The robot does not answer: "):
             next(steps)
         assert told == ["stop"]
