@@ -24,7 +24,7 @@ from PIL import Image
 
 from mereq.core.errors import RobotLost, WrongRobot
 from mereq.core.task import Task
-from mereq.tasks.arm.definition import ArmTask, over
+from mereq.tasks.arm.definition import ArmTask
 from mereq.tasks.arm.drawing import draw
 from mereq.tasks.arm.scene import scene_of
 from mereq.tasks.arm.tasks import ARM_TASKS
@@ -73,7 +73,7 @@ class SocketRobot:
         grip = self._task.grip(self._measured)[0]
         physics = self._ask("move", PATIENCE, action=np.asarray(action, float).tolist(), grip=grip.tolist())
         self._measured = self._task.measure(physics, self._measured)
-        return self._task.observe(self._measured)[0], 0.0, False, bool(over(self._measured)[0]), self._info()
+        return self._task.observe(self._measured)[0], 0.0, False, bool(self._task.over(self._measured)[0]), self._info()
 
     def stop(self) -> None:
         """Stand still, now. No answer is waited for: the robot may not be there any more."""

@@ -111,23 +111,25 @@ class Outcome(NamedTuple):
 
 
 def play(module: ModuleType, script: Script, n_envs: int = 24, seed: int = 0) -> Outcome:
-    """One episode of each of n environments under `script`."""
+    """100 steps of each of n environments under `script`; what comes after an episode's end is not judged."""
     task = module.TASK
     world = ArmWorld(task.setup, n_envs)
     starts = [task.begin(np.random.default_rng([seed, i])) for i in range(n_envs)]
     measured = task.measure(world.reset(starts), None)
     engines = [RuleEngine(task.rule) for _ in range(n_envs)]
-    features, called = [], 0
+    features, called, judged, going = [], 0, 0, np.ones(n_envs, bool)
     for _ in range(N_STEPS):
-        called += sum(engine.judge(measured.single(i)) is Controller.EXPERT for i, engine in enumerate(engines))
+        judgements = [engines[i].judge(measured.single(i)) for i in np.flatnonzero(going)]
+        called, judged = called + judgements.count(Controller.EXPERT), judged + len(judgements)
         measured = task.measure(world.step(script(measured), task.grip(measured)), measured)
         features.append(task.features(measured))
+        going &= ~task.over(measured)
     every = np.array(features)
     return Outcome(
         prior=float((every @ task.theta_prior).sum(axis=0).mean()),
         expert=float((every @ task.theta_expert).sum(axis=0).mean()),
         success=float(task.success(measured).mean()),
-        intervention_rate=called / (N_STEPS * n_envs),
+        intervention_rate=called / judged,
         last=measured,
         features=every,
     )

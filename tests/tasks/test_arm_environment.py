@@ -5,6 +5,7 @@ import dataclasses
 import gymnasium
 import numpy as np
 import pytest
+from arm_scripts import Scripted, grasp
 from gymnasium.utils.env_checker import check_env
 
 from mereq.core.seeding import seed_for
@@ -100,6 +101,19 @@ def test_the_simulator_has_the_numbers_of_single_environments_bit_for_bit(name):
             if truncated:
                 single_obs, _ = env.reset()
             np.testing.assert_array_equal(step.obs[i], single_obs)
+
+
+def test_an_episode_is_over_when_the_pillow_is_in_the_air():
+    """It is truncated, as by the last step: what a lifted pillow is worth goes on."""
+    env = ArmEnv(pillow_grasping.TASK)
+    obs, info = env.reset(seed=0)
+    script, truncated = Scripted(env, grasp(0.0)), False
+    while not truncated:
+        assert info["measurements"].pillow_height < 0.05
+        obs, _, terminated, truncated, info = env.step(script.distribution(obs[None]).mode()[0])
+        assert not terminated
+    assert info["measurements"].pillow_height >= 0.05
+    assert info["measurements"].step < 60
 
 
 @EVERY_TASK

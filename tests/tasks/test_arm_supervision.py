@@ -60,15 +60,23 @@ def least(m) -> float:
 
 
 def strays(seen: Seen, t: int) -> bool:
-    return -cm(seen, t, from_center) < least(seen[t])
+    return not seen[t].closed and -cm(seen, t, from_center) < least(seen[t])
 
 
 def homes_in(seen: Seen, t: int) -> bool:
-    return -cm(seen, t, from_center) > least(seen[t])
+    return not seen[t].closed and -cm(seen, t, from_center) > least(seen[t])
+
+
+def rise(seen: Seen, t: int) -> float:
+    return cm(seen, t, lambda m: max(m.pillow[2], 0.035))
 
 
 def hovers(seen: Seen, t: int) -> bool:
-    return -cm(seen, t, lambda m: m.tip[2] - m.pillow[2]) < 0.15 and not seen[t].closed
+    return (rise(seen, t) if seen[t].closed else -cm(seen, t, lambda m: m.tip[2] - m.pillow[2])) < 0.15
+
+
+def lifts(seen: Seen, t: int) -> bool:
+    return seen[t].closed and rise(seen, t) > 0.15
 
 
 class Worded(NamedTuple):
@@ -110,7 +118,7 @@ CASES = {
     ),
     "pillow-grasping": Supervised(
         pillow_grasping.TASK,
-        Worded([(strays, 5), (hovers, 10)], [(homes_in, 3)]),
+        Worded([(strays, 5), (hovers, 10)], [(homes_in, 3), (lifts, 3)]),
         lambda: grasp(0.0),
         lambda: grasp(0.07),
     ),
@@ -188,7 +196,7 @@ def supervised(request):
 def controllers(rollout: Rollout) -> list[str]:
     """Of each episode: p or E."""
     letters = np.where(rollout.by_expert, "E", "p")
-    return ["".join(letters[rollout.episode == k]) for k in range(EPISODES)]
+    return ["".join(letters[rollout.episode == k]) for k in range(rollout.episode[-1] + 1)]
 
 
 def test_control_changes_when_the_paper_says_so(supervised):
@@ -199,13 +207,13 @@ def test_control_changes_when_the_paper_says_so(supervised):
 def test_control_changes_in_these_rollouts(supervised):
     """Experts take over and hand back; after an episode that ends in the expert's hands the policy begins the next.
 
-    (Erasing repeats itself every 10 steps, so that its 100th is always the policy's.)
+    (Erasing repeats itself every 10 steps, so that its 100th is always the policy's; and so is the lift of a pillow.)
     """
     case, rollout, *_ = supervised
     one_after_the_other = controllers(rollout)
     assert any("pE" in episode for episode in one_after_the_other)
     assert any("Ep" in episode for episode in one_after_the_other)
-    assert case.task is erasing.TASK or any(episode.endswith("E") for episode in one_after_the_other[:-1])
+    assert case.task is not bottle_pushing.TASK or any(episode.endswith("E") for episode in one_after_the_other[:-1])
     assert all(episode.startswith("pppp") for episode in one_after_the_other)
 
 

@@ -133,11 +133,18 @@ def test_pillow_expert_wants_an_approach_that_depends_on_the_height(height, leas
     assert controllers(pillow_grasping, history) == [POLICY] * 4 + [EXPERT] * 3 + [POLICY]
 
 
-def test_pillow_expert_takes_over_after_10_steps_of_hovering_with_an_open_gripper():
+def test_pillow_expert_takes_over_after_10_steps_of_hovering():
     hovering = {"above_center": 0.02, "center_approach": 0.0, "surface_approach": 0.0014, "closed": False}
     assert controllers(pillow_grasping, [hovering] * 10) == [POLICY] * 9 + [EXPERT]
     assert controllers(pillow_grasping, [hovering | {"surface_approach": 0.0015}] * 12) == [POLICY] * 12
-    assert controllers(pillow_grasping, [hovering | {"closed": True}] * 12) == [POLICY] * 12
+
+
+def test_pillow_expert_wants_a_pillow_that_is_held_to_rise_and_asks_no_more_of_it():
+    held = {"above_center": 0.06, "center_approach": -0.01, "surface_approach": 0.0, "closed": True}
+    still, rising = held | {"pillow_rise": 0.0014}, held | {"pillow_rise": 0.0016}
+    assert controllers(pillow_grasping, [rising] * 20) == [POLICY] * 20
+    assert controllers(pillow_grasping, [still] * 10) == [POLICY] * 9 + [EXPERT]
+    assert controllers(pillow_grasping, [still] * 10 + [rising] * 3) == [POLICY] * 9 + [EXPERT] * 3 + [POLICY]
 
 
 def assert_good_is_only_better_to_the_expert(good, careless):

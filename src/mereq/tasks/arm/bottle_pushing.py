@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from mereq.supervision.rules import Rule, Trigger
-from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
+from mereq.tasks.arm.definition import ArmTask, Measured, motion, never, no_grip, observation
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import FINGER_PAIR, model_xml
 from mereq.tasks.arm.scene import Scene, marking
@@ -156,5 +156,5 @@ RULE = Rule(
 
 TASK = ArmTask(
     "bottle-pushing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, no_grip, success, markings,
+    SETUP, begin, measure, features, observe, no_grip, never, success, markings,
 )  # fmt: skip

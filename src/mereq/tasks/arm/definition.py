@@ -11,7 +11,7 @@ from mereq.supervision.rules import Rule
 from mereq.tasks.arm.scene import Scene
 from mereq.tasks.arm.world import Physics, Setup, Start, with_rows
 
-N_STEPS = 100  # an episode; the last one truncates. Nothing terminates, so a toppled bottle just stays toppled
+N_STEPS = 100  # of an episode at most; its end truncates. Nothing terminates, so a toppled bottle just stays toppled
 ACTION_SIZE = 3
 OBS_LIMIT = 10.0  # observations are of about unit scale, and clipped here
 
@@ -60,11 +60,6 @@ def motion(tip: Float[np.ndarray, "n 3"], before: Measured | None) -> dict[str, 
     }
 
 
-def over(measured: Measured) -> Bool[np.ndarray, " n"]:
-    """Which episodes have had all their steps."""
-    return measured.step >= N_STEPS
-
-
 @dataclass(frozen=True)
 class ArmTask(Generic[M]):
     """One task: its numbers, its physics, and how they are judged."""
@@ -81,13 +76,23 @@ class ArmTask(Generic[M]):
     features: Callable[[M], Float[np.ndarray, "n features"]]
     observe: Callable[[M], Float32[np.ndarray, "n obs"]]
     grip: Callable[[M], Float[np.ndarray, "n grip"]]  # set-points of the tool's own actuators for the next step
+    done: Callable[[M], Bool[np.ndarray, " n"]]  # nothing is left to do: the episode ends before its last step
     success: Callable[[M], Float[np.ndarray, " n"]]  # in [0, 1], of an episode that ended here
     markings: Callable[[M], Scene]  # of a single environment: what is painted on the table
+
+    def over(self, measured: M) -> Bool[np.ndarray, " n"]:
+        """Which episodes end here: they are done, or have had all their steps."""
+        return (measured.step >= N_STEPS) | self.done(measured)
 
 
 def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"]:
     """The parts side by side, clipped to `OBS_LIMIT`."""
     return np.clip(np.concatenate(parts, axis=1), -OBS_LIMIT, OBS_LIMIT).astype(np.float32)
+
+
+def never(measured: Measured) -> Bool[np.ndarray, " n"]:
+    """For tasks in which there is something left to do until the last step."""
+    return np.zeros(len(measured.step), np.bool_)
 
 
 def no_grip(measured: Measured) -> Float[np.ndarray, "n 0"]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 
 from mereq.supervision.rules import Rule, Trigger
 from mereq.tasks.arm.definition import ArmTask, Measured, motion, observation
@@ -22,6 +22,8 @@ DEEP = 0.040  # the gripper closes when the fingertips are this far below the pi
 LOST = 0.02  # and opens again when they are this far above it [m]
 CLOSED = 0.0425  # way of a closed finger inwards [m]
 LIFTED = 0.05  # height of a pillow that counts as lifted [m]
+LONG_ENOUGH = 20  # steps with the gripper closed after which a pillow that does not hang in the air never will
+LEAST_WAY = 0.0015  # that the expert wants to see in a step, down to the pillow or up with it [m]
 
 GRIPPER = gripper(opening=0.075, force=24.0)
 
@@ -59,6 +61,7 @@ class Measurements(Measured):
     axes: Float[np.ndarray, "*n 6"]  # unit vectors along its length and its thickness
     cushions: Float[np.ndarray, "*n"]  # how far they are pressed in, on average
     closed: Bool[np.ndarray, "*n"]  # the gripper's set-point
+    held: Int[np.ndarray, "*n"]  # steps in a row that it has been closed
     fingers: Float[np.ndarray, "*n"]  # mean way of the fingers inwards
     force: Float[np.ndarray, "*n 3"]  # of the gripper on the pillow, mean over the step [N]
     above_surface: Float[np.ndarray, "*n"]  # of the tip; negative in the pillow
@@ -67,6 +70,7 @@ class Measurements(Measured):
     surface_approach: Float[np.ndarray, "*n"]  # how much above_surface has shrunk in the last step
     center_approach: Float[np.ndarray, "*n"]  # how much to_center has shrunk in the last step
     pillow_height: Float[np.ndarray, "*n"]  # of its middle, over where it is when the pillow lies on the table
+    pillow_rise: Float[np.ndarray, "*n"]  # how much pillow_height has grown in the last step
 
 
 def begin(rng: np.random.Generator) -> Start:
@@ -89,13 +93,16 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
     along = np.abs(((tip - pillow) * length).sum(axis=1))
     across = np.abs(((tip - pillow) * np.cross(thickness, length)).sum(axis=1))
     reached = (above_surface < -DEEP) & (along < HALF[0]) & (across < HALF[1])
+    height = np.maximum(pillow[:, 2] - HALF[2], 0.0)
+    closed = reached if before is None else (reached | before.closed) & (above_surface < LOST)
     none = np.zeros(len(tip))
     return Measurements(
         **motion(tip, before),
         pillow=pillow,
         axes=np.concatenate([length, thickness], axis=1),
         cushions=-physics.joints[:, 9:].mean(axis=1),
-        closed=reached if before is None else (reached | before.closed) & (above_surface < LOST),
+        closed=closed,
+        held=np.where(closed, 1 if before is None else before.held + 1, 0),
         fingers=physics.joints[:, :2].mean(axis=1),
         force=physics.force,
         above_surface=above_surface,
@@ -103,7 +110,8 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
         to_center=to_center,
         surface_approach=none if before is None else before.above_surface - above_surface,
         center_approach=none if before is None else before.to_center - to_center,
-        pillow_height=np.maximum(pillow[:, 2] - HALF[2], 0.0),
+        pillow_height=height,
+        pillow_rise=none if before is None else height - before.pillow_height,
     )
 
 
@@ -141,6 +149,11 @@ def grip(m: Measurements) -> Float[np.ndarray, "n 2"]:
     return np.repeat(np.where(m.closed, CLOSED, 0.0)[:, None], 2, axis=1)
 
 
+def done(m: Measurements) -> Bool[np.ndarray, " n"]:
+    """The pillow hangs in the air, or has been held for long enough."""
+    return (m.pillow_height >= LIFTED) | (m.held >= LONG_ENOUGH)
+
+
 def success(m: Measurements) -> Float[np.ndarray, " n"]:
     """The pillow is in the air at the end."""
     return (m.pillow_height >= LIFTED).astype(np.float64)
@@ -159,24 +172,29 @@ def _least_approach(m: Measurements) -> float:
 
 
 def _strays(m: Measurements) -> bool:
-    return bool(m.center_approach < _least_approach(m))
+    """Deviation, here and below: the approach is judged while the gripper is open. Once it holds the pillow it comes
+    no nearer to it; then the pillow shall rise."""
+    return bool(not m.closed and m.center_approach < _least_approach(m))
 
 
 def _homes_in(m: Measurements) -> bool:
-    return bool(m.center_approach > _least_approach(m))
+    return bool(not m.closed and m.center_approach > _least_approach(m))
 
 
 def _hovers(m: Measurements) -> bool:
-    """Deviation: only while the gripper is open. One that holds the pillow never comes nearer to its surface."""
-    return bool(m.surface_approach < 0.0015 and not m.closed)
+    return bool((m.pillow_rise if m.closed else m.surface_approach) < LEAST_WAY)
+
+
+def _lifts(m: Measurements) -> bool:
+    return bool(m.closed and m.pillow_rise > LEAST_WAY)
 
 
 RULE = Rule(
     engage=(Trigger(_strays, consecutive=5), Trigger(_hovers, consecutive=10)),
-    disengage=(Trigger(_homes_in, consecutive=3),),
+    disengage=(Trigger(_homes_in, consecutive=3), Trigger(_lifts, consecutive=3)),
 )
 
 TASK = ArmTask(
     "pillow-grasping", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, grip, success, markings,
+    SETUP, begin, measure, features, observe, grip, done, success, markings,
 )  # fmt: skip
