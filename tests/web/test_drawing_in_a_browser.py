@@ -1,0 +1,238 @@
+"""What the page draws, in a real Chromium: solids by WebGL, flat faces without it, and motion between two pictures."""
+
+import io
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import Image
+from sittings import latest
+from test_in_a_browser import browser, sitting  # noqa: F401  (a fixture)
+
+from mereq.experiments.runs import RunSpec
+
+NO_WEBGL = """
+    const known = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+        return kind.startsWith("webgl") ? null : known.call(this, kind, ...rest);
+    };
+"""
+EYE, LOOKED_AT, ZOOM = np.array([1.62, -0.42, 0.82]), np.array([0.36, 0.02, 0.29]), 2.15  # frontend/src/camera.ts
+
+
+def bottle_pushing() -> RunSpec:
+    named = RunSpec.named(
+        task="bottle-pushing", method="mereq", preset="fast", seed=3, n_iterations=1, rate_threshold=0.0,
+        expert="person",
+    )  # fmt: skip
+    return named.changed({"settings": {"rollout_steps": 2000}})
+
+
+@contextmanager
+def shown(tmp_path, browser, what=None, *, before=""):  # noqa: F811
+    """A page that waits for its person and has drawn the first picture; `before`: a script that runs first of all."""
+    with sitting(tmp_path / "run", browser, what or bottle_pushing()) as at:
+        if before:
+            at.page.add_init_script(before)
+        at.open()
+        at.until(lambda: drawn(at) == latest(at.session)["frame"] > 0)
+        yield at
+
+
+def drawn(at) -> int:
+    """The picture that the page says it has drawn, as the session would note it."""
+    return at.session.controls._frame
+
+
+def painter(at) -> str:
+    return at.page.get_attribute("#scene", "data-by")
+
+
+def take_steps(at, steps: int) -> None:
+    """Go on for some steps, and stop; everything that was sent is drawn."""
+    at.go()
+    at.let_pass(steps)
+    at.keys.press("p")
+    at.until(lambda: at.who() == "PAUSED")
+    at.until(lambda: drawn(at) == latest(at.session)["frame"])
+
+
+def picture(at) -> np.ndarray:
+    """The canvas as it is on the screen, without the veil that lies over it in a pause."""
+    at.page.evaluate("document.getElementById('picture').style.opacity = 1")
+    image = Image.open(io.BytesIO(at.page.locator("#picture").screenshot()))
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def projected(point, pixels) -> tuple[int, int]:
+    """Row and column of a point of the world [m]."""
+    height, width = pixels.shape[:2]
+    forwards = (LOOKED_AT - EYE) / np.linalg.norm(LOOKED_AT - EYE)
+    right = np.cross(forwards, [0, 0, 1])
+    right /= np.linalg.norm(right)
+    seen = np.array([right, np.cross(forwards, right), forwards]) @ (np.asarray(point) - EYE)
+    x, y = np.array([width, height]) / 2 + ZOOM * height / 2 * seen[:2] / seen[2]
+    return round(y), round(x)
+
+
+def is_of(colour, pixel) -> bool:
+    """Whether a pixel is of this colour, however bright."""
+    return np.dot(colour, pixel) / (np.linalg.norm(colour) * np.linalg.norm(pixel) + 1e-9) > 0.995
+
+
+def arm_is_where_it_should_be(at) -> None:
+    """The bottle's shoulder and cap, the upper arm and the table are where the camera has them, in their colours."""
+    shapes, pixels = latest(at.session)["picture"], picture(at)
+    found = {}
+    for kind, colour, position in zip(shapes["shapes"], shapes["colours"], shapes["positions"], strict=True):
+        found.setdefault((kind, tuple(colour[:3])), position)
+    cap = next(position for (_, colour), position in found.items() if colour == (0.55, 0.1, 0.16))
+    bottle = next(position for (kind, colour), position in found.items() if kind == "ellipsoid")
+    forearm = found["capsule", (0.95, 0.76, 0.12)]
+    for point, colour in [(cap, (0.55, 0.1, 0.16)), (bottle, (0.13, 0.36, 0.2)), (forearm, (0.95, 0.76, 0.12))]:
+        assert is_of(colour, pixels[projected(point, pixels)])
+    assert is_of((0.8, 0.71, 0.58), pixels[projected((0.85, 0.35, 0.0), pixels)])
+    assert min(pixels[5, 5]) > 200  # sky
+    return pixels
+
+
+@pytest.mark.parametrize(("before", "by"), [("", "webgl"), (NO_WEBGL, "canvas")], ids=["webgl", "canvas"])
+def test_the_arm_is_where_the_camera_has_it(tmp_path, browser, before, by):  # noqa: F811
+    """At the start, and where the person has led it."""
+    with shown(tmp_path, browser, before=before) as at:
+        assert painter(at) == by
+        first = arm_is_where_it_should_be(at)
+        tip = latest(at.session)["picture"]["tip"]
+        at.go()
+        at.keys.press("Enter")
+        at.keys.down("e")
+        at.until(lambda: latest(at.session)["picture"]["tip"][2] > tip[2] + 0.08)
+        at.keys.press("p")
+        at.until(lambda: at.who() == "PAUSED")
+        at.until(lambda: drawn(at) == latest(at.session)["frame"])
+        assert (np.abs(arm_is_where_it_should_be(at) - first).max(axis=2) > 30).sum() > 1000
+        assert painter(at) == by
+
+
+def test_a_lost_context_comes_back(tmp_path, browser):  # noqa: F811
+    """Meanwhile the page draws without it."""
+    with shown(tmp_path, browser) as at:
+        at.page.evaluate(
+            "window.lost = document.getElementById('solids').getContext('webgl2').getExtension('WEBGL_lose_context');"
+            "lost.loseContext()"
+        )
+        at.until(lambda: painter(at) == "canvas")
+        arm_is_where_it_should_be(at)
+        take_steps(at, 2)
+        at.page.evaluate("lost.restoreContext()")
+        at.until(lambda: painter(at) == "webgl")
+        arm_is_where_it_should_be(at)
+
+
+def test_an_idle_page_draws_nothing_and_tells_what_it_has_drawn(tmp_path, browser):  # noqa: F811
+    counting = """
+        window.draws = 0;
+        const known = CanvasRenderingContext2D.prototype.setTransform;
+        CanvasRenderingContext2D.prototype.setTransform = function (...way) { draws++; return known.apply(this, way); };
+    """
+    with shown(tmp_path, browser, before=counting) as at:
+        take_steps(at, 3)
+        before = at.page.evaluate("draws")
+        assert before > 3
+        at.page.evaluate("new Promise((done) => setTimeout(done, 300))")
+        assert at.page.evaluate("draws") == before
+        frames = [sight.frame for sight in at.recorded()[1]]
+        assert frames[0] == 1
+        assert frames == sorted(frames)
+        assert all(frame <= number + 1 for number, frame in enumerate(frames))  # never one that was not there yet
+
+
+def highway(x: float, heading: float = 0.0, other: float = 40.0, ids=(0, 7)) -> dict:
+    cars = [[x, 4.0, heading], [other, 0.0, 0.0]][: len(ids)]
+    return {"draw": "highway", "lanes": 3, "cars": cars, "crashed": [False] * len(ids), "ids": list(ids)}
+
+
+def shapes(place, degrees: float) -> dict:
+    turn = np.deg2rad(degrees)
+    matrix = [np.cos(turn), -np.sin(turn), 0, np.sin(turn), np.cos(turn), 0, 0, 0, 1]
+    return {
+        "draw": "shapes", "shapes": ["box"], "sizes": [[1, 1, 1]], "colours": [[1, 1, 1, 1]], "layers": [1000],
+        "positions": [list(place)], "orientations": [matrix], "tip": list(place),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):  # noqa: F811
+    """Some page; for what it computes."""
+    with shown(tmp_path_factory.mktemp("page"), browser) as at:
+        yield at.page
+
+
+def call(page, function: str, *given):
+    return page.evaluate(f"(given) => ({function})(...given)", json.loads(json.dumps(given)))
+
+
+def test_in_between_is_in_between(page):
+    """Monotone from one picture to the other, rotations stay rotations, the ends are the pictures themselves."""
+    a, b = shapes((0.1, 0.2, 0.3), 10.0), shapes((0.2, 0.0, 0.3), 50.0)
+    shares = np.linspace(0, 1, 11).tolist()
+    between = call(page, "(a, b, shares) => shares.map((share) => mereq.between(a, b, share))", a, b, shares)
+    places = np.array([picture["positions"][0] for picture in between])
+    assert places == pytest.approx(np.outer(1 - np.array(shares), [0.1, 0.2, 0.3]) + np.outer(shares, [0.2, 0.0, 0.3]))
+    turns = np.array([picture["orientations"][0] for picture in between]).reshape(-1, 3, 3)
+    assert turns @ turns.transpose(0, 2, 1) == pytest.approx(np.broadcast_to(np.eye(3), turns.shape), abs=1e-12)
+    angles = np.rad2deg(np.arctan2(turns[:, 1, 0], turns[:, 0, 0]))
+    assert angles[[0, -1]] == pytest.approx([10, 50])
+    assert np.all(np.diff(angles) > 2)
+    assert angles == pytest.approx(10 + 40 * np.array(shares), abs=1.0)
+
+
+def test_cars_are_known_by_their_numbers(page):
+    """One that comes into sight, or is far from where it was, is where the newest picture has it."""
+    a, b = highway(10.0, ids=(0, 7)), highway(20.0, heading=0.2, other=50.0, ids=(0, 7))
+    middle = call(page, "mereq.between", a, b, 0.5)
+    assert middle["cars"] == [[15.0, 4.0, pytest.approx(0.1)], [45.0, 0.0, 0.0]]
+    other = call(page, "mereq.between", a, b | {"ids": [0, 8]}, 0.5)
+    assert other["cars"] == [[15.0, 4.0, pytest.approx(0.1)], [50.0, 0.0, 0.0]]
+    far = call(page, "mereq.between", a, highway(20.0, other=90.0), 0.5)
+    assert far["cars"][1] == [90.0, 0.0, 0.0]
+
+
+MOVE = """(pictures, times) => {
+    const motion = new mereq.Motion();
+    for (const [picture, at, cut] of pictures) motion.aim(picture, at, cut);
+    return times.map((at) => motion.at(at));
+}"""
+
+
+def seen(page, pictures, times) -> list[tuple[float, bool]]:
+    """Where the ego is shown at each time [ms], and whether that is the newest picture."""
+    shown = call(page, MOVE, pictures, times)
+    return [(each["picture"]["cars"][0][0], each["arrived"]) for each in shown]
+
+
+def test_motion_is_monotone_and_arrives_before_the_next_picture(page):
+    pictures = [[highway(x), at, False] for x, at in [(0, 0), (10, 100), (20, 200)]]
+    ways = seen(page, pictures, list(range(200, 320, 4)))
+    places = [place for place, _ in ways]
+    assert places == sorted(places)
+    assert (places[0], places[-1]) == (10, 20)
+    assert 0 < sum(10 < place < 20 for place in places)
+    assert [arrived for _, arrived in ways] == [at >= 275 for at in range(200, 320, 4)]
+    assert seen(page, pictures, [10**6, 190]) == [(20, True), (10, False)]  # never beyond, never before
+
+
+def test_a_picture_that_comes_early_goes_on_from_what_is_shown(page):
+    pictures = [[highway(x), at, False] for x, at in [(0, 0), (10, 100), (20, 200), (30, 230)]]
+    (start, _), (end, arrived) = seen(page, pictures, [230, 260])
+    assert start == pytest.approx(10 + 10 * 30 / 75)
+    assert (end, arrived) == (30, True)
+
+
+@pytest.mark.parametrize(("x", "cut"), [(20, True), (500, False)], ids=["a new episode", "a jump"])
+def test_what_does_not_follow_is_shown_at_once(page, x, cut):
+    pictures = [[highway(0), 0, False], [highway(10), 100, False], [highway(x), 200, cut]]
+    assert seen(page, pictures, [200]) == [(x, True)]
+    turned = call(page, "(a, b) => mereq.between(a, b, 0.5)", shapes((0, 0, 0), 0.0), shapes((0, 0, 0), 120.0))
+    assert turned["orientations"] == shapes((0, 0, 0), 120.0)["orientations"]
