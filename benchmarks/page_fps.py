@@ -4,11 +4,11 @@
 
 The policy drives; nobody touches a key. A loop of its own in the page notes when the browser begins each frame, so the
 intervals contain all that holds the next one up: the drawing of the picture, the words beside it, and what the
-graphics driver does with them. `draws` counts those in
-which the page drew the world anew; once it has moved where the newest picture has it there is nothing to draw. `work` is
-what such a frame takes on the browser's main thread, `cpu` what it takes on all of the machine's cores together, in all
-of the browser's processes; unlike the others this one does not depend on what else the machine does. Without a graphics card (`--gpu` leaves the choice to Chromium) the driver is software on the same cores
-as everything else. `--painter canvas` hides WebGL from the page.
+graphics driver does with them. `draws` counts those in which the page drew the world anew; once it has moved where the
+newest picture has it there is nothing to draw. `work` is what such a frame takes on the browser's main thread, `cpu`
+what it takes in all of the browser's processes together, on all cores; unlike the others this one does not depend much
+on what else the machine does. Without a graphics card (`--gpu` leaves the choice to Chromium) the driver is software on
+the same cores as everything else. `--painter canvas` hides WebGL from the page. Linux only, for the CPU times.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def measured(task: str, browser: Browser, *, painter: str, seconds: float) -> di
             }"""
         )
         page.close()
-    intervals = [b - a for a, b in zip(frames, frames[1:], strict=False)]
+    intervals = [b - a for a, b in pairwise(frames)]
     return {
         "task": task,
         "painter": by,
@@ -167,7 +168,9 @@ def p95(numbers: list[float]) -> float:
 
 def show(rows: list[dict[str, Any]]) -> None:
     """As a table."""
-    table = Table("task", "painter", "frames/s", "frame ms: median", "95 %", "draws/s", "work ms: median", "95 %", "cpu ms")
+    table = Table(
+        "task", "painter", "frames/s", "frame ms: median", "95 %", "draws/s", "work ms: median", "95 %", "cpu ms"
+    )
     for row in rows:
         table.add_row(
             row["task"],

@@ -11,9 +11,9 @@ type Kind = keyof typeof ROUND;
 const KINDS = Object.keys(ROUND) as Kind[];
 const CORNER = [4, 3]; // floats of a corner: place and half, normal
 const THING = [4, 4, 3, 3, 3, 3]; // floats of a shape: size and stretch, colour and layer, place, rotation matrix
-const SHADOWS = 1024; // px
-const [NEAR, FAR] = [0.3, 4]; // m
-const [LAYER, LAYERS] = [1e-5, 8]; // of the depth: of what is flat and lies in a plane, the later one is on top
+const SHADOWS = 512; // px
+const [NEAR, FAR] = [0.5, 3]; // m
+const [LAYER, LAYERS] = [1e-4, 8]; // of the depth, which may have 16 bits: of what is flat and lies in a plane, the later one is on top
 const SHADED: [V, V] = [[-0.3, -0.55, 0], [1, 0.55, 1.1]]; // m, corners of where shadows fall and what throws them
 
 interface Drawn { corners: WebGLVertexArrayObject; count: number; things: WebGLBuffer }

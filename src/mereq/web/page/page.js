@@ -797,9 +797,9 @@ void main() { pixel = vec4(colour, 1); }`;
   var KINDS = Object.keys(ROUND2);
   var CORNER = [4, 3];
   var THING = [4, 4, 3, 3, 3, 3];
-  var SHADOWS = 1024;
-  var [NEAR, FAR] = [0.3, 4];
-  var [LAYER, LAYERS] = [1e-5, 8];
+  var SHADOWS = 512;
+  var [NEAR, FAR] = [0.5, 3];
+  var [LAYER, LAYERS] = [1e-4, 8];
   var SHADED = [[-0.3, -0.55, 0], [1, 0.55, 1.1]];
   var Solids = class _Solids {
     constructor(gl, canvas, changed) {
