@@ -15,7 +15,7 @@ out vec3 colour;
 void main() {
   place = at + turn * (corner.xyz * size.xyz + vec3(0, 0, corner.w * size.w));
   normal = normalize(turn * (upright / size.xyz));
-  shaded = (lit * vec4(place + 0.002 * normal, 1)).xyz * 0.5 + 0.5;
+  shaded = (lit * vec4(place + 0.006 * normal, 1)).xyz * 0.5 + 0.5;
   colour = paint.rgb;
   gl_Position = throws && paint.a > 0.0 ? vec4(2, 2, 2, 1) : seen * vec4(place, 1);
   gl_Position.z -= paint.a * gl_Position.w;

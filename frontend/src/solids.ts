@@ -13,7 +13,7 @@ const CORNER = [4, 3]; // floats of a corner: place and half, normal
 const THING = [4, 4, 3, 3, 3, 3]; // floats of a shape: size and stretch, colour and layer, place, rotation matrix
 const SHADOWS = 512; // px
 const [NEAR, FAR] = [0.5, 3]; // m
-const [LAYER, LAYERS] = [1e-4, 8]; // of the depth, which may have 16 bits: of what is flat and lies in a plane, the later one is on top
+const [LAYER, LAYERS] = [3e-4, 4]; // of the depth, which may have 16 bits: of what is flat and lies in a plane, the later one is on top
 const SHADED: [V, V] = [[-0.3, -0.55, 0], [1, 0.55, 1.1]]; // m, corners of where shadows fall and what throws them
 
 interface Drawn { corners: WebGLVertexArrayObject; count: number; things: WebGLBuffer }
@@ -115,7 +115,7 @@ export class Solids {
     this.shadows = { into: gl.createFramebuffer()!, size: SHADOWS };
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.shadows.into);
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.TEXTURE_2D, map, 0);
-    gl.polygonOffset(1.5, 3);
+    gl.polygonOffset(2, 4);
     gl.depthFunc(gl.LEQUAL);
     const light = lamp();
     gl.useProgram(shadow);

@@ -748,7 +748,7 @@ out vec3 colour;
 void main() {
   place = at + turn * (corner.xyz * size.xyz + vec3(0, 0, corner.w * size.w));
   normal = normalize(turn * (upright / size.xyz));
-  shaded = (lit * vec4(place + 0.002 * normal, 1)).xyz * 0.5 + 0.5;
+  shaded = (lit * vec4(place + 0.006 * normal, 1)).xyz * 0.5 + 0.5;
   colour = paint.rgb;
   gl_Position = throws && paint.a > 0.0 ? vec4(2, 2, 2, 1) : seen * vec4(place, 1);
   gl_Position.z -= paint.a * gl_Position.w;
@@ -799,7 +799,7 @@ void main() { pixel = vec4(colour, 1); }`;
   var THING = [4, 4, 3, 3, 3, 3];
   var SHADOWS = 512;
   var [NEAR, FAR] = [0.5, 3];
-  var [LAYER, LAYERS] = [1e-4, 8];
+  var [LAYER, LAYERS] = [3e-4, 4];
   var SHADED = [[-0.3, -0.55, 0], [1, 0.55, 1.1]];
   var Solids = class _Solids {
     constructor(gl, canvas, changed) {
@@ -892,7 +892,7 @@ void main() { pixel = vec4(colour, 1); }`;
       this.shadows = { into: gl.createFramebuffer(), size: SHADOWS };
       gl.bindFramebuffer(gl.FRAMEBUFFER, this.shadows.into);
       gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.TEXTURE_2D, map, 0);
-      gl.polygonOffset(1.5, 3);
+      gl.polygonOffset(2, 4);
       gl.depthFunc(gl.LEQUAL);
       const light = lamp();
       gl.useProgram(shadow2);
