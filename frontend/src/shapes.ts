@@ -1,5 +1,5 @@
 // Spheres, capsules, ellipsoids, cylinders and boxes in perspective, far faces first: mereq/tasks/arm/drawing.py.
-// For browsers without WebGL; see solids.ts for the others.
+// For machines without a graphics card; see solids.ts for the others.
 
 import { AMBIENT, cross, dot, EYE, FLOOR, minus, project, SKY, SUN, unit, type Pixel, type V } from "./camera";
 import { meshOf, scaleOf } from "./meshes";

@@ -23,10 +23,14 @@ export class Solids {
   private kinds!: Record<Kind, Drawn>;
   private shadows!: { into: WebGLFramebuffer; size: number };
 
-  // null where there is no WebGL. `changed` is called when the context is lost, and when it is back.
+  // null where no graphics card does it: in software it is slower than the plain canvas, and stalls the page for so
+  // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is back.
   static on(canvas: HTMLCanvasElement, changed: () => void): Solids | null {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: true, powerPreference: "high-performance" });
-    return gl === null ? null : new Solids(gl, canvas, changed);
+    if (gl === null) return null;
+    if (!inSoftware(gl)) return new Solids(gl, canvas, changed);
+    gl.getExtension("WEBGL_lose_context")?.loseContext();
+    return null;
   }
 
   private constructor(private gl: WebGL2RenderingContext, canvas: HTMLCanvasElement, changed: () => void) {
@@ -145,6 +149,13 @@ export class Solids {
     attributes(gl, THING, CORNER.length, 1);
     return { corners, count: mesh.length / sum(CORNER), things };
   }
+}
+
+// Browsers do not say so by failIfMajorPerformanceCaveat; names do.
+function inSoftware(gl: WebGL2RenderingContext): boolean {
+  const names = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = String(gl.getParameter(names === null ? gl.RENDERER : names.UNMASKED_RENDERER_WEBGL));
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }
 
 function attributes(gl: WebGL2RenderingContext, sizes: number[], first: number, divisor: number): void {

@@ -1,4 +1,7 @@
-"""What the page draws, in a real Chromium: solids by WebGL, flat faces without it, and motion between two pictures."""
+"""What the page draws, in a real Chromium: solids by WebGL, flat faces without it, and motion between two pictures.
+
+Software stands in for the graphics card, under a card's name: the page leaves WebGL alone where software does it.
+"""
 
 import io
 import json
@@ -15,6 +18,12 @@ NO_WEBGL = """
     const known = HTMLCanvasElement.prototype.getContext;
     HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
         return kind.startsWith("webgl") ? null : known.call(this, kind, ...rest);
+    };
+"""
+A_CARD = """
+    const asked = WebGL2RenderingContext.prototype.getParameter;
+    WebGL2RenderingContext.prototype.getParameter = function (what) {
+        return what === 0x9246 ? "a card" : asked.call(this, what);
     };
 """
 EYE, LOOKED_AT, ZOOM = np.array([1.62, -0.42, 0.82]), np.array([0.36, 0.02, 0.29]), 2.15  # frontend/src/camera.ts
@@ -117,7 +126,9 @@ def seen_where_it_is(at) -> np.ndarray:
     return pixels
 
 
-@pytest.mark.parametrize(("before", "by"), [("", "webgl"), (NO_WEBGL, "canvas")], ids=["webgl", "canvas"])
+@pytest.mark.parametrize(
+    ("before", "by"), [(A_CARD, "webgl"), ("", "canvas"), (NO_WEBGL, "canvas")], ids=["card", "software", "none"]
+)
 def test_the_arm_is_where_the_camera_has_it(opened, before, by):
     """Where it is first, and where the person has led it."""
     at = opened(before)
@@ -136,7 +147,7 @@ def test_the_arm_is_where_the_camera_has_it(opened, before, by):
 
 def test_a_lost_context_comes_back(opened):
     """Meanwhile the page draws without it."""
-    at = opened()
+    at = opened(A_CARD)
     at.page.evaluate(
         "window.lost = document.getElementById('solids').getContext('webgl2').getExtension('WEBGL_lose_context');"
         "lost.loseContext()"

@@ -817,10 +817,14 @@ void main() { pixel = vec4(colour, 1); }`;
     programs;
     kinds;
     shadows;
-    // null where there is no WebGL. `changed` is called when the context is lost, and when it is back.
+    // null where no graphics card does it: in software it is slower than the plain canvas, and stalls the page for so
+    // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is back.
     static on(canvas, changed) {
       const gl = canvas.getContext("webgl2", { alpha: false, antialias: true, powerPreference: "high-performance" });
-      return gl === null ? null : new _Solids(gl, canvas, changed);
+      if (gl === null) return null;
+      if (!inSoftware(gl)) return new _Solids(gl, canvas, changed);
+      gl.getExtension("WEBGL_lose_context")?.loseContext();
+      return null;
     }
     get lost() {
       return this.gl.isContextLost();
@@ -922,6 +926,11 @@ void main() { pixel = vec4(colour, 1); }`;
       return { corners, count: mesh.length / sum(CORNER), things };
     }
   };
+  function inSoftware(gl) {
+    const names = gl.getExtension("WEBGL_debug_renderer_info");
+    const name = String(gl.getParameter(names === null ? gl.RENDERER : names.UNMASKED_RENDERER_WEBGL));
+    return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+  }
   function attributes(gl, sizes, first, divisor) {
     let offset = 0;
     sizes.forEach((size, i) => {
