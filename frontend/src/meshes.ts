@@ -7,15 +7,21 @@ export interface Mesh {
   faces: number[][]; // anticlockwise from outside
 }
 
+export type Kind = "box" | "cylinder" | "ball";
+
 const meshes = new Map<string, Mesh>();
 
-// Of the shape with this name, with so many faces around.
-export function meshOf(shape: string, round: number): Mesh {
-  const name = shape === "box" || shape === "cylinder" ? shape : "ball";
-  const key = `${name} ${round}`;
+// Which unit shape a shape is made of.
+export function kindOf(shape: string): Kind {
+  return shape === "box" || shape === "cylinder" ? shape : "ball";
+}
+
+// With so many faces around.
+export function meshOf(kind: Kind, round: number): Mesh {
+  const key = `${kind} ${round}`;
   const known = meshes.get(key);
   if (known) return known;
-  const mesh = name === "box" ? box() : turned(name === "cylinder" ? [[1, -1], [1, 1]] : ball(round / 4), round);
+  const mesh = kind === "box" ? box() : turned(kind === "cylinder" ? [[1, -1], [1, 1]] : ball(round / 4), round);
   meshes.set(key, mesh);
   return mesh;
 }

@@ -12,7 +12,7 @@ export class Scene {
   private view: View | null = null;
   private motion = new Motion();
   private due = false;
-  private solids: Solids | null | undefined; // null: no WebGL here
+  private solids: Solids | null | undefined; // null: no graphics card does it
   private image = new Image();
 
   // `flat` lies over `deep`. `told`: another picture was drawn whole.

@@ -1,8 +1,8 @@
 // Spheres, capsules, ellipsoids, cylinders and boxes in perspective, far faces first: mereq/tasks/arm/drawing.py.
-// For machines without a graphics card; see solids.ts for the others.
+// For machines without a graphics card, and while a card's context is lost; otherwise solids.ts draws them.
 
 import { AMBIENT, cross, dot, EYE, FLOOR, minus, project, SKY, SUN, unit, type Pixel, type V } from "./camera";
-import { meshOf, scaleOf } from "./meshes";
+import { kindOf, meshOf, scaleOf } from "./meshes";
 import { TOP_LAYER, type ShapesPicture } from "./messages";
 
 interface Face { distance: number; corners: Pixel[]; colour: string }
@@ -43,7 +43,7 @@ function facesOf(picture: ShapesPicture, g: number, view: Seen): Face[] {
   if (colour[3] === 0) return [];
   const vertices = verticesOf(picture, g);
   const faces: Face[] = [];
-  for (const indices of meshOf(picture.shapes[g]!, ROUND).faces) {
+  for (const indices of meshOf(kindOf(picture.shapes[g]!), ROUND).faces) {
     const corners = indices.map((i) => vertices[i]!);
     const normal = unit(cross(minus(corners[2]!, corners[0]!), minus(corners[3]!, corners[1]!)));
     const middle = corners.reduce((sum, c) => [sum[0] + c[0] / corners.length, sum[1] + c[1] / corners.length, sum[2] + c[2] / corners.length] as V, [0, 0, 0] as V);
@@ -72,7 +72,7 @@ function shadow(pen: CanvasRenderingContext2D, picture: ShapesPicture, g: number
 function verticesOf(picture: ShapesPicture, g: number): V[] {
   const [at, turn] = [picture.positions[g]!, picture.orientations[g]!];
   const [scale, stretch] = scaleOf(picture.shapes[g]!, picture.sizes[g]!);
-  const { vertices } = meshOf(picture.shapes[g]!, ROUND);
+  const { vertices } = meshOf(kindOf(picture.shapes[g]!), ROUND);
   return vertices.map((v, i) => {
     const own = [v[0] * scale[0], v[1] * scale[1], v[2] * scale[2] + (i < vertices.length / 2 ? -stretch : stretch)] as const;
     return [0, 1, 2].map((r) => at[r]! + turn[3 * r]! * own[0] + turn[3 * r + 1]! * own[1] + turn[3 * r + 2]! * own[2]) as V;

@@ -2,12 +2,11 @@
 // Meshes are uploaded once; a picture is one small buffer of poses, sizes and colours.
 
 import { AMBIENT, cross, dot, DOWN, EYE, FLOOR, FORWARDS, minus, RIGHT, SKY, SUN, unit, ZOOM, type V } from "./camera";
-import { meshOf, scaleOf } from "./meshes";
+import { kindOf, meshOf, scaleOf, type Kind } from "./meshes";
 import { TOP_LAYER, type ShapesPicture } from "./messages";
 import { DEPTH_ONLY, FRAGMENT, NOTHING, SKY_ABOVE, VERTEX } from "./shaders";
 
-const ROUND = { box: 4, cylinder: 32, ball: 24 };
-type Kind = keyof typeof ROUND;
+const ROUND: Record<Kind, number> = { box: 4, cylinder: 32, ball: 24 };
 const KINDS = Object.keys(ROUND) as Kind[];
 const CORNER = [4, 3]; // floats of a corner: place and half, normal
 const THING = [4, 4, 3, 3, 3, 3]; // floats of a shape: size and stretch, colour and layer, place, rotation matrix
@@ -90,7 +89,7 @@ export class Solids {
     picture.shapes.forEach((shape, g) => {
       const [colour, turn] = [picture.colours[g]!, picture.orientations[g]!];
       if (colour[3] === 0) return;
-      const kind = shape === "box" || shape === "cylinder" ? shape : "ball";
+      const kind = kindOf(shape);
       const [scale, stretch] = scaleOf(shape, picture.sizes[g]!);
       const layer = picture.layers[g]! < TOP_LAYER ? Math.min(g + 1, LAYERS) * LAYER : 0;
       rows[kind].push(...scale, stretch, colour[0], colour[1], colour[2], layer, ...picture.positions[g]!);

@@ -767,12 +767,14 @@ var mereq = (() => {
 
   // src/meshes.ts
   var meshes = /* @__PURE__ */ new Map();
-  function meshOf(shape2, round) {
-    const name = shape2 === "box" || shape2 === "cylinder" ? shape2 : "ball";
-    const key = `${name} ${round}`;
+  function kindOf(shape2) {
+    return shape2 === "box" || shape2 === "cylinder" ? shape2 : "ball";
+  }
+  function meshOf(kind, round) {
+    const key = `${kind} ${round}`;
     const known = meshes.get(key);
     if (known) return known;
-    const mesh = name === "box" ? box() : turned(name === "cylinder" ? [[1, -1], [1, 1]] : ball(round / 4), round);
+    const mesh = kind === "box" ? box() : turned(kind === "cylinder" ? [[1, -1], [1, 1]] : ball(round / 4), round);
     meshes.set(key, mesh);
     return mesh;
   }
@@ -845,7 +847,7 @@ var mereq = (() => {
     if (colour[3] === 0) return [];
     const vertices = verticesOf(picture, g);
     const faces = [];
-    for (const indices of meshOf(picture.shapes[g], ROUND).faces) {
+    for (const indices of meshOf(kindOf(picture.shapes[g]), ROUND).faces) {
       const corners = indices.map((i) => vertices[i]);
       const normal = unit(cross(minus(corners[2], corners[0]), minus(corners[3], corners[1])));
       const middle = corners.reduce((sum2, c) => [sum2[0] + c[0] / corners.length, sum2[1] + c[1] / corners.length, sum2[2] + c[2] / corners.length], [0, 0, 0]);
@@ -872,7 +874,7 @@ var mereq = (() => {
   function verticesOf(picture, g) {
     const [at, turn2] = [picture.positions[g], picture.orientations[g]];
     const [scale, stretch] = scaleOf(picture.shapes[g], picture.sizes[g]);
-    const { vertices } = meshOf(picture.shapes[g], ROUND);
+    const { vertices } = meshOf(kindOf(picture.shapes[g]), ROUND);
     return vertices.map((v, i) => {
       const own = [v[0] * scale[0], v[1] * scale[1], v[2] * scale[2] + (i < vertices.length / 2 ? -stretch : stretch)];
       return [0, 1, 2].map((r) => at[r] + turn2[3 * r] * own[0] + turn2[3 * r + 1] * own[1] + turn2[3 * r + 2] * own[2]);
@@ -1034,7 +1036,7 @@ void main() { pixel = vec4(colour, 1); }`;
       picture.shapes.forEach((shape2, g) => {
         const [colour, turn2] = [picture.colours[g], picture.orientations[g]];
         if (colour[3] === 0) return;
-        const kind = shape2 === "box" || shape2 === "cylinder" ? shape2 : "ball";
+        const kind = kindOf(shape2);
         const [scale, stretch] = scaleOf(shape2, picture.sizes[g]);
         const layer = picture.layers[g] < TOP_LAYER ? Math.min(g + 1, LAYERS) * LAYER : 0;
         rows[kind].push(...scale, stretch, colour[0], colour[1], colour[2], layer, ...picture.positions[g]);
@@ -1169,7 +1171,7 @@ void main() { pixel = vec4(colour, 1); }`;
     motion = new Motion();
     due = false;
     solids;
-    // null: no WebGL here
+    // null: no graphics card does it
     image = new Image();
     show(view2) {
       const before = this.view;
