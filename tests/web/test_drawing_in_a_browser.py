@@ -13,6 +13,7 @@ from PIL import Image
 from sittings import latest
 
 from mereq.experiments.runs import RunSpec
+from mereq.web.server import AHEAD
 
 NO_WEBGL = """
     const known = HTMLCanvasElement.prototype.getContext;
@@ -207,11 +208,12 @@ def test_the_page_claims_no_picture_that_it_has_not_drawn(opened):
     )
     let_pass(at, 2)
     claimed, taken = drawn(at), at.steps()
-    let_pass(at, 3)
+    let_pass(at, AHEAD + 2)  # more than are sent to a page that draws none
     assert claimed == drawn(at) < latest(at.session)["frame"]
     assert {sight.frame for sight in at.recorded()[1][taken + 1 :]} == {claimed}
     at.page.evaluate("window.requestAnimationFrame = known; held.forEach((draw) => known(draw))")
     at.until(lambda: drawn(at) > claimed)
+    pause(at)
 
 
 def highway(x: float, heading: float = 0.0, other: float = 40.0, ids=(0, 7)) -> dict:
