@@ -32,7 +32,7 @@ FILES = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 MOST_BYTES = 16_384  # of a message, before anything looks at it
-RATE, BURST = 120.0, 240.0  # messages per second, and at once
+RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 besides
 RELOAD = 3.0  # s that a page may take to come back
 AHEAD = 8  # pictures that may be on their way to the page; more would show a slow one the past
 OCCUPIED, TAKEN = 4409, 4410  # why a WebSocket was closed
