@@ -19,7 +19,6 @@ export function drawHighway(pen: CanvasRenderingContext2D, picture: HighwayPictu
   const scale = Math.min(width / VISIBLE, (0.92 * height) / road);
   const left = picture.cars[0]![0] - (EGO_AT * width) / scale;
   const top = (LANE_WIDTH * (picture.lanes - 1)) / 2 - height / 2 / scale;
-  pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.fillStyle = COLOUR.grass;
   pen.fillRect(0, 0, width, height);
   pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale); // metres from here on

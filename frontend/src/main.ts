@@ -2,11 +2,10 @@
 
 import { watchGamepad } from "./gamepad";
 import { Hands } from "./hands";
-import { drawHighway } from "./highway";
 import { Link } from "./link";
 import type { Command, FromServer, Hello, Mode, View } from "./messages";
 import { element, showBanner, showHeld, showKeys, showPlots, showProgress, showStatus } from "./panel";
-import { drawShapes } from "./shapes";
+import { Scene } from "./scene";
 import { SpaceMouse } from "./spacemouse";
 import type { Acts } from "./steering";
 import { Trying } from "./trying";
@@ -17,9 +16,7 @@ let hello: Hello | null = null;
 let view: View | null = null;
 let hands = new Hands([]);
 let lost: string | null = null;
-let drawn = 0; // number of the last picture on the screen
-const image = new Image();
-const canvas = element<HTMLCanvasElement>("scene");
+const scene = new Scene(element("scene"), element("solids"), tell);
 const link = new Link(receive, (reason, takeOver) => {
   lost = reason;
   hands.release();
@@ -45,6 +42,7 @@ function receive(message: FromServer): void {
   } else {
     if (moves(view) && !moves(message)) hands.release();
     view = message;
+    scene.show(message);
   }
   requestAnimationFrame(show);
 }
@@ -56,42 +54,18 @@ function moves(shown: View | null): boolean {
 function show(): void {
   showBanner(view, lost);
   if (view === null || hello === null) return;
-  draw(view);
   showStatus(view);
   showProgress(view);
   showPlots(view, hello);
   showHeld(hello, hands, view);
   element("go").hidden = view.paused === null || view.phase !== "supervising" || lost !== null;
   element<HTMLButtonElement>("retract").disabled = !view.can_retract;
-  drawn = view.frame;
-}
-
-function draw(shown: View): void {
-  const picture = shown.picture;
-  canvas.dataset.draws = picture?.draw ?? "";
-  if (picture === null) return;
-  const [width, height] = [canvas.clientWidth * devicePixelRatio, canvas.clientHeight * devicePixelRatio].map(Math.round);
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width!, height!];
-  const pen = canvas.getContext("2d")!;
-  const byPerson = shown.last?.by === 1;
-  if (picture.draw === "highway") drawHighway(pen, picture, byPerson);
-  else if (picture.draw === "shapes") drawShapes(pen, picture, byPerson || shown.engaged);
-  else {
-    image.onload = () => drawImage(pen);
-    image.src = picture.source;
-  }
-}
-
-function drawImage(pen: CanvasRenderingContext2D): void {
-  const scale = Math.min(canvas.width / image.width, canvas.height / image.height);
-  pen.clearRect(0, 0, canvas.width, canvas.height);
-  pen.drawImage(image, 0, 0, image.width * scale, image.height * scale);
 }
 
 // What is held goes to the server at once when it changes, and as a heartbeat.
 function tell(): void {
   link.say({
-    kind: "input", frame: drawn, sent: Date.now() / 1000, mode: hands.mode, engaged: hands.engaged, action: hands.action(),
+    kind: "input", frame: scene.drawn, sent: Date.now() / 1000, mode: hands.mode, engaged: hands.engaged, action: hands.action(),
   });
   if (hello !== null) showHeld(hello, hands, view);
 }
@@ -192,7 +166,10 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("#banner butto
   button.tabIndex = -1; // keys drive; they must not press a button that happens to have the focus
   button.addEventListener("pointerdown", (event) => event.preventDefault());
 }
-addEventListener("resize", () => requestAnimationFrame(show));
+addEventListener("resize", () => {
+  scene.redraw();
+  requestAnimationFrame(show);
+});
 
 setInterval(tell, HEARTBEAT);
 const wheel: Acts = {
@@ -218,3 +195,5 @@ function shortened(name: string): string {
 }
 
 link.connect();
+
+export { between, Motion } from "./motion"; // for tests: window.mereq

@@ -24,7 +24,10 @@ export interface HighwayPicture {
   lanes: number;
   cars: [number, number, number][]; // x, y [m], heading [rad]; the ego first
   crashed: boolean[];
+  ids: number[]; // of the same cars from picture to picture
 }
+
+export const TOP_LAYER = 1000; // of all that does not lie flat on the table: mereq/tasks/arm/scene.py
 
 export interface ShapesPicture {
   draw: "shapes";
@@ -33,7 +36,7 @@ export interface ShapesPicture {
   colours: [number, number, number, number][];
   positions: [number, number, number][];
   orientations: number[][]; // row-major, world from shape
-  layers: number[];
+  layers: number[]; // lowest first
   tip: [number, number, number];
 }
 

@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import contextmanager, nullcontext
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from sittings import latest
 
 from mereq.experiments.store import RunStore
@@ -44,9 +44,20 @@ def chromium():
 class Sitting:
     """A session with its server, and a person at the browser's keyboard."""
 
-    def __init__(self, directory, page: Page, session: Session, address: str):
-        self.directory, self.page, self.session, self.address = directory, page, session, address
-        self.keys = page.keyboard
+    page: Page
+
+    def __init__(self, directory, browser: Browser, session: Session, address: str):
+        self.directory, self.browser, self.session, self.address = directory, browser, session, address
+        self.mistakes = []  # of all pages
+        self.new_page()
+
+    def new_page(self, before: str = "") -> None:
+        """A page that is still empty. before: a script that runs before its own."""
+        self.page = self.browser.new_page(viewport={"width": 1280, "height": 800})
+        self.keys = self.page.keyboard
+        self.page.on("pageerror", lambda error: self.mistakes.append(str(error)))
+        self.page.on("console", lambda said: self.mistakes.append(said.text) if said.type == "error" else None)
+        self.page.add_init_script(before)
 
     def open(self) -> None:
         self.page.goto(self.address)
@@ -96,21 +107,17 @@ def sitting(directory, browser, what, *, pace=PACE, device=None):
         ]
         for thread in threads:
             thread.start()
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        mistakes = []
-        page.on("pageerror", lambda error: mistakes.append(str(error)))
-        page.on("console", lambda message: mistakes.append(message.text) if message.type == "error" else None)
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}"
+        at = Sitting(directory, browser, session, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}")
         try:
             with nullcontext() if device is None else at_the_wheel(device, session):
-                yield Sitting(directory, page, session, address)
+                yield at
         finally:
-            page.close()
+            at.page.close()
             session.stop()
             server.should_exit = True
             for thread in threads:
                 thread.join(20)
-        assert [mistake for mistake in mistakes if "WebSocket" not in str(mistake)] == []
+        assert [mistake for mistake in at.mistakes if "WebSocket" not in mistake] == []
 
 
 FAKE_PAD = """

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from mereq.core.actions import Discrete
 from mereq.web.board import Board
 from mereq.web.controls import Controls
-from mereq.web.server import BURST, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
+from mereq.web.server import AHEAD, BURST, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
 from mereq.web.session import Session
 
 TOKEN = "a-token"
@@ -226,12 +226,29 @@ def test_a_flood_is_not_listened_to(client, sitting):
 
 
 def test_a_slow_page_gets_the_latest_view_only(client, sitting):
-    """One deep: whatever was put while the page was busy is gone, but the last."""
+    """What was put while it had too many pictures to draw is gone, but the last; and nothing queues on the way."""
     with client.wheel() as page:
-        for frame in range(1, 1000):
+        for frame in range(1, AHEAD + 2):
             sitting.board.put({"kind": "view", "frame": frame})
-        frames = [hear(page)["frame"]]
-        while frames[-1] < 999:
-            frames.append(hear(page)["frame"])
-        assert frames == sorted(frames)
-        assert len(frames) < 500
+            assert hear(page)["frame"] == frame
+        for frame in range(AHEAD + 2, 1000):
+            sitting.board.put({"kind": "view", "frame": frame})
+        page.send("nonsense")  # its answer is all that comes
+        assert hear(page)["kind"] == "refused"
+        page.send(INPUT)  # it has drawn the first one
+        assert hear(page)["frame"] == 999
+        sitting.board.put({"kind": "view", "frame": 1000})
+        with pytest.raises(TimeoutError):
+            page.recv(timeout=0.2)
+        page.send(INPUT.replace('"frame": 1,', '"frame": 999,'))
+        assert hear(page)["frame"] == 1000
+
+
+def test_a_page_that_comes_back_starts_with_what_is_there_now(client, sitting):
+    """However many pictures were shown before it."""
+    sitting.board.put({"kind": "view", "frame": 5000})
+    with client.wheel(greeted=False) as page:
+        assert hear(page) == {"kind": "hello"}
+        for frame in range(5000, 5003):
+            sitting.board.put({"kind": "view", "frame": frame})
+            assert hear(page)["frame"] == frame

@@ -1,4 +1,4 @@
-"""The board: what the page should show now. One view deep: a page that is slow misses some, and never lags behind."""
+"""The board: what the page should show now. One view deep: a page that is slow misses some."""
 
 import asyncio
 from threading import Lock

@@ -57,11 +57,8 @@ class HighwayStage:
 
 
 def _picture(scene: Scene) -> dict[str, Any]:
-    """Vehicles near the ego, which comes first: x, y [m], heading [rad], whether crashed."""
-    near = np.flatnonzero((scene.x > scene.x[0] - BEHIND) & (scene.x < scene.x[0] + AHEAD))
-    cars = [
-        [round(float(scene.x[i]), 2), round(float(scene.y[i]), 2), round(float(scene.heading[i]), 3)]
-        for i in sorted(near.tolist())
-    ]
-    crashed = [bool(scene.crashed[i]) for i in sorted(near.tolist())]
-    return {"draw": "highway", "lanes": scene.n_lanes, "cars": cars, "crashed": crashed}
+    """Vehicles near the ego, which comes first: x, y [m], heading [rad], whether crashed, and which ones they are."""
+    near = np.flatnonzero((scene.x > scene.x[0] - BEHIND) & (scene.x < scene.x[0] + AHEAD)).tolist()
+    cars = [[round(float(scene.x[i]), 2), round(float(scene.y[i]), 2), round(float(scene.heading[i]), 3)] for i in near]
+    crashed = [bool(scene.crashed[i]) for i in near]
+    return {"draw": "highway", "lanes": scene.n_lanes, "cars": cars, "crashed": crashed, "ids": near}

@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mereq.core.errors import CannotWrite
 from mereq.web.allowance import Allowance
 from mereq.web.gate import Gate
-from mereq.web.messages import Refused, parse
+from mereq.web.messages import Input, Refused, parse
 from mereq.web.session import Session
 
 FILES = {
@@ -32,8 +32,9 @@ FILES = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 MOST_BYTES = 16_384  # of a message, before anything looks at it
-RATE, BURST = 120.0, 240.0  # messages per second, and at once
+RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 besides
 RELOAD = 3.0  # s that a page may take to come back
+AHEAD = 8  # pictures that may be on their way to the page; more would show a slow one the past
 OCCUPIED, TAKEN = 4409, 4410  # why a WebSocket was closed
 
 
@@ -43,6 +44,8 @@ class Wheel:
     def __init__(self, session: Session, ended: Callable[[], None]):
         self._session, self._ended = session, ended
         self._driver: WebSocket | None = None
+        self._drawn = 0  # number of the last picture that the driver's page has drawn
+        self._has_drawn = asyncio.Event()
 
     async def serve(self, ws: WebSocket) -> None:
         """Serve a page until it leaves. A second one is refused, unless it says that it takes over."""
@@ -77,24 +80,32 @@ class Wheel:
     async def _show(self, ws: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await ws.send_text(json.dumps(self._session.hello()))
-            number = 0
+            number, view = await self._session.board.after(0)
+            self._drawn = view["frame"]
             while True:
-                number, view = await self._session.board.after(number)
                 await ws.send_text(json.dumps(view))
+                while view["frame"] - self._drawn > AHEAD:
+                    self._has_drawn.clear()
+                    await self._has_drawn.wait()
+                number, view = await self._session.board.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
         allowance, answers = Allowance(RATE, BURST), Allowance(5.0, 10.0)
         while self._driver is ws:
-            message = await ws.receive()
-            if message["type"] == "websocket.disconnect":
+            received = await ws.receive()
+            if received["type"] == "websocket.disconnect":
                 return
             try:
                 if not allowance.spend(time.monotonic()):
                     raise Refused(f"more than {RATE:g} messages per second")
-                text = message.get("text")
+                text = received.get("text")
                 if text is None:
                     raise Refused("a message is text")
-                self._session.controls.receive(parse(text, self._session.actions), time.monotonic())
+                message = parse(text, self._session.actions)
+                self._session.controls.receive(message, time.monotonic())
+                if isinstance(message, Input):
+                    self._drawn = max(self._drawn, message.frame)
+                    self._has_drawn.set()
             except Refused as refusal:
                 if answers.spend(time.monotonic()):
                     await ws.send_text(json.dumps({"kind": "refused", "reason": str(refusal)}))

@@ -1,5 +1,30 @@
 "use strict";
-(() => {
+var mereq = (() => {
+  var __defProp = Object.defineProperty;
+  var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+  var __getOwnPropNames = Object.getOwnPropertyNames;
+  var __hasOwnProp = Object.prototype.hasOwnProperty;
+  var __export = (target, all) => {
+    for (var name in all)
+      __defProp(target, name, { get: all[name], enumerable: true });
+  };
+  var __copyProps = (to, from, except, desc) => {
+    if (from && typeof from === "object" || typeof from === "function") {
+      for (let key of __getOwnPropNames(from))
+        if (!__hasOwnProp.call(to, key) && key !== except)
+          __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+    }
+    return to;
+  };
+  var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+
+  // src/main.ts
+  var main_exports = {};
+  __export(main_exports, {
+    Motion: () => Motion,
+    between: () => between
+  });
+
   // src/calibration.ts
   var STANDARD = {
     right: [{ axis: 0, way: 1 }, { button: 15 }],
@@ -154,8 +179,8 @@
 
   // src/steering.ts
   function beyond(value) {
-    const far = (Math.abs(value) - steering_default.dead_zone) / (1 - steering_default.dead_zone);
-    return far <= 0 ? 0 : value > 0 ? far : -far;
+    const far2 = (Math.abs(value) - steering_default.dead_zone) / (1 - steering_default.dead_zone);
+    return far2 <= 0 ? 0 : value > 0 ? far2 : -far2;
   }
   function wayOf({ right, towards }) {
     if (Math.max(Math.abs(right), Math.abs(towards)) <= steering_default.way) return null;
@@ -209,9 +234,9 @@
     const held = Object.fromEntries(
       Object.entries(calibration.sources).map(([deed, sources]) => [deed, Math.max(0, ...sources.map((each) => strength(each, pad, calibration)))])
     );
-    const between = (more, less) => beyond((held[more] ?? 0) - (held[less] ?? 0));
+    const between2 = (more, less) => beyond((held[more] ?? 0) - (held[less] ?? 0));
     return {
-      push: { right: between("right", "left"), towards: between("towards", "away"), up: between("up", "down") },
+      push: { right: between2("right", "left"), towards: between2("towards", "away"), up: between2("up", "down") },
       down: (deed) => (held[deed] ?? 0) > 0.5
     };
   }
@@ -267,101 +292,10 @@
       const size = vectors[0].length;
       return Array.from(
         { length: size },
-        (_, i) => Math.max(-1, Math.min(1, vectors.reduce((sum, vector) => sum + (vector[i] ?? 0), 0)))
+        (_, i) => Math.max(-1, Math.min(1, vectors.reduce((sum2, vector) => sum2 + (vector[i] ?? 0), 0)))
       );
     }
   };
-
-  // src/highway.ts
-  var LANE_WIDTH = 4;
-  var CAR = { length: 5, width: 2 };
-  var VISIBLE = 100;
-  var EGO_AT = 0.3;
-  var SHOULDER = 1.2;
-  var [DASH, GAP] = [3, 5];
-  var COLOUR = {
-    grass: "#d6ddd0",
-    asphalt: "#4a4e56",
-    line: "#ecedf0",
-    dashes: "#b0b4bc",
-    glass: "#202630",
-    lamp: "#fff6c8",
-    tail: "#c43434",
-    shade: "#3a3d44",
-    other: "#5c92de",
-    ego: "#4cbe6e",
-    egoUnderPerson: "#f6c844",
-    wreck: "#e44c46"
-  };
-  function drawHighway(pen, picture, byPerson) {
-    const { width, height } = pen.canvas;
-    const road = LANE_WIDTH * picture.lanes + 2 * SHOULDER;
-    const scale = Math.min(width / VISIBLE, 0.92 * height / road);
-    const left = picture.cars[0][0] - EGO_AT * width / scale;
-    const top = LANE_WIDTH * (picture.lanes - 1) / 2 - height / 2 / scale;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.fillStyle = COLOUR.grass;
-    pen.fillRect(0, 0, width, height);
-    pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
-    drawRoad(pen, picture.lanes, left, width / scale);
-    const order = picture.cars.map((_, i) => i).sort((a, b) => rank(picture, a) - rank(picture, b));
-    for (const i of order) {
-      const ego = byPerson ? COLOUR.egoUnderPerson : COLOUR.ego;
-      drawCar(pen, picture.cars[i], picture.crashed[i] ? COLOUR.wreck : i === 0 ? ego : COLOUR.other, i === 0 && byPerson);
-    }
-  }
-  function rank(picture, car) {
-    return car === 0 ? 2 : picture.crashed[car] ? 0 : 1;
-  }
-  function drawRoad(pen, lanes, left, length) {
-    const first = -LANE_WIDTH / 2;
-    const last = LANE_WIDTH * (lanes - 0.5);
-    pen.fillStyle = COLOUR.asphalt;
-    pen.fillRect(left, first - SHOULDER, length, last - first + 2 * SHOULDER);
-    pen.fillStyle = COLOUR.line;
-    for (const y of [first, last]) pen.fillRect(left, y - 0.09, length, 0.18);
-    pen.fillStyle = COLOUR.dashes;
-    for (let line2 = 1; line2 < lanes; line2++)
-      for (let x = Math.floor(left / (DASH + GAP)) * (DASH + GAP); x < left + length; x += DASH + GAP)
-        pen.fillRect(x, first + LANE_WIDTH * line2 - 0.09, DASH, 0.18);
-  }
-  function drawCar(pen, [x, y, heading], colour, marked) {
-    const [nose, side] = [CAR.length / 2, CAR.width / 2];
-    pen.save();
-    pen.translate(x, y);
-    pen.rotate(heading);
-    rounded(pen, -nose + 0.12, -side + 0.18, CAR.length, CAR.width, COLOUR.shade);
-    rounded(pen, -nose, -side, CAR.length, CAR.width, colour);
-    polygon(pen, [[1, 0.82], [1, -0.82], [0.25, -0.66], [0.25, 0.66]], COLOUR.glass);
-    polygon(pen, [[-1.85, 0.76], [-1.85, -0.76], [-1.3, -0.64], [-1.3, 0.64]], COLOUR.glass);
-    for (const at of [side - 0.44, 0.1 - side]) {
-      pen.fillStyle = COLOUR.lamp;
-      pen.fillRect(nose - 0.4, at, 0.35, 0.34);
-      pen.fillStyle = COLOUR.tail;
-      pen.fillRect(0.05 - nose, at, 0.35, 0.34);
-    }
-    pen.fillStyle = "rgb(0 0 0 / 18%)";
-    pen.fillRect(-1.3, -0.66, 1.55, 1.32);
-    if (marked) {
-      pen.strokeStyle = "#111";
-      pen.lineWidth = 0.22;
-      pen.setLineDash([0.6, 0.4]);
-      pen.strokeRect(-nose - 0.45, -side - 0.45, CAR.length + 0.9, CAR.width + 0.9);
-    }
-    pen.restore();
-  }
-  function rounded(pen, x, y, w, h, colour) {
-    pen.fillStyle = colour;
-    pen.beginPath();
-    pen.roundRect(x, y, w, h, 0.55);
-    pen.fill();
-  }
-  function polygon(pen, corners, colour) {
-    pen.fillStyle = colour;
-    pen.beginPath();
-    for (const [x, y] of corners) pen.lineTo(x, y);
-    pen.fill();
-  }
 
   // src/link.ts
   var OCCUPIED = 4409;
@@ -398,12 +332,12 @@
   var FAINT = "#c9cdd3";
   var COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
   var DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [1, 3]];
-  function plot(canvas2, curves, rounds, least, most, mark) {
+  function plot(canvas, curves, rounds, least, most, mark) {
     const ratio = devicePixelRatio;
-    const [width, height] = [canvas2.clientWidth, canvas2.clientHeight];
-    canvas2.width = width * ratio;
-    canvas2.height = height * ratio;
-    const pen = canvas2.getContext("2d");
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    canvas.width = width * ratio;
+    canvas.height = height * ratio;
+    const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
     pen.font = "11px system-ui, sans-serif";
     const box2 = { left: 36, right: width - 8, top: 8, bottom: height - 18 };
@@ -600,24 +534,293 @@
     return value === null ? "–" : value.toFixed(3);
   }
 
-  // src/shapes.ts
+  // src/camera.ts
   var EYE = [1.62, -0.42, 0.82];
   var LOOKED_AT = [0.36, 0.02, 0.29];
   var ZOOM = 2.15;
   var SUN = unit([0.25, -0.45, 0.86]);
   var AMBIENT = 0.52;
-  var TOP_LAYER = 1e3;
-  var ROUND = 16;
+  var [SKY, FLOOR] = ["#eceff3", "#ced3d9"];
   var FORWARDS = unit(minus(LOOKED_AT, EYE));
   var RIGHT = unit(cross(FORWARDS, [0, 0, 1]));
   var DOWN = cross(FORWARDS, RIGHT);
-  var meshes = /* @__PURE__ */ new Map();
-  function drawShapes(pen, picture, byPerson) {
+  function project(point, width, height) {
+    const to = minus(point, EYE);
+    const scale = ZOOM * height / 2 / dot(to, FORWARDS);
+    return [width / 2 + scale * dot(to, RIGHT), height / 2 + scale * dot(to, DOWN)];
+  }
+  function minus(a, b) {
+    return [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+  }
+  function dot(a, b) {
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  }
+  function cross(a, b) {
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  }
+  function unit(a) {
+    const n = Math.hypot(...a) + 1e-12;
+    return [a[0] / n, a[1] / n, a[2] / n];
+  }
+
+  // src/axes.ts
+  var LENGTH = 0.1;
+  var ARROWS = [[[0, LENGTH, 0], "→", "#0072b2"], [[-LENGTH, 0, 0], "↑", "#d55e00"], [[0, 0, LENGTH], "E", "#009e73"]];
+  function drawAxes(pen, tip, byPerson) {
     const { width, height } = pen.canvas;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
+    const from = project(tip, width, height);
+    pen.globalAlpha = byPerson ? 1 : 0.5;
+    pen.font = `bold ${height / 24}px system-ui, "DejaVu Sans", sans-serif`;
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.lineJoin = pen.lineCap = "round";
+    for (const [way, name, colour] of ARROWS) {
+      const to = project([tip[0] + way[0], tip[1] + way[1], tip[2] + way[2]], width, height);
+      const [x, y] = [(to[0] - from[0]) / height, (to[1] - from[1]) / height];
+      const long = Math.hypot(x, y) + 1e-9;
+      const [along2, across] = [[x / long * height, y / long * height], [-y / long * height, x / long * height]];
+      const ahead = (by, beside) => [to[0] + by * along2[0] + beside * across[0], to[1] + by * along2[1] + beside * across[1]];
+      const rim = byPerson ? [["#ffffff", 1 / 60]] : [];
+      for (const [inked, thick] of [...rim, [colour, 1 / 150]]) {
+        pen.strokeStyle = pen.fillStyle = inked;
+        pen.lineWidth = height * thick;
+        pen.beginPath();
+        pen.moveTo(...from);
+        pen.lineTo(...to);
+        pen.stroke();
+        pen.beginPath();
+        for (const corner of [ahead(0.022, 0), ahead(-4e-3, 0.012), ahead(-4e-3, -0.012)]) pen.lineTo(...corner);
+        pen.closePath();
+        pen.stroke();
+        pen.fill();
+      }
+      pen.strokeStyle = "#ffffff";
+      pen.lineWidth = height / 110;
+      pen.fillStyle = colour;
+      const at = ahead(0.052, 0);
+      if (byPerson) pen.strokeText(name, ...at);
+      pen.fillText(name, ...at);
+    }
+    pen.globalAlpha = 1;
+  }
+
+  // src/highway.ts
+  var LANE_WIDTH = 4;
+  var CAR = { length: 5, width: 2 };
+  var VISIBLE = 100;
+  var EGO_AT = 0.3;
+  var SHOULDER = 1.2;
+  var [DASH, GAP] = [3, 5];
+  var COLOUR = {
+    grass: "#d6ddd0",
+    asphalt: "#4a4e56",
+    line: "#ecedf0",
+    dashes: "#b0b4bc",
+    glass: "#202630",
+    lamp: "#fff6c8",
+    tail: "#c43434",
+    shade: "#3a3d44",
+    other: "#5c92de",
+    ego: "#4cbe6e",
+    egoUnderPerson: "#f6c844",
+    wreck: "#e44c46"
+  };
+  function drawHighway(pen, picture, byPerson) {
+    const { width, height } = pen.canvas;
+    const road = LANE_WIDTH * picture.lanes + 2 * SHOULDER;
+    const scale = Math.min(width / VISIBLE, 0.92 * height / road);
+    const left = picture.cars[0][0] - EGO_AT * width / scale;
+    const top = LANE_WIDTH * (picture.lanes - 1) / 2 - height / 2 / scale;
+    pen.fillStyle = COLOUR.grass;
+    pen.fillRect(0, 0, width, height);
+    pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
+    drawRoad(pen, picture.lanes, left, width / scale);
+    const order = picture.cars.map((_, i) => i).sort((a, b) => rank(picture, a) - rank(picture, b));
+    for (const i of order) {
+      const ego = byPerson ? COLOUR.egoUnderPerson : COLOUR.ego;
+      drawCar(pen, picture.cars[i], picture.crashed[i] ? COLOUR.wreck : i === 0 ? ego : COLOUR.other, i === 0 && byPerson);
+    }
+  }
+  function rank(picture, car) {
+    return car === 0 ? 2 : picture.crashed[car] ? 0 : 1;
+  }
+  function drawRoad(pen, lanes, left, length) {
+    const first = -LANE_WIDTH / 2;
+    const last = LANE_WIDTH * (lanes - 0.5);
+    pen.fillStyle = COLOUR.asphalt;
+    pen.fillRect(left, first - SHOULDER, length, last - first + 2 * SHOULDER);
+    pen.fillStyle = COLOUR.line;
+    for (const y of [first, last]) pen.fillRect(left, y - 0.09, length, 0.18);
+    pen.fillStyle = COLOUR.dashes;
+    for (let line2 = 1; line2 < lanes; line2++)
+      for (let x = Math.floor(left / (DASH + GAP)) * (DASH + GAP); x < left + length; x += DASH + GAP)
+        pen.fillRect(x, first + LANE_WIDTH * line2 - 0.09, DASH, 0.18);
+  }
+  function drawCar(pen, [x, y, heading], colour, marked) {
+    const [nose, side] = [CAR.length / 2, CAR.width / 2];
+    pen.save();
+    pen.translate(x, y);
+    pen.rotate(heading);
+    rounded(pen, -nose + 0.12, -side + 0.18, CAR.length, CAR.width, COLOUR.shade);
+    rounded(pen, -nose, -side, CAR.length, CAR.width, colour);
+    polygon(pen, [[1, 0.82], [1, -0.82], [0.25, -0.66], [0.25, 0.66]], COLOUR.glass);
+    polygon(pen, [[-1.85, 0.76], [-1.85, -0.76], [-1.3, -0.64], [-1.3, 0.64]], COLOUR.glass);
+    for (const at of [side - 0.44, 0.1 - side]) {
+      pen.fillStyle = COLOUR.lamp;
+      pen.fillRect(nose - 0.4, at, 0.35, 0.34);
+      pen.fillStyle = COLOUR.tail;
+      pen.fillRect(0.05 - nose, at, 0.35, 0.34);
+    }
+    pen.fillStyle = "rgb(0 0 0 / 18%)";
+    pen.fillRect(-1.3, -0.66, 1.55, 1.32);
+    if (marked) {
+      pen.strokeStyle = "#111";
+      pen.lineWidth = 0.22;
+      pen.setLineDash([0.6, 0.4]);
+      pen.strokeRect(-nose - 0.45, -side - 0.45, CAR.length + 0.9, CAR.width + 0.9);
+    }
+    pen.restore();
+  }
+  function rounded(pen, x, y, w, h, colour) {
+    pen.fillStyle = colour;
+    pen.beginPath();
+    pen.roundRect(x, y, w, h, 0.55);
+    pen.fill();
+  }
+  function polygon(pen, corners, colour) {
+    pen.fillStyle = colour;
+    pen.beginPath();
+    for (const [x, y] of corners) pen.lineTo(x, y);
+    pen.fill();
+  }
+
+  // src/motion.ts
+  var SHARE = 0.75;
+  var LONGEST = 200;
+  var JUMP = { highway: 20, shapes: 0.5 };
+  var Motion = class {
+    from = null;
+    to = null;
+    begin = -Infinity;
+    gap = Infinity;
+    lasts = 0;
+    // A picture came. `cut`: it does not follow from what is shown.
+    aim(picture, now, cut) {
+      const shown = this.at(now)?.picture ?? null;
+      const gap = now - this.begin;
+      this.from = cut || shown === null || !follows(shown, picture) ? picture : shown;
+      this.lasts = this.from === picture ? 0 : SHARE * Math.min(gap, this.gap, LONGEST / SHARE);
+      [this.to, this.begin, this.gap] = [picture, now, gap];
+    }
+    // What to show now, and whether that is the newest picture itself.
+    at(now) {
+      if (this.to === null || this.from === null) return null;
+      const share = this.lasts > 0 ? Math.max(0, (now - this.begin) / this.lasts) : 1;
+      return share < 1 ? { picture: between(this.from, this.to, share), arrived: false } : { picture: this.to, arrived: true };
+    }
+  };
+  function follows(a, b) {
+    if (a.draw === "highway" && b.draw === "highway") return a.lanes === b.lanes && Math.abs(a.cars[0][0] - b.cars[0][0]) < JUMP.highway;
+    if (a.draw !== "shapes" || b.draw !== "shapes" || a.shapes.length !== b.shapes.length) return false;
+    return a.shapes.every((shape2, g) => shape2 === b.shapes[g] && far(a.positions[g], b.positions[g]) < JUMP.shapes);
+  }
+  function between(a, b, share) {
+    if (a.draw === "highway" && b.draw === "highway") return betweenCars(a, b, share);
+    if (a.draw === "shapes" && b.draw === "shapes") return betweenShapes(a, b, share);
+    return b;
+  }
+  function betweenCars(a, b, share) {
+    const before = new Map(a.ids.map((id, i) => [id, a.cars[i]]));
+    const cars = b.cars.map((car, i) => {
+      const was = before.get(b.ids[i]);
+      return was === void 0 || Math.abs(was[0] - car[0]) > JUMP.highway ? car : mix(was, car, share);
+    });
+    return { ...b, cars };
+  }
+  function betweenShapes(a, b, share) {
+    return {
+      ...b,
+      positions: b.positions.map((to, g) => mix(a.positions[g], to, share)),
+      orientations: b.orientations.map((to, g) => turn(a.orientations[g], to, share)),
+      tip: mix(a.tip, b.tip, share)
+    };
+  }
+  function mix(a, b, share) {
+    return a.map((x, i) => x + share * (b[i] - x));
+  }
+  function turn(a, b, share) {
+    const cosines = a.reduce((sum2, x2, i) => sum2 + x2 * b[i], -1);
+    if (cosines > 2 - 1e-6 || cosines < 0) return b;
+    const m = mix(a, b, share);
+    const x = over(m[0], m[1], m[2]);
+    const along2 = x[0] * m[3] + x[1] * m[4] + x[2] * m[5];
+    const y = over(m[3] - along2 * x[0], m[4] - along2 * x[1], m[5] - along2 * x[2]);
+    return [...x, ...y, x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
+  }
+  function over(x, y, z) {
+    const n = Math.hypot(x, y, z);
+    return [x / n, y / n, z / n];
+  }
+  function far(a, b) {
+    return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+  }
+
+  // src/meshes.ts
+  var meshes = /* @__PURE__ */ new Map();
+  function kindOf(shape2) {
+    return shape2 === "box" || shape2 === "cylinder" ? shape2 : "ball";
+  }
+  function meshOf(kind, round) {
+    const key = `${kind} ${round}`;
+    const known = meshes.get(key);
+    if (known) return known;
+    const mesh = kind === "box" ? box() : turned(kind === "cylinder" ? [[1, -1], [1, 1]] : ball(round / 4), round);
+    meshes.set(key, mesh);
+    return mesh;
+  }
+  function scaleOf(shape2, size) {
+    if (shape2 === "sphere") return [[size[0], size[0], size[0]], 0];
+    if (shape2 === "cylinder") return [[size[0], size[0], size[1]], 0];
+    if (shape2 === "capsule") return [[size[0], size[0], size[0]], size[1]];
+    return [size, 0];
+  }
+  function box() {
+    const vertices = [];
+    for (const x of [-1, 1]) for (const y of [-1, 1]) for (const z of [-1, 1]) vertices.push([x, y, z]);
+    return { vertices, faces: [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]] };
+  }
+  function ball(bows) {
+    const half = Array.from({ length: bows + 1 }, (_, i) => {
+      const bow = (i / bows - 1) * Math.PI / 2;
+      return [Math.cos(bow) + 1e-6, Math.sin(bow)];
+    });
+    return [...half, ...half.slice().reverse().map(([radius, z]) => [radius, -z])];
+  }
+  function turned(rings, round) {
+    const vertices = rings.flatMap(
+      ([radius, z]) => Array.from({ length: round }, (_, i) => [radius * Math.cos(2 * Math.PI * i / round), radius * Math.sin(2 * Math.PI * i / round), z])
+    );
+    const faces = [];
+    for (let ring = 0; ring + 1 < rings.length; ring++)
+      for (let i = 0; i < round; i++) {
+        const j = (i + 1) % round;
+        faces.push([ring * round + i, ring * round + j, (ring + 1) * round + j, (ring + 1) * round + i]);
+      }
+    const around = Array.from({ length: round }, (_, i) => i);
+    faces.push(around.slice().reverse(), around.map((i) => i + vertices.length - round));
+    return { vertices, faces };
+  }
+
+  // src/messages.ts
+  var TOP_LAYER = 1e3;
+
+  // src/shapes.ts
+  var ROUND = 16;
+  function drawShapes(pen, picture) {
+    const { width, height } = pen.canvas;
     const sky = pen.createLinearGradient(0, 0, 0, height);
-    sky.addColorStop(0, "#eceff3");
-    sky.addColorStop(1, "#ced3d9");
+    sky.addColorStop(0, SKY);
+    sky.addColorStop(1, FLOOR);
     pen.fillStyle = sky;
     pen.fillRect(0, 0, width, height);
     const view2 = (point) => project(point, width, height);
@@ -628,23 +831,6 @@
     });
     for (const g of solid) shadow(pen, picture, g, view2);
     paint(pen, solid.flatMap((g) => facesOf(picture, g, view2)));
-    drawAxes(pen, picture.tip, view2, byPerson);
-  }
-  function drawAxes(pen, tip, view2, byPerson) {
-    const arrows = [[[0, 0.1, 0], "→", "#0072b2"], [[-0.1, 0, 0], "↑", "#d55e00"], [[0, 0, 0.1], "E", "#009e73"]];
-    pen.globalAlpha = byPerson ? 1 : 0.35;
-    pen.lineWidth = pen.canvas.height / 180;
-    pen.font = `bold ${pen.canvas.height / 26}px system-ui, sans-serif`;
-    for (const [way, name, colour] of arrows) {
-      const [from, to] = [view2(tip), view2([tip[0] + way[0], tip[1] + way[1], tip[2] + way[2]])];
-      pen.strokeStyle = pen.fillStyle = colour;
-      pen.beginPath();
-      pen.moveTo(...from);
-      pen.lineTo(...to);
-      pen.stroke();
-      pen.fillText(name, to[0] + 4, to[1] + 4);
-    }
-    pen.globalAlpha = 1;
   }
   function paint(pen, faces) {
     faces.sort((a, b) => b.distance - a.distance);
@@ -661,10 +847,10 @@
     if (colour[3] === 0) return [];
     const vertices = verticesOf(picture, g);
     const faces = [];
-    for (const indices of meshOf(picture.shapes[g]).faces) {
+    for (const indices of meshOf(kindOf(picture.shapes[g]), ROUND).faces) {
       const corners = indices.map((i) => vertices[i]);
       const normal = unit(cross(minus(corners[2], corners[0]), minus(corners[3], corners[1])));
-      const middle = corners.reduce((sum, c) => [sum[0] + c[0] / corners.length, sum[1] + c[1] / corners.length, sum[2] + c[2] / corners.length], [0, 0, 0]);
+      const middle = corners.reduce((sum2, c) => [sum2[0] + c[0] / corners.length, sum2[1] + c[1] / corners.length, sum2[2] + c[2] / corners.length], [0, 0, 0]);
       const toEye = minus(EYE, middle);
       if (dot(normal, toEye) <= 0) continue;
       const light = 255 * (AMBIENT + (1 - AMBIENT) * Math.max(dot(normal, SUN), 0));
@@ -686,53 +872,13 @@
     pen.fill();
   }
   function verticesOf(picture, g) {
-    const [shape2, size, at, turn] = [picture.shapes[g], picture.sizes[g], picture.positions[g], picture.orientations[g]];
-    const { vertices } = meshOf(shape2);
+    const [at, turn2] = [picture.positions[g], picture.orientations[g]];
+    const [scale, stretch] = scaleOf(picture.shapes[g], picture.sizes[g]);
+    const { vertices } = meshOf(kindOf(picture.shapes[g]), ROUND);
     return vertices.map((v, i) => {
-      let own = [v[0] * size[0], v[1] * size[1], v[2] * size[2]];
-      if (shape2 === "sphere") own = [v[0] * size[0], v[1] * size[0], v[2] * size[0]];
-      if (shape2 === "cylinder") own = [v[0] * size[0], v[1] * size[0], v[2] * size[1]];
-      if (shape2 === "capsule") own = [v[0] * size[0], v[1] * size[0], v[2] * size[0] + (i < vertices.length / 2 ? -size[1] : size[1])];
-      return [0, 1, 2].map((r) => at[r] + turn[3 * r] * own[0] + turn[3 * r + 1] * own[1] + turn[3 * r + 2] * own[2]);
+      const own = [v[0] * scale[0], v[1] * scale[1], v[2] * scale[2] + (i < vertices.length / 2 ? -stretch : stretch)];
+      return [0, 1, 2].map((r) => at[r] + turn2[3 * r] * own[0] + turn2[3 * r + 1] * own[1] + turn2[3 * r + 2] * own[2]);
     });
-  }
-  function meshOf(shape2) {
-    const known = meshes.get(shape2);
-    if (known) return known;
-    const mesh = shape2 === "box" ? box() : turned(shape2 === "cylinder" ? [[1, -1], [1, 1]] : ball());
-    meshes.set(shape2, mesh);
-    return mesh;
-  }
-  function box() {
-    const vertices = [];
-    for (const x of [-1, 1]) for (const y of [-1, 1]) for (const z of [-1, 1]) vertices.push([x, y, z]);
-    return { vertices, faces: [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]] };
-  }
-  function ball() {
-    const half = [0, 1, 2, 3, 4].map((i) => {
-      const bow = -Math.PI / 2 + i * Math.PI / 8;
-      return [Math.cos(bow) + 1e-6, Math.sin(bow)];
-    });
-    return [...half, ...half.slice().reverse().map(([radius, z]) => [radius, -z])];
-  }
-  function turned(rings) {
-    const vertices = rings.flatMap(
-      ([radius, z]) => Array.from({ length: ROUND }, (_, i) => [radius * Math.cos(2 * Math.PI * i / ROUND), radius * Math.sin(2 * Math.PI * i / ROUND), z])
-    );
-    const faces = [];
-    for (let ring = 0; ring + 1 < rings.length; ring++)
-      for (let i = 0; i < ROUND; i++) {
-        const j = (i + 1) % ROUND;
-        faces.push([ring * ROUND + i, ring * ROUND + j, (ring + 1) * ROUND + j, (ring + 1) * ROUND + i]);
-      }
-    const around = Array.from({ length: ROUND }, (_, i) => i);
-    faces.push(around.slice().reverse(), around.map((i) => i + vertices.length - ROUND));
-    return { vertices, faces };
-  }
-  function project(point, width, height) {
-    const to = minus(point, EYE);
-    const scale = ZOOM * height / 2 / dot(to, FORWARDS);
-    return [width / 2 + scale * dot(to, RIGHT), height / 2 + scale * dot(to, DOWN)];
   }
   function outline(pen, corners) {
     pen.beginPath();
@@ -754,18 +900,343 @@
   function turns(a, b, c) {
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
   }
-  function minus(a, b) {
-    return [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+
+  // src/shaders.ts
+  var VERTEX = `#version 300 es
+layout(location = 0) in vec4 corner; // of the unit shape, and which half it belongs to
+layout(location = 1) in vec3 upright;
+layout(location = 2) in vec4 size; // and how far the halves are apart
+layout(location = 3) in vec4 paint; // and how much to the front
+layout(location = 4) in vec3 at;
+layout(location = 5) in mat3 turn;
+uniform mat4 seen, lit;
+uniform bool throws; // only what throws a shadow
+out vec3 place, normal, shaded;
+out vec3 colour;
+void main() {
+  place = at + turn * (corner.xyz * size.xyz + vec3(0, 0, corner.w * size.w));
+  normal = normalize(turn * (upright / size.xyz));
+  shaded = (lit * vec4(place + 0.006 * normal, 1)).xyz * 0.5 + 0.5;
+  colour = paint.rgb;
+  gl_Position = throws && paint.a > 0.0 ? vec4(2, 2, 2, 1) : seen * vec4(place, 1);
+  gl_Position.z -= paint.a * gl_Position.w;
+}`;
+  var FRAGMENT = `#version 300 es
+precision highp float;
+precision highp sampler2DShadow;
+uniform sampler2DShadow shadows;
+uniform vec3 sun, eye;
+uniform float ambient, texel;
+in vec3 place, normal, shaded, colour;
+out vec4 pixel;
+void main() {
+  vec3 n = normalize(normal);
+  float facing = max(dot(n, sun), 0.0);
+  float shine = 0.0;
+  if (facing > 0.0) {
+    float free = 0.0;
+    for (int x = -1; x <= 1; x += 2)
+      for (int y = -1; y <= 1; y += 2)
+        free += 0.25 * texture(shadows, shaded + vec3(vec2(x, y) * 1.5 * texel, 0));
+    facing *= mix(0.4, 1.0, free); // the sky lights what the sun does not
+    shine = 0.1 * free * pow(max(dot(n, normalize(sun + normalize(eye - place))), 0.0), 40.0);
   }
-  function dot(a, b) {
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+  pixel = vec4(colour * (ambient + (1.0 - ambient) * facing) + shine, 1);
+}`;
+  var DEPTH_ONLY = `#version 300 es
+precision highp float;
+void main() {}`;
+  var SKY_ABOVE = `#version 300 es
+uniform vec3 top, bottom;
+out vec3 colour;
+void main() {
+  vec2 at = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0;
+  colour = mix(bottom, top, at.y * 0.5 + 0.5);
+  gl_Position = vec4(at, 1, 1);
+}`;
+  var NOTHING = `#version 300 es
+precision highp float;
+in vec3 colour;
+out vec4 pixel;
+void main() { pixel = vec4(colour, 1); }`;
+
+  // src/solids.ts
+  var ROUND2 = { box: 4, cylinder: 32, ball: 24 };
+  var KINDS = Object.keys(ROUND2);
+  var CORNER = [4, 3];
+  var THING = [4, 4, 3, 3, 3, 3];
+  var SHADOWS = 512;
+  var [NEAR, FAR] = [0.5, 3];
+  var [LAYER, LAYERS] = [3e-4, 4];
+  var SHADED = [[-0.3, -0.55, 0], [1, 0.55, 1.1]];
+  var Solids = class _Solids {
+    constructor(gl, canvas, changed) {
+      this.gl = gl;
+      canvas.addEventListener("webglcontextlost", (event) => {
+        event.preventDefault();
+        changed();
+      });
+      canvas.addEventListener("webglcontextrestored", () => {
+        this.build();
+        changed();
+      });
+      this.build();
+    }
+    programs;
+    kinds;
+    shadows;
+    // null where no graphics card does it: in software it is slower than the plain canvas, and stalls the page for so
+    // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is back.
+    static on(canvas, changed) {
+      const gl = canvas.getContext("webgl2", { alpha: false, antialias: true, powerPreference: "high-performance" });
+      if (gl === null) return null;
+      if (!inSoftware(gl)) return new _Solids(gl, canvas, changed);
+      gl.getExtension("WEBGL_lose_context")?.loseContext();
+      return null;
+    }
+    get lost() {
+      return this.gl.isContextLost();
+    }
+    draw(picture) {
+      const { gl, programs, shadows } = this;
+      const [width, height] = [gl.drawingBufferWidth, gl.drawingBufferHeight];
+      const counts = this.upload(picture);
+      gl.enable(gl.DEPTH_TEST);
+      gl.enable(gl.CULL_FACE);
+      gl.bindFramebuffer(gl.FRAMEBUFFER, shadows.into);
+      gl.viewport(0, 0, shadows.size, shadows.size);
+      gl.clear(gl.DEPTH_BUFFER_BIT);
+      gl.enable(gl.POLYGON_OFFSET_FILL);
+      this.drawShapes(programs.shadow, counts);
+      gl.disable(gl.POLYGON_OFFSET_FILL);
+      gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+      gl.viewport(0, 0, width, height);
+      gl.clear(gl.DEPTH_BUFFER_BIT);
+      gl.useProgram(programs.shape);
+      gl.uniformMatrix4fv(gl.getUniformLocation(programs.shape, "seen"), false, camera(width / height));
+      this.drawShapes(programs.shape, counts);
+      gl.useProgram(programs.sky);
+      gl.bindVertexArray(null);
+      gl.drawArrays(gl.TRIANGLES, 0, 3);
+    }
+    drawShapes(program2, counts) {
+      const { gl } = this;
+      gl.useProgram(program2);
+      for (const kind of KINDS) {
+        if (counts[kind] === 0) continue;
+        gl.bindVertexArray(this.kinds[kind].corners);
+        gl.drawArraysInstanced(gl.TRIANGLES, 0, this.kinds[kind].count, counts[kind]);
+      }
+    }
+    // How many of each kind there are to be drawn.
+    upload(picture) {
+      const { gl } = this;
+      const rows = { box: [], cylinder: [], ball: [] };
+      const counts = { box: 0, cylinder: 0, ball: 0 };
+      picture.shapes.forEach((shape2, g) => {
+        const [colour, turn2] = [picture.colours[g], picture.orientations[g]];
+        if (colour[3] === 0) return;
+        const kind = kindOf(shape2);
+        const [scale, stretch] = scaleOf(shape2, picture.sizes[g]);
+        const layer = picture.layers[g] < TOP_LAYER ? Math.min(g + 1, LAYERS) * LAYER : 0;
+        rows[kind].push(...scale, stretch, colour[0], colour[1], colour[2], layer, ...picture.positions[g]);
+        for (const i of [0, 3, 6, 1, 4, 7, 2, 5, 8]) rows[kind].push(turn2[i]);
+        counts[kind]++;
+      });
+      for (const kind of KINDS) {
+        gl.bindBuffer(gl.ARRAY_BUFFER, this.kinds[kind].things);
+        gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(rows[kind]), gl.DYNAMIC_DRAW);
+      }
+      return counts;
+    }
+    build() {
+      const { gl } = this;
+      if (gl.isContextLost()) return;
+      const [shape2, shadow2, sky] = [program(gl, VERTEX, FRAGMENT), program(gl, VERTEX, DEPTH_ONLY), program(gl, SKY_ABOVE, NOTHING)];
+      this.programs = { shape: shape2, shadow: shadow2, sky };
+      this.kinds = { box: this.kind("box"), cylinder: this.kind("cylinder"), ball: this.kind("ball") };
+      const map = gl.createTexture();
+      gl.bindTexture(gl.TEXTURE_2D, map);
+      gl.texStorage2D(gl.TEXTURE_2D, 1, gl.DEPTH_COMPONENT24, SHADOWS, SHADOWS);
+      for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, filter, gl.LINEAR);
+      for (const way of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, way, gl.CLAMP_TO_EDGE);
+      gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_COMPARE_MODE, gl.COMPARE_REF_TO_TEXTURE);
+      this.shadows = { into: gl.createFramebuffer(), size: SHADOWS };
+      gl.bindFramebuffer(gl.FRAMEBUFFER, this.shadows.into);
+      gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.TEXTURE_2D, map, 0);
+      gl.polygonOffset(2, 4);
+      gl.depthFunc(gl.LEQUAL);
+      const light = lamp();
+      gl.useProgram(shadow2);
+      gl.uniformMatrix4fv(gl.getUniformLocation(shadow2, "seen"), false, light);
+      gl.uniform1i(gl.getUniformLocation(shadow2, "throws"), 1);
+      gl.useProgram(shape2);
+      gl.uniformMatrix4fv(gl.getUniformLocation(shape2, "lit"), false, light);
+      gl.uniform3fv(gl.getUniformLocation(shape2, "sun"), SUN);
+      gl.uniform3fv(gl.getUniformLocation(shape2, "eye"), EYE);
+      gl.uniform1f(gl.getUniformLocation(shape2, "ambient"), AMBIENT);
+      gl.uniform1f(gl.getUniformLocation(shape2, "texel"), 1 / SHADOWS);
+      gl.useProgram(sky);
+      gl.uniform3fv(gl.getUniformLocation(sky, "top"), rgb(SKY));
+      gl.uniform3fv(gl.getUniformLocation(sky, "bottom"), rgb(FLOOR));
+    }
+    kind(kind) {
+      const { gl } = this;
+      const corners = gl.createVertexArray();
+      gl.bindVertexArray(corners);
+      const mesh = new Float32Array(triangles(kind));
+      gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+      gl.bufferData(gl.ARRAY_BUFFER, mesh, gl.STATIC_DRAW);
+      attributes(gl, CORNER, 0, 0);
+      const things = gl.createBuffer();
+      gl.bindBuffer(gl.ARRAY_BUFFER, things);
+      attributes(gl, THING, CORNER.length, 1);
+      return { corners, count: mesh.length / sum(CORNER), things };
+    }
+  };
+  function inSoftware(gl) {
+    const names = gl.getExtension("WEBGL_debug_renderer_info");
+    const name = String(gl.getParameter(names === null ? gl.RENDERER : names.UNMASKED_RENDERER_WEBGL));
+    return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
   }
-  function cross(a, b) {
-    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  function attributes(gl, sizes, first, divisor) {
+    let offset = 0;
+    sizes.forEach((size, i) => {
+      gl.enableVertexAttribArray(first + i);
+      gl.vertexAttribPointer(first + i, size, gl.FLOAT, false, 4 * sum(sizes), 4 * offset);
+      gl.vertexAttribDivisor(first + i, divisor);
+      offset += size;
+    });
   }
-  function unit(a) {
-    const n = Math.hypot(...a) + 1e-12;
-    return [a[0] / n, a[1] / n, a[2] / n];
+  function triangles(kind) {
+    const { vertices, faces } = meshOf(kind, ROUND2[kind]);
+    return faces.flatMap((face) => {
+      const points = face.map((i) => vertices[i]);
+      const flat = unit(cross(minus(points[2], points[0]), minus(points.at(-1), points[1])));
+      const smooth = (v) => kind === "ball" ? v : kind === "cylinder" && face.length === 4 ? [v[0], v[1], 0] : flat;
+      const corner = (n) => [...points[n], face[n] < vertices.length / 2 ? -1 : 1, ...smooth(points[n])];
+      return Array.from({ length: face.length - 2 }, (_, n) => [0, n + 1, n + 2].flatMap(corner)).flat();
+    });
+  }
+  function camera(aspect) {
+    const [a, b] = [(FAR + NEAR) / (FAR - NEAR), -2 * FAR * NEAR / (FAR - NEAR)];
+    const row2 = (way, by, plus = 0) => [...way.map((x) => by * x), plus - by * dot(way, EYE)];
+    return columns([row2(RIGHT, ZOOM / aspect), row2(DOWN, -ZOOM), row2(FORWARDS, a, b), row2(FORWARDS, 1)]);
+  }
+  function lamp() {
+    const across = unit(cross([0, 0, 1], SUN));
+    const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [SHADED[i & 1][0], SHADED[i >> 1 & 1][1], SHADED[i >> 2][2]]);
+    const rows = [across, cross(SUN, across), SUN.map((x) => -x)].map((way) => {
+      const along2 = corners.map((corner) => dot(corner, way));
+      const [low, high] = [Math.min(...along2), Math.max(...along2)];
+      return [...way.map((x) => 2 * x / (high - low)), -(high + low) / (high - low)];
+    });
+    return columns([...rows, [0, 0, 0, 1]]);
+  }
+  function columns(rows) {
+    return [0, 1, 2, 3].flatMap((column) => rows.map((row2) => row2[column]));
+  }
+  function program(gl, vertex, fragment) {
+    const made = gl.createProgram();
+    for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+      const shader = gl.createShader(kind);
+      gl.shaderSource(shader, source);
+      gl.compileShader(shader);
+      gl.attachShader(made, shader);
+    }
+    gl.linkProgram(made);
+    if (!gl.getProgramParameter(made, gl.LINK_STATUS) && !gl.isContextLost())
+      throw new Error(`a shader was refused: ${gl.getProgramInfoLog(made)} ${gl.getAttachedShaders(made).map((shader) => gl.getShaderInfoLog(shader))}`);
+    return made;
+  }
+  function rgb(hex) {
+    return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
+  }
+  function sum(numbers) {
+    return numbers.reduce((total, n) => total + n, 0);
+  }
+
+  // src/scene.ts
+  var Scene = class {
+    // `flat` lies over `deep`. `told`: another picture was drawn whole.
+    constructor(flat, deep, told) {
+      this.flat = flat;
+      this.deep = deep;
+      this.told = told;
+      this.image.onload = () => this.redraw();
+    }
+    drawn = 0;
+    // number of the last picture that was drawn whole
+    view = null;
+    motion = new Motion();
+    due = false;
+    solids;
+    // null: no graphics card does it
+    image = new Image();
+    show(view2) {
+      const before = this.view;
+      this.view = view2;
+      if (view2.picture === null) return;
+      const cut = before === null || view2.last === null || view2.frame < before.frame;
+      if (before?.picture == null || view2.frame !== before.frame) this.motion.aim(view2.picture, performance.now(), cut);
+      if (view2.frame !== before?.frame || owned(view2) !== owned(before)) this.redraw();
+    }
+    redraw() {
+      if (this.due) return;
+      this.due = true;
+      requestAnimationFrame(() => this.draw());
+    }
+    draw() {
+      this.due = false;
+      const now = this.motion.at(performance.now());
+      if (now === null || this.view === null) return;
+      if (!this.paint(now.picture, owned(this.view))) return;
+      if (!now.arrived) this.redraw();
+      else if (this.drawn !== this.view.frame) {
+        this.drawn = this.view.frame;
+        this.told();
+      }
+    }
+    // False where it is not there yet.
+    paint(picture, byPerson) {
+      this.flat.dataset.draws = picture.draw;
+      fit(this.flat);
+      const pen = this.flat.getContext("2d");
+      pen.setTransform(1, 0, 0, 1, 0, 0);
+      if (picture.draw === "highway") drawHighway(pen, picture, byPerson);
+      else if (picture.draw === "shapes") this.paintShapes(pen, picture, byPerson);
+      else return this.paintImage(pen, picture.source);
+      return true;
+    }
+    paintShapes(pen, picture, byPerson) {
+      if (this.solids === void 0) this.solids = Solids.on(this.deep, () => this.redraw());
+      const solids = this.solids?.lost ? null : this.solids;
+      this.flat.dataset.by = solids === null ? "canvas" : "webgl";
+      if (solids === null) drawShapes(pen, picture);
+      else {
+        fit(this.deep);
+        solids.draw(picture);
+        pen.clearRect(0, 0, pen.canvas.width, pen.canvas.height);
+      }
+      drawAxes(pen, picture.tip, byPerson);
+    }
+    paintImage(pen, source) {
+      const { image } = this;
+      if (image.src !== source) image.src = source;
+      if (!image.complete) return false;
+      const { width, height } = pen.canvas;
+      const scale = Math.min(width / image.width, height / image.height);
+      pen.clearRect(0, 0, width, height);
+      pen.drawImage(image, 0, 0, image.width * scale, image.height * scale);
+      return true;
+    }
+  };
+  function owned(view2) {
+    return view2 !== null && (view2.last?.by === 1 || view2.engaged && view2.picture?.draw === "shapes");
+  }
+  function fit(canvas) {
+    const [width, height] = [Math.round(canvas.clientWidth * devicePixelRatio), Math.round(canvas.clientHeight * devicePixelRatio)];
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   }
 
   // src/spacemouse.ts
@@ -861,9 +1332,9 @@
   }
   function lamps(name, buttons) {
     return row(name, ...buttons.map(({ shown, down }) => {
-      const lamp = text("span", down ? `● ${shown}` : `○ ${shown}`);
-      lamp.className = down ? "lamp down" : "lamp";
-      return lamp;
+      const lamp2 = text("span", down ? `● ${shown}` : `○ ${shown}`);
+      lamp2.className = down ? "lamp down" : "lamp";
+      return lamp2;
     }));
   }
   function row(name, ...parts) {
@@ -1039,8 +1510,8 @@
     if (hello2 === null) return "not known yet: the program is loading";
     if (action === null) return "nothing";
     if (typeof action === "number") return hello2.keys.find((key) => key.action === action)?.label ?? String(action);
-    const ways = hello2.keys.map((key) => ({ label: key.label, far: key.action.reduce((sum, part, i) => sum + part * action[i], 0) }));
-    return ways.filter(({ far }) => far > 0).map(({ label, far }) => `${label} ${far.toFixed(2)}`).join(", ") || "nothing";
+    const ways = hello2.keys.map((key) => ({ label: key.label, far: key.action.reduce((sum2, part, i) => sum2 + part * action[i], 0) }));
+    return ways.filter(({ far: far2 }) => far2 > 0).map(({ label, far: far2 }) => `${label} ${far2.toFixed(2)}`).join(", ") || "nothing";
   }
 
   // src/main.ts
@@ -1049,9 +1520,7 @@
   var view = null;
   var hands = new Hands([]);
   var lost = null;
-  var drawn = 0;
-  var image = new Image();
-  var canvas = element("scene");
+  var scene = new Scene(element("scene"), element("solids"), tell);
   var link = new Link(receive, (reason, takeOver) => {
     lost = reason;
     hands.release();
@@ -1076,6 +1545,7 @@
     } else {
       if (moves(view) && !moves(message)) hands.release();
       view = message;
+      scene.show(message);
     }
     requestAnimationFrame(show2);
   }
@@ -1085,39 +1555,17 @@
   function show2() {
     showBanner(view, lost);
     if (view === null || hello === null) return;
-    draw(view);
     showStatus(view);
     showProgress(view);
     showPlots(view, hello);
     showHeld(hello, hands, view);
     element("go").hidden = view.paused === null || view.phase !== "supervising" || lost !== null;
     element("retract").disabled = !view.can_retract;
-    drawn = view.frame;
-  }
-  function draw(shown) {
-    const picture = shown.picture;
-    canvas.dataset.draws = picture?.draw ?? "";
-    if (picture === null) return;
-    const [width, height] = [canvas.clientWidth * devicePixelRatio, canvas.clientHeight * devicePixelRatio].map(Math.round);
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    const pen = canvas.getContext("2d");
-    const byPerson = shown.last?.by === 1;
-    if (picture.draw === "highway") drawHighway(pen, picture, byPerson);
-    else if (picture.draw === "shapes") drawShapes(pen, picture, byPerson || shown.engaged);
-    else {
-      image.onload = () => drawImage(pen);
-      image.src = picture.source;
-    }
-  }
-  function drawImage(pen) {
-    const scale = Math.min(canvas.width / image.width, canvas.height / image.height);
-    pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(image, 0, 0, image.width * scale, image.height * scale);
   }
   function tell() {
     link.say({
       kind: "input",
-      frame: drawn,
+      frame: scene.drawn,
       sent: Date.now() / 1e3,
       mode: hands.mode,
       engaged: hands.engaged,
@@ -1209,7 +1657,10 @@
     button.tabIndex = -1;
     button.addEventListener("pointerdown", (event) => event.preventDefault());
   }
-  addEventListener("resize", () => requestAnimationFrame(show2));
+  addEventListener("resize", () => {
+    scene.redraw();
+    requestAnimationFrame(show2);
+  });
   setInterval(tell, HEARTBEAT);
   var wheel = {
     hands: () => hands,
@@ -1230,4 +1681,5 @@
     return name.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
   }
   link.connect();
+  return __toCommonJS(main_exports);
 })();

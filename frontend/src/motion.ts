@@ -1,0 +1,91 @@
+// Motion between the pictures that come, so that it is smooth at any display's rate. What is shown lies between what
+// was shown and the newest picture, never beyond it.
+
+import type { HighwayPicture, Picture, ShapesPicture } from "./messages";
+
+type Car = HighwayPicture["cars"][number];
+
+const SHARE = 0.75; // of the time between two pictures; the rest is left to see the newest one whole
+const LONGEST = 200; // ms
+const JUMP = { highway: 20, shapes: 0.5 }; // m from one picture to the next that no motion explains
+
+// Where motion stands. Times in ms, of one clock.
+export class Motion {
+  private from: Picture | null = null;
+  private to: Picture | null = null;
+  private begin = -Infinity;
+  private gap = Infinity;
+  private lasts = 0;
+
+  // A picture came. `cut`: it does not follow from what is shown.
+  aim(picture: Picture, now: number, cut: boolean): void {
+    const shown = this.at(now)?.picture ?? null;
+    const gap = now - this.begin;
+    this.from = cut || shown === null || !follows(shown, picture) ? picture : shown;
+    this.lasts = this.from === picture ? 0 : SHARE * Math.min(gap, this.gap, LONGEST / SHARE); // a pause is not a pace
+    [this.to, this.begin, this.gap] = [picture, now, gap];
+  }
+
+  // What to show now, and whether that is the newest picture itself.
+  at(now: number): { picture: Picture; arrived: boolean } | null {
+    if (this.to === null || this.from === null) return null;
+    const share = this.lasts > 0 ? Math.max(0, (now - this.begin) / this.lasts) : 1;
+    return share < 1 ? { picture: between(this.from, this.to, share), arrived: false } : { picture: this.to, arrived: true };
+  }
+}
+
+// Whether things can have moved from one picture to the other, rather than being other things.
+function follows(a: Picture, b: Picture): boolean {
+  if (a.draw === "highway" && b.draw === "highway") return a.lanes === b.lanes && Math.abs(a.cars[0]![0] - b.cars[0]![0]) < JUMP.highway;
+  if (a.draw !== "shapes" || b.draw !== "shapes" || a.shapes.length !== b.shapes.length) return false;
+  return a.shapes.every((shape, g) => shape === b.shapes[g] && far(a.positions[g]!, b.positions[g]!) < JUMP.shapes);
+}
+
+// The picture a share of the way from one to the other; share in [0, 1].
+export function between(a: Picture, b: Picture, share: number): Picture {
+  if (a.draw === "highway" && b.draw === "highway") return betweenCars(a, b, share);
+  if (a.draw === "shapes" && b.draw === "shapes") return betweenShapes(a, b, share);
+  return b;
+}
+
+function betweenCars(a: HighwayPicture, b: HighwayPicture, share: number): HighwayPicture {
+  const before = new Map(a.ids.map((id, i) => [id, a.cars[i]!]));
+  const cars = b.cars.map((car, i): Car => {
+    const was = before.get(b.ids[i]!);
+    return was === undefined || Math.abs(was[0] - car[0]) > JUMP.highway ? car : mix(was, car, share) as Car;
+  });
+  return { ...b, cars };
+}
+
+function betweenShapes(a: ShapesPicture, b: ShapesPicture, share: number): ShapesPicture {
+  return {
+    ...b,
+    positions: b.positions.map((to, g) => mix(a.positions[g]!, to, share) as ShapesPicture["tip"]),
+    orientations: b.orientations.map((to, g) => turn(a.orientations[g]!, to, share)),
+    tip: mix(a.tip, b.tip, share) as ShapesPicture["tip"],
+  };
+}
+
+function mix(a: number[], b: number[], share: number): number[] {
+  return a.map((x, i) => x + share * (b[i]! - x));
+}
+
+// A rotation matrix on the way from one to the other: their mean, made orthonormal again. More than 90 degrees jump.
+function turn(a: number[], b: number[], share: number): number[] {
+  const cosines = a.reduce((sum, x, i) => sum + x * b[i]!, -1); // twice the cosine of the angle between them
+  if (cosines > 2 - 1e-6 || cosines < 0) return b;
+  const m = mix(a, b, share) as [number, number, number, number, number, number, number, number, number];
+  const x = over(m[0], m[1], m[2]);
+  const along = x[0] * m[3] + x[1] * m[4] + x[2] * m[5];
+  const y = over(m[3] - along * x[0], m[4] - along * x[1], m[5] - along * x[2]);
+  return [...x, ...y, x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], x[0] * y[1] - x[1] * y[0]];
+}
+
+function over(x: number, y: number, z: number): [number, number, number] {
+  const n = Math.hypot(x, y, z);
+  return [x / n, y / n, z / n];
+}
+
+function far(a: number[], b: number[]): number {
+  return Math.hypot(a[0]! - b[0]!, a[1]! - b[1]!, a[2]! - b[2]!);
+}
