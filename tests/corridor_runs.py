@@ -31,6 +31,7 @@ SETTINGS = AlignSettings(
     rollout_steps=180,
     inference=Inference(
         max_updates=6,
+        ascent="gradient",
         step_size=0.5,
         tolerance=0.03,
         sample_length=240,

@@ -16,6 +16,7 @@ from mereq.core.seeding import seed_for
 from mereq.core.simulator import RewindableSimulator
 from mereq.core.task import Task, checked_features
 from mereq.interventions.log import InterventionLog
+from mereq.irl.ascent import direction
 from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
 from mereq.maxent_rl.practice import LearnedPolicy, Practice
 from mereq.maxent_rl.replay import Replay, Transitions
@@ -89,6 +90,7 @@ class RewardImprover:
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
         practice.begin(self._seed, iteration)
+        seen = np.where(self._weighed, np.concatenate([rollout.features for rollout in log.rollouts]), 0.0)
         for step in range(inference.max_updates):
             at = seed_for(self._seed, "expectation", iteration, step)
             gradient = np.where(self._weighed, self._estimator.gradient(self.policy, seed=at), 0.0)
@@ -100,7 +102,7 @@ class RewardImprover:
             if step == 0 and not self._settings.persistent:
                 anew = seed_for(self._seed, "anew", iteration)
                 _, practice.state = self._method.policy_start(self._task, self._prior, self._settings, seed=anew)
-            self._theta = self._theta + inference.step_size * gradient
+            self._theta = self._theta + inference.step_size * direction(gradient, seen, inference.ascent)
             epsilon = self._settings.practice.epsilon(step / inference.max_updates)
             practice.advance(self._settings.practice_steps, LinearReward(self._theta), epsilon=epsilon)
             yield Progress(step, inference.max_updates, self._theta, gradient, practice.loss)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mereq.imitation.cloning import CloningSettings
+from mereq.irl.ascent import Ascent
 from mereq.irl.estimators import Acting
 from mereq.maxent_rl.learners import LearnerSettings
 from mereq.maxent_rl.practice import Schedule
@@ -14,6 +15,7 @@ class Inference:
     """The inner loop. Alg. 1, l. 6-11."""
 
     max_updates: int  # N_update: most ascent steps between two rounds
+    ascent: Ascent  # along the gradient (the paper), or the "natural" way
     step_size: float  # eta
     tolerance: float  # epsilon: a gradient shorter than this ends the inner loop
     sample_length: int  # simulator steps for the policy's mean features

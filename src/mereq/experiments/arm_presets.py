@@ -52,6 +52,7 @@ _PAPER = AlignSettings(
     rollout_steps=1000,
     inference=Inference(
         max_updates=20,
+        ascent="gradient",
         step_size=0.2,
         tolerance=0.2,
         sample_length=1000,
@@ -74,7 +75,9 @@ _PAPER = AlignSettings(
 
 _FAST = replace(
     _PAPER,
-    inference=replace(_PAPER.inference, max_updates=10, tolerance=0.05, sample_length=500, starts="segments"),
+    inference=replace(
+        _PAPER.inference, max_updates=10, ascent="natural", tolerance=0.05, sample_length=500, starts="segments"
+    ),
     practice=Schedule(
         n_envs=10,
         chunk=100,

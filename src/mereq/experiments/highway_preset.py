@@ -37,6 +37,7 @@ _PAPER = AlignSettings(
     rollout_steps=2000,
     inference=Inference(
         max_updates=40,
+        ascent="gradient",
         step_size=0.2,
         tolerance=0.03,
         sample_length=1000,

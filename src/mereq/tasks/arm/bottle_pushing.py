@@ -62,12 +62,12 @@ class Measurements(Measured):
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A bottle a hand's width in front of the fingers, a goal 22 to 36 cm further on, up to 15 degrees to a side.
+    """A bottle a hand's width in front of the fingers, a goal 22 to 36 cm further on, up to 8 degrees to a side.
 
     How slippery the table is under this bottle nobody knows.
     """
     bottle = rng.uniform([0.40, -0.06], [0.42, 0.06])
-    distance, bearing = rng.uniform(0.22, 0.36), np.radians(rng.uniform(-15.0, 15.0))
+    distance, bearing = rng.uniform(0.22, 0.36), np.radians(rng.uniform(-8.0, 8.0))
     goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
     tip = [bottle[0] - rng.uniform(0.07, 0.12), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.015, 0.15)]
     return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal, rng.uniform(*FRICTION))
