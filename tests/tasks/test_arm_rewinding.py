@@ -22,6 +22,7 @@ from mereq.tasks.arm.simulator import ArmSimulator
 from toys import Nobody, always
 
 RUN_SEED = 3
+LATER = 8  # steps that are repeated
 TASKS = {  # name: task, a script that the rule has nothing against, a careless one
     "bottle-pushing": (bottle_pushing.TASK, lambda: push(0.02), lambda: push(0.15)),
     "erasing": (erasing.TASK, lambda: wipe(0.015), lambda: wipe(0.003)),
@@ -45,26 +46,30 @@ def steps_of(env: ArmEnv, policy, supervisor, episodes: int = 2) -> Iterator[Sup
 @EVERY_TASK
 @pytest.mark.parametrize(("n_envs", "threads"), [(1, 1), (2, 1), (5, 2), (17, 3)])
 def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads):
-    """A scripted episode is gone on with from several of its steps at once, by any number of environments."""
+    """A scripted episode is gone on with from several of its steps at once, to its end, by any number of environments."""
     task, careful, _ = TASKS[name]
     env = ArmEnv(task)
     steps, touches = [], []
     for step in steps_of(env, Scripted(env, careful()), Nobody(), episodes=1):
         steps.append(step)
         touches.append(env.measured.force.any())
-    episode, at = Rollout.of(steps), np.linspace(30, N_STEPS - 20, n_envs).astype(int)
-    assert np.flatnonzero(touches)[0] < 30
+        if step.truncated:
+            break
+    episode, touched = Rollout.of(steps), np.flatnonzero(touches)[0]
+    at = np.linspace(touched + 1, len(episode) - LATER, n_envs).astype(int)
+    assert touched < 30
+    assert len(set(at)) == min(n_envs, at[-1] - at[0] + 1)
     simulator = ArmSimulator(task, n_envs, threads)
     simulator.reset(0)
     states = simulator.states_along(episode_seed(RUN_SEED, 0, 0), episode.executed[: at[-1]], at=at.tolist())
     for number, (state, obs) in enumerate(states):
         np.testing.assert_array_equal(obs, episode.obs[at[number]])
         simulator.put(number, state)
-    for later in range(20):
+    for later in range(LATER):
         step = simulator.step(episode.executed[at + later])
         np.testing.assert_array_equal(step.next_obs, episode.next_obs[at + later])
         np.testing.assert_array_equal(step.features, episode.features[at + later])
-        np.testing.assert_array_equal(step.truncated, at + later == N_STEPS - 1)
+        np.testing.assert_array_equal(step.truncated, at + later == len(episode) - 1)
 
 
 @EVERY_TASK

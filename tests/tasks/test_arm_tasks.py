@@ -147,13 +147,13 @@ def test_pillow_expert_wants_a_pillow_that_is_held_to_rise_and_asks_no_more_of_i
     assert controllers(pillow_grasping, [still] * 10 + [rising] * 3) == [POLICY] * 9 + [EXPERT] * 3 + [POLICY]
 
 
-def assert_good_is_only_better_to_the_expert(good, careless):
+def assert_good_is_only_better_to_the_expert(good, careless, *, at_least=0.25):
     """Of two scripts the prior's theta prefers neither; the expert's prefers the good one, and so does the rule."""
     assert good.prior == pytest.approx(careless.prior, rel=0.08)
     assert good.expert > careless.expert
     assert good.intervention_rate <= 0.06
     assert careless.intervention_rate > 5.0 * good.intervention_rate
-    assert careless.intervention_rate > 0.25
+    assert careless.intervention_rate > at_least
 
 
 def test_pushing_low_and_pushing_anywhere():
@@ -184,7 +184,7 @@ def test_force_grows_with_depth():
 
 def test_grasping_the_centre_off_it_and_the_edge():
     centre, off, edge = (play(pillow_grasping, grasp(along), 6) for along in (0.0, 0.07, 0.112))
-    assert_good_is_only_better_to_the_expert(centre, off)
+    assert_good_is_only_better_to_the_expert(centre, off, at_least=0.12)
     assert centre.success == 1.0
     assert edge.success < 0.3
     assert edge.prior < 0.5 * centre.prior

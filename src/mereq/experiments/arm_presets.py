@@ -93,11 +93,12 @@ _FAST = replace(
 )
 
 
-def _align(*, alpha: float, tolerance: float, sample_length: int) -> dict[str, AlignSettings]:
+def _align(*, alpha: float, kappa: float, tolerance: float, sample_length: int) -> dict[str, AlignSettings]:
     """`paper` has Table 9's tolerance and sample length; `fast` holds the temperature at the prior's, alpha."""
     held = replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=alpha, prior_alpha=alpha)
     inference = replace(_PAPER.inference, tolerance=tolerance, sample_length=sample_length)
-    return {"paper": replace(_PAPER, inference=inference), "fast": replace(_FAST, learner=held)}
+    fast = replace(_FAST, learner=held, inference=replace(_FAST.inference, kappa=kappa))
+    return {"paper": replace(_PAPER, inference=inference), "fast": fast}
 
 
 BOTTLE_PUSHING = TaskPreset(
@@ -112,7 +113,7 @@ BOTTLE_PUSHING = TaskPreset(
     supervision={},
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
-    align=_align(alpha=0.06, tolerance=0.2, sample_length=1000),
+    align=_align(alpha=0.06, kappa=0.9, tolerance=0.2, sample_length=1000),
 )
 
 ERASING = TaskPreset(
@@ -127,7 +128,7 @@ ERASING = TaskPreset(
     supervision={},
     describe=erasing_card,
     film=ERASING_SHOT.film,
-    align=_align(alpha=0.022, tolerance=0.1, sample_length=2000),
+    align=_align(alpha=0.022, kappa=0.9, tolerance=0.1, sample_length=2000),
 )
 
 PILLOW_GRASPING = TaskPreset(
@@ -142,5 +143,5 @@ PILLOW_GRASPING = TaskPreset(
     supervision={},
     describe=pillow_card,
     film=PILLOW_SHOT.film,
-    align=_align(alpha=0.3, tolerance=0.1, sample_length=2000),
+    align=_align(alpha=0.3, kappa=0.95, tolerance=0.1, sample_length=2000),
 )
