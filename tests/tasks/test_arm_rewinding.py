@@ -46,7 +46,7 @@ def steps_of(env: ArmEnv, policy, supervisor, episodes: int = 2) -> Iterator[Sup
 @EVERY_TASK
 @pytest.mark.parametrize(("n_envs", "threads"), [(1, 1), (2, 1), (5, 2), (17, 3)])
 def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads):
-    """A scripted episode is gone on with from several of its steps at once, to its end, by any number of environments."""
+    """A scripted episode goes on from several of its steps at once, to its end, in any number of environments."""
     task, careful, _ = TASKS[name]
     env = ArmEnv(task)
     steps, touches = [], []

@@ -17,8 +17,9 @@ from mereq.tasks.arm.world import ArmWorld
 class ArmEnv(gymnasium.Env):
     """One arm, one task. Action: way of the tool centre along world x, y, z in a control step [cm], each in [-1, 1].
 
-    The reward is `theta` . features (default: the task's prior). 100 steps truncate, or fewer if the task is done; nothing terminates. `info` holds
-    `features` (float64) and `measurements` (the task's `Measurements`, SI units). `caption` labels the picture.
+    The reward is `theta` . features (default: the task's prior). 100 steps truncate, or fewer if the task is done;
+    nothing terminates. `info` holds `features` (float64) and `measurements` (the task's `Measurements`, SI units).
+    `caption` labels the picture.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
