@@ -1,6 +1,7 @@
 """Every test runs with the package's shape annotations executed, on the CPU, and with the same examples every time."""
 
 import os
+import signal
 import sys
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -29,11 +30,13 @@ def mereq(monkeypatch, capsys):
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["mereq", *map(str, words)])
-        status = 0
+        status, on_term = 0, signal.getsignal(signal.SIGTERM)
         try:
             cli.main()
         except SystemExit as stop:
             status = stop.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, on_term)
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -474,7 +475,8 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command line. A mistake of the user's is a sentence and exit status 2; Ctrl-C is status 130."""
+    """Run the command line. A mistake of the user's is a sentence and exit status 2; Ctrl-C and SIGTERM are 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # all is saved, and a robot told to stop, either way
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # small networks: an accelerator's dispatch costs more than it saves
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")

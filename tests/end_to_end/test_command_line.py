@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -89,12 +90,12 @@ def test_a_finished_run_has_nothing_left_to_do(finished, mereq):
     assert "mereq show" in told
 
 
-def test_ctrl_c_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_path, monkeypatch):
+def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_path, monkeypatch):
     """On the real task: stopped in the second round, resumed in the same words, and equal to the run never stopped."""
 
     def stopping(spec, store, whole=RunSpec.events):
         yield from islice(whole(spec, store), 2500)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
         patched.setattr(RunSpec, "events", stopping)
