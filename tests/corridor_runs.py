@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from exact import corridor_mdp
-from mereq.align import MEREQ, align
+from mereq.align import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP, align
 from mereq.align.algorithm import Iteration
 from mereq.align.settings import AlignSettings, Inference, WarmStart
 from mereq.core.actions import Discrete
@@ -23,6 +23,9 @@ from mereq.supervision.synthesized import DivergenceExpert
 from mereq.tasks.corridor import FEATURE_NAMES, THETA_EXPERT, THETA_PRIOR, Corridor
 from mereq.tasks.gymnasium_task import GymnasiumSimulator
 from toys import table_policy
+
+IMITATION = [HG_DAGGER_FT, IWR_FT]
+INVERSE_RL = [MEREQ, MEREQ_NP, MAXENT_FT, MAXENT, MAXENT_FT_PSEUDO]
 
 LENGTH, HORIZON = 14, 12
 LEFT = FEATURE_NAMES.index("left_side")
@@ -67,6 +70,14 @@ SETTINGS = AlignSettings(
     warm_start=WarmStart(steps=1000, updates=600, kept=300),
     cloning=CloningSettings(hidden=(16,), learning_rate=3e-3, weight_decay=0.0, batch_size=32),
     cloning_updates=300,
+)
+QUICK = replace(  # where it does not matter what is learned
+    SETTINGS,
+    rollout_steps=9 * HORIZON,
+    inference=replace(SETTINGS.inference, max_updates=2, sample_length=60),
+    practice_steps=100,
+    warm_start=WarmStart(steps=300, updates=100, kept=50),
+    cloning_updates=100,
 )
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
-from rich.table import Table
 from tyro.conf import Positional, arg
 
 from mereq import __version__
@@ -21,24 +20,38 @@ console = Console(
     stderr=True, highlight=False, soft_wrap=True
 )  # progress and words; results that a program may read go to stdout
 
+# Options of several commands. None is what was not said: the command then takes the default that is shown.
+TaskName = Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")]
+MethodName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mereq)")]
+PresetName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")]
+Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")]
+Iterations = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
+Checkpoint = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")]
+Learning = Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")]
+RobotName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")]
+Steps = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")]
+Hz = Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")]
+Host = Annotated[str, arg(metavar="ADDRESS")]
+Port = Annotated[int, arg(metavar="N", help_behavior_hint="(default: any free one)")]
+
 
 @app.command
 def align(
-    task: Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")] = None,
+    task: TaskName = None,
     *,
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/align"),
     resume: bool = False,
     overwrite: bool = False,
-    method: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mereq)")] = None,
-    preset: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")] = None,
-    seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")] = None,
-    iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")] = None,
+    method: MethodName = None,
+    preset: PresetName = None,
+    seed: Seed = None,
+    iterations: Iterations = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
-    prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
-    expert: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
-    learning: Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")] = None,
+    prior: Checkpoint = None,
+    expert: Checkpoint = None,
+    learning: Learning = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as it goes)")] = None,
-    robot: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")] = None,
+    robot: RobotName = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -95,25 +108,23 @@ def align(
 
 @app.command
 def supervise(
-    task: Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")] = None,
+    task: TaskName = None,
     *,
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/supervise"),
     resume: bool = False,
     overwrite: bool = False,
-    method: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mereq)")] = None,
-    preset: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")] = None,
-    seed: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")] = None,
-    iterations: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")] = None,
-    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
+    method: MethodName = None,
+    preset: PresetName = None,
+    seed: Seed = None,
+    iterations: Iterations = None,
+    steps: Steps = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
-    prior: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")] = None,
-    learning: Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")] = None,
-    robot: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")] = None,
-    hz: Annotated[
-        float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
-    ] = None,
-    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
-    port: Annotated[int, arg(metavar="N", help_behavior_hint="(default: any free one)")] = 0,
+    prior: Checkpoint = None,
+    learning: Learning = None,
+    robot: RobotName = None,
+    hz: Hz = None,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
     no_browser: bool = False,
     device: Literal["page", "spacemouse"] = "page",
 ) -> None:
@@ -192,11 +203,9 @@ def trial(
     out: Annotated[
         Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: runs/trials/FILE)")
     ] = None,
-    hz: Annotated[
-        float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")
-    ] = None,
-    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
-    port: Annotated[int, arg(metavar="N", help_behavior_hint="(default: any free one)")] = 0,
+    hz: Hz = None,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
     no_browser: bool = False,
 ) -> None:
     """Compare methods with a person who is not told which one they help: a blind trial, from a small TOML file.
@@ -242,7 +251,7 @@ def train(
         Literal["paper", "fast", "held"] | None, arg(help_behavior_hint="(default: the task's first)")
     ] = None,
     start: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: random networks)")] = None,
-    steps: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")] = None,
+    steps: Steps = None,
     seed: int = 0,
     resume: bool = False,
 ) -> None:
@@ -441,36 +450,17 @@ def tasks() -> None:
     Those for a person have no weights of an expert: nobody knows what you want. `mereq align` takes them as well; a
     synthesized expert with the simulated task's weights then stands in for the person.
     """
-    from mereq.experiments.presets import HUMAN_TASKS, TASKS
+    from mereq.commands.tasks import list_tasks
 
-    table = Table(box=None, header_style="bold")
-    for column in ("task", "feature", "prior", "expert"):
-        table.add_column(column, justify="left" if column in ("task", "feature") else "right")
-    for name, preset in TASKS.items():
-        rows = zip(preset.task.feature_names, preset.theta_prior, preset.theta_expert, strict=True)
-        for index, (feature, prior, expert) in enumerate(rows):
-            wanted = "you" if name in HUMAN_TASKS else f"{expert:g}"
-            table.add_row(name if index == 0 else "", feature, f"{prior:g}", wanted)
-        words = f", for a person: mereq supervise {name}" if name in HUMAN_TASKS else ""
-        table.add_row("", f"[dim]{preset.summary}{words}[/]", "", "")
-    Console().print(table)
+    list_tasks(Console())
 
 
 @app.command
 def doctor() -> None:
     """Say what is installed, what is missing and what for. Exits with 1 when something needed is missing."""
-    from mereq.experiments.doctor import examine
-    from mereq.web.doctor import examine_supervision
+    from mereq.commands.doctor import doctor as examine
 
-    findings = examine() + examine_supervision()
-    table = Table(box=None, header_style="bold")
-    for column in ("", "what", "found", "for"):
-        table.add_column(column)
-    for finding in findings:
-        mark = "[green]✓[/]" if finding.found else "[red]✗[/]" if finding.required else "[yellow]–[/]"
-        table.add_row(mark, finding.what, finding.found or "not here", finding.needed_for)
-    Console().print(table)
-    if not all(finding.fine for finding in findings):
+    if not examine(Console()):
         sys.exit(1)
 
 

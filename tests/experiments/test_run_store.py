@@ -11,7 +11,7 @@ import pytest
 from kill9 import PRIOR, config, corridor_events
 from recorded_runs import ROUNDS, step
 
-import mereq.experiments.store
+import mereq.experiments.database
 from mereq.core.errors import (
     CannotWrite,
     CorruptCheckpoint,
@@ -114,7 +114,7 @@ def test_a_creation_killed_at_its_last_breath_leaves_a_run_that_can_be_read(tmp_
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mereq.experiments.store.Database, "open", killed)
+    monkeypatch.setattr(mereq.experiments.database.Database, "open", killed)
     with pytest.raises(KeyboardInterrupt):
         RunStore.create(tmp_path / "run", CONFIG)
     monkeypatch.undo()
@@ -138,11 +138,11 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 
 def test_a_run_of_another_version(run, monkeypatch):
-    monkeypatch.setattr(mereq.experiments.store, "__version__", "0.2.3")
+    monkeypatch.setattr(mereq.experiments.database, "__version__", "0.2.3")
     for verb in (lambda: RunStore.open(run), lambda: RunStore.resume(run, CONFIG)):
         with pytest.raises(IncompatibleRun, match=r"recorded by mereq 0\.1\.\d+; this is mereq 0\.2\.3"):
             verb()
-    monkeypatch.setattr(mereq.experiments.store, "__version__", "0.1.99")
+    monkeypatch.setattr(mereq.experiments.database, "__version__", "0.1.99")
     RunStore.resume(run, CONFIG).close()
 
 

@@ -9,7 +9,7 @@ import shutil
 import pytest
 from small_studies import TEXT, files, finished, numbers, study_file
 
-import mereq.experiments.study_store
+import mereq.experiments.database
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
 from mereq.experiments.study import Pace
 from mereq.experiments.study_file import Study
@@ -112,7 +112,7 @@ def test_places_without_a_study(tmp_path, calm_study):
 
 
 def test_another_version(copy, tmp_path, monkeypatch):
-    monkeypatch.setattr(mereq.experiments.study_store, "__version__", "0.2.3")
+    monkeypatch.setattr(mereq.experiments.database, "__version__", "0.2.3")
     with pytest.raises(IncompatibleRun, match=r"The study in .* recorded by mereq 0\.1\.\d+; this is mereq 0\.2\.3"):
         StudyStore.begin(copy, read(tmp_path))
 

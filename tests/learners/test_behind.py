@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corridor_runs import PRIOR, SETTINGS, corridor, expert, task_of
+from corridor_runs import PRIOR, QUICK, SETTINGS, corridor, expert, task_of
 from mereq.align import IWR_FT, MEREQ
 from mereq.align.algorithm import Iteration, events
 from mereq.align.behind import Behind
@@ -213,14 +213,7 @@ def test_what_was_learned_from_a_mistake_is_forgotten():
     assert method.logs[-1].expert_steps == 1  # it was an effort nevertheless
 
 
-QUICK = replace(
-    SETTINGS,
-    rollout_steps=STEPS,
-    inference=replace(SETTINGS.inference, max_updates=2, sample_length=60),
-    practice_steps=100,
-    warm_start=replace(SETTINGS.warm_start, steps=300, updates=100, kept=50),
-    cloning_updates=100,
-)
+SHORT = replace(QUICK, rollout_steps=STEPS)
 
 
 @pytest.mark.parametrize("method", [MEREQ, IWR_FT], ids=lambda method: method.name)
@@ -236,7 +229,7 @@ def test_methods_learn_behind(method):
             return self.expert.decide(moment)
 
     running = events(
-        task_of(), PRIOR, Slow(), method, QUICK, seed=0, n_iterations=10**6, rate_threshold=0.0, learning=Behind
+        task_of(), PRIOR, Slow(), method, SHORT, seed=0, n_iterations=10**6, rate_threshold=0.0, learning=Behind
     )
     made = []
     for event in running:
@@ -255,7 +248,7 @@ def test_methods_learn_behind(method):
 
 def test_an_improver_remembers_each_step_once():
     """A log that grows within a round, and over its border; what is remembered is part of the state."""
-    improver = MEREQ.start(task_of(), PRIOR, QUICK, seed=0)
+    improver = MEREQ.start(task_of(), PRIOR, SHORT, seed=0)
     steps = [e for e in stream(Schooled(), Whims(intervenes=lambda n: False)) if isinstance(e, SupervisedStep)]
     first, second = steps[:STEPS], steps[STEPS:]
     for log in (
@@ -267,7 +260,7 @@ def test_an_improver_remembers_each_step_once():
     np.testing.assert_array_equal(
         saved["replay.obs"], np.array([step.obs for step in [*first, *second[:24]]], np.float32)
     )
-    again = MEREQ.start(task_of(), PRIOR, QUICK, seed=0)
+    again = MEREQ.start(task_of(), PRIOR, SHORT, seed=0)
     again.restore(saved)
     again._remember(InterventionLog((Rollout.of(first), Rollout.of(second[:30]))))
     assert int(again.state()["replay.added"]) == STEPS + 30

@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from compiling import assert_compiles_once
 
 from mereq.core.errors import CorruptCheckpoint
 from mereq.imitation.cloning import CategoricalLikelihood, Cloning, CloningSettings
@@ -131,20 +132,9 @@ class CountingCloning(Cloning):
 
 
 def test_update_compiles_once():
-    """Same shapes, other values, another learner of equal settings, a state from a checkpoint: nothing is traced."""
-    learner = CountingCloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), TABLE)
-    state = learner.init(0)
-    TRACES.clear()
-    state, _ = learner.update(state, batches(0))
-    first = len(TRACES)
-    assert first > 0
-    for seed in range(1, 4):
-        state, _ = learner.update(state, batches(seed))
-    again = CountingCloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), replace(TABLE))
-    again.update(state.from_arrays(state.arrays()), batches(4))
-    assert len(TRACES) == first
-    learner.update(state, batches(5, n_updates=4))  # another shape does compile: the counter counts
-    assert len(TRACES) > first
+    of = OBS_SIZE, CategoricalLikelihood(N_ACTIONS)
+    learner, equal = (CountingCloning(*of, settings) for settings in (TABLE, replace(TABLE)))
+    assert_compiles_once(learner, equal, learner.init(0), batches, TRACES)
 
 
 # ------------------------------------------------------------------------------------------------ state is a value

@@ -6,6 +6,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from compiling import assert_compiles_once
 
 from mereq.core.errors import CorruptCheckpoint
 from mereq.maxent_rl.dqn import DQN, DQNSettings
@@ -165,19 +166,8 @@ class CountingDQN(DQN):
 
 
 def test_update_compiles_once():
-    """Same shapes, other values, another learner of equal settings, a state from a checkpoint: nothing is traced."""
-    dqn = CountingDQN(OBS_SIZE, N_ACTIONS, TABLE)
-    state = dqn.init(0, zero_head=True)
-    TRACES.clear()
-    state, _ = dqn.update(state, batches(0))
-    first = len(TRACES)
-    assert first > 0
-    for seed in range(1, 4):
-        state, _ = dqn.update(state, batches(seed))
-    CountingDQN(OBS_SIZE, N_ACTIONS, replace(TABLE)).update(state.from_arrays(state.arrays()), batches(4))
-    assert len(TRACES) == first
-    dqn.update(state, batches(5, n_updates=4))  # another shape does compile: the counter counts
-    assert len(TRACES) > first
+    learner, equal = (CountingDQN(OBS_SIZE, N_ACTIONS, settings) for settings in (TABLE, replace(TABLE)))
+    assert_compiles_once(learner, equal, learner.init(0, zero_head=True), batches, TRACES)
 
 
 # -------------------------------------------------------------------------------------------------- state is a value

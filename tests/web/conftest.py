@@ -1,4 +1,5 @@
 import pytest
+from hidraw import Hidraw
 from sittings import spec
 
 
@@ -18,3 +19,11 @@ def endless(tmp_path, browser):
     with sitting(tmp_path / "run", browser, spec(steps=2000)) as at:
         at.open()
         yield at
+
+
+@pytest.fixture
+def hidraw(tmp_path):
+    """A place for a SpaceMouse that is plugged into this machine."""
+    there = Hidraw(tmp_path / "root")
+    yield there
+    there.close()

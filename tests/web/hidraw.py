@@ -4,10 +4,19 @@ import contextlib
 import os
 import shutil
 import struct
+import time
 from pathlib import Path
 
 MULTI_AXIS = bytes([0x05, 0x01, 0x09, 0x08, 0xA1, 0x01])
 MOUSE = bytes([0x05, 0x01, 0x09, 0x02, 0xA1, 0x01])
+NAME = "SpaceMouse Compact"
+
+
+def until(condition) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 class Hidraw:
@@ -19,7 +28,7 @@ class Hidraw:
         (root / "dev").mkdir()
         self._ends: tuple[int, int] = (-1, -1)
 
-    def plug(self, number=0, *, ids="0003:0000256F:0000C635", name="SpaceMouse Compact", descriptor=MULTI_AXIS) -> Path:
+    def plug(self, number=0, *, ids="0003:0000256F:0000C635", name=NAME, descriptor=MULTI_AXIS) -> Path:
         about = self.root / f"sys/class/hidraw/hidraw{number}/device"
         about.mkdir(parents=True)
         (about / "uevent").write_text(f"DRIVER=hid-generic\nHID_ID={ids}\nHID_NAME={name}\n")

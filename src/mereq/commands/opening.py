@@ -92,6 +92,6 @@ def _warn_of_other_code(store: RunStore, console: Console) -> None:
 
 def _delete_run(out: Path) -> None:
     """Delete a run directory, and nothing that is not one."""
-    if any(out.iterdir()) and not (out / "run.sqlite").exists():
+    if any(out.iterdir()) and not (out / RUN.file).exists():
         raise RunExists(f"{out} holds something that is not a run: it is not overwritten. Choose another --out.")
     shutil.rmtree(out)

@@ -26,11 +26,11 @@ class CorruptCheckpoint(MereqError):
 
 
 class RunExists(MereqError):
-    """A directory that already holds a run, a study or a dataset, where a new one was asked for."""
+    """A directory that already holds a run, a study, a trial or a dataset, where a new one was asked for."""
 
 
 class NoRun(MereqError):
-    """A directory without a run or a study, where one was expected."""
+    """A directory without a run, a study or a trial, where one was expected."""
 
 
 class IncompatibleRun(MereqError):

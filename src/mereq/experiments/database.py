@@ -1,4 +1,4 @@
-"""The SQLite file of a run or a study: one writer, any number of readers.
+"""The SQLite file of a run, a study or a trial: one writer, any number of readers.
 
 Every row carries a checksum, because SQLite notices damage to its own structures only. Write-ahead logging keeps a
 commit when the process is killed, and lets others read meanwhile.
@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from mereq import __version__
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
 from mereq.experiments.checkpoints import writing
+from mereq.experiments.configuration import check_version
 
+T = TypeVar("T")
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
 
@@ -24,12 +27,17 @@ _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 class Schema:
     """What is recorded, where, and how."""
 
-    what: str  # "run" or "study"
+    what: str  # "run", "study" or "trial"
     format: int
-    tables: dict[str, tuple[str, str]]  # name: (key, other columns); the first one has a row per start
+    tables: dict[str, tuple[str, str]]  # name: (key, other columns); see `starts`
     remedy: str  # what to do when the file is damaged
     beside: frozenset[str] = frozenset()  # names that may be in the directory before the file is
     older: tuple["Schema", ...] = ()  # formats that can still be read, and not written
+
+    @property
+    def starts(self) -> str:
+        """Name of the first table: a row per start, whose third column is the version of mereq."""
+        return next(iter(self.tables))
 
     @property
     def file(self) -> str:
@@ -77,7 +85,7 @@ class Database:
                         connection.execute(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID")
                     connection.execute(f"PRAGMA user_version = {schema.format}")
                     with connection:
-                        cls(schema, new, connection, closing).insert(next(iter(schema.tables)), *first_start)
+                        cls(schema, new, connection, closing).insert(schema.starts, *first_start)
                 os.replace(new, directory / schema.file)
         return cls.open(schema, directory, write=True)
 
@@ -87,7 +95,7 @@ class Database:
 
         Raises:
             NoRun: there is none.
-            IncompatibleRun: recorded in another format.
+            IncompatibleRun: recorded in another format, or by another version.
             CorruptCheckpoint: the file is damaged.
             CannotWrite: no permission, the disk is full, or another process is writing.
         """
@@ -118,6 +126,8 @@ class Database:
                 raise _corrupt(schema, file, complaint)
             if write:
                 connection.execute("PRAGMA synchronous = NORMAL")
+            recorded_by = cls(schema, file, connection, closing).rows(schema.starts)[-1][2]
+            check_version(f"The {schema.what} in {directory}", recorded_by, __version__)
             return cls(schema, file, connection, closing.pop_all())
 
     def close(self) -> None:
@@ -154,6 +164,23 @@ class Database:
             if _checksum(row) != checksum:
                 raise _corrupt(self.schema, self._file, f"a row of the table {table} is not what was written")
         return [row for row, _ in rows]
+
+
+class Store:
+    """A directory with such a file, open until the store is closed."""
+
+    def __init__(self, directory: Path, database: Database):
+        self.directory, self.database = directory, database
+
+    def close(self) -> None:
+        """Close the file, and let others write."""
+        self.database.close()
+
+    def __enter__(self: T) -> T:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def _connect(file: Path, mode: str, closing: ExitStack) -> sqlite3.Connection:

@@ -23,6 +23,7 @@ from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
 from mereq.experiments.robots import find_driver, robot_of
 from mereq.experiments.store import RunStore, Sight
+from mereq.experiments.toml_file import exactly
 from mereq.supervision.driven import left_standing
 from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
@@ -152,7 +153,7 @@ class RunSpec:
 
     def going_on(self, n_iterations: int) -> "RunSpec":
         """The same run with another number of rounds."""
-        return dataclasses.replace(self, n_iterations=n_iterations)
+        return replace(self, n_iterations=n_iterations)
 
     def config(self) -> dict[str, Any]:
         """The run as JSON, with the checksums of its policies.
@@ -235,29 +236,15 @@ def _known(task: str, preset: str, method: str, learning: str, robot: str) -> No
         find_driver(robot)
 
 
-def _exactly(value: Any, kind: type) -> Any:
-    """The value, if it is of this kind already: "no" is not True, and 2.5 is not 2."""
-    types, words = _KINDS[kind]
-    if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
-        raise TypeError(f"{value!r} is not {words}")
-    return kind(value)
-
-
 def _exactly_several(values: Any, kind: Any) -> tuple[Any, ...]:
     if not isinstance(values, list | tuple):
         raise TypeError(f"{values!r} is not a list")
-    return tuple(_exactly(value, get_args(kind)[0]) for value in values)
+    return tuple(exactly(value, get_args(kind)[0]) for value in values)
 
 
-_KINDS = {
-    bool: (bool, "true or false"),
-    int: (int, "a whole number"),
-    float: ((float, int), "a number"),
-    str: (str, "a text"),
-}
 _STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
-for _kind in _KINDS:
-    _STRUCTURE.register_structure_hook(_kind, _exactly)
+for _kind in (bool, int, float, str):
+    _STRUCTURE.register_structure_hook(_kind, exactly)
 _STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _exactly_several)
 
 
@@ -286,7 +273,7 @@ def load_method_policy(store: RunStore, index: int) -> tuple[Task, Policy, Polic
     Raises:
         IncompatibleRun: when the prior is not the one the run was made with.
     """
-    spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
+    spec = _spec_of(store)
     prior = spec.load("prior")
     return spec.task_preset.task, prior, store.policy(index, prior)
 
@@ -300,7 +287,7 @@ def load_supervised_policy(store: RunStore, index: int) -> Policy:
     """
     if index > 0:
         return load_method_policy(store, index - 1)[2]
-    spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
+    spec = _spec_of(store)
     return METHODS[spec.method].start(spec.task_preset.task, spec.load("prior"), spec.settings, seed=spec.seed).policy
 
 
@@ -311,7 +298,7 @@ def load_version(store: RunStore, version: int) -> Policy:
         IncompatibleRun: when the prior is not the one the run was made with.
         UnknownName: when the run has no such version.
     """
-    spec = recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")
+    spec = _spec_of(store)
     if version == 0 or spec.learning == "between rounds":
         return load_supervised_policy(store, version)
     return store.version(version, spec.load("prior"))
@@ -337,3 +324,8 @@ def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:
                 f"Its numbers can be shown, its policies cannot be used without that {which}."
             )
     return spec
+
+
+def _spec_of(store: RunStore) -> RunSpec:
+    """The run of a store, whose prior is to be used."""
+    return recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")

@@ -21,8 +21,8 @@ from mereq.align.method import Progress
 from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
 from mereq.experiments.checkpoints import load_arrays, load_policy, remove, save_arrays, save_policy, writing
-from mereq.experiments.configuration import check_resumable, check_version
-from mereq.experiments.database import Database, Schema
+from mereq.experiments.configuration import check_resumable
+from mereq.experiments.database import Database, Schema, Store
 from mereq.experiments.provenance import provenance, resident_bytes
 from mereq.experiments.step_rows import StepRows
 from mereq.interventions.log import InterventionLog
@@ -117,12 +117,11 @@ class TimedProgress(NamedTuple):
     progress: Progress
 
 
-class RunStore:
+class RunStore(Store):
     """One run on disk: `create` and `resume` it to write, `open` it to read, also while another process writes."""
 
     def __init__(self, directory: Path, database: Database):
-        self.directory = directory
-        self.database = database
+        super().__init__(directory, database)
         self._next: tuple[int, int] | None = None  # round and number of the next step; None: not for writing
         self._published = 0  # newest version
         self._last_step = time.perf_counter()
@@ -156,7 +155,7 @@ class RunStore:
             CorruptCheckpoint: its record is damaged.
             CannotWrite: no permission, the disk is full, or another process is writing.
         """
-        store = cls._open(directory, write=True)
+        store = cls(directory, Database.open(RUN, directory, write=True))
         try:
             starts = store.starts()
             check_resumable(starts[-1].config, config)
@@ -177,27 +176,7 @@ class RunStore:
             IncompatibleRun: recorded by another version.
             CorruptCheckpoint: its record is damaged.
         """
-        return cls._open(directory, write=False)
-
-    @classmethod
-    def _open(cls, directory: Path, *, write: bool) -> "RunStore":
-        store = cls(directory, Database.open(RUN, directory, write=write))
-        try:
-            check_version(f"The run in {directory}", store.starts()[-1].mereq, __version__)
-        except BaseException:
-            store.close()
-            raise
-        return store
-
-    def close(self) -> None:
-        """Close the files, and let others write."""
-        self.database.close()
-
-    def __enter__(self) -> "RunStore":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        return cls(directory, Database.open(RUN, directory, write=False))
 
     # Writing. Each method raises CannotWrite when the disk is full.
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun
-from mereq.experiments.configuration import changes, check_version
-from mereq.experiments.database import Database, Schema
+from mereq.experiments.configuration import changes
+from mereq.experiments.database import Database, Schema, Store
 from mereq.experiments.provenance import provenance
 from mereq.experiments.store import ROUND, Round, RunStore
 from mereq.experiments.study_file import PlannedRun, Study, run_name
@@ -51,12 +51,8 @@ class StudyRun(NamedTuple):
         return run_name(*self[:5])
 
 
-class StudyStore:
+class StudyStore(Store):
     """A study on disk: `begin` it to write, `open` it to read, also while another process writes."""
-
-    def __init__(self, directory: Path, database: Database):
-        self.directory = directory
-        self.database = database
 
     @classmethod
     def begin(cls, directory: Path, study: Study) -> "StudyStore":
@@ -70,7 +66,7 @@ class StudyStore:
         """
         if not (directory / STUDY.file).is_file():
             return cls(directory, Database.create(STUDY, directory, *_start(0, study)))
-        store = cls._open(directory, write=True)
+        store = cls(directory, Database.open(STUDY, directory, write=True))
         try:
             store._check(study)
             starts = store.database.rows("study")
@@ -92,27 +88,7 @@ class StudyStore:
             IncompatibleRun: recorded by another version.
             CorruptCheckpoint: its record is damaged.
         """
-        return cls._open(directory, write=False)
-
-    @classmethod
-    def _open(cls, directory: Path, *, write: bool) -> "StudyStore":
-        store = cls(directory, Database.open(STUDY, directory, write=write))
-        try:
-            check_version(f"The study in {directory}", store.database.rows("study")[-1][2], __version__)
-        except BaseException:
-            store.close()
-            raise
-        return store
-
-    def close(self) -> None:
-        """Close the file, and let others write."""
-        self.database.close()
-
-    def __enter__(self) -> "StudyStore":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        return cls(directory, Database.open(STUDY, directory, write=False))
 
     @property
     def title(self) -> str:

@@ -58,15 +58,21 @@ def refuse_empty_and_twice(entries: Mapping[str, Collection[Any]]) -> None:
             raise ValueError(f"{name} names {', '.join(twice)} more than once")
 
 
-def _exactly(value: Any, kind: Any) -> Any:
-    """The value, if it is of this kind already: a file's numbers and words are not converted."""
-    allowed = {float: (float, int), list: (list,), dict: (dict,)}.get(get_origin(kind) or kind, (kind,))
-    if isinstance(value, bool) or not isinstance(value, allowed):
-        raise TypeError(f"{value!r} is not {_WORDS[get_origin(kind) or kind]}")
-    return value
+def exactly(value: Any, kind: Any) -> Any:
+    """The value, if it is of this kind already: "no" is not True, and 2.5 is not 2; but 2 is a number, 2.0.
+
+    Raises:
+        TypeError: it is not.
+    """
+    kind = get_origin(kind) or kind
+    allowed = (float, int) if kind is float else (kind,)
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{value!r} is not {_WORDS[kind]}")
+    return float(value) if kind is float else value
 
 
 _WORDS = {
+    bool: "true or false",
     str: "a text",
     int: "a whole number",
     float: "a number",
@@ -77,15 +83,15 @@ _WORDS = {
 
 def _structured_list(value: Any, kind: Any) -> list[Any]:
     (of,) = get_args(kind)
-    return [_exactly(item, of) for item in _exactly(value, kind)]
+    return [exactly(item, of) for item in exactly(value, kind)]
 
 
 def _structured_changes(value: Any, _: Any) -> dict[str, Any]:
-    return _exactly(value, dict)
+    return exactly(value, dict)
 
 
 def _structured_variants(value: Any, _: Any) -> dict[str, dict[str, Any]]:
-    return {name: _exactly(changes, dict) for name, changes in _exactly(value, dict).items()}
+    return {name: exactly(changes, dict) for name, changes in exactly(value, dict).items()}
 
 
 def _what_is_wrong(error: BaseException, _: Any) -> str:
@@ -99,7 +105,7 @@ def _what_is_wrong(error: BaseException, _: Any) -> str:
 
 STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
 for _kind in (str, int, float):
-    STRUCTURE.register_structure_hook(_kind, _exactly)
+    STRUCTURE.register_structure_hook(_kind, exactly)
 STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is list, _structured_list)
 STRUCTURE.register_structure_hook_func(lambda kind: kind == dict[str, Any], _structured_changes)
 STRUCTURE.register_structure_hook_func(lambda kind: kind == dict[str, dict[str, Any]], _structured_variants)

@@ -39,7 +39,7 @@ class Wait:
 
     def __post_init__(self):
         if min(self.before, self.between) < 0:
-            raise ValueError(f"before is {self.before}, between is {self.between}, and both must be at least 0")
+            raise ValueError(f"before is {self.before:g}, between is {self.between:g}, and both must be at least 0")
 
 
 @dataclass(frozen=True, kw_only=True)

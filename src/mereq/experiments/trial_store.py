@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun, StillBlind
-from mereq.experiments.configuration import changes, check_version
-from mereq.experiments.database import Database, Schema
+from mereq.experiments.configuration import changes
+from mereq.experiments.database import Database, Schema, Store
 from mereq.experiments.provenance import provenance
 from mereq.experiments.store import RUN, RunStore
 from mereq.experiments.study_store import RUNS, StudyRun
@@ -45,11 +45,12 @@ class Look(NamedTuple):
         return self.finished < self.planned
 
 
-class TrialStore:
+class TrialStore(Store):
     """A trial on disk: `begin` it to go on, `open` it to read."""
 
     def __init__(self, directory: Path, database: Database, trial: Trial):
-        self.directory, self.database, self.trial = directory, database, trial
+        super().__init__(directory, database)
+        self.trial = trial
 
     @classmethod
     def begin(cls, directory: Path, trial: Trial) -> "TrialStore":
@@ -63,7 +64,7 @@ class TrialStore:
         """
         if not (directory / TRIAL.file).is_file():
             return cls(directory, Database.create(TRIAL, directory, *_start(0, trial)), trial)
-        store = cls._open(directory, write=True)
+        store = cls.open(directory, write=True)
         try:
             store._check(trial)
             with store.database.transaction():
@@ -83,28 +84,13 @@ class TrialStore:
             CorruptCheckpoint: its record is damaged.
             CannotWrite: to write, and no permission or another process is at it.
         """
-        return cls._open(directory, write=write)
-
-    @classmethod
-    def _open(cls, directory: Path, *, write: bool) -> "TrialStore":
         database = Database.open(TRIAL, directory, write=write)
         try:
-            start = database.rows("trial")[-1]
-            check_version(f"The trial in {directory}", start[2], __version__)
-            return cls(directory, database, Trial.of(STRUCTURE.structure(json.loads(start[3]), TrialFile)))
+            file = json.loads(database.rows("trial")[-1][3])
+            return cls(directory, database, Trial.of(STRUCTURE.structure(file, TrialFile)))
         except BaseException:
             database.close()
             raise
-
-    def close(self) -> None:
-        """Close the file, and let others write."""
-        self.database.close()
-
-    def __enter__(self) -> "TrialStore":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def run_directory(self, run: BlindRun) -> Path:
         """Where a run is recorded."""

@@ -29,7 +29,7 @@ class InterventionLog:
         parts = []
         for rollout in self.rollouts:
             if n_steps < len(rollout):
-                parts.append(rollout.after(n_steps))
+                parts.append(rollout.only(slice(n_steps, None)))
             n_steps = max(0, n_steps - len(rollout))
         return parts
 

@@ -59,9 +59,9 @@ class Rollout:
     def __len__(self) -> int:
         return len(self.controller)
 
-    def after(self, n_steps: int) -> "Rollout":
-        """What comes after the first n steps."""
-        return Rollout(**{name: column[n_steps:] for name, column in vars(self).items()})
+    def only(self, steps: slice | Bool[np.ndarray, " T"]) -> "Rollout":
+        """These of its steps."""
+        return Rollout(**{name: column[steps] for name, column in vars(self).items()})
 
     @property
     def by_expert(self) -> Bool[np.ndarray, " T"]:

@@ -119,24 +119,17 @@ class Tally:
 
     def _finish(self, iteration: Iteration) -> None:
         del self._rounds[iteration.index :]  # rounds whose state was damaged are made again
-        self._rounds.append(
-            {
-                "rate": iteration.intervention_rate,
-                "samples": iteration.expert_steps,
-                "theta": iteration.theta.tolist(),
-                "waited": iteration.seconds_waited,
-            }
-        )
+        self._rounds.append(_summary(iteration))
         self._theta, self._samples = iteration.theta, iteration.expert_steps
         self._begin_round()
 
 
-def _summary(row: Round) -> dict[str, Any]:
+def _summary(done: Round | Iteration) -> dict[str, Any]:
     return {
-        "rate": row.intervention_rate,
-        "samples": row.expert_steps,
-        "theta": row.theta.tolist(),
-        "waited": row.seconds_waited,
+        "rate": done.intervention_rate,
+        "samples": done.expert_steps,
+        "theta": done.theta.tolist(),
+        "waited": done.seconds_waited,
     }
 
 

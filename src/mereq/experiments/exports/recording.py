@@ -1,6 +1,5 @@
 """What is exported: the episodes of one or several runs, in the order in which they were recorded."""
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ class RecordedRun:
                 retracted = rollout.by_expert & ~demonstrated(rollout)
                 for episode in np.unique(rollout.episode):
                     steps = rollout.episode == episode
-                    yield Episode(number, index, int(episode), _only(rollout, steps), retracted[steps])
+                    yield Episode(number, index, int(episode), rollout.only(steps), retracted[steps])
 
     def record(self) -> dict[str, Any]:
         """Configuration, provenance and rounds, for JSON. Of a path only the last part is kept."""
@@ -135,7 +134,3 @@ def _read(directory: Path, rounds: tuple[int, ...]) -> RecordedRun:
             if index not in begun:
                 raise UnknownName("recorded round", str(index), [str(known) for known in begun])
         return RecordedRun(directory, tuple(store.starts()), tuple(finished), rounds or tuple(begun))
-
-
-def _only(rollout: Rollout, steps: Bool[np.ndarray, " T"]) -> Rollout:
-    return Rollout(*(getattr(rollout, field.name)[steps] for field in dataclasses.fields(rollout)))
