@@ -8,9 +8,9 @@ class MereqError(Exception):
 class UnknownName(MereqError):
     """A task, method, preset or checkpoint that does not exist."""
 
-    def __init__(self, kind: str, name: str, allowed: list[str] | tuple[str, ...]):
+    def __init__(self, kind: str, name: str, allowed: list[str] | tuple[str, ...], *, else_allowed: str = ""):
         choices = ", ".join(sorted(allowed)) or "none here"
-        super().__init__(f"There is no {kind} called {name!r}. Known: {choices}.")
+        super().__init__(f"There is no {kind} called {name!r}. Known: {choices}{else_allowed}.")
 
 
 class WrongPolicyOutput(MereqError):

@@ -155,7 +155,7 @@ def find_study(name: str) -> Path:
         return shipped[name]
     if name.endswith(".toml") or Path(name).is_file():
         return Path(name)
-    raise UnknownName("study", name, [*shipped, "or the path of a file of your own (.toml)"])
+    raise UnknownName("study", name, list(shipped), else_allowed="; or the path of a file of your own (.toml)")
 
 
 def shipped_studies() -> dict[str, Path]:
