@@ -151,7 +151,7 @@ def report(results: dict) -> None:
         weight = run["rounds"][-1]["theta"][2]
         print(f"{run['seed']:5d} {rates:<32} {samples:>7} {weight:11.2f} {lanes:>14} {run['steps_per_second']:8.1f}")
     samples = [run["expert_samples"] for run in results["runs"]]
-    paper = TABLE_2["highway"]["mereq"]
+    paper = TABLE_2["highway-human"]["mereq"]
     spread = f" (standard deviation {np.std(samples, ddof=1):.0f})" if len(samples) > 1 else ""
     print(
         f"expert samples until the rate is below {DELTA}: mean {np.mean(samples):.0f}{spread}; "
