@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 Ascent = Literal["gradient", "natural"]  # along the gradient, or along what it says of each feature by itself
 
-CONSTANT = 0.0002  # variance to which a feature counts as constant, and is left alone
+CONSTANT = 0.0002  # added to each variance, so that a feature that was seen to be constant has a bounded step
 
 
 def direction(
