@@ -173,7 +173,7 @@ def nested(path: str, value) -> dict:
         ("settings.inference", None, "it is not a table of named values @ run.settings.inference"),
         ("supervision", [1.7, 1.5], "it is not a table of named values @ run.supervision"),
         ("supervision.upper", "x", "'x' is not a number @ run.supervision"),
-        ("noise", 1.5, "need 0 <= noise <= 1.* got noise=1.5"),
+        ("noise", 1.5, "needs 0 <= noise <= 1.* got noise=1.5"),
         ("noise", -0.1, "got noise=-0.1"),
         ("noise", float("nan"), "got noise=nan"),
         ("seed", -1, "seed >= 0.*; got noise=0.0, seed=-1"),

@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
+from mereq.core.errors import CannotWrite
 from mereq.web.board import Board
 from mereq.web.controls import Controls
 from mereq.web.server import AHEAD, BURST, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
@@ -252,3 +253,14 @@ def test_a_page_that_comes_back_starts_with_what_is_there_now(client, sitting):
         for frame in range(5000, 5003):
             sitting.board.put({"kind": "view", "frame": frame})
             assert hear(page)["frame"] == frame
+
+
+@pytest.mark.parametrize("port", [99999, -1])
+def test_a_port_that_no_machine_has(port):
+    with pytest.raises(CannotWrite, match="--port from 1 to 65535"):
+        listen("127.0.0.1", port)
+
+
+def test_a_port_that_somebody_else_has():
+    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotWrite, match=r"in use.*Choose another --port"):
+        listen("127.0.0.1", taken.getsockname()[1])

@@ -13,6 +13,10 @@ class UnknownName(MereqError):
         super().__init__(f"There is no {kind} called {name!r}. Known: {choices}{else_allowed}.")
 
 
+class WrongValue(MereqError, ValueError):
+    """A number that a run cannot have, such as a negative seed."""
+
+
 class WrongPolicyOutput(MereqError):
     """A policy (often a user's prior) answered with the wrong shape, or with values that are not finite."""
 

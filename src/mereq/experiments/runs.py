@@ -13,7 +13,7 @@ from mereq.align.behind import Behind
 from mereq.align.inverse_rl import weighed_features
 from mereq.align.learning import BetweenRounds
 from mereq.align.settings import AlignSettings
-from mereq.core.errors import IncompatibleRun, UnknownName
+from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.policy import Policy
 from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
@@ -63,9 +63,9 @@ class RunSpec:
         if self.robot and self.settings.inference.starts == "segments":
             raise ValueError("the simulation cannot repeat a robot's episodes: starts must be 'episodes' with a robot")
         if not (0 <= self.noise <= 1 and self.seed >= 0 and 0 <= self.pace < float("inf")):
-            raise ValueError(
-                f"need 0 <= noise <= 1, seed >= 0, pace >= 0; got noise={self.noise}, seed={self.seed}, "
-                f"pace={self.pace}"
+            raise WrongValue(
+                f"A run needs 0 <= noise <= 1, seed >= 0, pace >= 0; got noise={self.noise}, seed={self.seed}, "
+                f"pace={self.pace}."
             )
 
     @classmethod

@@ -33,6 +33,7 @@ FILES = {
 }
 MOST_BYTES = 16_384  # of a message, before anything looks at it
 RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 besides
+MOST_PORTS = 65_535
 RELOAD = 3.0  # s that a page may take to come back
 AHEAD = 8  # pictures that may be on their way to the page; more would show a slow one the past
 OCCUPIED, TAKEN = 4409, 4410  # why a WebSocket was closed
@@ -134,6 +135,10 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         CannotWrite: somebody else has it, or this machine has no such address.
     """
+    if not 0 <= port <= MOST_PORTS:
+        raise CannotWrite(
+            f"There is no port {port}. Choose a --port from 1 to {MOST_PORTS}, or 0 for any that is free."
+        )
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
