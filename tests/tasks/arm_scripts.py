@@ -111,7 +111,7 @@ class Outcome(NamedTuple):
 
 
 def play(module: ModuleType, script: Script, n_envs: int = 24, seed: int = 0) -> Outcome:
-    """100 steps of each of n environments under `script`; what comes after an episode's end is not judged."""
+    """100 steps of each of n environments under `script`; what comes after nothing is left to watch is not judged."""
     task = module.TASK
     world = ArmWorld(task.setup, n_envs)
     starts = [task.begin(np.random.default_rng([seed, i])) for i in range(n_envs)]
@@ -123,7 +123,7 @@ def play(module: ModuleType, script: Script, n_envs: int = 24, seed: int = 0) ->
         called, judged = called + judgements.count(Controller.EXPERT), judged + len(judgements)
         measured = task.measure(world.step(script(measured), task.grip(measured)), measured)
         features.append(task.features(measured))
-        going &= ~task.over(measured)
+        going &= ~task.settled(measured)
     every = np.array(features)
     return Outcome(
         prior=float((every @ task.theta_prior).sum(axis=0).mean()),

@@ -5,7 +5,7 @@ import dataclasses
 import gymnasium
 import numpy as np
 import pytest
-from arm_scripts import Scripted, grasp
+from arm_scripts import Scripted, grasp, push
 from gymnasium.utils.env_checker import check_env
 
 from mereq.core.seeding import seed_for
@@ -13,7 +13,7 @@ from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, OBS_LIMIT
 from mereq.tasks.arm.drawing import draw
-from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.environment import ArmEnv, SupervisedArm
 from mereq.tasks.arm.simulator import ArmSimulator
 
 MODULES = {"bottle-pushing": bottle_pushing, "erasing": erasing, "pillow-grasping": pillow_grasping}
@@ -103,17 +103,44 @@ def test_the_simulator_has_the_numbers_of_single_environments_bit_for_bit(name):
             np.testing.assert_array_equal(step.obs[i], single_obs)
 
 
-def test_an_episode_is_over_when_the_pillow_is_in_the_air():
-    """It is truncated, as by the last step: what a lifted pillow is worth goes on."""
-    env = ArmEnv(pillow_grasping.TASK)
-    obs, info = env.reset(seed=0)
-    script, truncated = Scripted(env, grasp(0.0)), False
+def until_truncated(env, script, seed):
+    """The measurements of an episode, the start's first."""
+    obs, info = env.reset(seed=seed)
+    policy, seen, truncated = Scripted(env, script), [info["measurements"]], False
     while not truncated:
-        assert info["measurements"].pillow_height < 0.05
-        obs, _, terminated, truncated, info = env.step(script.distribution(obs[None]).mode()[0])
+        obs, _, terminated, truncated, info = env.step(policy.distribution(obs[None]).mode()[0])
         assert not terminated
-    assert info["measurements"].pillow_height >= 0.05
-    assert info["measurements"].step < 60
+        seen.append(info["measurements"])
+    return seen
+
+
+ENDINGS = [
+    (pillow_grasping, grasp(0.0), lambda seen: [m.pillow_height >= 0.05 for m in seen]),
+    (bottle_pushing, push(0.16), lambda seen: [m.toppled for m in seen]),
+    (bottle_pushing, push(0.02), lambda seen: [m.arrived >= 10 for m in seen]),
+]
+
+
+@pytest.mark.parametrize(("module", "script", "settled"), ENDINGS, ids=["lifted", "toppled", "at the goal"])
+def test_only_a_supervised_episode_ends_when_nothing_is_left_to_watch(module, script, settled):
+    """It is truncated there; without supervision it goes on to the 100th step, equal until then."""
+    supervised = until_truncated(SupervisedArm(module.TASK), script, seed=0)
+    alone = until_truncated(ArmEnv(module.TASK), script, seed=0)
+    assert len(supervised) - 1 < 60 < len(alone) - 1 == N_STEPS
+    np.testing.assert_array_equal(settled(supervised), [False] * (len(supervised) - 1) + [True])
+    assert supervised == alone[: len(supervised)]
+
+
+def test_ten_steps_in_a_row_at_the_goal_are_counted():
+    """A bottle that is pushed out of it again has to come back for ten more."""
+    seen = until_truncated(ArmEnv(bottle_pushing.TASK), push(0.02), seed=0)
+    there = [bool(m.bottle_to_goal < 0.03 and not m.toppled) for m in seen]
+    expected, count = [], 0
+    for here in there:
+        count = count + 1 if here else 0
+        expected.append(count)
+    assert [int(m.arrived) for m in seen] == expected
+    assert max(expected) > 10
 
 
 @EVERY_TASK

@@ -148,8 +148,8 @@ def test_pillow_expert_wants_a_pillow_that_is_held_to_rise_and_asks_no_more_of_i
 
 
 def assert_good_is_only_better_to_the_expert(good, careless, *, at_least=0.25):
-    """Of two scripts the prior's theta prefers neither; the expert's prefers the good one, and so does the rule."""
-    assert good.prior == pytest.approx(careless.prior, rel=0.08)
+    """The prior's theta does not prefer the good script to the other; the expert's does, and so does the rule."""
+    assert good.prior < careless.prior + 0.08 * abs(careless.prior)
     assert good.expert > careless.expert
     assert good.intervention_rate <= 0.06
     assert careless.intervention_rate > 5.0 * good.intervention_rate

@@ -7,6 +7,7 @@ from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
 from mereq.experiments.arm_views import bottle_card, erasing_card, pillow_card
 from mereq.experiments.task_preset import TaskPreset
 from mereq.imitation.cloning import CloningSettings
+from mereq.irl.ascent import Ascent
 from mereq.maxent_rl.practice import Schedule
 from mereq.maxent_rl.sac import SACSettings
 from mereq.maxent_rl.training import TrainingSettings
@@ -75,9 +76,7 @@ _PAPER = AlignSettings(
 
 _FAST = replace(
     _PAPER,
-    inference=replace(
-        _PAPER.inference, max_updates=10, ascent="natural", tolerance=0.05, sample_length=500, starts="segments"
-    ),
+    inference=replace(_PAPER.inference, max_updates=10, tolerance=0.05, sample_length=500, starts="segments"),
     practice=Schedule(
         n_envs=10,
         chunk=100,
@@ -93,11 +92,13 @@ _FAST = replace(
 )
 
 
-def _align(*, alpha: float, kappa: float, tolerance: float, sample_length: int) -> dict[str, AlignSettings]:
+def _align(
+    *, alpha: float, kappa: float, ascent: Ascent, tolerance: float, sample_length: int
+) -> dict[str, AlignSettings]:
     """`paper` has Table 9's tolerance and sample length; `fast` holds the temperature at the prior's, alpha."""
     held = replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=alpha, prior_alpha=alpha)
     inference = replace(_PAPER.inference, tolerance=tolerance, sample_length=sample_length)
-    fast = replace(_FAST, learner=held, inference=replace(_FAST.inference, kappa=kappa))
+    fast = replace(_FAST, learner=held, inference=replace(_FAST.inference, kappa=kappa, ascent=ascent))
     return {"paper": replace(_PAPER, inference=inference), "fast": fast}
 
 
@@ -113,7 +114,7 @@ BOTTLE_PUSHING = TaskPreset(
     supervision={},
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
-    align=_align(alpha=0.06, kappa=0.9, tolerance=0.2, sample_length=1000),
+    align=_align(alpha=0.06, kappa=0.9, ascent="gradient", tolerance=0.2, sample_length=1000),
 )
 
 ERASING = TaskPreset(
@@ -128,7 +129,7 @@ ERASING = TaskPreset(
     supervision={},
     describe=erasing_card,
     film=ERASING_SHOT.film,
-    align=_align(alpha=0.022, kappa=0.9, tolerance=0.1, sample_length=2000),
+    align=_align(alpha=0.022, kappa=0.9, ascent="natural", tolerance=0.1, sample_length=2000),
 )
 
 PILLOW_GRASPING = TaskPreset(
@@ -143,5 +144,5 @@ PILLOW_GRASPING = TaskPreset(
     supervision={},
     describe=pillow_card,
     film=PILLOW_SHOT.film,
-    align=_align(alpha=0.3, kappa=0.95, tolerance=0.1, sample_length=2000),
+    align=_align(alpha=0.3, kappa=0.95, ascent="natural", tolerance=0.1, sample_length=2000),
 )

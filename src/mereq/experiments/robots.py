@@ -13,7 +13,7 @@ from mereq.core.errors import UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.core.task import Task
 from mereq.supervision.driven import Driven
-from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.environment import SupervisedArm
 from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.highway import TASK as HIGHWAY
 from mereq.tasks.highway.config import IDLE, N_OBSERVED, HighwayConfig
@@ -24,7 +24,7 @@ PERTURBED = "perturbed"
 
 ARM_DELAY = 1  # control steps, 0.1 s: what a camera, a network and a controller's own look-ahead add up to
 ARM_NOISE = 0.02  # 2 mm in positions, 0.2 mm in ways, 1 degree in axes: a calibrated depth camera and joint encoders
-ARM_FRICTION = 1.3  # of all contacts: tables differ so much. A bottle pushed higher than 7 to 13 cm tips, not 9 to 17
+ARM_FRICTION = 1.3  # of all contacts: tables differ so much. A bottle pushed higher than 10 to 19 cm tips, not 12 to 25
 ARM_MASS = 1.3  # a full bottle for one that is two thirds full; a heavier pillow; a pad that weighs on the board
 
 ROAD_DELAY = 0  # a step is a second of traffic: cars are quicker than that
@@ -45,7 +45,7 @@ def perturbed(task: Task) -> Perturbed:
         arm = ARM_TASKS[task.name]
         other = replace(arm, setup=replace(arm.setup, friction=ARM_FRICTION, mass=ARM_MASS))
         noise = np.full(task.obs_size, ARM_NOISE)
-        return Perturbed(ArmEnv(other), Disturbance(ARM_DELAY, np.zeros(task.actions.shape), noise))
+        return Perturbed(SupervisedArm(other), Disturbance(ARM_DELAY, np.zeros(task.actions.shape), noise))
     known = ", ".join(sorted([HIGHWAY.name, *ARM_TASKS]))
     raise WrongRobot(
         f"The task {task.name} has no perturbed simulation; these have: {known}. Write a driver of your own."

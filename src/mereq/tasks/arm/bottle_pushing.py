@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 
 from mereq.supervision.rules import Rule, Trigger
-from mereq.tasks.arm.definition import ArmTask, Measured, motion, never, no_grip, observation
+from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
 from mereq.tasks.arm.features import control_effort, ramp
 from mereq.tasks.arm.model import FINGER_PAIR, model_xml
 from mereq.tasks.arm.scene import Scene, marking
@@ -21,12 +21,13 @@ HEIGHT, RADIUS = 0.30, 0.0375  # of a standard wine bottle [m]
 CENTRE = HEIGHT / 2.0  # height of the geometric centre of a standing bottle [m]
 NEAR = 0.03  # bottle at the goal, and fingers low: both less than this [m]
 TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
+LONG_ENOUGH = 10  # steps that the bottle has stood at the goal: the rest would be waiting
 UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
-FRICTION = (0.22, 0.42)  # of the bottle on the table: drawn anew in each episode, and not to be seen
+FRICTION = (0.15, 0.30)  # of the bottle on the table: drawn anew in each episode, and not to be seen
 
 # The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
-# RADIUS / friction, which is 17 cm on the most slippery table and 9 cm on the roughest, tips it.
+# RADIUS / friction, which is 25 cm on the most slippery table and 12 cm on the roughest, tips it.
 BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
   <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
     condim="6" rgba="0.13 0.36 0.20 1"/>
@@ -59,17 +60,18 @@ class Measurements(Measured):
     bottle_to_goal: Float[np.ndarray, "*n"]  # from the centre to where it is when the bottle stands at the goal
     bottle_travel: Float[np.ndarray, "*n"]  # length of bottle_moved
     toppled: Bool[np.ndarray, "*n"]
+    arrived: Int[np.ndarray, "*n"]  # steps in a row, up to this one, that it has stood at the goal
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A bottle a hand's width in front of the fingers, a goal 22 to 36 cm further on, up to 8 degrees to a side.
+    """A bottle 5 to 14 cm in front of the fingers, a goal 22 to 32 cm further on, up to 8 degrees to a side.
 
     How slippery the table is under this bottle nobody knows.
     """
-    bottle = rng.uniform([0.40, -0.06], [0.42, 0.06])
-    distance, bearing = rng.uniform(0.22, 0.36), np.radians(rng.uniform(-8.0, 8.0))
+    bottle = rng.uniform([0.43, -0.06], [0.45, 0.06])
+    distance, bearing = rng.uniform(0.22, 0.32), np.radians(rng.uniform(-8.0, 8.0))
     goal = bottle + distance * np.array([np.cos(bearing), np.sin(bearing)])
-    tip = [bottle[0] - rng.uniform(0.07, 0.12), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.015, 0.15)]
+    tip = [bottle[0] - rng.uniform(0.055, 0.14), bottle[1] + rng.uniform(-0.04, 0.04), rng.uniform(0.015, 0.15)]
     return Start(np.array(tip), np.array([*bottle, CENTRE, 1.0, 0.0, 0.0, 0.0]), goal, rng.uniform(*FRICTION))
 
 
@@ -80,6 +82,8 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
     axis = np.stack([2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y)], axis=1)
     goal = np.column_stack([physics.goal, np.full(len(tip), CENTRE)])
     bottle_moved = np.zeros_like(bottle) if before is None else bottle - before.bottle
+    bottle_to_goal, toppled = np.linalg.norm(bottle - goal, axis=1), axis[:, 2] < UPRIGHT
+    waited = np.zeros(len(tip), np.int64) if before is None else before.arrived
     return Measurements(
         **motion(tip, before),
         bottle=bottle,
@@ -89,9 +93,10 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
         force=physics.force,
         tip_height=tip[:, 2],
         tip_to_bottle=np.linalg.norm(bottle - tip, axis=1),
-        bottle_to_goal=np.linalg.norm(bottle - goal, axis=1),
+        bottle_to_goal=bottle_to_goal,
         bottle_travel=np.linalg.norm(bottle_moved, axis=1),
-        toppled=axis[:, 2] < UPRIGHT,
+        toppled=toppled,
+        arrived=np.where((bottle_to_goal < NEAR) & ~toppled, waited + 1, 0),
     )
 
 
@@ -119,6 +124,11 @@ def observe(m: Measurements) -> Float32[np.ndarray, "n 19"]:
         (m.goal - m.bottle[:, :2]) / 0.1,
         np.tanh(m.force[:, :2] / 5.0),
     )
+
+
+def settled(m: Measurements) -> Bool[np.ndarray, " n"]:
+    """It lies, and somebody would have to set it up again; or it has stood at the goal for long enough."""
+    return m.toppled | (m.arrived >= LONG_ENOUGH)
 
 
 def success(m: Measurements) -> Float[np.ndarray, " n"]:
@@ -156,5 +166,5 @@ RULE = Rule(
 
 TASK = ArmTask(
     "bottle-pushing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, no_grip, never, success, markings,
+    SETUP, begin, measure, features, observe, no_grip, settled, success, markings,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from mereq.supervision.rules import Rule
 from mereq.tasks.arm.scene import Scene
 from mereq.tasks.arm.world import Physics, Setup, Start, with_rows
 
-N_STEPS = 100  # of an episode at most; its end truncates. Nothing terminates, so a toppled bottle just stays toppled
+N_STEPS = 100  # of an episode; its end truncates. Nothing terminates, so a toppled bottle just stays toppled
 ACTION_SIZE = 3
 OBS_LIMIT = 10.0  # observations are of about unit scale, and clipped here
 
@@ -76,13 +76,9 @@ class ArmTask(Generic[M]):
     features: Callable[[M], Float[np.ndarray, "n features"]]
     observe: Callable[[M], Float32[np.ndarray, "n obs"]]
     grip: Callable[[M], Float[np.ndarray, "n grip"]]  # set-points of the tool's own actuators for the next step
-    done: Callable[[M], Bool[np.ndarray, " n"]]  # nothing is left to do: the episode ends before its last step
+    settled: Callable[[M], Bool[np.ndarray, " n"]]  # nothing is left to watch: a supervised episode ends here
     success: Callable[[M], Float[np.ndarray, " n"]]  # in [0, 1], of an episode that ended here
     markings: Callable[[M], Scene]  # of a single environment: what is painted on the table
-
-    def over(self, measured: M) -> Bool[np.ndarray, " n"]:
-        """Which episodes end here: they are done, or have had all their steps."""
-        return (measured.step >= N_STEPS) | self.done(measured)
 
 
 def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"]:
@@ -91,7 +87,7 @@ def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"
 
 
 def never(measured: Measured) -> Bool[np.ndarray, " n"]:
-    """For tasks in which there is something left to do until the last step."""
+    """For tasks in which there is something left to watch until the last step."""
     return np.zeros(len(measured.step), np.bool_)
 
 

@@ -52,15 +52,15 @@ class Tool:
     n_actuators: int = 0
 
 
-FINGER_PAIR = Tool(  # two 3D-printed fingers a fixed distance apart; only their round tips touch. App. A.2.2
+FINGER_PAIR = Tool(  # two 3D-printed fingers, between which a bottle lies well; only their round tips touch. App. A.2.2
     length=0.32,
     xml=f"""<geom type="box" pos="0.05 0 0" size="0.05 0.038 0.03" mass="0.6" rgba="{STEEL}"/>
-    <geom type="capsule" fromto="0.10 0.018 0 0.315 0.018 0" size="0.006" mass="0.05" rgba="{DARK}"/>
-    <geom type="capsule" fromto="0.10 -0.018 0 0.315 -0.018 0" size="0.006" mass="0.05" rgba="{DARK}"/>
+    <geom type="capsule" fromto="0.10 0.025 0 0.315 0.025 0" size="0.006" mass="0.05" rgba="{DARK}"/>
+    <geom type="capsule" fromto="0.10 -0.025 0 0.315 -0.025 0" size="0.006" mass="0.05" rgba="{DARK}"/>
     <body name="tool" pos="0.32 0 0" gravcomp="1">
-      <geom class="touching" type="sphere" pos="0 0.018 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001"
+      <geom class="touching" type="sphere" pos="0 0.025 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001"
         rgba="{BLUE}"/>
-      <geom class="touching" type="sphere" pos="0 -0.018 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001"
+      <geom class="touching" type="sphere" pos="0 -0.025 0" size="0.012" mass="0.02" friction="0.3 0.001 0.0001"
         rgba="{BLUE}"/>
     </body>""",
 )

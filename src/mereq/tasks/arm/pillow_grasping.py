@@ -149,7 +149,7 @@ def grip(m: Measurements) -> Float[np.ndarray, "n 2"]:
     return np.repeat(np.where(m.closed, CLOSED, 0.0)[:, None], 2, axis=1)
 
 
-def done(m: Measurements) -> Bool[np.ndarray, " n"]:
+def settled(m: Measurements) -> Bool[np.ndarray, " n"]:
     """The pillow hangs in the air, or has been held for long enough."""
     return (m.pillow_height >= LIFTED) | (m.held >= LONG_ENOUGH)
 
@@ -196,5 +196,5 @@ RULE = Rule(
 
 TASK = ArmTask(
     "pillow-grasping", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, grip, done, success, markings,
+    SETUP, begin, measure, features, observe, grip, settled, success, markings,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 
 from mereq.core.seeding import seed_for
 from mereq.core.simulator import Step
-from mereq.tasks.arm.definition import ArmTask, Measured
+from mereq.tasks.arm.definition import N_STEPS, ArmTask, Measured
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.world import ArmState, ArmWorld
 
@@ -45,7 +45,7 @@ class ArmSimulator:
         self.measured = measured = self.task.measure(
             self.world.step(actions, self.task.grip(self.measured)), self.measured
         )
-        next_obs, ended = self.task.observe(measured), self.task.over(measured)
+        next_obs, ended = self.task.observe(measured), measured.step >= N_STEPS
         obs = self._begin(np.flatnonzero(ended).tolist()) if ended.any() else next_obs
         features = self.task.features(measured)
         return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), ended, measured)

@@ -7,7 +7,7 @@ from mereq.core.actions import Box
 from mereq.core.task import Task
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask
-from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.environment import ArmEnv, SupervisedArm
 from mereq.tasks.arm.simulator import ArmSimulator
 
 
@@ -18,7 +18,7 @@ def task_of(arm: ArmTask) -> Task:
         arm.feature_names,
         arm.obs_size,
         Box(ACTION_SIZE),
-        make=lambda: ArmEnv(arm),
+        make=lambda: SupervisedArm(arm),
         simulate=lambda n: ArmSimulator(arm, n),
     )
 
