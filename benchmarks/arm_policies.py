@@ -1,4 +1,4 @@
-"""The arm's shipped policies, prior beside expert: a table, the figure and the pictures of docs/model_card_arm.md.
+"""The arm's shipped policies, prior beside expert: a table and the figure of docs/model_card_arm.md.
 
     python benchmarks/arm_policies.py
 
@@ -13,7 +13,6 @@ from rich.progress import track
 
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
-from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
 from mereq.experiments.arm_views import grasps, normal_forces, push_heights
 from mereq.experiments.checkpoints import load_shipped
 from mereq.experiments.evaluation import EPISODES, SEED, Evaluation, evaluate
@@ -26,9 +25,9 @@ from mereq.supervision.supervise import supervise
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 ROLES = ("prior", "expert")
 QUANTITIES = {
-    "bottle-pushing": ("height of pushes [cm]", push_heights, BOTTLE_SHOT),
-    "erasing": ("normal force [N]", normal_forces, ERASING_SHOT),
-    "pillow-grasping": ("grasp off the centre [cm]", lambda evaluation: grasps(evaluation)[0], PILLOW_SHOT),
+    "bottle-pushing": ("height of pushes [cm]", push_heights),
+    "erasing": ("normal force [N]", normal_forces),
+    "pillow-grasping": ("grasp off the centre [cm]", lambda evaluation: grasps(evaluation)[0]),
 }
 
 
@@ -59,7 +58,7 @@ def row(preset: TaskPreset, role: str, evaluation: Evaluation, rate: float) -> s
 def main() -> None:
     """Evaluate, print and draw."""
     panels, lines = [], []
-    for name, (quantity, measure, shot) in track(QUANTITIES.items(), "evaluating"):
+    for name, (quantity, measure) in track(QUANTITIES.items(), "evaluating"):
         preset = task_preset(name)
         policies = {role: load_shipped(preset.task, role) for role in ROLES}
         found = {role: evaluate(policies[role], preset.task.simulate(EPISODES), seed=SEED) for role in ROLES}
@@ -69,7 +68,6 @@ def main() -> None:
             lines.append(row(preset, role, found[role], rate))
             outcomes[role] = lines[-1].split(" | ")[-2]
         panels.append(Panel(name, quantity, {role: measure(found[role]) for role in ROLES}, outcomes))
-        shot.still(policies["prior"], policies["expert"], PICTURES / f"{name.replace('-', '_')}_before_after.png")
     arm_figure(panels, PICTURES / "arm_policies.png")
     print(
         "| task | policy | return, prior's weights | return, expert's weights | what comes of it | intervention rate |"

@@ -289,10 +289,10 @@ def show(
     json_: Annotated[bool, arg(name="json")] = False,
     no_clip: bool = False,
 ) -> None:
-    """Show a run: its table, its pictures, and the road before and after.
+    """Show a run: its table, its pictures, and the task before and after.
 
-    Writes OUT/figures/run.png (intervention rate, weights, behaviour) and OUT/figures/before_after.gif (the same
-    traffic, driven by the prior above and by the aligned policy below). Works while the run is going on.
+    Writes DIR/figures/run.png (intervention rate, weights, behaviour) and DIR/figures/before_after.gif (the same
+    episode with the prior and with the aligned policy). Works while the run is going on.
 
     Args:
         run: directory of a run.

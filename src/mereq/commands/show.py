@@ -84,7 +84,7 @@ def show(directory: Path, *, clip: bool, console: Console) -> None:
         out.print("No round is finished yet.")
         return
     warm_up(console)
-    with console.status("driving before and after"):
+    with console.status("filming before and after"):
         _pictures(directory, report, clip, out)
 
 

@@ -24,10 +24,10 @@ TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
 LONG_ENOUGH = 10  # steps that the bottle has stood at the goal: the rest would be waiting
 UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
-FRICTION = (0.15, 0.30)  # of the bottle on the table: drawn anew in each episode, and not to be seen
+FRICTION = (0.165, 0.33)  # of the bottle on the table: drawn anew in each episode, and not to be seen
 
 # The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
-# RADIUS / friction, which is 25 cm on the most slippery table and 12 cm on the roughest, tips it.
+# RADIUS / friction, which is 23 cm on the most slippery table and 11 cm on the roughest, tips it.
 BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
   <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
     condim="6" rgba="0.13 0.36 0.20 1"/>
