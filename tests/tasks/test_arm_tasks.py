@@ -198,3 +198,19 @@ def test_a_pillow_can_be_grasped_wherever_its_cushions_are(across):
 def test_a_lost_pillow_opens_the_gripper():
     last = play(pillow_grasping, grasp(0.112), 6)
     assert not last.last.closed[last.last.above_surface > pillow_grasping.LOST].any()
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_exploring_starts_are_starts_that_went_on_towards_the_goal(seed):
+    """Fingers and bottle have moved together along the way to the same goal, and are still in the workspace."""
+    begun = bottle_pushing.begin(np.random.default_rng(seed))
+    explored = bottle_pushing.explore(np.random.default_rng(seed))
+    np.testing.assert_array_equal(explored.goal, begun.goal)
+    assert explored.friction == begun.friction
+    way = explored.joints[:2] - begun.joints[:2]
+    share = way @ (begun.goal - begun.joints[:2]) / np.sum((begun.goal - begun.joints[:2]) ** 2)
+    assert 0.0 <= share <= 0.9
+    np.testing.assert_allclose(way, share * (begun.goal - begun.joints[:2]), atol=1e-12)
+    np.testing.assert_allclose(explored.tool - begun.tool, [*way, 0.0], atol=1e-12)
+    low, high = bottle_pushing.SETUP.workspace
+    assert ((explored.tool >= low) & (explored.tool <= high)).all()

@@ -53,7 +53,7 @@ def train(
         setup["start"] = {name: card.get(name) for name in ("sha256", "which", "seed", "settings", "start")}
     about = json.loads(json.dumps(setup))
     training = Training(
-        numbers.task,
+        numbers.trained_in or numbers.task,
         LinearReward(theta, settings.alive_bonus),
         settings,
         seed=seed,

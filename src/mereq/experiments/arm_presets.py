@@ -14,6 +14,7 @@ from mereq.maxent_rl.training import TrainingSettings
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+from mereq.tasks.arm.tasks import task_of
 from mereq.tasks.arm.world import PERIOD
 
 _SAC = SACSettings(
@@ -114,6 +115,7 @@ BOTTLE_PUSHING = TaskPreset(
     supervision={},
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
+    trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore)),
     align=_align(alpha=0.06, kappa=0.9, ascent="gradient", tolerance=0.2, sample_length=1000),
 )
 

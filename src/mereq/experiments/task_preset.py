@@ -31,6 +31,7 @@ class TaskPreset:
     align: dict[str, AlignSettings]  # by family: paper, fast
     describe: Callable[[Evaluation], dict[str, Any]]  # more lines for the model card
     film: Callable[[Policy, Policy, Path], None]  # the task before and after, as a GIF
+    trained_in: Task | None = None  # where prior and expert are trained, if not in the task itself
     rate_threshold: float = 0.05  # delta: where a run ends that a person supervises
 
     def synthesized_expert(self, expert: Policy) -> Supervisor:
