@@ -1,7 +1,7 @@
 """The tasks with a person in place of the rule. Section 6, App. A.2; numbers: the -Human columns of Tables 6 to 9.
 
-Environment, prior and numbers are those of the simulated task, 50 episodes of 40 steps (highway) or 10 of 100 (arm)
-a round; what the tables have otherwise is otherwise here. The paper has no human erasing.
+Environment, prior and numbers are those of the simulated task, 50 episodes of 40 steps (highway) or 1000 steps
+(arm) a round; what the tables have otherwise is otherwise here. The paper has no human erasing.
 """
 
 from dataclasses import replace
