@@ -77,7 +77,7 @@ _PAPER = AlignSettings(
 
 _FAST = replace(
     _PAPER,
-    inference=replace(_PAPER.inference, max_updates=10, tolerance=0.05, sample_length=500, starts="segments"),
+    inference=replace(_PAPER.inference, tolerance=0.05, sample_length=500, starts="segments"),
     practice=Schedule(
         n_envs=10,
         chunk=100,
@@ -94,12 +94,13 @@ _FAST = replace(
 
 
 def _align(
-    *, alpha: float, kappa: float, ascent: Ascent, tolerance: float, sample_length: int
+    *, alpha: float, kappa: float, ascent: Ascent, max_updates: int, tolerance: float, sample_length: int
 ) -> dict[str, AlignSettings]:
     """`paper` has Table 9's tolerance and sample length; `fast` holds the temperature at the prior's, alpha."""
     held = replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=alpha, prior_alpha=alpha)
     inference = replace(_PAPER.inference, tolerance=tolerance, sample_length=sample_length)
-    fast = replace(_FAST, learner=held, inference=replace(_FAST.inference, kappa=kappa, ascent=ascent))
+    ours = replace(_FAST.inference, kappa=kappa, ascent=ascent, max_updates=max_updates)
+    fast = replace(_FAST, learner=held, inference=ours)
     return {"paper": replace(_PAPER, inference=inference), "fast": fast}
 
 
@@ -116,7 +117,7 @@ BOTTLE_PUSHING = TaskPreset(
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
     trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore)),
-    align=_align(alpha=0.06, kappa=0.9, ascent="gradient", tolerance=0.2, sample_length=1000),
+    align=_align(alpha=0.06, kappa=0.9, ascent="gradient", max_updates=20, tolerance=0.2, sample_length=1000),
 )
 
 ERASING = TaskPreset(
@@ -131,7 +132,7 @@ ERASING = TaskPreset(
     supervision={},
     describe=erasing_card,
     film=ERASING_SHOT.film,
-    align=_align(alpha=0.022, kappa=0.9, ascent="natural", tolerance=0.1, sample_length=2000),
+    align=_align(alpha=0.022, kappa=0.9, ascent="natural", max_updates=10, tolerance=0.1, sample_length=2000),
 )
 
 PILLOW_GRASPING = TaskPreset(
@@ -146,5 +147,5 @@ PILLOW_GRASPING = TaskPreset(
     supervision={},
     describe=pillow_card,
     film=PILLOW_SHOT.film,
-    align=_align(alpha=0.3, kappa=0.95, ascent="natural", tolerance=0.1, sample_length=2000),
+    align=_align(alpha=0.3, kappa=0.95, ascent="natural", max_updates=10, tolerance=0.1, sample_length=2000),
 )
