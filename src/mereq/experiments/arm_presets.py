@@ -1,13 +1,13 @@
 """The numbers of the three arm tasks. Tables 8 and 9, and `fast`."""
 
 from dataclasses import replace
+from typing import Any
 
 from mereq.align.settings import AlignSettings, Inference, WarmStart
 from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
 from mereq.experiments.arm_views import bottle_card, erasing_card, pillow_card
 from mereq.experiments.task_preset import TaskPreset
 from mereq.imitation.cloning import CloningSettings
-from mereq.irl.ascent import Ascent
 from mereq.maxent_rl.practice import Schedule
 from mereq.maxent_rl.sac import SACSettings
 from mereq.maxent_rl.training import TrainingSettings
@@ -77,7 +77,7 @@ _PAPER = AlignSettings(
 
 _FAST = replace(
     _PAPER,
-    inference=replace(_PAPER.inference, tolerance=0.05, sample_length=500, starts="segments"),
+    inference=replace(_PAPER.inference, sample_length=500, starts="segments"),
     practice=Schedule(
         n_envs=10,
         chunk=100,
@@ -93,15 +93,13 @@ _FAST = replace(
 )
 
 
-def _align(
-    *, alpha: float, kappa: float, ascent: Ascent, max_updates: int, tolerance: float, sample_length: int
-) -> dict[str, AlignSettings]:
-    """`paper` has Table 9's tolerance and sample length; `fast` holds the temperature at the prior's, alpha."""
+def _align(*, alpha: float, paper: dict[str, Any], fast: dict[str, Any]) -> dict[str, AlignSettings]:
+    """Both families with a task's own numbers of the inference; `fast` holds the temperature at the prior's, alpha."""
     held = replace(_FAST_SAC, learning_rate=1e-3, alpha_learning_rate=0.0, alpha=alpha, prior_alpha=alpha)
-    inference = replace(_PAPER.inference, tolerance=tolerance, sample_length=sample_length)
-    ours = replace(_FAST.inference, kappa=kappa, ascent=ascent, max_updates=max_updates)
-    fast = replace(_FAST, learner=held, inference=ours)
-    return {"paper": replace(_PAPER, inference=inference), "fast": fast}
+    return {
+        "paper": replace(_PAPER, inference=replace(_PAPER.inference, **paper)),
+        "fast": replace(_FAST, learner=held, inference=replace(_FAST.inference, **fast)),
+    }
 
 
 BOTTLE_PUSHING = TaskPreset(
@@ -117,7 +115,11 @@ BOTTLE_PUSHING = TaskPreset(
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
     trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore)),
-    align=_align(alpha=0.06, kappa=0.9, ascent="gradient", max_updates=20, tolerance=0.2, sample_length=1000),
+    align=_align(
+        alpha=0.06,
+        paper={"tolerance": 0.2, "sample_length": 1000},
+        fast={"kappa": 0.9, "ascent": "gradient", "max_updates": 20, "tolerance": 0.1},
+    ),
 )
 
 ERASING = TaskPreset(
@@ -132,7 +134,11 @@ ERASING = TaskPreset(
     supervision={},
     describe=erasing_card,
     film=ERASING_SHOT.film,
-    align=_align(alpha=0.022, kappa=0.9, ascent="natural", max_updates=10, tolerance=0.1, sample_length=2000),
+    align=_align(
+        alpha=0.022,
+        paper={"tolerance": 0.1, "sample_length": 2000},
+        fast={"kappa": 0.9, "ascent": "natural", "max_updates": 10, "tolerance": 0.05},
+    ),
 )
 
 PILLOW_GRASPING = TaskPreset(
@@ -147,5 +153,9 @@ PILLOW_GRASPING = TaskPreset(
     supervision={},
     describe=pillow_card,
     film=PILLOW_SHOT.film,
-    align=_align(alpha=0.3, kappa=0.95, ascent="natural", max_updates=10, tolerance=0.1, sample_length=2000),
+    align=_align(
+        alpha=0.3,
+        paper={"tolerance": 0.1, "sample_length": 2000},
+        fast={"kappa": 0.95, "ascent": "natural", "max_updates": 10, "tolerance": 0.05},
+    ),
 )
