@@ -80,6 +80,10 @@ class ArmTask(Generic[M]):
     success: Callable[[M], Float[np.ndarray, " n"]]  # in [0, 1], of an episode that ended here
     markings: Callable[[M], Scene]  # of a single environment: what is painted on the table
 
+    def over(self, measured: M) -> Bool[np.ndarray, " n"]:
+        """Which supervised episodes end here: nothing is left to watch, or they have had all their steps."""
+        return (measured.step >= N_STEPS) | self.settled(measured)
+
 
 def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"]:
     """The parts side by side, clipped to `OBS_LIMIT`."""

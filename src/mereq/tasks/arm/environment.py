@@ -71,5 +71,5 @@ class SupervisedArm(ArmEnv):
 
     def step(self, action: Any) -> tuple[Float32[np.ndarray, " obs"], float, bool, bool, dict[str, Any]]:
         """Move the tool."""
-        obs, reward, terminated, truncated, info = super().step(action)
-        return obs, reward, terminated, truncated or bool(self.task.settled(self.measured)[0]), info
+        obs, reward, terminated, _, info = super().step(action)
+        return obs, reward, terminated, bool(self.task.over(self.measured)[0]), info
