@@ -17,6 +17,7 @@ from PIL import Image
 from mereq.commands import train
 from mereq.experiments.checkpoints import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.experiments.comparing import differences
+from mereq.experiments.evaluation import EPISODES
 from mereq.experiments.presets import TASKS
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore
@@ -174,6 +175,20 @@ def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkey
     assert mereq(*words, tmp_path / "cut", "--resume", "--seed", "5")[0] == 2  # another training
     assert mereq(*words, tmp_path / "cut", "--resume")[0] == 0
     assert (tmp_path / "cut.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
+def test_training_happens_where_the_preset_says_and_is_judged_in_the_task(mereq, tmp_path, monkeypatch):
+    """As the bottle's, which starts from anywhere on the way; the task itself is asked for the evaluation only."""
+    highway, asked = TASKS["highway"], []
+
+    def simulated(where):
+        return replace(highway.task, simulate=lambda n: asked.append((where, n)) or highway.task.simulate(n))
+
+    training = {"paper": replace(highway.training["paper"], leg=500)}
+    preset = replace(highway, training=training, task=simulated("task"), trained_in=simulated("elsewhere"))
+    monkeypatch.setitem(TASKS, "highway", preset)
+    assert mereq("train", "highway", "prior", "--steps", "500", "--out", tmp_path / "prior")[0] == 0
+    assert sorted(asked) == [("elsewhere", training["paper"].practice.n_envs), ("task", EPISODES)]
 
 
 def test_training_goes_on_from_a_trained_policy(mereq, tmp_path):
