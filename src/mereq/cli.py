@@ -71,7 +71,7 @@ def align(
         resume: go on with the run in --out, exactly. Other options need not be repeated; --iterations may be raised.
         overwrite: delete the run in --out first.
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
-        preset: `fast`, or `paper` (the paper's Table 7).
+        preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         iterations: most rounds.
         rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round.
