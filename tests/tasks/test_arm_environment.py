@@ -13,7 +13,7 @@ from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, OBS_LIMIT
 from mereq.tasks.arm.drawing import draw
-from mereq.tasks.arm.environment import ArmEnv, SupervisedArm
+from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
 
 MODULES = {"bottle-pushing": bottle_pushing, "erasing": erasing, "pillow-grasping": pillow_grasping}
@@ -124,7 +124,7 @@ ENDINGS = [
 @pytest.mark.parametrize(("module", "script", "settled"), ENDINGS, ids=["lifted", "toppled", "at the goal"])
 def test_only_a_supervised_episode_ends_when_nothing_is_left_to_watch(module, script, settled):
     """It is truncated there; without supervision it goes on to the 100th step, equal until then."""
-    supervised = until_truncated(SupervisedArm(module.TASK), script, seed=0)
+    supervised = until_truncated(ArmEnv(module.TASK, ends=module.TASK.over), script, seed=0)
     alone = until_truncated(ArmEnv(module.TASK), script, seed=0)
     assert len(supervised) - 1 < 60 < len(alone) - 1 == N_STEPS
     np.testing.assert_array_equal(settled(supervised), [False] * (len(supervised) - 1) + [True])

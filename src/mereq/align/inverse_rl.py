@@ -133,9 +133,10 @@ class RewardImprover:
 
 
 def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator:
-    simulator = task.simulate(inference.sample_envs)
     if inference.starts == "episodes":
+        simulator = (task.simulate_supervised or task.simulate)(inference.sample_envs)
         return FromEpisodeStarts(simulator, inference.sample_length, inference.acting)
+    simulator = task.simulate(inference.sample_envs)
     if not isinstance(simulator, RewindableSimulator):
         raise IncompatibleRun(
             f"The simulator of the task {task.name} cannot go on from where the expert took over: it lacks "

@@ -21,6 +21,7 @@ class Task:
     actions: Actions
     make: Callable[[], Environment]  # to be supervised in
     simulate: Callable[[int], Simulator]  # to practise in: n environments in lockstep
+    simulate_supervised: Callable[[int], Simulator] | None = None  # episodes end as those of `make` do (None: they do)
 
 
 def checked_features(features: Float[np.ndarray, "*batch features"], names: tuple[str, ...]) -> np.ndarray:

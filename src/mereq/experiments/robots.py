@@ -13,7 +13,7 @@ from mereq.core.errors import UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.core.task import Task
 from mereq.supervision.driven import Driven
-from mereq.tasks.arm.environment import SupervisedArm
+from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.highway import TASK as HIGHWAY
 from mereq.tasks.highway.config import IDLE, N_OBSERVED, HighwayConfig
@@ -45,7 +45,7 @@ def perturbed(task: Task) -> Perturbed:
         arm = ARM_TASKS[task.name]
         other = replace(arm, setup=replace(arm.setup, friction=ARM_FRICTION, mass=ARM_MASS))
         noise = np.full(task.obs_size, ARM_NOISE)
-        return Perturbed(SupervisedArm(other), Disturbance(ARM_DELAY, np.zeros(task.actions.shape), noise))
+        return Perturbed(ArmEnv(other, ends=other.over), Disturbance(ARM_DELAY, np.zeros(task.actions.shape), noise))
     known = ", ".join(sorted([HIGHWAY.name, *ARM_TASKS]))
     raise WrongRobot(
         f"The task {task.name} has no perturbed simulation; these have: {known}. Write a driver of your own."

@@ -38,7 +38,10 @@ class GradientEstimator(Protocol):
 
 
 class FromEpisodeStarts:
-    """The policy's side are `n_steps` steps of whole new episodes. As the paper and the authors' code do it."""
+    """The policy's side are `n_steps` steps of whole new episodes. As the paper and the authors' code do it.
+
+    simulator: its episodes must end where supervised ones do, or the policy's mean has steps that the expert's has not.
+    """
 
     def __init__(self, simulator: Simulator, n_steps: int, acting: Acting):
         self._simulator, self._n_steps, self._acting = simulator, n_steps, acting

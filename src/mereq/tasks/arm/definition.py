@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
@@ -60,6 +60,9 @@ def motion(tip: Float[np.ndarray, "n 3"], before: Measured | None) -> dict[str, 
     }
 
 
+Ending = Callable[[Any], Bool[np.ndarray, " n"]]  # from measurements: which episodes end here
+
+
 @dataclass(frozen=True)
 class ArmTask(Generic[M]):
     """One task: its numbers, its physics, and how they are judged."""
@@ -82,7 +85,12 @@ class ArmTask(Generic[M]):
 
     def over(self, measured: M) -> Bool[np.ndarray, " n"]:
         """Which supervised episodes end here: nothing is left to watch, or they have had all their steps."""
-        return (measured.step >= N_STEPS) | self.settled(measured)
+        return at_full_length(measured) | self.settled(measured)
+
+
+def at_full_length(measured: Measured) -> Bool[np.ndarray, " n"]:
+    """Which episodes have had all their steps."""
+    return measured.step >= N_STEPS
 
 
 def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"]:

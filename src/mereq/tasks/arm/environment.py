@@ -8,7 +8,7 @@ from gymnasium import spaces
 from jaxtyping import Float, Float32, UInt8
 
 from mereq.core.reward import LinearReward
-from mereq.tasks.arm.definition import ACTION_SIZE, N_STEPS, OBS_LIMIT, ArmTask
+from mereq.tasks.arm.definition import ACTION_SIZE, OBS_LIMIT, ArmTask, Ending, at_full_length
 from mereq.tasks.arm.drawing import draw
 from mereq.tasks.arm.scene import Scene, scene_of
 from mereq.tasks.arm.world import ArmWorld
@@ -17,18 +17,25 @@ from mereq.tasks.arm.world import ArmWorld
 class ArmEnv(gymnasium.Env):
     """One arm, one task. Action: way of the tool centre along world x, y, z in a control step [cm], each in [-1, 1].
 
-    The reward is `theta` . features (default: the task's prior). 100 steps truncate; nothing terminates. `info` holds
-    `features` (float64) and `measurements` (the task's `Measurements`, SI units). `caption` labels the picture.
+    The reward is `theta` . features (default: the task's prior). Nothing terminates; an episode is truncated where it
+    `ends`: by default at the 100th step, and with `task.over`, as it is supervised, also when nothing is left to watch.
+    `info` holds `features` (float64) and `measurements` (the task's `Measurements`, SI units). `caption` labels the
+    picture.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
-        self, task: ArmTask, *, theta: Float[np.ndarray, " features"] | None = None, render_mode: str | None = None
+        self,
+        task: ArmTask,
+        *,
+        theta: Float[np.ndarray, " features"] | None = None,
+        render_mode: str | None = None,
+        ends: Ending = at_full_length,
     ):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}; allowed is None or 'rgb_array'.")
-        self.task, self.render_mode = task, render_mode
+        self.task, self.render_mode, self._ends = task, render_mode, ends
         self.observation_space = spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self.reward = LinearReward(task.theta_prior if theta is None else theta)
@@ -49,7 +56,7 @@ class ArmEnv(gymnasium.Env):
         self.measured = self.task.measure(self.world.step(actions, self.task.grip(self.measured)), self.measured)
         info = self._info()
         reward = float(self.reward(info["features"][np.newaxis])[0])
-        return self.task.observe(self.measured)[0], reward, False, bool(self.measured.step[0] >= N_STEPS), info
+        return self.task.observe(self.measured)[0], reward, False, bool(self._ends(self.measured)[0]), info
 
     def scene(self) -> Scene:
         """What there is to see: shapes, colours and poses as plain data."""
@@ -61,15 +68,3 @@ class ArmEnv(gymnasium.Env):
 
     def _info(self) -> dict[str, Any]:
         return {"features": self.task.features(self.measured)[0], "measurements": self.measured.single(0)}
-
-
-class SupervisedArm(ArmEnv):
-    """The same to be supervised in: an episode is also truncated when nothing is left to watch (`ArmTask.settled`).
-
-    Practice goes on to the 100th step: a value that is bootstrapped from states nobody has been in runs away.
-    """
-
-    def step(self, action: Any) -> tuple[Float32[np.ndarray, " obs"], float, bool, bool, dict[str, Any]]:
-        """Move the tool."""
-        obs, reward, terminated, _, info = super().step(action)
-        return obs, reward, terminated, bool(self.task.over(self.measured)[0]), info

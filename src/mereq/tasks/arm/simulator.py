@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 
 from mereq.core.seeding import seed_for
 from mereq.core.simulator import Step
-from mereq.tasks.arm.definition import N_STEPS, ArmTask, Measured
+from mereq.tasks.arm.definition import ArmTask, Ending, Measured, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.world import ArmState, ArmWorld
 
@@ -26,12 +26,13 @@ class EpisodeState(NamedTuple):
 class ArmSimulator:
     """Steps all environments in one call, on `threads` threads (default: all usable cores).
 
-    An episode that ends starts anew within the same step. Environment i has the numbers of an `ArmEnv` that was reset
+    An episode that `ends` (see `ArmEnv`) starts anew within the same step. Practice has full lengths: a value that is
+    bootstrapped from states nobody has been in runs away. Environment i has the numbers of an `ArmEnv` that was reset
     with `seed_for(seed, "env", i)`, bit for bit, until it is made to go on from another state.
     """
 
-    def __init__(self, task: ArmTask, n_envs: int, threads: int | None = None):
-        self.task, self.n_envs = task, n_envs
+    def __init__(self, task: ArmTask, n_envs: int, threads: int | None = None, *, ends: Ending = at_full_length):
+        self.task, self.n_envs, self._ends = task, n_envs, ends
         self.world = ArmWorld(task.setup, n_envs, threads)
 
     def reset(self, seed: int) -> Float32[np.ndarray, "n obs"]:
@@ -45,7 +46,7 @@ class ArmSimulator:
         self.measured = measured = self.task.measure(
             self.world.step(actions, self.task.grip(self.measured)), self.measured
         )
-        next_obs, ended = self.task.observe(measured), measured.step >= N_STEPS
+        next_obs, ended = self.task.observe(measured), self._ends(measured)
         obs = self._begin(np.flatnonzero(ended).tolist()) if ended.any() else next_obs
         features = self.task.features(measured)
         return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), ended, measured)

@@ -7,19 +7,20 @@ from mereq.core.actions import Box
 from mereq.core.task import Task
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask
-from mereq.tasks.arm.environment import ArmEnv, SupervisedArm
+from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
 
 
 def task_of(arm: ArmTask) -> Task:
-    """An arm task with its environments: one to be supervised in, and any number to practise in."""
+    """An arm task with its environments: one to be supervised in, any number to practise in, or to do as supervised."""
     return Task(
         arm.name,
         arm.feature_names,
         arm.obs_size,
         Box(ACTION_SIZE),
-        make=lambda: SupervisedArm(arm),
+        make=lambda: ArmEnv(arm, ends=arm.over),
         simulate=lambda n: ArmSimulator(arm, n),
+        simulate_supervised=lambda n: ArmSimulator(arm, n, ends=arm.over),
     )
 
 

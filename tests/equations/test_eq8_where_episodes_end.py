@@ -1,0 +1,46 @@
+"""Eq. (8) when supervised episodes end because nothing is left to watch, and practice goes on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mereq.align.inverse_rl import MEREQ
+from mereq.core.seeding import episode_seed
+from mereq.core.supervisor import Decision
+from mereq.experiments.checkpoints import load_shipped
+from mereq.experiments.presets import task_preset
+from mereq.interventions.log import InterventionLog
+from mereq.interventions.rollout import Rollout
+from mereq.supervision.supervise import supervise
+from toys import EXPERT, always
+
+N_STEPS = 2000
+
+
+class InControl:
+    """A supervisor who takes over in the first step and does what the policy would."""
+
+    def begin_episode(self, seed) -> None: ...
+
+    def decide(self, moment) -> Decision:
+        return Decision(EXPERT, moment.proposed)
+
+
+@pytest.mark.parametrize("name", ["bottle-pushing", "erasing", "pillow-grasping"])
+def test_a_policy_against_itself_has_no_gradient(name):
+    """With rollouts from new episodes; practice's own, of 100 steps each, would ask for .3 and .7 of change."""
+    preset = task_preset(name)
+    task, expert, paper = preset.task, load_shipped(preset.task, "expert"), preset.align["paper"]
+    steps = supervise(
+        task.make(),
+        always(expert),
+        InControl(),
+        N_STEPS,
+        episode_seed=lambda k: episode_seed(0, 0, k),
+        feature_names=task.feature_names,
+    )
+    at_once = replace(paper.inference, sample_length=N_STEPS, tolerance=np.inf)
+    improver = MEREQ.start(task, expert, replace(paper, inference=at_once), seed=1)
+    progress = next(iter(improver.improve(InterventionLog((Rollout.of(steps),)), 0)))
+    assert progress.gradient_norm < 0.05
