@@ -248,7 +248,7 @@ def train(
         Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-WHICH)")
     ] = None,
     preset: Annotated[
-        Literal["paper", "fast", "held"] | None, arg(help_behavior_hint="(default: the task's first)")
+        Literal["paper", "fast"] | None, arg(help_behavior_hint="(default: the task's first)")
     ] = None,
     start: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: random networks)")] = None,
     steps: Steps = None,
@@ -263,15 +263,14 @@ def train(
     For instance:
       mereq train highway prior
       mereq train highway expert --out runs/expert --resume
-      mereq train bottle-pushing prior --preset fast --out runs/first
-      mereq train bottle-pushing prior --preset held --start runs/first --out runs/prior
+      mereq train bottle-pushing prior
+      mereq train bottle-pushing prior --start shipped --steps 60000 --out runs/longer
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         which: `prior` learns the reward without the preference, `expert` the one with it.
         out: where to write, without a suffix.
-        preset: `paper` has the numbers of Tables 6 and 8. For the arm there are `fast`, and `held`, which holds the
-            temperature that `fast` learns: it is for going on with --start.
+        preset: `paper` has the numbers of Tables 6 and 8; the arm's shipped policies were trained with `fast`.
         start: checkpoint of a policy of ours to go on from, or `shipped`.
         steps: environment steps.
         seed: everything random follows from it.

@@ -193,7 +193,7 @@ def test_training_happens_where_the_preset_says_and_is_judged_in_the_task(mereq,
 
 def test_training_goes_on_from_a_trained_policy(mereq, tmp_path):
     """Without a single update it is the policy that it started from; what it started from is in the card."""
-    words = ["train", "bottle-pushing", "prior", "--preset", "held", "--steps", "500", "--out"]
+    words = ["train", "bottle-pushing", "prior", "--steps", "500", "--out"]
     assert mereq(*words, tmp_path / "again", "--start", "shipped")[0] == 0
     task = TASKS["bottle-pushing"].task
     shipped, again = load_shipped(task, "prior"), load_policy(tmp_path / "again", task)

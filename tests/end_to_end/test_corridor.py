@@ -314,6 +314,16 @@ def test_weights_outside_f_r_stay_zero(method, features):
         assert [len(r.progress) for r in rounds] == [1, 1]
 
 
+def test_the_natural_way_of_a_single_feature_is_the_gradients():
+    """However many features the task has besides: variance and mean variance of one feature cancel."""
+    first = [
+        run(MEREQ_NP, inner(features=("left_side",), ascent=ascent, max_updates=1), n_iterations=1)[0].theta
+        for ascent in ("gradient", "natural")
+    ]
+    assert first[0][LEFT] > 0.01
+    np.testing.assert_allclose(first[1], first[0], rtol=0.01)
+
+
 def test_f_r_is_all_features_in_any_order_by_default():
     """Naming every feature is naming none, bit for bit."""
     short = {"n_iterations": 1, "rate_threshold": 0.0}

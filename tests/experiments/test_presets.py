@@ -1,10 +1,12 @@
 """The `paper` preset is the paper's tables, number for number; `fast` differs only where it says so."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 
 from mereq.core.errors import UnknownName
+from mereq.experiments.checkpoints import describe_shipped
 from mereq.experiments.presets import HUMAN_TASKS, TASKS, fast, task_preset
 from mereq.experiments.runs import RunSpec
 
@@ -75,6 +77,24 @@ def test_fast_has_the_protocol_of_paper():
 def test_fast_for_a_task_of_your_own():
     settings = fast(gamma=0.97, rollout_steps=123)
     assert (settings.learner.gamma, settings.rollout_steps) == (0.97, 123)
+
+
+@pytest.mark.parametrize("task", ARM)
+def test_fast_takes_the_shipped_prior_at_the_temperature_it_was_trained_with(task):
+    """Eq. (2) adds alpha log pi, which is Q* for the alpha alone that pi is the Boltzmann policy of."""
+    learner = TASKS[task].align["fast"].learner
+    trained_with = describe_shipped(task, "prior")["curve"][-1]["alpha"]
+    assert learner.alpha == learner.prior_alpha == pytest.approx(trained_with, rel=0.1)
+
+
+@pytest.mark.parametrize("which", ["prior", "expert"])
+@pytest.mark.parametrize("task", ARM)
+def test_the_shipped_policies_are_what_fast_trains(task, which):
+    """`mereq train TASK WHICH`, and nothing else: neither another policy to go on from nor other numbers."""
+    card = describe_shipped(task, which)
+    assert card.get("start") is None
+    assert card["seed"] == 0
+    assert card["settings"] == json.loads(json.dumps(asdict(TASKS[task].training["fast"])))
 
 
 def test_unknown_task_names_the_known_ones():

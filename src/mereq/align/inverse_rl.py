@@ -90,10 +90,11 @@ class RewardImprover:
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
         practice.begin(self._seed, iteration)
-        seen = np.where(self._weighed, np.concatenate([rollout.features for rollout in log.rollouts]), 0.0)
+        weighed = self._weighed
+        seen = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
         for step in range(inference.max_updates):
             at = seed_for(self._seed, "expectation", iteration, step)
-            gradient = np.where(self._weighed, self._estimator.gradient(self.policy, seed=at), 0.0)
+            gradient = np.where(weighed, self._estimator.gradient(self.policy, seed=at), 0.0)
             checked_features(gradient, self._task.feature_names)
             progress = Progress(step, inference.max_updates, self._theta, gradient, practice.loss)
             if progress.gradient_norm < inference.tolerance:
@@ -102,7 +103,9 @@ class RewardImprover:
             if step == 0 and not self._settings.persistent:
                 anew = seed_for(self._seed, "anew", iteration)
                 _, practice.state = self._method.policy_start(self._task, self._prior, self._settings, seed=anew)
-            self._theta = self._theta + inference.step_size * direction(gradient, seen, inference.ascent)
+            way = np.zeros_like(gradient)
+            way[weighed] = direction(gradient[weighed], seen, inference.ascent)
+            self._theta = self._theta + inference.step_size * way
             epsilon = self._settings.practice.epsilon(step / inference.max_updates)
             practice.advance(self._settings.practice_steps, LinearReward(self._theta), epsilon=epsilon)
             yield Progress(step, inference.max_updates, self._theta, gradient, practice.loss)
@@ -116,8 +119,8 @@ class RewardImprover:
                 next_obs=new.next_obs,
                 features=new.features,
                 terminated=new.terminated,
-                prior=self._prior.distribution(new.obs).parameters,
-                next_prior=self._prior.distribution(new.next_obs).parameters,
+                prior=self._practice.prior_parameters(new.obs),
+                next_prior=self._practice.prior_parameters(new.next_obs),
             )
             self._practice.replay.add(transitions, LinearReward(self._theta))
         self._remembered = log.steps

@@ -15,13 +15,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def series(evaluation: Evaluation, name: str) -> np.ndarray:
-    """What was measured by this name: (steps, episodes, ...). Rows after the end of an episode are not of it."""
+    """What was measured by this name: (steps, episodes, ...). All episodes have 100 steps."""
     return np.stack([getattr(measured, name) for measured in evaluation.measured])
-
-
-def ended(evaluation: Evaluation, of_steps: np.ndarray) -> np.ndarray:
-    """Of each episode the entry of its last step: (steps, episodes, ...) to (episodes, ...)."""
-    return of_steps[evaluation.lengths - 1, np.arange(of_steps.shape[1])]
 
 
 def push_heights(evaluation: Evaluation) -> Float[np.ndarray, " pushes"]:
@@ -42,7 +37,6 @@ def normal_forces(evaluation: Evaluation) -> Float[np.ndarray, " steps"]:
 def grasps(evaluation: Evaluation) -> tuple[Float[np.ndarray, " grasps"], Bool[np.ndarray, " episodes"]]:
     """How far off the pillow's centre, horizontally, the gripper was when it first closed [cm]; in which episodes."""
     closed = series(evaluation, "closed")
-    closed &= np.arange(len(closed))[:, None] < evaluation.lengths  # a new episode is none of this one's
     episodes = np.asarray(closed.any(axis=0))
     first = closed.argmax(axis=0)[episodes]
     return 100.0 * series(evaluation, "to_center")[first, np.flatnonzero(episodes)], episodes
@@ -74,7 +68,7 @@ def pillow_card(evaluation: Evaluation) -> dict[str, Any]:
     """Whether the pillow is lifted, and where it is grasped."""
     offsets, closed = grasps(evaluation)
     return {
-        "lift_rate": _share(ended(evaluation, np.stack([pillow_grasping.success(m) for m in evaluation.measured]))),
+        "lift_rate": _share(pillow_grasping.success(evaluation.measured[-1])),
         "closed_rate": _share(closed),
         **_distribution("grasp_offset_cm", offsets, bin_width=1.0),
     }

@@ -175,6 +175,10 @@ class Practice:
         checked_features(transitions.features, self._task.feature_names)
         return transitions
 
+    def prior_parameters(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n parameters"]:
+        """What the replay keeps of the prior at each observation; zeros for a learner that has none."""
+        return parameters_of(self._prior_at(obs), self._task.actions, len(obs))
+
     def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Distribution | None:
         return self.prior.distribution(obs) if self.prior is not None and self.learner.has_prior else None
 
