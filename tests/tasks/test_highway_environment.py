@@ -5,6 +5,7 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 import pytest
+from equal_infos import assert_equal_infos
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
@@ -62,18 +63,6 @@ def test_observations_stay_within_the_bounds_and_a_crash_terminates():
                 ends.append(terminated)
                 break
     assert True in ends
-
-
-def assert_equal_infos(ours, theirs):
-    assert set(ours) == set(theirs)
-    for key, value in ours.items():
-        if isinstance(value, dict):
-            assert_equal_infos(value, theirs[key])
-        elif value.dtype == object:
-            for our, their in zip(value, theirs[key], strict=True):
-                np.testing.assert_array_equal(our, their)
-        else:
-            np.testing.assert_array_equal(value, theirs[key])
 
 
 def test_the_vector_environment_gives_the_numbers_of_single_ones():

@@ -16,6 +16,7 @@ from mereq.tasks.highway.drawing import draw
 from mereq.tasks.highway.engine import HighwayEngine
 from mereq.tasks.highway.scene import Scene
 from mereq.tasks.highway.simulator import THETA_PRIOR
+from mereq.tasks.vector import Seeds, check_render_mode, final_infos, seeds_and_mask, vector_infos
 
 OBSERVATION_SPACE = spaces.Box(
     low=np.tile(np.array([0, -1, -1, -1, -1], dtype=np.float32), N_OBSERVED),
@@ -43,7 +44,7 @@ class HighwayEnv(gymnasium.Env):
         alive_bonus: float = 0.0,
         render_mode: str | None = None,
     ):
-        _check_render_mode(render_mode)
+        check_render_mode(render_mode)
         self.observation_space = OBSERVATION_SPACE
         self.action_space = spaces.Discrete(N_ACTIONS)
         self.render_mode = render_mode
@@ -108,7 +109,7 @@ class HighwayVectorEnv(VectorEnv):
         alive_bonus: float = 0.0,
         render_mode: str | None = None,
     ):
-        _check_render_mode(render_mode)
+        check_render_mode(render_mode)
         self.num_envs = num_envs
         self.single_observation_space = OBSERVATION_SPACE
         self.single_action_space = spaces.Discrete(N_ACTIONS)
@@ -119,7 +120,7 @@ class HighwayVectorEnv(VectorEnv):
         self.engine = HighwayEngine(config, num_envs, autoreset=True)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32[np.ndarray, "envs 25"], dict[str, Any]]:
         """Start episodes everywhere, or where `options["reset_mask"]` holds.
 
@@ -129,21 +130,18 @@ class HighwayVectorEnv(VectorEnv):
             ValueError: if there is not one seed, or one mask entry, per environment.
         """
         super().reset(seed=seed if isinstance(seed, int) else None, options=options)
-        mask = np.ones(self.num_envs, dtype=np.bool_)
-        if options is not None and "reset_mask" in options:
-            mask = options["reset_mask"]
-        seeds = [seed + env for env in range(self.num_envs)] if isinstance(seed, int) else seed
+        seeds, mask = seeds_and_mask(self.num_envs, seed, options)
         self.engine.reset(seeds, mask)
-        return self.engine.outputs.obs.copy(), self._infos(mask)
+        return self.engine.outputs.obs.copy(), vector_infos(self._values(), mask)
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Execute one meta-action per environment."""
         outputs = self.engine.step(np.asarray(actions))
         over = outputs.terminated | outputs.truncated
         reward = self.reward(outputs.features)
-        infos = self._infos(np.ones(self.num_envs, dtype=np.bool_))
+        infos = vector_infos(self._values(), np.ones(self.num_envs, np.bool_))
         if over.any():
-            infos = _with_final(infos, outputs.next_obs, over)
+            infos |= final_infos(self._values(), outputs.next_obs, over)
             for name, values in self._first_measurements(over).items():
                 infos[name][over] = values
         return outputs.obs.copy(), reward, outputs.terminated.copy(), outputs.truncated.copy(), infos
@@ -154,20 +152,15 @@ class HighwayVectorEnv(VectorEnv):
             return None
         return tuple(draw(self.engine.scene(env)) for env in range(self.num_envs))
 
-    def _infos(self, where: np.ndarray) -> dict[str, Any]:
-        """The infos of the last step or reset; entries outside `where` are zero, as Gymnasium has it."""
+    def _values(self) -> dict[str, np.ndarray]:
+        """Of the last step or reset, for the infos."""
         outputs = self.engine.outputs
-        values = {
+        return {
             "features": outputs.features,
             "on_road": outputs.on_road,
             "crashed": outputs.terminated,
             "speed": outputs.speed,
         }
-        infos: dict[str, Any] = {}
-        for name, value in values.items():
-            infos[name] = np.where(where.reshape(-1, *[1] * (value.ndim - 1)), value, np.zeros_like(value))
-            infos[f"_{name}"] = where.copy()
-        return infos
 
     def _first_measurements(self, where: np.ndarray) -> dict[str, Any]:
         """Infos of episodes that have just begun: the ego goes straight, on the road, at its first speed."""
@@ -177,27 +170,3 @@ class HighwayVectorEnv(VectorEnv):
         right_lane = state.target_lane[where, 0] / max(lanes - 1, 1)
         features = np.stack([np.zeros_like(speed), high_speed, right_lane], axis=1)
         return {"features": features, "on_road": True, "crashed": False, "speed": speed}
-
-
-def _with_final(infos: dict[str, Any], next_obs: np.ndarray, over: np.ndarray) -> dict[str, Any]:
-    """`infos` with `final_obs` and `final_info` of the environments whose episode is over."""
-    final_obs = np.full(len(over), None, dtype=object)
-    for env in np.flatnonzero(over):
-        final_obs[env] = next_obs[env].copy()
-    final_info: dict[str, Any] = {}
-    for name in [name for name in infos if not name.startswith("_")]:
-        mask = over.reshape(-1, *[1] * (infos[name].ndim - 1))
-        final_info[name] = np.where(mask, infos[name], np.zeros_like(infos[name]))
-        final_info[f"_{name}"] = over.copy()
-    return {
-        **infos,
-        "final_obs": final_obs,
-        "_final_obs": over.copy(),
-        "final_info": final_info,
-        "_final_info": over.copy(),
-    }
-
-
-def _check_render_mode(render_mode: str | None) -> None:
-    if render_mode not in (None, "rgb_array"):
-        raise ValueError(f"render_mode is {render_mode!r}; allowed is None or 'rgb_array'.")
