@@ -179,6 +179,19 @@ RULE = Rule(
 )  # Deviation: the paper writes "exceeds 3 cm" beside "<= 3 cm" for handing back; the symbol is right
 
 TASK = ArmTask(
-    "bottle-pushing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, no_grip, settled, success, markings,
-)  # fmt: skip
+    name="bottle-pushing",
+    feature_names=FEATURE_NAMES,
+    obs_size=OBS_SIZE,
+    theta_prior=THETA_PRIOR,
+    theta_expert=THETA_EXPERT,
+    rule=RULE,
+    setup=SETUP,
+    begin=begin,
+    measure=measure,
+    features=features,
+    observe=observe,
+    grip=no_grip,
+    settled=settled,
+    success=success,
+    markings=markings,
+)

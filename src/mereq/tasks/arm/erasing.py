@@ -117,6 +117,19 @@ def _presses_lightly(m: Measurements) -> bool:
 RULE = Rule(engage=(Trigger(_presses_lightly, consecutive=5),), disengage=(), min_hold=5, max_hold=5)
 
 TASK = ArmTask(
-    "erasing", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, no_grip, never, success, markings,
-)  # fmt: skip
+    name="erasing",
+    feature_names=FEATURE_NAMES,
+    obs_size=OBS_SIZE,
+    theta_prior=THETA_PRIOR,
+    theta_expert=THETA_EXPERT,
+    rule=RULE,
+    setup=SETUP,
+    begin=begin,
+    measure=measure,
+    features=features,
+    observe=observe,
+    grip=no_grip,
+    settled=never,
+    success=success,
+    markings=markings,
+)

@@ -195,6 +195,19 @@ RULE = Rule(
 )
 
 TASK = ArmTask(
-    "pillow-grasping", FEATURE_NAMES, OBS_SIZE, THETA_PRIOR, THETA_EXPERT, RULE,
-    SETUP, begin, measure, features, observe, grip, settled, success, markings,
-)  # fmt: skip
+    name="pillow-grasping",
+    feature_names=FEATURE_NAMES,
+    obs_size=OBS_SIZE,
+    theta_prior=THETA_PRIOR,
+    theta_expert=THETA_EXPERT,
+    rule=RULE,
+    setup=SETUP,
+    begin=begin,
+    measure=measure,
+    features=features,
+    observe=observe,
+    grip=grip,
+    settled=settled,
+    success=success,
+    markings=markings,
+)
