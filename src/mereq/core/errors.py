@@ -21,6 +21,10 @@ class WrongPolicyOutput(MereqError):
     """A policy (often a user's prior) answered with the wrong shape, or with values that are not finite."""
 
 
+class WrongAction(MereqError, ValueError):
+    """An action that an environment cannot execute: the wrong shape, or values that are not finite."""
+
+
 class NonFiniteFeatures(MereqError):
     """A task emitted NaN or infinite features: every estimate made from them would be NaN."""
 

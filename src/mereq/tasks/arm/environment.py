@@ -12,6 +12,15 @@ from mereq.tasks.arm.definition import ACTION_SIZE, OBS_LIMIT, ArmTask, Ending, 
 from mereq.tasks.arm.drawing import draw
 from mereq.tasks.arm.scene import Scene, scene_of
 from mereq.tasks.arm.world import ArmWorld
+from mereq.tasks.vector import check_render_mode
+
+
+def spaces_of(task: ArmTask) -> tuple[spaces.Box, spaces.Box]:
+    """Of one environment's observations and actions."""
+    return (
+        spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32),
+        spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32),
+    )
 
 
 class ArmEnv(gymnasium.Env):
@@ -33,11 +42,9 @@ class ArmEnv(gymnasium.Env):
         render_mode: str | None = None,
         ends: Ending = at_full_length,
     ):
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode is {render_mode!r}; allowed is None or 'rgb_array'.")
+        check_render_mode(render_mode)
         self.task, self.render_mode, self._ends = task, render_mode, ends
-        self.observation_space = spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32)
-        self.action_space = spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self.observation_space, self.action_space = spaces_of(task)
         self.reward = LinearReward(task.theta_prior if theta is None else theta)
         self.world = ArmWorld(task.setup)
         self.caption = ""
@@ -51,7 +58,11 @@ class ArmEnv(gymnasium.Env):
         return self.task.observe(self.measured)[0], self._info()
 
     def step(self, action: Any) -> tuple[Float32[np.ndarray, " obs"], float, bool, bool, dict[str, Any]]:
-        """Move the tool."""
+        """Move the tool.
+
+        Raises:
+            WrongAction: if the action is not finite. Nothing has moved then.
+        """
         actions = np.asarray(action, np.float64)[np.newaxis]
         self.measured = self.task.measure(self.world.step(actions, self.task.grip(self.measured)), self.measured)
         info = self._info()

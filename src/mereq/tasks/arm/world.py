@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from mujoco.rollout import Rollout
 
+from mereq.core.errors import WrongAction
 from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.model import DAMPING, STIFFNESS, SUBSTEPS, TIMESTEP, Tool
 
@@ -105,7 +106,16 @@ class ArmWorld:
         """Move each tool by its action [cm] along world x, y, z, as far as workspace, joints and their speeds allow.
 
         `grip` are the set-points of the tool's own actuators.
+
+        Raises:
+            WrongAction: if an action is not finite. Nothing has moved then.
         """
+        if not np.isfinite(actions).all():
+            env = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
+            raise WrongAction(
+                f"The action of environment {env} is {actions[env].tolist()}; allowed are finite numbers, "
+                "from -1 to 1 [cm]. Look at the policy that chose it, and at the observation that it was given."
+            )
         physics, tool, target, before, goal, friction = self._state
         low, high = self.setup.workspace
         way_to_go = CENTIMETRE * np.clip(np.asarray(actions, np.float64), -1.0, 1.0)
