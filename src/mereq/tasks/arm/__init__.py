@@ -14,10 +14,15 @@ ENV_IDS = {
 
 
 def register() -> None:
-    """Make `gymnasium.make("mereq/Erasing-v0")` and the like known; calling it again does nothing."""
+    """Make `gymnasium.make("mereq/Erasing-v0")` and `gymnasium.make_vec` of it known; calling it again does nothing."""
     for name, env_id in ENV_IDS.items():
         if env_id not in gymnasium.registry:
-            gymnasium.register(env_id, entry_point="mereq.tasks.arm.tasks:make", kwargs={"task": name})
+            gymnasium.register(
+                env_id,
+                entry_point="mereq.tasks.arm.tasks:make",
+                vector_entry_point="mereq.tasks.arm.tasks:make_vec",
+                kwargs={"task": name},
+            )
 
 
 register()

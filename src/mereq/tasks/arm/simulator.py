@@ -37,8 +37,8 @@ class ArmSimulator:
 
     def reset(self, seed: int) -> Float32[np.ndarray, "n obs"]:
         """Start new episodes everywhere."""
-        self._rngs = [np.random.default_rng(seed_for(seed, "env", i)) for i in range(self.n_envs)]
-        self.measured = self.task.measure(self.world.reset([self.task.begin(rng) for rng in self._rngs]), None)
+        self.rngs = [np.random.default_rng(seed_for(seed, "env", i)) for i in range(self.n_envs)]
+        self.measured = self.task.measure(self.world.reset([self.task.begin(rng) for rng in self.rngs]), None)
         return self.task.observe(self.measured)
 
     def step(self, actions: Float[np.ndarray, "n 3"]) -> Step:
@@ -47,9 +47,16 @@ class ArmSimulator:
             self.world.step(actions, self.task.grip(self.measured)), self.measured
         )
         next_obs, ended = self.task.observe(measured), self._ends(measured)
-        obs = self._begin(np.flatnonzero(ended).tolist()) if ended.any() else next_obs
+        obs = self.begin(np.flatnonzero(ended).tolist()) if ended.any() else next_obs
         features = self.task.features(measured)
         return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), ended, measured)
+
+    def begin(self, envs: list[int]) -> Float32[np.ndarray, "n obs"]:
+        """Start new episodes in these environments, drawn from their `rngs`; the others stay where they are."""
+        if envs:
+            starts = [self.task.begin(self.rngs[env]) for env in envs]
+            self.measured = self.measured.with_rows(envs, self.task.measure(self.world.reset(starts, envs), None))
+        return self.task.observe(self.measured)
 
     def states_along(
         self, seed: int, actions: Float[np.ndarray, "steps 3"], *, at: Sequence[int]
@@ -68,14 +75,9 @@ class ArmSimulator:
         """Let one environment go on from a state."""
         self.world.put([env], state.world)
         self.measured = self.measured.with_rows([env], state.measured)
-        self._rngs[env] = deepcopy(state.rng)
+        self.rngs[env] = deepcopy(state.rng)
 
     @cached_property
     def _lone(self) -> ArmEnv:
         """An environment to look along episodes in; who never looks needs none."""
         return ArmEnv(self.task)
-
-    def _begin(self, envs: list[int]) -> Float32[np.ndarray, "n obs"]:
-        starts = [self.task.begin(self._rngs[env]) for env in envs]
-        self.measured = self.measured.with_rows(envs, self.task.measure(self.world.reset(starts, envs), None))
-        return self.task.observe(self.measured)

@@ -9,6 +9,7 @@ from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
+from mereq.tasks.arm.vector_environment import ArmVectorEnv
 
 
 def task_of(arm: ArmTask) -> Task:
@@ -39,3 +40,19 @@ def make(task: str, *, theta: Float[np.ndarray, " features"] | None = None, rend
         ValueError: when `render_mode` is neither None nor "rgb_array".
     """
     return ArmEnv(ARM_TASKS[task], theta=theta, render_mode=render_mode)
+
+
+def make_vec(
+    task: str,
+    num_envs: int = 1,
+    *,
+    theta: Float[np.ndarray, " features"] | None = None,
+    render_mode: str | None = None,
+) -> ArmVectorEnv:
+    """The same as `make`, n environments in one.
+
+    Raises:
+        KeyError: when there is no such task.
+        ValueError: when `render_mode` is neither None nor "rgb_array", or there is no environment.
+    """
+    return ArmVectorEnv(ARM_TASKS[task], num_envs, theta=theta, render_mode=render_mode)
