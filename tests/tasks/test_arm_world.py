@@ -1,11 +1,13 @@
-"""What an action does to the tool, what a contact is worth, and that threads change nothing."""
+"""What an action does to the tool and the joints, what a contact is worth, and that threads change nothing."""
 
+import mujoco
 import numpy as np
 import pytest
 from arm_scripts import grasp, play
 
-from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
-from mereq.tasks.arm.world import ArmWorld, Start
+from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
+from mereq.tasks.arm.kinematics import JOINT_LIMITS, JOINT_SPEEDS, TOOL_DOWN
+from mereq.tasks.arm.world import LEASH, PERIOD, ArmWorld, Start
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 GRAVITY = 9.81
@@ -65,6 +67,76 @@ def test_actions_beyond_one_count_as_one():
         world.reset(starts_at(bottle_pushing, np.array([[0.5, 0.0, 0.1]])))
     tools = [w.step(np.array([[a, 0.0, -a]]), np.zeros((1, 0))).tool for w, a in zip(worlds, (1.0, 7.0), strict=True)]
     np.testing.assert_array_equal(tools[0], tools[1])
+
+
+def wander(module, n_steps=60, n_envs=6):
+    """Random motion that runs into things, from the task's own starts: the world, and its states after each step."""
+    world, rng = ArmWorld(module.SETUP, n_envs), np.random.default_rng(0)
+    measured = module.measure(world.reset([module.begin(rng) for _ in range(n_envs)]), None)
+    states = [[world.save(env) for env in range(n_envs)]]
+    for step in range(n_steps):
+        if step % 15 == 0:
+            drift = rng.uniform([-1.0, -1.0, -1.5], 1.0, (n_envs, 3))
+        actions = np.clip(drift + rng.uniform(-0.5, 0.5, (n_envs, 3)), -1.0, 1.0)
+        measured = module.measure(world.step(actions, module.TASK.grip(measured)), measured)
+        states.append([world.save(env) for env in range(n_envs)])
+    return world, states
+
+
+def joint_speeds(world, state):
+    """Of the arm's joints [rad/s]: MuJoCo keeps time, positions, velocities."""
+    return np.abs(state.physics[0, 1 + world.model.nq :][:6])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_in_random_motion_the_joints_keep_their_limits_and_the_tool_points_down(module):
+    """Within 0.2 degrees, in contact too."""
+    world, states = wander(module)
+    for state in (state for step in states for state in step):
+        joints = state.physics[0, 1:7]
+        assert (joints > JOINT_LIMITS[:, 0]).all()
+        assert (joints < JOINT_LIMITS[:, 1]).all()
+        assert (joint_speeds(world, state) < JOINT_SPEEDS).all()
+        _, orientation, _, _ = kinematics.forward(joints, module.SETUP.tool.length)
+        turned = np.arccos(np.clip((np.trace(orientation.T @ TOOL_DOWN) - 1.0) / 2.0, -1.0, 1.0))
+        assert np.degrees(turned) < 0.2
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_joints_that_are_slow_are_not_hurried(monkeypatch, module):
+    """A centimetre per step needs a tenth of the published speeds at most. With a hundredth of them the arm is late."""
+    slow = JOINT_SPEEDS / 100.0
+    monkeypatch.setattr(kinematics, "JOINT_SPEEDS", slow)
+    world, states = wander(module, n_steps=30)
+    sent = np.abs(np.diff([[state.reference[0] for state in step] for step in states], axis=0))
+    assert (sent <= slow * PERIOD + 1e-12).all()
+    assert np.isclose(sent, slow * PERIOD).any()
+    assert max((joint_speeds(world, state) / slow).max() for step in states for state in step) < 1.1
+
+
+def test_the_servos_give_their_torque_and_no_more():
+    world = ArmWorld(bottle_pushing.SETUP)
+    data = mujoco.MjData(world.model)
+    for sign in (-1.0, 1.0):
+        data.ctrl[:6] = sign * 100.0
+        mujoco.mj_forward(world.model, data)
+        np.testing.assert_array_equal(data.actuator_force[:6], sign * np.array([100, 100, 60, 12, 12, 8]))
+
+
+def test_a_blocked_tool_presses_no_harder_with_time_and_comes_back_at_once():
+    """Fingers pushed down onto a lying bottle: they are sent no further than the leash, and nothing winds up."""
+    world, none = ArmWorld(bottle_pushing.SETUP), np.zeros((1, 0))
+    lying = np.array([0.5, 0.0, bottle_pushing.RADIUS, np.sqrt(0.5), 0.0, np.sqrt(0.5), 0.0])
+    world.reset([Start(np.array([0.45, 0.0, 0.15]), lying, np.zeros(2), 0.3)])
+    down = [world.step(np.array([[0.0, 0.0, -1.0]]), none) for _ in range(40)]
+    force = [np.linalg.norm(physics.force) for physics in down]
+    assert 100.0 < force[12] < 300.0
+    np.testing.assert_allclose(force[12:], force[12], rtol=0.05)
+    assert down[-2].tool[0, 2] - world.save(0).target[0, 2] == pytest.approx(LEASH)
+    for _ in range(3):
+        up = world.step(np.array([[0.0, 0.0, 1.0]]), none)
+    assert up.tool[0, 2] > down[-1].tool[0, 2] + 0.015
+    assert not up.force.any()
 
 
 def test_the_force_of_a_known_weight():
