@@ -16,7 +16,7 @@ from mereq.irl.estimators import FromSegmentStarts
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
-from mereq.tasks.arm.definition import N_STEPS
+from mereq.tasks.arm.definition import N_STEPS, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
 from toys import Nobody, always
@@ -45,10 +45,12 @@ def steps_of(env: ArmEnv, policy, supervisor, episodes: int = 2) -> Iterator[Sup
 
 @EVERY_TASK
 @pytest.mark.parametrize(("n_envs", "threads"), [(1, 1), (2, 1), (5, 2), (17, 3)])
-def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads):
+@pytest.mark.parametrize("supervised", [True, False], ids=["supervised", "alone"])
+def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads, supervised):
     """A scripted episode goes on from several of its steps at once, to its end, in any number of environments."""
     task, careful, _ = TASKS[name]
-    env = ArmEnv(task)
+    ends = task.over if supervised else at_full_length
+    env = ArmEnv(task, ends=ends)
     steps, touches = [], []
     for step in steps_of(env, Scripted(env, careful()), Nobody(), episodes=1):
         steps.append(step)
@@ -59,7 +61,7 @@ def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads):
     at = np.linspace(touched + 1, len(episode) - LATER, n_envs).astype(int)
     assert touched < 30
     assert len(set(at)) == min(n_envs, at[-1] - at[0] + 1)
-    simulator = ArmSimulator(task, n_envs, threads)
+    simulator = ArmSimulator(task, n_envs, threads, ends=ends)
     simulator.reset(0)
     states = simulator.states_along(episode_seed(RUN_SEED, 0, 0), episode.executed[: at[-1]], at=at.tolist())
     for number, (state, obs) in enumerate(states):
@@ -76,7 +78,7 @@ def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads):
 def test_segments_of_a_supervised_arm_are_found_again(name):
     """A careless script, an expert that takes over by the task's rule, and the policy tried from where it did."""
     task, careful, careless = TASKS[name]
-    env = ArmEnv(task)
+    env = ArmEnv(task, ends=task.over)
     expert = MeasurementExpert(Scripted(env, careful()), task.rule)
     rollout = Rollout.of(steps_of(env, Scripted(env, careless()), expert))
     assert 10 < rollout.expert_steps < len(rollout)
@@ -108,7 +110,8 @@ class Pushing:
 
 def test_in_its_own_place_an_expert_does_what_it_did():
     """So the gradient is 0 there. A policy that pushes high has to come down: `table_distance` loses weight."""
-    task, env, low, high = bottle_pushing.TASK, ArmEnv(bottle_pushing.TASK), Pushing(0.02), Pushing(0.12)
+    task, low, high = bottle_pushing.TASK, Pushing(0.02), Pushing(0.12)
+    env = ArmEnv(task, ends=task.over)
     rollout = Rollout.of(steps_of(env, high, MeasurementExpert(low, task.rule)))
     estimator = FromSegmentStarts(ArmSimulator(task, 3), 1000, "greedy", run_seed=RUN_SEED)
     assert estimator.observe(InterventionLog((rollout,)), kappa=1.0) > 20

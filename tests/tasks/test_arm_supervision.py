@@ -17,7 +17,7 @@ from mereq.interventions.rollout import Rollout
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
-from mereq.tasks.arm.definition import N_STEPS, ArmTask
+from mereq.tasks.arm.definition import N_STEPS, ArmTask, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from toys import EXPERT, POLICY, always
 
@@ -108,7 +108,7 @@ CASES = {
             ],
         ),
         lambda: push(0.02),
-        lambda: push(0.13),
+        lambda: push(0.17),
     ),
     "erasing": Supervised(
         erasing.TASK,
@@ -173,11 +173,18 @@ class Witness:
         return decision
 
 
-@pytest.fixture(scope="module", params=CASES)
+ENDINGS = [
+    *[pytest.param((name, True), id=f"{name}, ending when settled") for name in CASES],
+    *[pytest.param((name, False), id=f"{name}, of 100 steps") for name in ("bottle-pushing", "pillow-grasping")],
+]
+
+
+@pytest.fixture(scope="module", params=ENDINGS)
 def supervised(request):
     """A careless policy and a careful expert: the case, the rollout, what was seen, and the expert's modes."""
-    case = CASES[request.param]
-    env = ArmEnv(case.task)
+    name, settling = request.param
+    case = CASES[name]
+    env = ArmEnv(case.task, ends=case.task.over if settling else at_full_length)
     expert = Recorder(Scripted(env, case.careful()))
     witness = Witness(MeasurementExpert(expert, case.task.rule))
     rollout = Rollout.of(
@@ -227,7 +234,7 @@ def test_the_expert_acts_as_it_does_without_exploring(supervised):
 
 def test_a_new_episode_begins_with_the_policy_and_with_counts_at_zero():
     """Erasing: five light steps in a row, and five more are needed after a new beginning, whenever that comes."""
-    env = ArmEnv(erasing.TASK)
+    env = ArmEnv(erasing.TASK, ends=erasing.TASK.over)
     obs, info = env.reset(seed=0)  # the eraser is above the board: no force
     supervisor = MeasurementExpert(Scripted(env, wipe(0.015)), erasing.RULE)
     for steps in (4, 5, 7):
