@@ -2,11 +2,13 @@
 
     .venv/bin/python benchmarks/arm_soak.py --out results/arm_soak.json
 
-Every 100,000 steps are one block with a seed of its own, written down when done: run it again and it goes on where it
-was. Actions are noise around a direction that changes every 20 steps and tends downwards: the tool runs into things.
+Every 100,000 steps are one block with a seed of its own, written down when done, with where it comes from: run it again
+and it goes on where it was. When a task's code or MuJoCo's version is another, its blocks are made anew. Actions are
+noise around a direction that changes every 20 steps and tends downwards: the tool runs into things.
 """
 
 import argparse
+import hashlib
 import json
 import resource
 from pathlib import Path
@@ -16,13 +18,23 @@ import mujoco
 import numpy as np
 from rich.progress import Progress
 
-from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+from mereq.experiments.provenance import provenance
+from mereq.tasks.arm import bottle_pushing, definition, erasing, features, kinematics, model, pillow_grasping
+from mereq.tasks.arm import simulator as simulators
+from mereq.tasks.arm import world as worlds
 from mereq.tasks.arm.definition import N_STEPS
 from mereq.tasks.arm.simulator import ArmSimulator
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
+SHARED = (definition, features, kinematics, model, simulators, worlds)  # what all tasks are made of
 ENVS, BLOCK = 20, 100_000
 ROOM = np.array([[-0.3, -0.8, -0.05], [1.3, 0.8, 0.7]])  # what is outside has been flung away [m]
+
+
+def code_of(module: ModuleType) -> str:
+    """Checksum of all that a block depends on: the task's source, that of the physics under it, the model, MuJoCo."""
+    sources = [Path(part.__file__).read_text() for part in (module, *SHARED)]
+    return hashlib.sha256("\0".join([mujoco.__version__, module.SETUP.xml, *sources]).encode()).hexdigest()
 
 
 def block(module: ModuleType, seed: int, advance) -> dict:
@@ -56,16 +68,20 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_000_000, help="per task")
     parser.add_argument("--out", type=Path, default=Path("results/arm_soak.json"))
     options = parser.parse_args()
-    record = (
-        json.loads(options.out.read_text()) if options.out.exists() else {"mujoco": mujoco.__version__, "blocks": {}}
-    )
+    earlier = json.loads(options.out.read_text())["blocks"] if options.out.exists() else {}
+    record = {"blocks": dict(earlier)}
     with Progress() as progress:
         for module in MODULES:
             name = module.TASK.name
-            done = record["blocks"].setdefault(name, [])
+            code = code_of(module)
+            done = [found for found in earlier.get(name, []) if found.get("code") == code]
+            if others := len(earlier.get(name, [])) - len(done):
+                print(f"{name}: {others} blocks are of other code, and are made anew.")
+            record["blocks"][name] = done
             bar = progress.add_task(name, total=options.steps, completed=len(done) * BLOCK)
             for seed in range(len(done), options.steps // BLOCK):
-                done.append(block(module, seed, lambda n, bar=bar: progress.advance(bar, n)))
+                findings = block(module, seed, lambda n, bar=bar: progress.advance(bar, n))
+                done.append(findings | {"code": code, "provenance": provenance()})
                 options.out.write_text(json.dumps(record, indent=1) + "\n")
     for name, blocks in record["blocks"].items():
         total = {
