@@ -247,9 +247,7 @@ def train(
     out: Annotated[
         Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-WHICH)")
     ] = None,
-    preset: Annotated[
-        Literal["paper", "fast"] | None, arg(help_behavior_hint="(default: the task's first)")
-    ] = None,
+    preset: Annotated[Literal["paper", "fast"] | None, arg(help_behavior_hint="(default: the task's first)")] = None,
     start: Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: random networks)")] = None,
     steps: Steps = None,
     seed: int = 0,
