@@ -1,4 +1,4 @@
-"""Align a policy of your own, on a Gymnasium environment of your own.
+"""Align a policy of your own, on a Gymnasium environment of your own. For continuous actions: mountain_car.py.
 
 CliffWalking: a 4 x 12 grid, from the lower left to the lower right corner, with a cliff in between. The prior takes the
 shortest way, along the edge. The supervisor gets nervous there and takes over to walk further up. All that `mereq`
@@ -65,7 +65,7 @@ def run(n_iterations: int, seed: int = 0) -> list[Iteration]:
         "cliff-walking", lambda: gym.make("CliffWalking-v1", max_episode_steps=40), features, FEATURES
     )
     prior = LogitsPolicy(shortest_way, n_actions=4)
-    settings = fast(gamma=0.9, rollout_steps=400)
+    settings = fast(task, gamma=0.9, rollout_steps=400)
     rounds = []
     for iteration in align(
         task, prior, Nervous(), MEREQ, settings, seed=seed, n_iterations=n_iterations, rate_threshold=0.06

@@ -9,6 +9,10 @@ from mereq.core.errors import UnknownName
 from mereq.experiments.checkpoints import describe_shipped
 from mereq.experiments.presets import HUMAN_TASKS, TASKS, fast, task_preset
 from mereq.experiments.runs import RunSpec
+from mereq.maxent_rl.dqn import DQNSettings
+from mereq.maxent_rl.sac import SACSettings
+from mereq.tasks import corridor
+from toys import LINE
 
 
 def test_training_is_table_6():
@@ -74,9 +78,14 @@ def test_fast_has_the_protocol_of_paper():
     assert preset["fast"].learner.gamma == preset["paper"].learner.gamma
 
 
-def test_fast_for_a_task_of_your_own():
-    settings = fast(gamma=0.97, rollout_steps=123)
+@pytest.mark.parametrize(("task", "learner"), [(corridor.TASK, DQNSettings), (LINE, SACSettings)])
+def test_fast_for_a_task_of_your_own(task, learner):
+    """The actions choose the learner, and the prior's temperature is held."""
+    settings = fast(task, gamma=0.97, rollout_steps=123, temperature=0.2)
+    assert isinstance(settings.learner, learner)
     assert (settings.learner.gamma, settings.rollout_steps) == (0.97, 123)
+    assert settings.learner.alpha == settings.learner.prior_alpha == 0.2
+    assert getattr(settings.learner, "alpha_learning_rate", 0.0) == 0.0
 
 
 @pytest.mark.parametrize("task", ARM)

@@ -10,8 +10,9 @@ from dataclasses import replace
 from mereq.align import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
 from mereq.align.method import Method
 from mereq.align.settings import AlignSettings
+from mereq.core.actions import Discrete
 from mereq.core.errors import UnknownName
-from mereq.experiments import highway_preset
+from mereq.core.task import Task
 from mereq.experiments.arm_presets import BOTTLE_PUSHING, ERASING, PILLOW_GRASPING
 from mereq.experiments.highway_preset import HIGHWAY
 from mereq.experiments.human_presets import HUMAN_PRESETS
@@ -24,16 +25,21 @@ HUMAN_TASKS: dict[str, TaskPreset] = {preset.name: preset for preset in HUMAN_PR
 TASKS: dict[str, TaskPreset] = {preset.name: preset for preset in _PRESETS} | HUMAN_TASKS
 
 
-def fast(*, gamma: float, rollout_steps: int) -> AlignSettings:
-    """The `fast` numbers for a task of your own.
+def fast(task: Task | None = None, *, gamma: float, rollout_steps: int, temperature: float = 1.0) -> AlignSettings:
+    """The `fast` numbers for a task of your own: of the highway for finitely many actions, of the bottle for a box.
 
     Args:
+        task: whose actions choose; None stands for one with finitely many actions.
         gamma: discount factor; about 1 - 1 / (steps that a decision matters for).
         rollout_steps: supervised steps per round.
+        temperature: of the prior, alpha: the one it was trained with, because only then alpha log pi is the Q-function
+            of its reward (up to a number per state), and theta is in the units of that reward. Theta counts in
+            relation to alpha: with a smaller one, the same step of theta changes the policy more.
     """
-    return replace(
-        highway_preset.FAST, rollout_steps=rollout_steps, learner=replace(highway_preset.FAST.learner, gamma=gamma)
-    )
+    finite = task is None or isinstance(task.actions, Discrete)
+    settings = HIGHWAY.align["fast"] if finite else BOTTLE_PUSHING.align["fast"]
+    learner = replace(settings.learner, gamma=gamma, alpha=temperature, prior_alpha=temperature)
+    return replace(settings, rollout_steps=rollout_steps, learner=learner)
 
 
 def task_preset(name: str) -> TaskPreset:
