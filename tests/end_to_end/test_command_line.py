@@ -230,3 +230,14 @@ def test_the_example_aligns_a_prior_of_ones_own(monkeypatch):
     rounds = cliff_walking.run(4)
     assert rounds[-1].intervention_rate < 0.5 * rounds[0].intervention_rate
     assert np.argmax(rounds[0].theta) == cliff_walking.FEATURES.index("far_from_cliff")
+
+
+def test_the_example_with_continuous_actions(monkeypatch):
+    """The force is the only thing that changes: the car still gets to the top."""
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    import mountain_car
+
+    first, second = mountain_car.run(2)
+    assert second.intervention_rate < 0.2 * first.intervention_rate
+    assert np.argmin(first.theta) == mountain_car.FEATURES.index("effort")
+    assert second.rollout.terminated.sum() >= 2
