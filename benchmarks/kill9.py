@@ -48,7 +48,7 @@ from mereq.supervision.paced import Paced
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import TASK
 
-_FAST = fast(gamma=0.8, rollout_steps=40)
+_FAST = fast(TASK, gamma=0.8, rollout_steps=40)
 SETTINGS = replace(
     _FAST,
     inference=replace(

@@ -69,13 +69,17 @@ def test_paper_preset_on_the_arm_is_table_9(task, tolerance, length):
     assert learner.prior_alpha == 0.035  # ent_coef_prior
 
 
-def test_fast_has_the_protocol_of_paper():
-    preset = TASKS["highway"].align
-    for name in ("rollout_steps",):
-        assert getattr(preset["fast"], name) == getattr(preset["paper"], name)
-    for name in ("step_size", "tolerance", "sample_length"):
-        assert getattr(preset["fast"].inference, name) == getattr(preset["paper"].inference, name)
-    assert preset["fast"].learner.gamma == preset["paper"].learner.gamma
+@pytest.mark.parametrize("task", ["highway", *ARM])
+def test_fast_has_the_protocol_of_paper(task):
+    fast, paper = (TASKS[task].align[name] for name in ("fast", "paper"))
+    assert fast.rollout_steps == paper.rollout_steps
+    assert fast.learner.gamma == paper.learner.gamma
+    assert fast.inference.step_size == paper.inference.step_size
+
+
+def test_fast_estimates_as_long_and_as_strictly_as_paper_on_the_highway():
+    fast, paper = (TASKS["highway"].align[name].inference for name in ("fast", "paper"))
+    assert (fast.tolerance, fast.sample_length) == (paper.tolerance, paper.sample_length)
 
 
 @pytest.mark.parametrize(("task", "learner"), [(corridor.TASK, DQNSettings), (LINE, SACSettings)])

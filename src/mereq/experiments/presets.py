@@ -25,19 +25,19 @@ HUMAN_TASKS: dict[str, TaskPreset] = {preset.name: preset for preset in HUMAN_PR
 TASKS: dict[str, TaskPreset] = {preset.name: preset for preset in _PRESETS} | HUMAN_TASKS
 
 
-def fast(task: Task | None = None, *, gamma: float, rollout_steps: int, temperature: float = 1.0) -> AlignSettings:
+def fast(task: Task, *, gamma: float, rollout_steps: int, temperature: float = 1.0) -> AlignSettings:
     """The `fast` numbers for a task of your own: of the highway for finitely many actions, of the bottle for a box.
 
     Args:
-        task: whose actions choose; None stands for one with finitely many actions.
+        task: whose actions choose.
         gamma: discount factor; about 1 - 1 / (steps that a decision matters for).
         rollout_steps: supervised steps per round.
         temperature: of the prior, alpha: the one it was trained with, because only then alpha log pi is the Q-function
             of its reward (up to a number per state), and theta is in the units of that reward. Theta counts in
             relation to alpha: with a smaller one, the same step of theta changes the policy more.
     """
-    finite = task is None or isinstance(task.actions, Discrete)
-    settings = HIGHWAY.align["fast"] if finite else BOTTLE_PUSHING.align["fast"]
+    preset = HIGHWAY if isinstance(task.actions, Discrete) else BOTTLE_PUSHING
+    settings = preset.align["fast"]
     learner = replace(settings.learner, gamma=gamma, alpha=temperature, prior_alpha=temperature)
     return replace(settings, rollout_steps=rollout_steps, learner=learner)
 
