@@ -15,6 +15,7 @@ from mereq.supervision.rules import RuleEngine
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS
 from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.world import ArmWorld
 
 Script = Callable[[Any], np.ndarray]  # from the measurements of n environments to their actions (n, 3)
@@ -91,9 +92,9 @@ def limited(action: np.ndarray) -> np.ndarray:
 
 
 class Scripted:
-    """A script as the policy of one environment: it looks at what is measured there, whatever is observed."""
+    """A script as a policy in an environment or simulator: it looks at what is measured there, not at observations."""
 
-    def __init__(self, env: ArmEnv, script: Script):
+    def __init__(self, env: ArmEnv | ArmSimulator, script: Script):
         self._env, self._script = env, script
 
     def distribution(self, obs) -> SquashedGaussian:

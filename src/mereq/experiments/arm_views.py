@@ -43,9 +43,11 @@ def grasps(evaluation: Evaluation) -> tuple[Float[np.ndarray, " grasps"], Bool[n
 
 
 def bottle_card(evaluation: Evaluation) -> dict[str, Any]:
-    """Where the bottle ends, whether it stands, and how high it is pushed."""
+    """Whether the bottle comes to stand at the goal, whether it does so at the end, and how high it is pushed."""
     last = evaluation.measured[-1]
+    longest = series(evaluation, "arrived").max(axis=0)
     return {
+        "arrival_rate": _share(longest >= bottle_pushing.LONG_ENOUGH),
         "success_rate": _share(bottle_pushing.success(last)),
         "topple_rate": _share(last.toppled),
         "final_distance_cm": _quantiles(100.0 * last.bottle_to_goal),
