@@ -250,7 +250,8 @@ def test_a_page_that_comes_back_starts_with_what_is_there_now(client, sitting):
     sitting.board.put({"kind": "view", "frame": 5000})
     with client.wheel(greeted=False) as page:
         assert hear(page) == {"kind": "hello"}
-        for frame in range(5000, 5003):
+        assert hear(page)["frame"] == 5000
+        for frame in range(5001, 5003):
             sitting.board.put({"kind": "view", "frame": frame})
             assert hear(page)["frame"] == frame
 
