@@ -14,9 +14,9 @@ from rich.progress import track
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
 from mereq.experiments.arm_views import grasps, normal_forces, push_heights
-from mereq.experiments.checkpoints import load_shipped
 from mereq.experiments.evaluation import EPISODES, SEED, Evaluation, evaluate
 from mereq.experiments.figures.arm import Panel, arm_figure
+from mereq.experiments.policy_checkpoints import load_shipped
 from mereq.experiments.presets import task_preset
 from mereq.experiments.task_preset import TaskPreset
 from mereq.interventions.rollout import Rollout

@@ -23,9 +23,9 @@ import numpy as np
 
 from mereq.core.distribution import SquashedGaussian
 from mereq.core.reward import LinearReward
-from mereq.experiments.checkpoints import load_shipped
 from mereq.experiments.evaluation import evaluate
 from mereq.experiments.figures.style import COLORS
+from mereq.experiments.policy_checkpoints import load_shipped
 from mereq.experiments.presets import TASKS
 from mereq.experiments.provenance import provenance
 from mereq.maxent_rl.networks import apply_mlp, mlp_to_numpy

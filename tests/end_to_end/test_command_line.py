@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from mereq.commands import train
-from mereq.experiments.checkpoints import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.experiments.comparing import differences
 from mereq.experiments.evaluation import EPISODES
+from mereq.experiments.policy_checkpoints import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.experiments.presets import TASKS
 from mereq.experiments.runs import RunSpec
 from mereq.experiments.store import RunStore

@@ -8,7 +8,7 @@ import pytest
 from mereq.align.inverse_rl import MEREQ
 from mereq.core.seeding import episode_seed
 from mereq.core.supervisor import Decision
-from mereq.experiments.checkpoints import load_shipped
+from mereq.experiments.policy_checkpoints import load_shipped
 from mereq.experiments.presets import task_preset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout

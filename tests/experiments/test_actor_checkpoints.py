@@ -10,7 +10,8 @@ from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.errors import CorruptCheckpoint
 from mereq.core.policy import GaussianPolicy
 from mereq.core.task import Task
-from mereq.experiments.checkpoints import describe, load_arrays, load_policy, save_arrays, save_policy
+from mereq.experiments.checkpoints import load_arrays, save_arrays
+from mereq.experiments.policy_checkpoints import describe, load_policy, save_policy
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import MLP, Layer
 from mereq.maxent_rl.sac import ActorPolicy

@@ -24,8 +24,8 @@ from mereq.experiments.behaviour import (
     observe,
     subjects,
 )
-from mereq.experiments.checkpoints import load_shipped
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate
+from mereq.experiments.policy_checkpoints import load_shipped
 from mereq.experiments.presets import TASKS
 from mereq.experiments.runs import RunSpec, load_supervised_policy
 from mereq.experiments.store import RunStore

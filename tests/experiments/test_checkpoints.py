@@ -12,15 +12,14 @@ from mereq.core.actions import Discrete
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, UnknownName
 from mereq.core.policy import LogitsPolicy
 from mereq.core.task import Task
-from mereq.experiments import checkpoints
-from mereq.experiments.checkpoints import (
+from mereq.experiments import checkpoints, policy_checkpoints
+from mereq.experiments.checkpoints import load_arrays, save_arrays
+from mereq.experiments.policy_checkpoints import (
     describe,
     describe_shipped,
     fingerprint,
-    load_arrays,
     load_policy,
     load_shipped,
-    save_arrays,
     save_policy,
 )
 from mereq.maxent_rl.dqn import QPolicy
@@ -275,7 +274,7 @@ def test_shipped_policies(tmp_path, monkeypatch):
     assert (package / "py.typed").is_file()
     (tmp_path / "checkpoints" / "toy").mkdir(parents=True)
     save_policy(tmp_path / "checkpoints" / "toy" / "prior", QPolicy(network(), None, 0.5, 0.0), about={"seed": 3})
-    monkeypatch.setattr(checkpoints.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(policy_checkpoints.resources, "files", lambda package: tmp_path)
     assert load_shipped(task(), "prior").alpha == 0.5
     assert describe_shipped("toy", "prior")["seed"] == 3
     with pytest.raises(UnknownName, match=r"no shipped policy called 'toy/expert'\. Known: toy/prior"):
@@ -284,6 +283,6 @@ def test_shipped_policies(tmp_path, monkeypatch):
         describe_shipped("..", "toy/prior")
     with pytest.raises(CorruptCheckpoint, match="a policy for 4 observations"):
         load_shipped(task(obs_size=9), "prior")
-    monkeypatch.setattr(checkpoints.resources, "files", lambda package: tmp_path / "nothing")
+    monkeypatch.setattr(policy_checkpoints.resources, "files", lambda package: tmp_path / "nothing")
     with pytest.raises(UnknownName, match="none here"):
         load_shipped(task(), "prior")

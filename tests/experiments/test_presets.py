@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from mereq.core.errors import UnknownName
-from mereq.experiments.checkpoints import describe_shipped
+from mereq.experiments.policy_checkpoints import describe_shipped
 from mereq.experiments.presets import HUMAN_TASKS, TASKS, fast, task_preset
 from mereq.experiments.runs import RunSpec
 from mereq.maxent_rl.dqn import DQNSettings

@@ -10,16 +10,9 @@ from rich.console import Console
 from mereq.commands.terminal import progress_bar, warm_up
 from mereq.core.errors import IncompatibleRun, RunExists, UnknownName
 from mereq.core.reward import LinearReward
-from mereq.experiments.checkpoints import (
-    describe,
-    describe_shipped,
-    load_arrays,
-    load_policy,
-    load_shipped,
-    save_arrays,
-    save_policy,
-)
+from mereq.experiments.checkpoints import load_arrays, save_arrays
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate, model_card
+from mereq.experiments.policy_checkpoints import describe, describe_shipped, load_policy, load_shipped, save_policy
 from mereq.experiments.presets import task_preset
 from mereq.experiments.provenance import provenance
 from mereq.maxent_rl.training import Training

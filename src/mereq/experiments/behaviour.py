@@ -18,9 +18,10 @@ from jaxtyping import Float, Int
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun
 from mereq.core.policy import Policy
 from mereq.core.simulator import Simulator
-from mereq.experiments.checkpoints import digest, fingerprint, load_arrays, save_arrays
+from mereq.experiments.checkpoints import digest, load_arrays, save_arrays
 from mereq.experiments.distributions import feature_counts, jensen_shannon_distance
 from mereq.experiments.evaluation import EPISODES, SEED, evaluate
+from mereq.experiments.policy_checkpoints import fingerprint
 from mereq.experiments.presets import TASKS
 from mereq.experiments.provenance import provenance
 from mereq.experiments.runs import RunSpec, load_supervised_policy, recorded_spec

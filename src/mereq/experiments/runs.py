@@ -18,7 +18,7 @@ from mereq.core.policy import Policy
 from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
-from mereq.experiments.checkpoints import describe, describe_shipped, load_policy, load_shipped
+from mereq.experiments.policy_checkpoints import describe, describe_shipped, load_policy, load_shipped
 from mereq.experiments.presets import METHODS, TaskPreset, task_preset
 from mereq.experiments.recording import record
 from mereq.experiments.robots import find_driver, robot_of

@@ -20,9 +20,10 @@ from mereq.align.learning import Published, Resume
 from mereq.align.method import Progress
 from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
-from mereq.experiments.checkpoints import load_arrays, load_policy, remove, save_arrays, save_policy, writing
+from mereq.experiments.checkpoints import load_arrays, remove, save_arrays, writing
 from mereq.experiments.configuration import check_resumable
 from mereq.experiments.database import Database, Schema, Store
+from mereq.experiments.policy_checkpoints import load_policy, save_policy
 from mereq.experiments.provenance import provenance, resident_bytes
 from mereq.experiments.step_rows import StepRows
 from mereq.interventions.log import InterventionLog

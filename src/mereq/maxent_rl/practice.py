@@ -16,6 +16,7 @@ from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for, stream
 from mereq.core.task import Task, checked_features
+from mereq.maxent_rl.pytrees import under
 from mereq.maxent_rl.replay import Replay, Transitions
 from mereq.maxent_rl.updating import Learner, update
 
@@ -189,9 +190,5 @@ class Practice:
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Put back what `arrays` returned."""
-        self.state = self.state.from_arrays(_under("learner", arrays))
-        self.replay.restore(_under("replay.", arrays))
-
-
-def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        self.state = self.state.from_arrays(under("learner", arrays))
+        self.replay.restore(under("replay.", arrays))

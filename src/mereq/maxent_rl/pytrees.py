@@ -37,3 +37,8 @@ def from_arrays(state: State, arrays: dict[str, np.ndarray]) -> State:
         return jnp.asarray(value)
 
     return jax.tree_util.tree_map_with_path(saved, state)
+
+
+def under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with the prefix, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
