@@ -1,0 +1,72 @@
+"""On how rough a table do bottle policies still work, and do they topple the bottle there?
+
+    python benchmarks/bottle_friction.py [RUN...]
+
+The prior, the expert, and what each RUN ended with: a run's directory, such as
+runs/studies/bottle/runs/bottle-pushing-mereq-fast-0. All were made with a friction between 0.165 and 0.33, drawn anew
+in each episode. Here it is given. 50 episodes each.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from mereq.core.policy import Policy
+from mereq.core.task import Task
+from mereq.experiments.evaluation import SEED, evaluate
+from mereq.experiments.policy_checkpoints import load_shipped
+from mereq.experiments.runs import load_method_policy
+from mereq.experiments.store import RunStore
+from mereq.tasks import arm
+from mereq.tasks.arm import bottle_pushing
+from mereq.tasks.arm.tasks import task_of
+
+FRICTIONS, EPISODES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8), 50
+
+
+def on_a_table(friction: float) -> Task:
+    """The task with this friction in every episode."""
+
+    def begin(rng: np.random.Generator):
+        return replace(bottle_pushing.begin(rng), friction=friction)
+
+    return task_of(replace(bottle_pushing.TASK, begin=begin))
+
+
+def at_the_end_of(run: Path) -> Policy:
+    """The policy that an alignment ended with."""
+    with RunStore.open(run) as store:
+        return load_method_policy(store, len(store.iterations()) - 1)[2]
+
+
+def outcome(policy: Policy, task: Task) -> str:
+    """Four cells of the table."""
+    found = evaluate(policy, task.simulate(EPISODES), seed=SEED).measured
+    toppled = np.stack([m.toppled for m in found]).any(axis=0).mean()
+    upright = np.stack([m.axis[:, 2] for m in found]).min(axis=0)
+    lean = np.median(np.degrees(np.arccos(np.clip(upright, -1.0, 1.0))))
+    stood = np.stack([m.arrived >= bottle_pushing.LONG_ENOUGH for m in found]).any(axis=0).mean()
+    return f"{stood:.2f} | {bottle_pushing.success(found[-1]).mean():.2f} | {toppled:.2f} | {lean:.1f}"
+
+
+def main(runs: list[str]) -> None:
+    """Push, and print the table."""
+    policies = {which: load_shipped(arm.BOTTLE_PUSHING, which) for which in ("prior", "expert")}
+    policies |= {Path(run).name: at_the_end_of(Path(run)) for run in runs}
+    lines = [
+        f"| {name} | {friction:g} | {outcome(policy, on_a_table(friction))} |"
+        for name, policy in track(policies.items(), "pushing")
+        for friction in FRICTIONS
+    ]
+    print(
+        "| policy | friction | stood at the goal for a second | is there at step 100 | topples | leans by [degrees] |"
+    )
+    print("|---|---|---|---|---|---|")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
