@@ -62,11 +62,16 @@ class RunSpec:
     def __post_init__(self):
         if self.robot and self.settings.inference.starts == "segments":
             raise ValueError("the simulation cannot repeat a robot's episodes: starts must be 'episodes' with a robot")
-        if not (0 <= self.noise <= 1 and self.seed >= 0 and 0 <= self.pace < float("inf")):
-            raise WrongValue(
-                f"A run needs 0 <= noise <= 1, seed >= 0, pace >= 0; got noise={self.noise}, seed={self.seed}, "
-                f"pace={self.pace}."
-            )
+        allowed = {
+            "n_iterations": (self.n_iterations >= 1, "at least 1"),
+            "rate_threshold": (0 <= self.rate_threshold <= 1, "between 0 and 1"),
+            "noise": (0 <= self.noise <= 1, "between 0 and 1"),
+            "seed": (self.seed >= 0, "at least 0"),
+            "pace": (0 <= self.pace < float("inf"), "at least 0, and finite"),
+        }
+        for name, (fine, range_) in allowed.items():
+            if not fine:
+                raise WrongValue(f"A run's {name} must be {range_}; it is {getattr(self, name)}.")
 
     @classmethod
     def named(
