@@ -118,7 +118,7 @@ def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mere
             "no method called 'magic'. Known: hg-dagger-ft, iwr-ft,",
         ),
         (["align", "highway", "--preset", "slow"], "no preset called 'slow'. Known: fast, paper"),
-        (["align", "highway", "--seed", "-1"], "seed >= 0, pace >= 0; got noise=0.0, seed=-1"),
+        (["align", "highway", "--seed", "-1"], "seed must be at least 0; it is -1"),
         (["train", "motorway", "prior"], "no task called 'motorway'"),
         (["show", "nowhere"], "nowhere"),
         (["align", "highway", "--prior", "nowhere/prior"], "there is no such file"),
