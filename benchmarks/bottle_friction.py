@@ -3,8 +3,8 @@
     python benchmarks/bottle_friction.py [RUN...]
 
 The prior, the expert, and what each RUN ended with: a run's directory, such as
-runs/studies/bottle/runs/bottle-pushing-mereq-fast-0. All were made with a friction between 0.165 and 0.33, drawn anew
-in each episode. Here it is given. 50 episodes each.
+runs/studies/bottle/runs/bottle-pushing-mereq-fast-0. All were made with a bottle on the table whose friction was drawn
+anew in each episode, between 0.165 and 0.33. Here the table's is given. 50 episodes each.
 """
 
 import sys
@@ -28,12 +28,15 @@ FRICTIONS, EPISODES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8), 50
 
 
 def on_a_table(friction: float) -> Task:
-    """The task with this friction in every episode."""
+    """The task with a table of this friction under the smoothest bottle: of two surfaces the rougher one counts."""
 
     def begin(rng: np.random.Generator):
-        return replace(bottle_pushing.begin(rng), friction=friction)
+        return replace(bottle_pushing.begin(rng), friction=bottle_pushing.FRICTION[0])
 
-    return task_of(replace(bottle_pushing.TASK, begin=begin))
+    smooth, rough = (f'size="0.9 0.7 0.05" friction="{table} ' for table in (0.1, friction))
+    assert smooth in bottle_pushing.SETUP.xml
+    setup = replace(bottle_pushing.SETUP, xml=bottle_pushing.SETUP.xml.replace(smooth, rough))
+    return task_of(replace(bottle_pushing.TASK, begin=begin, setup=setup))
 
 
 def at_the_end_of(run: Path) -> Policy:

@@ -6,7 +6,9 @@ import pytest
 from scipy.linalg import expm
 
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
-from mereq.tasks.arm.kinematics import JOINT_LIMITS, REACH, TOOL_DOWN
+from mereq.tasks.arm.kinematics import JOINT_LIMITS, TOOL_DOWN
+
+REACH = 0.911  # published, of the wrist's centre from the axis of J1 [m]
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 

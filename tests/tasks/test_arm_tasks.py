@@ -125,7 +125,7 @@ def test_erasing_expert_takes_over_below_2_newtons_and_keeps_control_for_5_steps
 @pytest.mark.parametrize(("height", "least"), [(0.051, 0.004), (0.031, 0.002), (0.029, -0.005)])
 def test_pillow_expert_wants_an_approach_that_depends_on_the_height(height, least):
     def step(approach):
-        return {"above_center": height, "center_approach": approach, "surface_approach": 0.005}
+        return {"to_center_height": height, "center_approach": approach, "surface_approach": 0.005}
 
     slow, fast = step(least - 1e-4), step(least + 1e-4)
     assert controllers(pillow_grasping, [slow] * 4 + [fast] + [slow] * 4) == [POLICY] * 9
@@ -134,13 +134,13 @@ def test_pillow_expert_wants_an_approach_that_depends_on_the_height(height, leas
 
 
 def test_pillow_expert_takes_over_after_10_steps_of_hovering():
-    hovering = {"above_center": 0.02, "center_approach": 0.0, "surface_approach": 0.0014, "closed": False}
+    hovering = {"to_center_height": 0.02, "center_approach": 0.0, "surface_approach": 0.0014, "closed": False}
     assert controllers(pillow_grasping, [hovering] * 10) == [POLICY] * 9 + [EXPERT]
     assert controllers(pillow_grasping, [hovering | {"surface_approach": 0.0015}] * 12) == [POLICY] * 12
 
 
 def test_pillow_expert_wants_a_pillow_that_is_held_to_rise_and_asks_no_more_of_it():
-    held = {"above_center": 0.06, "center_approach": -0.01, "surface_approach": 0.0, "closed": True}
+    held = {"to_center_height": 0.06, "center_approach": -0.01, "surface_approach": 0.0, "closed": True}
     still, rising = held | {"pillow_rise": 0.0014}, held | {"pillow_rise": 0.0016}
     assert controllers(pillow_grasping, [rising] * 20) == [POLICY] * 20
     assert controllers(pillow_grasping, [still] * 10) == [POLICY] * 9 + [EXPERT]

@@ -150,8 +150,16 @@ def test_an_action_that_is_not_finite_is_refused_and_nothing_moves(bad):
 def test_one_action_for_all_is_refused(shape):
     env = ArmVectorEnv(erasing.TASK, 3)
     env.reset(seed=1)
-    with pytest.raises(WrongAction, match=r"allowed is \(3, 3\): give one action to each environment"):
+    with pytest.raises(WrongAction, match=r"allowed is \(3, 3\): give x, y and z \[cm\] to each environment"):
         env.step(np.zeros(shape))
+
+
+@pytest.mark.parametrize("action", [0.5, [0.5], [0.5, 0.5], [[0.5, 0.5, 0.5]], np.float32(0.5)])
+def test_one_coordinate_for_all_three_is_refused(action):
+    env = ArmEnv(erasing.TASK)
+    env.reset(seed=1)
+    with pytest.raises(WrongAction, match=r"allowed is \(1, 3\): give x, y and z \[cm\]"):
+        env.step(action)
 
 
 def test_gymnasium_can_wrap_it():

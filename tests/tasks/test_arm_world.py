@@ -1,5 +1,8 @@
 """What an action does to the tool and the joints, what a contact is worth, and that threads change nothing."""
 
+import threading
+import time
+
 import mujoco
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from arm_scripts import grasp, play
 
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.kinematics import JOINT_LIMITS, JOINT_SPEEDS, TOOL_DOWN
+from mereq.tasks.arm.model import SUBSTEPS
 from mereq.tasks.arm.world import LEASH, PERIOD, ArmWorld, Start
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
@@ -26,13 +30,13 @@ def starts_at(module, places):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_one_centimetre_is_one_centimetre(module):
-    """Within 0.5 % once the tool moves steadily, within 4 % in the first step; the tool ends where it was sent."""
+    """Within 0.6 % once the tool moves steadily, within 4 % in the first step; the tool ends where it was sent."""
     low, high = module.SETUP.workspace.copy()
     if module is erasing:
         low[2] = erasing.SURFACE + 0.005
     places = np.stack(np.meshgrid(*np.linspace(low + 0.03, high - 0.03, 3).T), axis=-1).reshape(-1, 3)
     world = ArmWorld(module.SETUP, len(places))
-    grip = np.zeros((len(places), module.SETUP.tool.n_actuators))
+    grip = np.zeros((len(places), world.model.nu - 6))
     for direction in np.vstack([np.eye(3), -np.eye(3)]):
         actions = np.tile(direction, (len(places), 1))
         tips = [world.reset(starts_at(module, places)).tool]
@@ -50,7 +54,7 @@ def test_one_centimetre_is_one_centimetre(module):
 def test_the_tool_stays_in_the_workspace(module):
     low, high = module.SETUP.workspace
     world = ArmWorld(module.SETUP, 8)
-    grip = np.zeros((8, module.SETUP.tool.n_actuators))
+    grip = np.zeros((8, world.model.nu - 6))
     corners = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
     world.reset(starts_at(module, np.tile((low + high) / 2.0, (8, 1))))
     for _ in range(60):
@@ -70,36 +74,38 @@ def test_actions_beyond_one_count_as_one():
 
 
 def wander(module, n_steps=60, n_envs=6):
-    """Random motion that runs into things, from the task's own starts: the world, and its states after each step."""
+    """Random motion that runs into things, from the task's own starts: world, states after each step, all substeps."""
     world, rng = ArmWorld(module.SETUP, n_envs), np.random.default_rng(0)
     measured = module.measure(world.reset([module.begin(rng) for _ in range(n_envs)]), None)
-    states = [[world.save(env) for env in range(n_envs)]]
+    states, substeps = [[world.save(env) for env in range(n_envs)]], []
     for step in range(n_steps):
         if step % 15 == 0:
             drift = rng.uniform([-1.0, -1.0, -1.5], 1.0, (n_envs, 3))
         actions = np.clip(drift + rng.uniform(-0.5, 0.5, (n_envs, 3)), -1.0, 1.0)
         measured = module.measure(world.step(actions, module.TASK.grip(measured)), measured)
         states.append([world.save(env) for env in range(n_envs)])
-    return world, states
+        substeps.append(world._states.reshape(-1, world._states.shape[-1]).copy())
+    return world, states, np.concatenate(substeps)
 
 
-def joint_speeds(world, state):
+def joint_speeds(world, physics):
     """Of the arm's joints [rad/s]: MuJoCo keeps time, positions, velocities."""
-    return np.abs(state.physics[0, 1 + world.model.nq :][:6])
+    return np.abs(physics[:, 1 + world.model.nq :][:, :6])
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_in_random_motion_the_joints_keep_their_limits_and_the_tool_points_down(module):
-    """Within 0.2 degrees, in contact too."""
-    world, states = wander(module)
-    for state in (state for step in states for state in step):
-        joints = state.physics[0, 1:7]
-        assert (joints > JOINT_LIMITS[:, 0]).all()
-        assert (joints < JOINT_LIMITS[:, 1]).all()
-        assert (joint_speeds(world, state) < JOINT_SPEEDS).all()
-        _, orientation, _, _ = kinematics.forward(joints, module.SETUP.tool.length)
+    """Within 0.4 degrees, in contact too, in every substep."""
+    world, _, substeps = wander(module)
+    assert len(substeps) == 60 * 6 * SUBSTEPS
+    joints = substeps[:, 1:7]
+    assert (joints > JOINT_LIMITS[:, 0]).all()
+    assert (joints < JOINT_LIMITS[:, 1]).all()
+    assert (joint_speeds(world, substeps) < JOINT_SPEEDS).all()
+    for pose in joints:
+        _, orientation, _, _ = kinematics.forward(pose, module.SETUP.tool.length)
         turned = np.arccos(np.clip((np.trace(orientation.T @ TOOL_DOWN) - 1.0) / 2.0, -1.0, 1.0))
-        assert np.degrees(turned) < 0.2
+        assert np.degrees(turned) < 0.4
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -107,11 +113,11 @@ def test_joints_that_are_slow_are_not_hurried(monkeypatch, module):
     """A centimetre per step needs a tenth of the published speeds at most. With a hundredth of them the arm is late."""
     slow = JOINT_SPEEDS / 100.0
     monkeypatch.setattr(kinematics, "JOINT_SPEEDS", slow)
-    world, states = wander(module, n_steps=30)
+    world, states, substeps = wander(module, n_steps=30)
     sent = np.abs(np.diff([[state.reference[0] for state in step] for step in states], axis=0))
     assert (sent <= slow * PERIOD + 1e-12).all()
     assert np.isclose(sent, slow * PERIOD).any()
-    assert max((joint_speeds(world, state) / slow).max() for step in states for state in step) < 1.1
+    assert (joint_speeds(world, substeps[SUBSTEPS - 1 :: SUBSTEPS]) / slow).max() < 1.1
 
 
 def test_the_servos_give_their_torque_and_no_more():
@@ -179,6 +185,32 @@ def test_threads_change_nothing(module):
     assert runs[0][0] == runs[1][0] == runs[2][0]
     np.testing.assert_array_equal(runs[0][1], runs[1][1])
     np.testing.assert_array_equal(runs[0][1], runs[2][1])
+
+
+def test_python_goes_on_beside_the_physics():
+    """Outside the GIL: a thread that looks at the clock is not held up for the length of a step."""
+    world = ArmWorld(bottle_pushing.SETUP, 64, threads=1)
+    rng, looks, enough = np.random.default_rng(0), [], threading.Event()
+    world.reset([bottle_pushing.begin(rng) for _ in range(64)])
+
+    def look():
+        while not enough.is_set():
+            looks.append(time.perf_counter())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    held_up = []
+    try:
+        for _ in range(10):
+            begin = time.perf_counter()
+            world.step(np.zeros((64, 3)), np.zeros((64, 0)))
+            end = time.perf_counter()
+            inside = [begin, *(moment for moment in looks.copy() if begin < moment < end), end]
+            held_up.append(max(np.diff(inside)) / (end - begin))
+    finally:
+        enough.set()
+        thread.join()
+    assert min(held_up) < 0.5  # of some step: on a busy machine the thread may wait for other reasons
 
 
 def test_impossible_numbers_are_refused():

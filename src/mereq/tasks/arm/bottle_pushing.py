@@ -24,7 +24,7 @@ TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
 LONG_ENOUGH = 10  # steps that the bottle has stood at the goal: the rest would be waiting
 UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
-FRICTION = (0.165, 0.33)  # of the bottle on the table: drawn anew in each episode, and not to be seen
+FRICTION = (0.165, 0.33)  # of the bottle, drawn anew in each episode and not to be seen; with the fingers at least 0.3
 
 # The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
 # RADIUS / friction, which is 23 cm on the most slippery table and 11 cm on the roughest, tips it.
@@ -64,7 +64,7 @@ class Measurements(Measured):
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A bottle 5 to 14 cm in front of the fingers, a goal 22 to 32 cm further on, up to 8 degrees to a side.
+    """A bottle 5.5 to 14 cm in front of the fingers, a goal 22 to 32 cm further on, up to 8 degrees to a side.
 
     How slippery the table is under this bottle nobody knows.
     """

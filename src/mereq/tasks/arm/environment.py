@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from jaxtyping import Float, Float32, UInt8
 
+from mereq.core.errors import WrongAction
 from mereq.core.reward import LinearReward
 from mereq.tasks.arm.definition import ACTION_SIZE, OBS_LIMIT, ArmTask, Ending, at_full_length
 from mereq.tasks.arm.drawing import draw
@@ -21,6 +22,21 @@ def spaces_of(task: ArmTask) -> tuple[spaces.Box, spaces.Box]:
         spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32),
         spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32),
     )
+
+
+def as_actions(actions: Any, n_envs: int) -> Float[np.ndarray, "n 3"]:
+    """One action per environment.
+
+    Raises:
+        WrongAction: if there is another number of them, or of coordinates.
+    """
+    actions = np.asarray(actions, np.float64)
+    if actions.shape != (n_envs, ACTION_SIZE):
+        raise WrongAction(
+            f"The actions have shape {actions.shape}; allowed is ({n_envs}, {ACTION_SIZE}): "
+            "give x, y and z [cm] to each environment."
+        )
+    return actions
 
 
 class ArmEnv(gymnasium.Env):
@@ -61,9 +77,9 @@ class ArmEnv(gymnasium.Env):
         """Move the tool.
 
         Raises:
-            WrongAction: if the action is not finite. Nothing has moved then.
+            WrongAction: if it is not three finite numbers. Nothing has moved then.
         """
-        actions = np.asarray(action, np.float64)[np.newaxis]
+        actions = as_actions(np.asarray(action)[np.newaxis], 1)
         self.measured = self.task.measure(self.world.step(actions, self.task.grip(self.measured)), self.measured)
         info = self._info()
         reward = float(self.reward(info["features"][np.newaxis])[0])

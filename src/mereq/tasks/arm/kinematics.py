@@ -15,7 +15,6 @@ ORIGINS = np.array(  # of each joint's frame in the frame before it, at q = 0 al
 AXES = np.array([[0, 0, 1], [0, 1, 0], [0, -1, 0], [-1, 0, 0], [0, -1, 0], [-1, 0, 0]], dtype=np.float64)
 JOINT_LIMITS = np.radians([[-170, 170], [-100, 145], [-70, 213], [-190, 190], [-125, 125], [-360, 360]])  # [rad]
 JOINT_SPEEDS = np.radians([370.0, 310.0, 410.0, 550.0, 545.0, 1000.0])  # [rad/s]
-REACH = 0.911  # published, of the wrist's centre from the axis of J1 [m]
 
 TOOL_DOWN = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # flange x down, y stays, z forwards
 DAMPING = 0.005  # of the least squares

@@ -49,7 +49,6 @@ class Tool:
     length: float  # from the flange to the tool centre [m]
     xml: str
     actuators: str = ""
-    n_actuators: int = 0
 
 
 FINGER_PAIR = Tool(  # two 3D-printed fingers, between which a bottle lies well; only their round tips touch. App. A.2.2
@@ -112,7 +111,6 @@ def gripper(opening: float, force: float) -> Tool:
     <geom type="box" pos="0.085 0 0" size="0.006 {half + 0.01} 0.014" mass="0.1" rgba="{DARK}"/>
     {fingers[0]}{fingers[1]}""",
         actuators="\n".join(actuator.format(name, name, force, force) for name in ("left", "right")),
-        n_actuators=2,
     )
 
 

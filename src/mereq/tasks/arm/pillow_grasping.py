@@ -65,7 +65,7 @@ class Measurements(Measured):
     fingers: Float[np.ndarray, "*n"]  # mean way of the fingers inwards
     force: Float[np.ndarray, "*n 3"]  # of the gripper on the pillow, mean over the step [N]
     above_surface: Float[np.ndarray, "*n"]  # of the tip; negative in the pillow
-    above_center: Float[np.ndarray, "*n"]  # of the tip, vertically
+    to_center_height: Float[np.ndarray, "*n"]  # from the tip, vertically
     to_center: Float[np.ndarray, "*n"]  # from the tip, horizontally
     surface_approach: Float[np.ndarray, "*n"]  # how much above_surface has shrunk in the last step
     center_approach: Float[np.ndarray, "*n"]  # how much to_center has shrunk in the last step
@@ -106,7 +106,7 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
         fingers=physics.joints[:, :2].mean(axis=1),
         force=physics.force,
         above_surface=above_surface,
-        above_center=np.abs(tip[:, 2] - pillow[:, 2]),
+        to_center_height=np.abs(tip[:, 2] - pillow[:, 2]),
         to_center=to_center,
         surface_approach=none if before is None else before.above_surface - above_surface,
         center_approach=none if before is None else before.to_center - to_center,
@@ -166,9 +166,9 @@ def markings(m: Measurements) -> Scene:
 
 def _least_approach(m: Measurements) -> float:
     """The horizontal approach that the expert wants to see in a step [m]: less of it, the lower the gripper is."""
-    if m.above_center > 0.05:
+    if m.to_center_height > 0.05:
         return 0.004
-    return 0.002 if m.above_center > 0.03 else -0.005
+    return 0.002 if m.to_center_height > 0.03 else -0.005
 
 
 def _strays(m: Measurements) -> bool:

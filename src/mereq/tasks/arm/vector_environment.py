@@ -7,11 +7,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from jaxtyping import Float, Float32, UInt8
 
-from mereq.core.errors import WrongAction
 from mereq.core.reward import LinearReward
-from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask, Ending, Measured, at_full_length
+from mereq.tasks.arm.definition import ArmTask, Ending, Measured, at_full_length
 from mereq.tasks.arm.drawing import draw
-from mereq.tasks.arm.environment import spaces_of
+from mereq.tasks.arm.environment import as_actions, spaces_of
 from mereq.tasks.arm.scene import scene_of
 from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.vector import Seeds, check_render_mode, final_infos, seeds_and_mask, vector_infos
@@ -73,13 +72,7 @@ class ArmVectorEnv(VectorEnv):
         Raises:
             WrongAction: if there is not one action per environment, or if one is not finite. Nothing has moved then.
         """
-        actions = np.asarray(actions, np.float64)
-        if actions.shape != (self.num_envs, ACTION_SIZE):
-            raise WrongAction(
-                f"The actions have shape {actions.shape}; allowed is ({self.num_envs}, {ACTION_SIZE}): "
-                "give one action to each environment."
-            )
-        step = self.simulator.step(actions)
+        step = self.simulator.step(as_actions(actions, self.num_envs))
         reward = self.reward(step.features[:, np.newaxis])[:, 0]  # one by one: BLAS rounds differently in batches
         infos = vector_infos(self._values(self.simulator.measured), np.ones(self.num_envs, np.bool_))
         if step.truncated.any():

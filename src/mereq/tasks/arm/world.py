@@ -18,7 +18,7 @@ from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.model import DAMPING, STIFFNESS, SUBSTEPS, TIMESTEP, Tool
 
 CENTIMETRE = 0.01  # [m]
-LEASH = 0.012  # the tool is never sent further than this from where it is: a blocked arm does not wind up [m]
+LEASH = 0.012  # along x, y and z the tool is sent no further than this from where it is: no winding up when blocked [m]
 PERIOD = SUBSTEPS * TIMESTEP  # of the control [s]
 LEAD = np.array(DAMPING) / np.array(STIFFNESS)  # cancels the servos' lag behind a moving reference [s]
 
@@ -30,7 +30,7 @@ class Setup:
     tool: Tool
     xml: str  # the whole model; its first 6 joints are the arm's
     workspace: Float[np.ndarray, "2 3"]  # lowest and highest tool position [m]
-    slider: str | None = None  # name of the body whose friction on the table is drawn anew in each episode
+    slider: str | None = None  # name of the body whose friction is drawn anew in each episode
     friction: float = 1.0  # sliding friction of every contact, relative to the model's and to what is drawn []
     mass: float = 1.0  # of everything that touches, relative to the model's []; the arm carries itself as before
 
@@ -42,7 +42,7 @@ class Start:
     tool: Float[np.ndarray, "3"]  # [m]
     joints: Float[np.ndarray, " joints"]  # positions (qpos) of all joints after the arm's six
     goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode, and can be seen
-    friction: float = np.nan  # of the slider on the table, which cannot be seen; NaN leaves the model's
+    friction: float = np.nan  # sliding, of the slider's surface, which cannot be seen; NaN leaves the model's []
 
 
 @dataclass(frozen=True)
