@@ -28,7 +28,9 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
 
 
 def going_on_from(policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int) -> Begun:
-    """A learner without prior, in a state whose policy is a given one; a temperature that differs scales a Q-function.
+    """A learner without prior, in a state whose policy is a given one.
+
+    Where the temperature is another, soft DQN scales the Q-function so that the policy stays; SAC keeps the critics.
 
     Raises:
         WrongLearner: policy or settings are for the other kind of actions, or the networks' sizes differ.
