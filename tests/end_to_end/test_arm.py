@@ -53,6 +53,19 @@ def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
     assert len(task.feature_names) == rollout.features.shape[1]
 
 
+@pytest.mark.parametrize("method", ["mereq", "hg-dagger-ft"])
+@pytest.mark.parametrize("task", ["bottle-pushing", "pillow-grasping"])
+def test_the_other_tasks_run_too(tmp_path, task, method):
+    run(small(method, task, n_iterations=1), tmp_path)
+    with RunStore.open(tmp_path) as store:
+        _, prior, policy = load_method_policy(store, 0)
+        rollout, rounds = store.rollout(0), store.iterations()
+    assert len(rounds) == 1
+    assert rounds[0].expert_steps == rollout.by_expert.sum() > 0
+    assert np.isfinite(policy.distribution(rollout.obs).parameters).all()
+    assert np.abs(policy.distribution(rollout.obs).mode() - prior.distribution(rollout.obs).mode()).max() > 1e-6
+
+
 def test_the_first_rollout_of_mereq_is_the_priors(tmp_path):
     run(small("mereq", n_iterations=1), tmp_path)
     with RunStore.open(tmp_path) as store:

@@ -47,6 +47,7 @@ def test_training_on_the_arm_is_table_8(task):
     learner = training.learner
     assert (learner.hidden, learner.learning_rate, learner.gamma, learner.tau) == ((400, 300), 5e-3, 0.9, 0.01)
     assert learner.prior_alpha == 0.0
+    assert learner.alpha_learning_rate == learner.learning_rate  # ent_coef "auto"
     practice = training.practice
     assert (practice.batch_size, practice.learning_starts, practice.updates_per_step) == (512, 5000, 1.0)
 
@@ -67,6 +68,7 @@ def test_paper_preset_on_the_arm_is_table_9(task, tolerance, length):
     learner = paper.learner
     assert (learner.learning_rate, learner.gamma, learner.tau, learner.hidden) == (5e-3, 0.9, 0.01, (400, 300))
     assert learner.prior_alpha == 0.035  # ent_coef_prior
+    assert learner.alpha_learning_rate == learner.learning_rate  # ent_coef "auto"
 
 
 @pytest.mark.parametrize("task", ["highway", *ARM])

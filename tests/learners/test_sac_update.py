@@ -66,7 +66,7 @@ def test_a_prior_makes_a_difference(column):
 
 
 def test_without_a_prior_nothing_is_asked_of_it():
-    """prior_alpha = 0: no prior's density is in the compiled update, and the policy has none."""
+    """prior_alpha = 0: the policy has none, whatever it is given."""
     plain = SAC(OBS_SIZE, N_ACTIONS, PLAIN)
     assert not plain.has_prior
     assert plain.policy(plain.init(0, zero_head=False), GaussianPolicy(lambda obs: (obs, obs), N_ACTIONS)).prior is None

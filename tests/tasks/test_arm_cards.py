@@ -1,13 +1,16 @@
-"""What a model card of the arm says, of scripts that do what they are told."""
+"""What a model card of the arm says: of scripts that do what they are told, and of the shipped policies."""
 
 from dataclasses import replace
 
 import numpy as np
-from arm_scripts import Scripted, push
+import pytest
+from arm_scripts import Scripted, grasp, push, wipe
 
-from mereq.experiments.arm_views import bottle_card
-from mereq.experiments.evaluation import evaluate
-from mereq.tasks.arm import bottle_pushing
+from mereq.experiments.arm_views import bottle_card, erasing_card, pillow_card
+from mereq.experiments.evaluation import SEED, evaluate
+from mereq.experiments.policy_checkpoints import describe_shipped, load_shipped
+from mereq.experiments.presets import task_preset
+from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.simulator import ArmSimulator
 
 
@@ -43,3 +46,42 @@ def test_a_bottle_either_arrives_or_topples():
     card = card_of(push(0.16))
     assert card["topple_rate"] > 0.5
     assert card["arrival_rate"] == 1.0 - card["topple_rate"]
+
+
+def test_a_board_that_is_pressed_hard_and_one_that_is_hardly_touched():
+    simulator = ArmSimulator(erasing.TASK, 4)
+    hard, light = (erasing_card(evaluate(Scripted(simulator, wipe(d)), simulator, seed=0)) for d in (0.015, 0.003))
+    assert hard["erased_fraction"] > 0.6
+    assert hard["enough_force_share"] > 0.9
+    assert hard["normal_force_N"]["0.5"] > erasing.ENOUGH > light["normal_force_N"]["0.95"] > 0.0
+    assert (light["erased_fraction"], light["enough_force_share"]) == (0.0, 0.0)
+    assert sum(hard["normal_force_N_histogram"].values()) == 4 * 100
+
+
+@pytest.mark.parametrize(("off", "lifted"), [(0.0, 1.0), (0.05, 1.0), (0.112, 0.0)])
+def test_where_a_pillow_is_grasped(off, lifted):
+    simulator = ArmSimulator(pillow_grasping.TASK, 4)
+    card = pillow_card(evaluate(Scripted(simulator, grasp(off)), simulator, seed=0))
+    assert (card["lift_rate"], card["closed_rate"]) == (lifted, 1.0)
+    assert abs(card["grasp_offset_cm"]["0.5"] - 100.0 * off) < 1.0
+
+
+SHIPPED = {  # what tells the prior from the expert
+    "bottle-pushing": ("push_height_cm", lambda prior, expert: prior["0.05"] > 8.0 and expert["0.75"] < 3.0),
+    "erasing": ("normal_force_N", lambda prior, expert: prior["0.95"] < 0.5 and expert["0.25"] > erasing.ENOUGH),
+    "pillow-grasping": ("grasp_offset_cm", lambda prior, expert: prior["0.25"] > 4.5 and expert["0.75"] < 4.0),
+}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_shipped_policies_do_what_their_card_says(name):
+    """8 episodes of each: they differ as prior and expert should, and as the card in the JSON file says."""
+    preset, (quantity, differ) = task_preset(name), SHIPPED[name]
+    cards = {}
+    for role in ("prior", "expert"):
+        evaluation = evaluate(load_shipped(preset.task, role), preset.task.simulate(8), seed=SEED)
+        cards[role] = preset.describe(evaluation)
+        theta = preset.theta_prior if role == "prior" else preset.theta_expert
+        told = describe_shipped(name, role)["evaluation"]["return_mean"]
+        assert abs(evaluation.returns(theta).mean() - told) < 0.25 * abs(told)
+    assert differ(cards["prior"][quantity], cards["expert"][quantity])

@@ -1,6 +1,7 @@
 """Appendices A.1.2 to A.1.4: when the arm's experts take over and hand back, in whole supervised rollouts.
 
-The rules are applied once more, by hand, in centimetres and from positions alone, as the paper words them.
+The rules are applied once more, by hand, in centimetres, from positions and forces, as the paper words them and
+deviations 34 and 44 change them.
 """
 
 from collections.abc import Callable
@@ -80,7 +81,7 @@ def lifts(seen: Seen, t: int) -> bool:
 
 
 class Worded(NamedTuple):
-    """A rule as the paper words it: each condition with the steps in a row that it needs."""
+    """A rule in words: each condition with the steps in a row that it needs."""
 
     engage: list[tuple[Condition, int]]
     hand_back: list[tuple[Condition, int]]

@@ -40,15 +40,20 @@ class SACSettings:
     learning_rate: float  # of the actor and the critics
     alpha_learning_rate: float  # of the temperature, which is learned so that the entropy is -1 per action; 0 holds it
     gamma: float  # discount factor
-    tau: float  # of the way to the critics that the target critics go in each update
-    alpha: float  # temperature at first
-    prior_alpha: float  # temperature of the prior; 0 means that there is no prior
+    tau: float  # Polyak averaging: target <- (1 - tau) target + tau critic, after each update
+    alpha: float  # the paper's alphahat: temperature of the learned policy, at first
+    prior_alpha: float  # the paper's alpha: temperature of the prior; 0 means that there is no prior
 
     def __post_init__(self):
         if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.alpha > 0 and self.prior_alpha >= 0):
             raise ValueError(
                 f"need 0 <= gamma < 1, 0 < tau <= 1, alpha > 0, prior_alpha >= 0; got gamma={self.gamma}, "
                 f"tau={self.tau}, alpha={self.alpha}, prior_alpha={self.prior_alpha}"
+            )
+        if not (self.learning_rate > 0 and self.alpha_learning_rate >= 0):
+            raise ValueError(
+                f"need learning_rate > 0, alpha_learning_rate >= 0; got learning_rate={self.learning_rate}, "
+                f"alpha_learning_rate={self.alpha_learning_rate}"
             )
 
 
@@ -67,7 +72,7 @@ class SAC:
 
     @property
     def target_entropy(self) -> float:
-        """That the temperature is learned for."""
+        """What the temperature is learned for: -1 per coordinate of an action [nats], as Haarnoja et al. (2018)."""
         return -float(self.n_actions)
 
     @property
@@ -115,7 +120,7 @@ class SAC:
     def update(self, state: "SACState", batches: Batch) -> tuple["SACState", "SACMetrics"]:
         """One update per batch along the leading axis, in one compiled call. Returns at once: JAX works on behind.
 
-        batches: arrays of shape (updates, batch size, ...).
+        batches: arrays of shape (updates, batch size, ...). The metrics are means over the updates.
         """
         state, metrics = jax.lax.scan(self._update, state, batches)
         return state, jax.tree.map(jnp.mean, metrics)
