@@ -1,13 +1,14 @@
 """On how rough a table do bottle policies still work, and do they topple the bottle there?
 
-    python benchmarks/bottle_friction.py [RUN...]
+    python benchmarks/bottle_friction.py [RUN...] [--out FILE.json]
 
 The prior, the expert, and what each RUN ended with: a run's directory, such as
 runs/studies/bottle/runs/bottle-pushing-mereq-fast-0. All were made with a bottle on the table whose friction was drawn
 anew in each episode, between 0.165 and 0.33. Here the table's is given. 50 episodes each.
 """
 
-import sys
+import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.experiments.evaluation import SEED, evaluate
 from mereq.experiments.policy_checkpoints import load_shipped
+from mereq.experiments.provenance import provenance
 from mereq.experiments.runs import load_method_policy
 from mereq.experiments.store import RunStore
 from mereq.tasks import arm
@@ -45,31 +47,39 @@ def at_the_end_of(run: Path) -> Policy:
         return load_method_policy(store, len(store.iterations()) - 1)[2]
 
 
-def outcome(policy: Policy, task: Task) -> str:
-    """Four cells of the table."""
+def outcome(policy: Policy, task: Task) -> dict[str, np.ndarray]:
+    """Shares of the episodes, and the median of the furthest that a bottle leaned [degrees]."""
     found = evaluate(policy, task.simulate(EPISODES), seed=SEED).measured
-    toppled = np.stack([m.toppled for m in found]).any(axis=0).mean()
     upright = np.stack([m.axis[:, 2] for m in found]).min(axis=0)
-    lean = np.median(np.degrees(np.arccos(np.clip(upright, -1.0, 1.0))))
-    stood = np.stack([m.arrived >= bottle_pushing.LONG_ENOUGH for m in found]).any(axis=0).mean()
-    return f"{stood:.2f} | {bottle_pushing.success(found[-1]).mean():.2f} | {toppled:.2f} | {lean:.1f}"
+    return {
+        "stood at the goal for a second": np.stack([m.arrived for m in found]).max(axis=0)
+        >= bottle_pushing.LONG_ENOUGH,
+        "is there at step 100": bottle_pushing.success(found[-1]),
+        "topples": np.stack([m.toppled for m in found]).any(axis=0),
+        "leans by": np.median(np.degrees(np.arccos(np.clip(upright, -1.0, 1.0)))),
+    }
 
 
-def main(runs: list[str]) -> None:
+def main() -> None:
     """Push, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN")
+    parser.add_argument("--out", type=Path, metavar="FILE")
+    options = parser.parse_args()
     policies = {which: load_shipped(arm.BOTTLE_PUSHING, which) for which in ("prior", "expert")}
-    policies |= {Path(run).name: at_the_end_of(Path(run)) for run in runs}
-    lines = [
-        f"| {name} | {friction:g} | {outcome(policy, on_a_table(friction))} |"
+    policies |= {run.name: at_the_end_of(run) for run in options.runs}
+    rows = [
+        {"policy": name, "friction": friction}
+        | {key: round(float(np.mean(value)), 3) for key, value in outcome(policy, on_a_table(friction)).items()}
         for name, policy in track(policies.items(), "pushing")
         for friction in FRICTIONS
     ]
-    print(
-        "| policy | friction | stood at the goal for a second | is there at step 100 | topples | leans by [degrees] |"
-    )
-    print("|---|---|---|---|---|---|")
-    print("\n".join(lines))
+    for line in (rows[0].keys(), ["---"] * len(rows[0]), *(row.values() for row in rows)):
+        print("|", " | ".join(map(str, line)), "|")
+    if options.out:
+        record = {"provenance": provenance(), "episodes": EPISODES, "seed": SEED, "rows": rows}
+        options.out.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
