@@ -282,3 +282,11 @@ def test_the_critics_of_a_policy_are_the_learners():
 def test_impossible_settings(numbers):
     with pytest.raises(ValueError, match="need 0 <= gamma < 1, 0 < tau <= 1, alpha > 0, prior_alpha >= 0"):
         replace(SETTINGS, **numbers)
+
+
+@pytest.mark.parametrize("numbers", [{"learning_rate": 0.0}, {"learning_rate": np.nan}, {"alpha_learning_rate": -1e-3}])
+def test_impossible_learning_rates(numbers):
+    """A temperature that is not learned is allowed (0); a network that is not, is none."""
+    with pytest.raises(ValueError, match="need learning_rate > 0, alpha_learning_rate >= 0; got learning_rate="):
+        replace(SETTINGS, **numbers)
+    assert replace(SETTINGS, alpha_learning_rate=0.0).alpha_learning_rate == 0.0
