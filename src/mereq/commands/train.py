@@ -1,7 +1,7 @@
 """`mereq train`: train a task's prior or expert on its own reward."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ def train(
         raise UnknownName("training preset", preset, list(numbers.training))
     settings = next(iter(numbers.training.values())) if preset is None else numbers.training[preset]
     if steps is not None:
-        settings = replace(settings, n_steps=steps)
+        settings = settings.lasting(steps)
     theta = numbers.theta_prior if which == "prior" else numbers.theta_expert
     setup = {"task": task, "which": which, "seed": seed, "theta": theta.tolist(), "settings": asdict(settings)}
     first = None

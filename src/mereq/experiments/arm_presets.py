@@ -14,6 +14,7 @@ from mereq.maxent_rl.training import TrainingSettings
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
+from mereq.tasks.arm.definition import after
 from mereq.tasks.arm.tasks import task_of
 from mereq.tasks.arm.world import PERIOD
 
@@ -42,15 +43,20 @@ _PAPER_TRAINING = TrainingSettings(
 )
 
 
-def _training(*, n_steps: int, alpha: float | None) -> dict[str, TrainingSettings]:
+def _training(
+    *, n_steps: int, alpha: float | None, learning_starts: int = 1000, decay_updates: int = 0
+) -> dict[str, TrainingSettings]:
     """Table 8, and `fast`: with the temperature held at alpha, or learned where that is None."""
     temperature = {} if alpha is None else {"alpha": alpha, "alpha_learning_rate": 0.0}
+    practice = replace(
+        _SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=learning_starts
+    )
     fast = replace(
         _PAPER_TRAINING,
         n_steps=n_steps,
         leg=10_000,
-        learner=replace(_FAST_SAC, **temperature),
-        practice=replace(_SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=1000),
+        learner=replace(_FAST_SAC, decay_updates=decay_updates, **temperature),
+        practice=practice,
     )
     return {"fast": fast, "paper": _PAPER_TRAINING}
 
@@ -117,12 +123,12 @@ BOTTLE_PUSHING = TaskPreset(
     hz=1 / PERIOD,
     theta_prior=bottle_pushing.THETA_PRIOR,
     theta_expert=bottle_pushing.THETA_EXPERT,
-    training=_training(n_steps=120_000, alpha=0.06),
+    training=_training(n_steps=200_000, alpha=0.06, learning_starts=5000, decay_updates=100_000),
     supervisor=lambda expert: MeasurementExpert(expert, bottle_pushing.RULE),
     supervision={},
     describe=bottle_card,
     film=BOTTLE_SHOT.film,
-    trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore)),
+    trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore), practised=after(50)),
     align=_align(
         alpha=0.06,
         paper={"tolerance": 0.2, "sample_length": 1000},

@@ -24,7 +24,7 @@ PERTURBED = "perturbed"
 
 ARM_DELAY = 1  # control steps, 0.1 s: what a camera, a network and a controller's own look-ahead add up to
 ARM_NOISE = 0.02  # 2 mm in positions, 0.2 mm in ways, 1 degree in axes: a calibrated depth camera and joint encoders
-ARM_FRICTION = 1.3  # of all contacts: tables differ so much. A bottle pushed higher than 9 to 17 cm tips, not 11 to 23
+ARM_FRICTION = 1.3  # of all contacts: tables differ so much. A bottle pushed higher than 8 to 17 cm tips, not 10 to 23
 ARM_MASS = 1.3  # a full bottle for one that is two thirds full; a heavier pillow; a pad that weighs on the board
 
 ROAD_DELAY = 0  # a step is a second of traffic: cars are quicker than that

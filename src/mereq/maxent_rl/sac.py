@@ -43,6 +43,7 @@ class SACSettings:
     tau: float  # Polyak averaging: target <- (1 - tau) target + tau critic, after each update
     alpha: float  # the paper's alphahat: temperature of the learned policy, at first
     prior_alpha: float  # the paper's alpha: temperature of the prior; 0 means that there is no prior
+    decay_updates: int = 0  # over which the learning rate falls, linearly, to a twentieth; 0 holds it
 
     def __post_init__(self):
         if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.alpha > 0 and self.prior_alpha >= 0):
@@ -50,10 +51,11 @@ class SACSettings:
                 f"need 0 <= gamma < 1, 0 < tau <= 1, alpha > 0, prior_alpha >= 0; got gamma={self.gamma}, "
                 f"tau={self.tau}, alpha={self.alpha}, prior_alpha={self.prior_alpha}"
             )
-        if not (self.learning_rate > 0 and self.alpha_learning_rate >= 0):
+        if not (self.learning_rate > 0 and self.alpha_learning_rate >= 0 and self.decay_updates >= 0):
             raise ValueError(
-                f"need learning_rate > 0, alpha_learning_rate >= 0; got learning_rate={self.learning_rate}, "
-                f"alpha_learning_rate={self.alpha_learning_rate}"
+                "need learning_rate > 0, alpha_learning_rate >= 0, decay_updates >= 0; got "
+                f"learning_rate={self.learning_rate}, alpha_learning_rate={self.alpha_learning_rate}, "
+                f"decay_updates={self.decay_updates}"
             )
 
 
@@ -77,7 +79,8 @@ class SAC:
 
     @property
     def _adam(self) -> optax.GradientTransformation:
-        return optax.adam(self.settings.learning_rate, eps=1e-8)
+        rate, updates = self.settings.learning_rate, self.settings.decay_updates
+        return optax.adam(optax.linear_schedule(rate, 0.05 * rate, updates) if updates else rate, eps=1e-8)
 
     @property
     def _adam_of_alpha(self) -> optax.GradientTransformation:

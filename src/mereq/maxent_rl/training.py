@@ -1,7 +1,7 @@
 """Train a policy on a known reward: priors and experts. Tables 6 and 8."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.learners import LearnerSettings, going_on_from, learner_of
 from mereq.maxent_rl.practice import LearnedPolicy, Practice, Schedule
 from mereq.maxent_rl.replay import Replay
-from mereq.maxent_rl.sac import ActorPolicy
+from mereq.maxent_rl.sac import ActorPolicy, SACSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,13 @@ class TrainingSettings:
             raise ValueError(
                 f"n_steps ({self.n_steps}) and leg ({self.leg}) must be multiples of chunk ({self.practice.chunk})"
             )
+
+    def lasting(self, n_steps: int) -> "TrainingSettings":
+        """The same with other steps. A learning rate that falls does so over as much of them as before."""
+        learner = self.learner
+        if isinstance(learner, SACSettings):
+            learner = replace(learner, decay_updates=round(learner.decay_updates * n_steps / self.n_steps))
+        return replace(self, n_steps=n_steps, learner=learner)
 
 
 class Training:

@@ -88,9 +88,12 @@ class ArmTask(Generic[M]):
         return at_full_length(measured) | self.settled(measured)
 
 
-def at_full_length(measured: Measured) -> Bool[np.ndarray, " n"]:
-    """Which episodes have had all their steps."""
-    return measured.step >= N_STEPS
+def after(n_steps: int) -> Ending:
+    """Episodes end when they have had so many steps."""
+    return lambda measured: measured.step >= n_steps
+
+
+at_full_length = after(N_STEPS)
 
 
 def observation(*parts: Float[np.ndarray, "n _"]) -> Float32[np.ndarray, "n obs"]:

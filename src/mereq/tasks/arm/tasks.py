@@ -6,21 +6,24 @@ from jaxtyping import Float
 from mereq.core.actions import Box
 from mereq.core.task import Task
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
-from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask
+from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask, Ending, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.vector_environment import ArmVectorEnv
 
 
-def task_of(arm: ArmTask) -> Task:
-    """An arm task with its environments: one to be supervised in, any number to practise in, or to do as supervised."""
+def task_of(arm: ArmTask, *, practised: Ending = at_full_length) -> Task:
+    """An arm task with its environments: one to be supervised in, any number to practise in, or to do as supervised.
+
+    practised: where episodes of practice end.
+    """
     return Task(
         arm.name,
         arm.feature_names,
         arm.obs_size,
         Box(ACTION_SIZE),
         make=lambda: ArmEnv(arm, ends=arm.over),
-        simulate=lambda n: ArmSimulator(arm, n),
+        simulate=lambda n: ArmSimulator(arm, n, ends=practised),
         simulate_supervised=lambda n: ArmSimulator(arm, n, ends=arm.over),
     )
 
