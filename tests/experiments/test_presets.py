@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from mereq.core.errors import UnknownName
@@ -110,6 +111,22 @@ def test_the_shipped_policies_are_what_fast_trains(task, which):
     assert card.get("start") is None
     assert card["seed"] == 0
     assert card["settings"] == json.loads(json.dumps(asdict(TASKS[task].training["fast"])))
+
+
+@pytest.mark.parametrize("task", ARM)
+def test_a_learning_rate_that_falls_does_so_over_the_whole_training(task):
+    training = TASKS[task].training["fast"]
+    assert training.learner.decay_updates in (0, training.n_steps * training.practice.updates_per_step)
+
+
+def test_a_bottle_is_trained_with_in_episodes_of_half_the_length():
+    """More of them begin, then: exploring starts are what they are for. Whoever is judged has 100 steps."""
+    preset = TASKS["bottle-pushing"]
+    for task, length in ((preset.trained_in, 50), (preset.task, 100)):
+        simulator = task.simulate(2)
+        simulator.reset(0)
+        ended = [simulator.step(np.zeros((2, 3))).truncated.all() for _ in range(length)]
+        assert ended == [False] * (length - 1) + [True]
 
 
 def test_unknown_task_names_the_known_ones():

@@ -143,11 +143,11 @@ def test_same_seed_bit_equal_two_seeds_differ():
         assert not np.array_equal(results[0][name], results[2][name]), name
 
 
-def training(seed: int = 5) -> Training:
+def training(seed: int = 5, decay_updates: int = 0) -> Training:
     settings = TrainingSettings(
         n_steps=600,
         leg=150,
-        learner=replace(LEARNER, prior_alpha=0.0),
+        learner=replace(LEARNER, prior_alpha=0.0, decay_updates=decay_updates),
         practice=SCHEDULE,
         replay_capacity=250,
         alive_bonus=0.0,
@@ -155,9 +155,10 @@ def training(seed: int = 5) -> Training:
     return Training(LINE, TOWARDS, settings, seed=seed)
 
 
-def test_a_resumed_training_is_exact():
-    """Two legs and a restart and two legs are four legs, bit for bit: the random numbers of updates, too."""
-    whole, half, rest = training(), training(), training()
+@pytest.mark.parametrize("decay_updates", [0, 120])
+def test_a_resumed_training_is_exact(decay_updates):
+    """Two legs and a restart and two legs are four legs, bit for bit: random numbers and a falling rate, too."""
+    whole, half, rest = (training(decay_updates=decay_updates) for _ in range(3))
     assert list(whole.legs()) == [150, 300, 450, 600]
     legs = half.legs()
     assert [next(legs), next(legs)] == [150, 300]
@@ -174,3 +175,12 @@ def test_a_training_is_of_its_seed():
     next(one.legs())
     next(other.legs())
     assert not same(one.state(), other.state())
+
+
+def test_a_longer_training_takes_longer_to_lower_its_rate():
+    """Settings for twice the steps: the rate falls over as large a part of them; all else stays."""
+    settings = training(decay_updates=120).settings
+    longer = settings.lasting(1200)
+    assert (longer.n_steps, longer.learner.decay_updates) == (1200, 240)
+    assert longer.lasting(600) == settings
+    assert training().settings.lasting(300).learner == training().settings.learner

@@ -284,9 +284,34 @@ def test_impossible_settings(numbers):
         replace(SETTINGS, **numbers)
 
 
-@pytest.mark.parametrize("numbers", [{"learning_rate": 0.0}, {"learning_rate": np.nan}, {"alpha_learning_rate": -1e-3}])
+@pytest.mark.parametrize(
+    "numbers",
+    [{"learning_rate": 0.0}, {"learning_rate": np.nan}, {"alpha_learning_rate": -1e-3}, {"decay_updates": -1}],
+)
 def test_impossible_learning_rates(numbers):
     """A temperature that is not learned is allowed (0); a network that is not, is none."""
-    with pytest.raises(ValueError, match="need learning_rate > 0, alpha_learning_rate >= 0; got learning_rate="):
+    with pytest.raises(ValueError, match="need learning_rate > 0, alpha_learning_rate >= 0, decay_updates >= 0; got"):
         replace(SETTINGS, **numbers)
     assert replace(SETTINGS, alpha_learning_rate=0.0).alpha_learning_rate == 0.0
+
+
+# --------------------------------------------------------------------------------------------- a rate that falls
+
+
+def test_a_learning_rate_falls_linearly_to_a_twentieth_and_stays_there():
+    """Each update is one with the held rate of its number: 1, then down to 0.05 after 4 updates."""
+    falling = SAC(OBS_SIZE, N_ACTIONS, replace(SETTINGS, decay_updates=4))
+    state = falling.init(0, zero_head=False)
+    for number, share in enumerate((1.0, 0.7625, 0.525, 0.2875, 0.05, 0.05)):
+        held = SAC(OBS_SIZE, N_ACTIONS, replace(SETTINGS, learning_rate=share * SETTINGS.learning_rate))
+        like = held.init(0, zero_head=False)
+        begun = state._replace(  # the same moments, without the number of updates
+            actor_optimizer=(state.actor_optimizer[0], like.actor_optimizer[1]),
+            critics_optimizer=(state.critics_optimizer[0], like.critics_optimizer[1]),
+        )
+        wanted, _ = held.update(begun, batches(number, 1))
+        state, _ = falling.update(state, batches(number, 1))
+        for name in ("actor", "critics", "log_alpha"):
+            ours, theirs = jax.tree.leaves(getattr(state, name)), jax.tree.leaves(getattr(wanted, name))
+            for one, other in zip(ours, theirs, strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-7)
