@@ -106,11 +106,15 @@ def test_fast_takes_the_shipped_prior_at_the_temperature_it_was_trained_with(tas
 @pytest.mark.parametrize("which", ["prior", "expert"])
 @pytest.mark.parametrize("task", ARM)
 def test_the_shipped_policies_are_what_fast_trains(task, which):
-    """`mereq train TASK WHICH`, and nothing else: neither another policy to go on from nor other numbers."""
+    """`mereq train TASK WHICH`, and nothing else: neither another policy to go on from nor other numbers.
+
+    A falling learning rate is younger than some cards.
+    """
     card = describe_shipped(task, which)
     assert card.get("start") is None
     assert card["seed"] == 0
-    assert card["settings"] == json.loads(json.dumps(asdict(TASKS[task].training["fast"])))
+    settings = card["settings"] | {"learner": {"decay_updates": 0} | card["settings"]["learner"]}
+    assert settings == json.loads(json.dumps(asdict(TASKS[task].training["fast"])))
 
 
 @pytest.mark.parametrize("task", ARM)

@@ -103,7 +103,7 @@ class Pushing:
     def distribution(self, obs) -> SquashedGaussian:
         tip = 0.1 * obs[:, :3] + np.array([0.5, 0.0, 0.1])
         bottle = tip + 0.1 * obs[:, 6:9]
-        seen = SimpleNamespace(tip=tip, bottle=bottle, goal=bottle[:, :2] + 0.1 * obs[:, 15:17])
+        seen = SimpleNamespace(tip=tip, bottle=bottle, goal=bottle[:, :2] + 0.1 * obs[:, 12:14])
         action = np.clip(self._script(seen), -0.999, 0.999)
         return SquashedGaussian(np.arctanh(action), np.full(action.shape, -3.0))
 
