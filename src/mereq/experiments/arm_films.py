@@ -73,6 +73,6 @@ def _of_pillow(m: pillow_grasping.Measurements) -> str:
     return f"{100 * m.to_center:.0f} cm off centre, {100 * m.pillow_height:.0f} cm up"
 
 
-BOTTLE_SHOT = Shot(bottle_pushing.TASK, 24, _of_bottle)
+BOTTLE_SHOT = Shot(bottle_pushing.TASK, 34, _of_bottle)
 ERASING_SHOT = Shot(erasing.TASK, N_STEPS - 1, _of_board)
 PILLOW_SHOT = Shot(pillow_grasping.TASK, 40, _of_pillow)
