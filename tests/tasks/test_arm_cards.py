@@ -85,3 +85,15 @@ def test_the_shipped_policies_do_what_their_card_says(name):
         told = describe_shipped(name, role)["evaluation"]["return_mean"]
         assert abs(evaluation.returns(theta).mean() - told) < 0.25 * abs(told)
     assert differ(cards["prior"][quantity], cards["expert"][quantity])
+
+
+def test_the_shipped_prior_topples_some_bottles_and_the_expert_none():
+    """As its card says of 100 episodes, in 40 of them."""
+    preset, cards = task_preset("bottle-pushing"), {}
+    for role in ("prior", "expert"):
+        policy = load_shipped(preset.task, role)
+        cards[role] = preset.describe(evaluate(policy, preset.task.simulate(40), seed=SEED))
+    assert 0.02 < cards["prior"]["topple_rate"] < 0.3
+    assert cards["prior"]["arrival_rate"] > 0.6
+    assert (cards["expert"]["topple_rate"], cards["expert"]["arrival_rate"]) == (0.0, 1.0)
+    assert 0.02 < describe_shipped("bottle-pushing", "prior")["evaluation"]["topple_rate"] < 0.3
