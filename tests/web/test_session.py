@@ -193,7 +193,8 @@ def test_learning_while_they_watch(tmp_path):
             if view["version"] >= 2:
                 session.stop()
 
-    behind = spec(steps=80, rounds=10**4).changed({"learning": "behind"})
+    slow = {"practice_steps": 3000}  # an update takes many of their steps, however fast the machine
+    behind = spec(steps=80, rounds=10**4).changed({"learning": "behind", "settings": slow})
     session = sit(tmp_path / "run", Patient(lambda _, step: {"engaged": step % 9 < 3, "action": LANE_RIGHT}), behind)
     assert {view["phase"] for view in views} <= {"preparing", "supervising"}
     versions = [view["version"] for view in [*views, latest(session)]]
