@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class TrainingSettings:
         """The same with other steps. A learning rate that falls does so over as much of them as before."""
         learner = self.learner
         if isinstance(learner, SACSettings):
-            learner = replace(learner, decay_updates=round(learner.decay_updates * n_steps / self.n_steps))
+            learner = replace(learner, decay_updates=ceil(learner.decay_updates * n_steps / self.n_steps))
         return replace(self, n_steps=n_steps, learner=learner)
 
 

@@ -133,7 +133,7 @@ def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
 def observe(m: Measurements) -> Float32[np.ndarray, "n 16"]:
     """Tip and its last way, bottle relative to the tip and its last way, goal relative to the bottle, force.
 
-    Where the bottle is, not how it leans: a prior that sees it lean stops in time, and topples none.
+    Where the bottle's centre is, without its axis: a prior that saw the bottle lean stopped in time, and toppled none.
     """
     return observation(
         (m.tip - [0.5, 0.0, 0.1]) / 0.1,
