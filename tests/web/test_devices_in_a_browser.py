@@ -265,6 +265,7 @@ def test_a_spacemouse_at_the_machine_of_the_program(tmp_path, browser, hidraw):
         at.keys.up("ArrowLeft")
         at.keys.press("Escape")
         at.until(lambda: at.who() == "POLICY")
+        at.let_pass(2)  # until the device was felt with nothing held: before that no press counts
         hidraw.buttons(1)
         at.until(lambda: at.who() == "YOU")
         hidraw.unplug()
