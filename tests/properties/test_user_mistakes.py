@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import array_shapes
 
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import Categorical, SquashedGaussian
-from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongLearner, WrongPolicyOutput
+from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongLearner, WrongPolicyOutput, WrongValue
 from mereq.core.policy import GaussianPolicy, LogitsPolicy
 from mereq.core.supervisor import Moment
 from mereq.core.task import Task, checked_features
@@ -172,7 +172,9 @@ def test_chunks_are_whole(wrong):
         replace(SCHEDULE, **wrong)
 
 
-def test_legs_are_whole_chunks():
-    settings = {"learner": LEARNER, "practice": SCHEDULE, "replay_capacity": 10, "alive_bonus": 0.0}
-    with pytest.raises(ValueError, match="multiples of chunk"):
-        TrainingSettings(n_steps=1000, leg=SCHEDULE.chunk + 1, **settings)
+@pytest.mark.parametrize("wrong", [{"leg": SCHEDULE.chunk + 1}, {"n_steps": SCHEDULE.chunk + 1}, {"n_steps": 0}])
+def test_trainings_and_their_legs_are_whole_chunks(wrong):
+    """A sentence at the command line, too; a training of no steps would write a policy that learned nothing."""
+    numbers = {"n_steps": 10 * SCHEDULE.chunk, "leg": SCHEDULE.chunk} | wrong
+    with pytest.raises(WrongValue, match="positive multiples of chunk"):
+        TrainingSettings(**numbers, learner=LEARNER, practice=SCHEDULE, replay_capacity=10, alive_bonus=0.0)

@@ -6,6 +6,7 @@ from math import ceil
 
 import numpy as np
 
+from mereq.core.errors import WrongValue
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
@@ -28,9 +29,11 @@ class TrainingSettings:
     alive_bonus: float  # added to the reward of every step
 
     def __post_init__(self):
-        if self.leg % self.practice.chunk or self.n_steps % self.practice.chunk:
-            raise ValueError(
-                f"n_steps ({self.n_steps}) and leg ({self.leg}) must be multiples of chunk ({self.practice.chunk})"
+        chunk = self.practice.chunk
+        if self.n_steps < 1 or self.leg < 1 or self.leg % chunk or self.n_steps % chunk:
+            raise WrongValue(
+                f"The steps of a training ({self.n_steps}) and of its legs ({self.leg}) must be positive multiples of "
+                f"chunk ({chunk})."
             )
 
     def lasting(self, n_steps: int) -> "TrainingSettings":
