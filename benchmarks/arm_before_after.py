@@ -9,9 +9,9 @@ it ended with. The episode is the one of the seed; in 10, which the model card s
 import argparse
 from pathlib import Path
 
-from mereq.experiments.arm_films import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
-from mereq.experiments.runs import load_method_policy
-from mereq.experiments.store import RunStore
+from mereq.evaluation.arm_clips import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
+from mereq.runs.spec import load_method_policy
+from mereq.store.run_store import RunStore
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 SHOTS = {shot.task.name: shot for shot in (BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT)}
@@ -25,7 +25,7 @@ def main() -> None:
     options = parser.parse_args()
     for directory in options.runs:
         with RunStore.open(directory) as store:
-            task, prior, policy = load_method_policy(store, len(store.iterations()) - 1)
+            task, prior, policy = load_method_policy(store, len(store.rounds()) - 1)
         file = PICTURES / f"{task.name.replace('-', '_')}_before_after.png"
         SHOTS[task.name].still(prior, policy, file, seed=options.seed)
         print(f"{file}: {directory.name}")

@@ -7,9 +7,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from arm_scripts import grasp, push, wipe
 from PIL import Image
 
+from arm_scripts import grasp, push, wipe
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import Measured
 from mereq.tasks.arm.drawing import draw

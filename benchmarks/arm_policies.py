@@ -13,13 +13,13 @@ from rich.progress import track
 
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
-from mereq.experiments.arm_views import grasps, normal_forces, push_heights
-from mereq.experiments.evaluation import EPISODES, SEED, Evaluation, evaluate
-from mereq.experiments.figures.arm import Panel, arm_figure
-from mereq.experiments.policy_checkpoints import load_shipped
-from mereq.experiments.presets import task_preset
-from mereq.experiments.task_preset import TaskPreset
+from mereq.evaluation.arm_metrics import grasps, normal_forces, push_heights
+from mereq.evaluation.rollouts import EPISODES, SEED, Evaluation, evaluate
 from mereq.interventions.rollout import Rollout
+from mereq.presets.definition import TaskDefinition
+from mereq.presets.registry import definition_of
+from mereq.reports.figures.arm import Panel, arm_figure
+from mereq.store.policies import load_shipped
 from mereq.supervision.supervise import supervise
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
@@ -31,7 +31,7 @@ QUANTITIES = {
 }
 
 
-def first_rate(preset: TaskPreset, policy: Policy, expert: Policy) -> float:
+def first_rate(preset: TaskDefinition, policy: Policy, expert: Policy) -> float:
     """Intervention rate of a policy: mean of five rollouts."""
     rates = []
     for seed in range(5):
@@ -47,7 +47,7 @@ def first_rate(preset: TaskPreset, policy: Policy, expert: Policy) -> float:
     return float(np.mean(rates))
 
 
-def row(preset: TaskPreset, role: str, evaluation: Evaluation, rate: float) -> str:
+def row(preset: TaskDefinition, role: str, evaluation: Evaluation, rate: float) -> str:
     """A line of the table."""
     card = preset.describe(evaluation)
     told = ", ".join(f"{name} {value:g}" for name, value in card.items() if isinstance(value, float))
@@ -59,7 +59,7 @@ def main() -> None:
     """Evaluate, print and draw."""
     panels, lines = [], []
     for name, (quantity, measure) in track(QUANTITIES.items(), "evaluating"):
-        preset = task_preset(name)
+        preset = definition_of(name)
         policies = {role: load_shipped(preset.task, role) for role in ROLES}
         found = {role: evaluate(policies[role], preset.task.simulate(EPISODES), seed=SEED) for role in ROLES}
         outcomes = {}

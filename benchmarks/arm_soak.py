@@ -18,7 +18,7 @@ import mujoco
 import numpy as np
 from rich.progress import Progress
 
-from mereq.experiments.provenance import provenance
+from mereq.store.provenance import provenance
 from mereq.tasks.arm import bottle_pushing, definition, erasing, features, kinematics, model, pillow_grasping
 from mereq.tasks.arm import simulator as simulators
 from mereq.tasks.arm import world as worlds

@@ -25,7 +25,7 @@ from gymnasium import spaces
 from rich.console import Console
 from rich.table import Table
 
-from mereq.experiments.provenance import provenance
+from mereq.store.provenance import provenance
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS
 from mereq.tasks.arm.environment import ArmEnv
@@ -35,7 +35,7 @@ from mereq.tasks.arm.world import CENTIMETRE, LEAD, LEASH, PERIOD, Physics
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 ENVS = 16
-Round = Callable[[], float]  # environment steps per second
+RecordedRound = Callable[[], float]  # environment steps per second
 
 
 class PlainEnv(gymnasium.Env):
@@ -99,7 +99,7 @@ def check(module: ModuleType) -> None:
             np.testing.assert_array_equal(ours.step(action)[0], theirs.step(action)[0])
 
 
-def plain(module: ModuleType, n_steps: int) -> Round:
+def plain(module: ModuleType, n_steps: int) -> RecordedRound:
     env = PlainEnv(module)
     env.reset(seed=0)
     rng = np.random.default_rng(0)
@@ -114,7 +114,7 @@ def plain(module: ModuleType, n_steps: int) -> Round:
     return run
 
 
-def lockstep(module: ModuleType, n_envs: int, threads: int, n_steps: int) -> Round:
+def lockstep(module: ModuleType, n_envs: int, threads: int, n_steps: int) -> RecordedRound:
     simulator = ArmSimulator(module.TASK, n_envs, threads)
     simulator.reset(0)
     rng = np.random.default_rng(0)

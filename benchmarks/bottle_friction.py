@@ -17,11 +17,11 @@ from rich.progress import track
 
 from mereq.core.policy import Policy
 from mereq.core.task import Task
-from mereq.experiments.evaluation import SEED, evaluate
-from mereq.experiments.policy_checkpoints import load_shipped
-from mereq.experiments.provenance import provenance
-from mereq.experiments.runs import load_method_policy
-from mereq.experiments.store import RunStore
+from mereq.evaluation.rollouts import SEED, evaluate
+from mereq.runs.spec import load_method_policy
+from mereq.store.policies import load_shipped
+from mereq.store.provenance import provenance
+from mereq.store.run_store import RunStore
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing
 from mereq.tasks.arm.tasks import task_of
@@ -44,7 +44,7 @@ def on_a_table(friction: float) -> Task:
 def at_the_end_of(run: Path) -> Policy:
     """The policy that an alignment ended with."""
     with RunStore.open(run) as store:
-        return load_method_policy(store, len(store.iterations()) - 1)[2]
+        return load_method_policy(store, len(store.rounds()) - 1)[2]
 
 
 def outcome(policy: Policy, task: Task) -> dict[str, np.ndarray]:

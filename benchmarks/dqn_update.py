@@ -18,10 +18,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import numpy as np
 
-from mereq.experiments.presets import TASKS
-from mereq.experiments.provenance import provenance
 from mereq.maxent_rl.dqn import DQN
 from mereq.maxent_rl.replay import Batch
+from mereq.presets.registry import TASKS
+from mereq.store.provenance import provenance
 
 OBS, ACTIONS, BATCH, CALL = 25, 5, 32, 50
 HIDDEN = (256, 256)

@@ -27,10 +27,10 @@ from mereq.tasks.highway.reference import reference_env
 
 BATCHES = (1, 16)
 STOCK = {"highway-fast-v0": HighwayConfig.HIGHWAY_FAST_V0, "highway-v0": HighwayConfig.HIGHWAY_V0}
-Round = Callable[[], float]  # seconds per step of one environment
+RecordedRound = Callable[[], float]  # seconds per step of one environment
 
 
-def ours(config: HighwayConfig, n_envs: int, n_steps: int) -> Round:
+def ours(config: HighwayConfig, n_envs: int, n_steps: int) -> RecordedRound:
     engine = HighwayEngine(config, n_envs, autoreset=True)
     engine.reset(seeds=list(range(n_envs)))
     rng = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def ours(config: HighwayConfig, n_envs: int, n_steps: int) -> Round:
     return run
 
 
-def highway_env(config: HighwayConfig, n_steps: int) -> Round:
+def highway_env(config: HighwayConfig, n_steps: int) -> RecordedRound:
     env = reference_env(config)
     env.reset(seed=0)
     rng = np.random.default_rng(0)
@@ -63,7 +63,7 @@ def highway_env(config: HighwayConfig, n_steps: int) -> Round:
     return run
 
 
-def envpool_env(name: str, n_envs: int, n_steps: int) -> Round:
+def envpool_env(name: str, n_envs: int, n_steps: int) -> RecordedRound:
     import envpool
 
     env = envpool.make_gymnasium(name, num_envs=n_envs, num_threads=1, seed=0)
@@ -80,7 +80,7 @@ def envpool_env(name: str, n_envs: int, n_steps: int) -> Round:
     return run
 
 
-def compare(sides: dict[str, Round], n_rounds: int) -> dict[str, dict[str, float]]:
+def compare(sides: dict[str, RecordedRound], n_rounds: int) -> dict[str, dict[str, float]]:
     """Rounds by turns, after one for warming up: median, fastest and slowest, in seconds."""
     times: dict[str, list[float]] = {who: [] for who in sides}
     for round_number in range(n_rounds + 1):
@@ -123,7 +123,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     table = Table("config", "environments", "who", "median", "fastest", "slowest", "ours is faster")
 
-    def measure(config_name: str, n_envs: int, sides: dict[str, Round]) -> None:
+    def measure(config_name: str, n_envs: int, sides: dict[str, RecordedRound]) -> None:
         results = compare(sides, options.rounds)
         for who, result in results.items():
             ratio = result["median"] / results["mereq"]["median"]

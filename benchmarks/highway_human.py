@@ -18,14 +18,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from playwright.sync_api import Browser, Page
-from scripted_driver import Driver
-from sitting import SEE, SMALL, Supervise, chromium
 
 from mereq.core.supervisor import Controller
-from mereq.experiments.figures.style import COLORS, DPI, MARKERS, bare, threshold_lines
-from mereq.experiments.paper import TABLE_2
-from mereq.experiments.provenance import provenance
-from mereq.experiments.store import RunStore
+from mereq.reports.figures.style import COLORS, DPI, MARKERS, bare, threshold_lines
+from mereq.reports.paper import TABLE_2
+from mereq.store.provenance import provenance
+from mereq.store.run_store import RunStore
+from scripted_driver import Driver
+from sitting import SEE, SMALL, Supervise, chromium
 
 STEPS, ROUNDS, DELTA = 2000, 10, 0.05
 PICTURES = 5  # per step
@@ -80,7 +80,7 @@ class Player:
 
 def drive(browser: Browser, run: Path, seed: int, pace: float) -> None:
     """Make a run, or go on with one, to its end."""
-    new = ("highway", "--seed", str(seed), "--steps", str(STEPS), "--iterations", str(ROUNDS))
+    new = ("highway", "--seed", str(seed), "--steps", str(STEPS), "--rounds", str(ROUNDS))
     known = (run / "run.sqlite").exists()
     words = ("--resume",) if known else (*new, "--rate-threshold", str(DELTA))
     with Supervise(*words, "--hz", str(pace), "--out", str(run)) as command:
@@ -102,12 +102,12 @@ def drive(browser: Browser, run: Path, seed: int, pace: float) -> None:
 def results_of(run: Path, seed: int) -> dict:
     """What a run came to, by its record."""
     with RunStore.open(run) as store:
-        rounds = [_round(store, row.index) for row in store.iterations()]
-        sights = [sight for row in store.iterations() for sight in store.sights(row.index)]
-        steps = [step for row in store.iterations() for step in store.steps(row.index)]
+        rounds = [_round(store, row.index) for row in store.rounds()]
+        seen_frames = [sight for row in store.rounds() for sight in store.seen_frames(row.index)]
+        steps = [step for row in store.rounds() for step in store.steps(row.index)]
         starts = len(store.starts())
         about = store.starts()[0].provenance
-    gaps = np.diff([sight.decided for sight in sights])
+    gaps = np.diff([sight.decided for sight in seen_frames])
     result = {
         "seed": seed,
         "reached": rounds[-1]["rate"] < DELTA,
@@ -120,13 +120,13 @@ def results_of(run: Path, seed: int) -> dict:
     }
     if starts == 1:  # pictures are counted from the start of the program: 5 a step, and the first of every episode
         shown = np.cumsum([PICTURES * (n > 0) + (step.step == 0) for n, step in enumerate(steps)])
-        behind = shown - [sight.frame for sight in sights]
+        behind = shown - [sight.frame for sight in seen_frames]
         result["pictures_behind"] = {"median": float(np.median(behind)), "95 %": float(np.percentile(behind, 95))}
     return result
 
 
 def _round(store: RunStore, index: int) -> dict:
-    row, steps = store.iterations()[index], store.steps(index)
+    row, steps = store.rounds()[index], store.steps(index)
     by_person = np.array([step.controller is Controller.EXPERT for step in steps])
     features = np.array([step.features for step in steps])
     return {

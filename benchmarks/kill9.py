@@ -32,18 +32,18 @@ from pathlib import Path
 import numpy as np
 
 import mereq
-from mereq.align import MEREQ
-from mereq.align.algorithm import Event, events
-from mereq.align.behind import Behind
-from mereq.align.learning import BetweenRounds, Published, Resume
-from mereq.align.method import Progress
+from mereq.alignment import MEREQ
+from mereq.alignment.algorithm import Event, events
+from mereq.alignment.concurrent import Concurrent
+from mereq.alignment.method import Progress
+from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
 from mereq.core.errors import NoRun, RunExists
 from mereq.core.policy import LogitsPolicy
-from mereq.experiments.comparing import differences
-from mereq.experiments.presets import fast
-from mereq.experiments.recording import record
-from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
+from mereq.presets.registry import fast
+from mereq.store.recording import record
+from mereq.store.run_store import RunStore
+from mereq.studies.comparing import differences
 from mereq.supervision.paced import Paced
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import TASK
@@ -54,9 +54,9 @@ SETTINGS = replace(
     inference=replace(
         _FAST.inference, max_updates=3, step_size=0.02, tolerance=0.001, sample_length=40, sample_envs=10, kappa=0.5
     ),
-    learner=replace(_FAST.learner, hidden=(16,), learning_rate=3e-3, alpha=0.3, prior_alpha=0.3),
-    practice=replace(_FAST.practice, n_envs=4, chunk=40, updates_per_step=1.0, batch_size=32, learning_starts=80),
-    practice_steps=80,
+    learner=replace(_FAST.learner, hidden=(16,), learning_rate=3e-3, temperature=0.3, prior_temperature=0.3),
+    schedule=replace(_FAST.schedule, n_envs=4, chunk=40, updates_per_step=1.0, batch_size=32, learning_starts=80),
+    training_steps=80,
     replay_capacity=500,
 )
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # gets on, whatever the side
@@ -67,14 +67,14 @@ HZ = 50.0  # steps per second, when the policy learns behind
 
 
 def config(rounds: int) -> dict:
-    return {"task": TASK.name, "method": MEREQ.name, "settings": asdict(SETTINGS), "seed": SEED, "n_iterations": rounds}
+    return {"task": TASK.name, "method": MEREQ.name, "settings": asdict(SETTINGS), "seed": SEED, "n_rounds": rounds}
 
 
 def corridor_events(rounds: int, resume: Resume | None = None, task=TASK, behind: bool = False):
     supervisor = DivergenceExpert(EXPERT, divergence_rule(upper=1.6, lower=1.5))
     return events(
         task, PRIOR, Paced(supervisor, HZ) if behind else supervisor, MEREQ, SETTINGS,
-        seed=SEED, n_iterations=rounds, rate_threshold=0.0, resume=resume, learning=Behind if behind else BetweenRounds,
+        seed=SEED, n_rounds=rounds, rate_threshold=0.0, resume=resume, learning=Concurrent if behind else Sequential,
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def child(directory: Path, rounds: int, behind: bool) -> None:
             if isinstance(event, SupervisedStep):
                 say("step", index, number, contents(event))
                 number += 1
-            elif isinstance(event, Published):
+            elif isinstance(event, PolicyVersion):
                 say("version", index, event.version, contents(event))
             elif isinstance(event, Progress):
                 say("progress", index, event.step, contents(event))
@@ -173,14 +173,12 @@ def lost(directory: Path, acknowledged: set[str]) -> list[str]:
         return sorted(acknowledged)
     stored = set()
     with store:
-        finished = store.iterations()
+        finished = store.rounds()
         stored |= {f"round {row.index} 0 {zlib.crc32(row.theta.tobytes())}" for row in finished}
         resume = store.resume_point(PRIOR)
         if len(resume.log.rollouts) != len(finished):
             return ["the state of the last round"]
-        stored |= {
-            f"version {row.iteration} {row.number} {zlib.crc32(row.theta.tobytes())}" for row in store.versions()
-        }
+        stored |= {f"version {row.round} {row.number} {zlib.crc32(row.theta.tobytes())}" for row in store.versions()}
         for index in range(len(finished) + 1):
             steps = store.steps(index)
             stored |= {f"step {index} {number} {contents(step)}" for number, step in enumerate(steps)}
@@ -192,7 +190,7 @@ def contradictions(directory: Path) -> list[str]:
     """What in a run that learned behind cannot be."""
     found, newest = [], 0
     with RunStore.open(directory) as store:
-        for row in store.iterations():
+        for row in store.rounds():
             steps = store.steps(row.index)
             if len(steps) != SETTINGS.rollout_steps:
                 found.append(f"round {row.index} has {len(steps)} steps")
@@ -261,7 +259,7 @@ def moment(lines: list[str]) -> str:
         return "in the update" if int(last[2]) == SETTINGS.rollout_steps - 1 else "in the rollout"
     if last[0] == "progress":
         return "committing the round" if int(last[2]) == SETTINGS.inference.max_updates - 1 else "in the update"
-    return {"opening": "opening or starting", "round": "between rounds", "version": "at a new version"}[last[0]]
+    return {"opening": "opening or starting", "round": "sequential", "version": "at a new version"}[last[0]]
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
+
 from sitting import Supervise, chromium, who
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "supervise_states.png"
@@ -49,7 +50,7 @@ def to_the_end_of(page: Page, *, then: str) -> None:
 
 def states(browser: Browser, run: Path) -> Iterator[Image.Image]:
     """One after another."""
-    words = ("highway", "--steps", str(STEPS), "--iterations", "2", "--rate-threshold", "0", "--out", str(run))
+    words = ("highway", "--steps", str(STEPS), "--rounds", "2", "--rate-threshold", "0", "--out", str(run))
     with Supervise(*words) as command:
         page = browser.new_page(viewport=WINDOW)
         page.goto(command.address)

@@ -23,16 +23,16 @@ import numpy as np
 
 from mereq.core.distribution import SquashedGaussian
 from mereq.core.reward import LinearReward
-from mereq.experiments.evaluation import evaluate
-from mereq.experiments.figures.style import COLORS
-from mereq.experiments.policy_checkpoints import load_shipped
-from mereq.experiments.presets import TASKS
-from mereq.experiments.provenance import provenance
+from mereq.evaluation.rollouts import evaluate
 from mereq.maxent_rl.networks import apply_mlp, mlp_to_numpy
-from mereq.maxent_rl.practice import Practice
 from mereq.maxent_rl.replay import Replay
 from mereq.maxent_rl.sac import SAC, ActorPolicy
+from mereq.maxent_rl.simulator_training import SimulatorTraining
 from mereq.maxent_rl.squashed_gaussian import LOG_STD, log_prob, split_parameters
+from mereq.presets.registry import TASKS
+from mereq.reports.figures.style import COLORS
+from mereq.store.policies import load_shipped
+from mereq.store.provenance import provenance
 
 STEPS, LEG, EPISODES, SEEDS = 8000, 400, 20, (0, 1, 2)
 VARIANTS = {  # whether the weights are copied, and how fast the temperature is learned
@@ -76,14 +76,16 @@ def train(name: str, task_name: str, seed: int) -> dict:
     numbers = TASKS[task_name]
     task, settings, prior = numbers.task, numbers.align["fast"], load_shipped(numbers.task, "prior")
     kind = CopyingSAC if copies else SAC
-    learner = kind(task.obs_size, task.actions.size, replace(settings.learner, alpha_learning_rate=rate))
+    learner = kind(task.obs_size, task.actions.size, replace(settings.learner, temperature_learning_rate=rate))
     state = learner.init(seed, zero_head=True)
     if copies:
         state = learner.begin(prior.actor, state.critics, state.key)
     replay = Replay(
         settings.replay_capacity, obs_size=task.obs_size, actions=task.actions, n_features=len(task.feature_names)
     )
-    practice = Practice(learner=learner, state=state, replay=replay, task=task, prior=prior, schedule=settings.practice)
+    practice = SimulatorTraining(
+        learner=learner, state=state, replay=replay, task=task, prior=prior, schedule=settings.schedule
+    )
     reward = LinearReward(numbers.theta_expert - numbers.theta_prior)
     practice.begin(seed, 0)
     points = []
@@ -91,8 +93,8 @@ def train(name: str, task_name: str, seed: int) -> dict:
         if step:
             practice.advance(LEG, reward, epsilon=0.0)
         returns = evaluate(practice.policy(), task.simulate(EPISODES), seed=20_000).returns(numbers.theta_expert)
-        alpha = float(np.exp(practice.state.log_alpha))
-        points.append({"step": step, "return": round(float(returns.mean()), 2), "temperature": round(alpha, 5)})
+        temperature = float(np.exp(practice.state.log_temperature))
+        points.append({"step": step, "return": round(float(returns.mean()), 2), "temperature": round(temperature, 5)})
         print(f"  {step:6d} steps: return {returns.mean():8.2f}, temperature {alpha:.4f}", flush=True)
     return {"task": task_name, "variant": name, "seed": seed, "points": points, "provenance": provenance()}
 

@@ -23,12 +23,12 @@ import numpy as np
 
 from mereq.core.distribution import SquashedGaussian
 from mereq.core.reward import LinearReward
-from mereq.experiments.evaluation import evaluate
-from mereq.experiments.figures.style import COLORS
-from mereq.experiments.provenance import provenance
-from mereq.maxent_rl.practice import Schedule
+from mereq.evaluation.rollouts import evaluate
 from mereq.maxent_rl.sac import SACSettings
+from mereq.maxent_rl.simulator_training import TrainingSchedule
 from mereq.maxent_rl.training import Training, TrainingSettings
+from mereq.reports.figures.style import COLORS
+from mereq.store.provenance import provenance
 from mereq.tasks.gymnasium_task import task_from_gymnasium
 
 STEPS, LEG, STARTS = 8000, 400, 500  # environment steps; evaluated every LEG; learning from STARTS on
@@ -75,17 +75,17 @@ def train_mereq(seed, curve):
     """Ours, leg by leg."""
     settings = TrainingSettings(
         n_steps=STEPS,
-        leg=LEG,
+        checkpoint_interval=LEG,
         learner=SACSettings(
             hidden=HIDDEN,
             learning_rate=LEARNING_RATE,
-            alpha_learning_rate=LEARNING_RATE,
+            temperature_learning_rate=LEARNING_RATE,
             gamma=GAMMA,
             tau=TAU,
-            alpha=1.0,
-            prior_alpha=0.0,
+            temperature=1.0,
+            prior_temperature=0.0,
         ),
-        practice=Schedule(
+        schedule=TrainingSchedule(
             n_envs=1,
             chunk=1,
             updates_per_step=1.0,
@@ -99,8 +99,8 @@ def train_mereq(seed, curve):
         alive_bonus=0.0,
     )
     training = Training(TASK, LinearReward(THETA), settings, seed=seed)
-    for steps in training.legs():
-        curve.note(steps, training.policy, float(np.exp(training.practice.state.log_alpha)))
+    for steps in training.run_phases():
+        curve.note(steps, training.policy, float(np.exp(training.simulator_training.state.log_temperature)))
 
 
 def train_sb3(seed, curve):
@@ -153,7 +153,7 @@ def draw(folder):
         for axes, lines in zip(panels, (returns, np.log(temperatures)), strict=True):
             scale = np.exp if axes is panels[1] else np.asarray
             for line in lines:
-                axes.plot(steps, scale(line), color=color, linewidth=0.6, alpha=0.6)
+                axes.plot(steps, scale(line), color=color, linewidth=0.6, temperature=0.6)
             mean = scale(np.mean(lines, axis=0))
             axes.plot(steps, mean, color=color, linewidth=2, label=f"{label}, {len(runs)} seeds")
     panels[0].set(ylabel="return of the mean action", xlabel="environment steps")

@@ -23,17 +23,17 @@ os.environ["OMP_WAIT_POLICY"] = "passive"  # PyTorch's threads sleep while they 
 
 import numpy as np
 
-from mereq.experiments.provenance import provenance
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings
+from mereq.store.provenance import provenance
 
 CORES = len(os.sched_getaffinity(0))  # JAX sizes its thread pool by them
 OBS, ACTIONS, BATCH, CALL = 20, 3, 512, 10
 HIDDEN = (400, 300)
 
 
-def ours(prior_alpha):
-    """SAC, residual with prior_alpha > 0: one call of 10 updates; the batches are drawn already."""
+def ours(prior_temperature):
+    """SAC, residual with prior_temperature > 0: one call of 10 updates; the batches are drawn already."""
     rng = np.random.default_rng(0)
 
     def normal(*shape):
@@ -42,14 +42,14 @@ def ours(prior_alpha):
     settings = SACSettings(
         hidden=HIDDEN,
         learning_rate=5e-3,
-        alpha_learning_rate=5e-3,
+        temperature_learning_rate=5e-3,
         gamma=0.9,
         tau=0.01,
-        alpha=1.0,
-        prior_alpha=prior_alpha,
+        temperature=1.0,
+        prior_temperature=prior_temperature,
     )
     learner = SAC(OBS, ACTIONS, settings)
-    state = learner.init(0, zero_head=prior_alpha > 0)
+    state = learner.init(0, zero_head=prior_temperature > 0)
     batches = Batch(
         obs=normal(CALL, BATCH, OBS),
         action=np.tanh(normal(CALL, BATCH, ACTIONS)),

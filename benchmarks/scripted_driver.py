@@ -24,7 +24,7 @@ LEFT, RIGHT, SLOWER = "ArrowLeft", "ArrowRight", "ArrowDown"
 AGAIN = {LEFT: 12, RIGHT: 12, SLOWER: 6}  # pictures after a tap before it can judge what came of it
 
 
-class Hands(NamedTuple):
+class OperatorInput(NamedTuple):
     """What the person wants, and does: be in control, and tap a key once."""
 
     engaged: bool = False
@@ -45,12 +45,12 @@ class Driver:
     def __init__(self):
         self._forget()
 
-    def look(self, view: dict[str, Any]) -> Hands:
+    def look(self, view: dict[str, Any]) -> OperatorInput:
         """What the hands do while this view is on the screen."""
         if view["picture"] is None or view["phase"] != "supervising" or view["step_of_episode"] < self._step:
             self._forget()
         if view["picture"] is None or view["phase"] != "supervising":
-            return Hands()
+            return OperatorInput()
         self._step = view["step_of_episode"]
         if view["frame"] > self._frame:
             self._see(view["picture"]["cars"], view["frame"])
@@ -59,12 +59,12 @@ class Driver:
         while self._plans and self._plans[0][0] <= view["frame"] - REACTION:
             self._engages, tapped = self._plans.popleft()[1]
             tap = tapped or tap
-        return Hands(self._engages, tap)
+        return OperatorInput(self._engages, tap)
 
     def _forget(self) -> None:
         """A new episode: let the policy drive."""
         self._step, self._frame, self._engages = 0, -1, False
-        self._plans: deque[tuple[int, Hands]] = deque()  # when it was seen, what it wanted then
+        self._plans: deque[tuple[int, OperatorInput]] = deque()  # when it was seen, what it wanted then
         self._cars: list[Car] = []
         self._engaged = False  # in its plans, which are ahead of its hands
         self._tapped = dict.fromkeys(AGAIN, -100)  # picture in which it last wanted to tap each key
@@ -81,7 +81,7 @@ class Driver:
             self._cars.append(Car(x, y, way / seconds if off < 3.0 else USUAL))
         self._drifts = 0.0 if not before else self._cars[0].y - before[0].y  # of its own car, to the right
 
-    def _decide(self, rightmost: float) -> Hands:
+    def _decide(self, rightmost: float) -> OperatorInput:
         """What the person wants on seeing this."""
         ego = self._cars[0]
         lane = LANE * min(max(round((ego.y + 2.0 * self._drifts) / LANE), 0), round(rightmost / LANE))
@@ -99,12 +99,12 @@ class Driver:
             self._engaged = danger or self._wrong >= PATIENCE
             self._stuck = 0
         if not self._engaged:
-            return Hands()
+            return OperatorInput()
         others = [key] if key == SLOWER else AGAIN  # braking need not wait for anything else
         if key is None or any(self._frame < self._tapped[other] + AGAIN[other] for other in others):
-            return Hands(True)
+            return OperatorInput(True)
         self._tapped[key] = self._frame
-        return Hands(True, key)
+        return OperatorInput(True, key)
 
     def _count(self, **holds: bool) -> None:
         for name, held in holds.items():

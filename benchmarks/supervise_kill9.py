@@ -27,18 +27,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sitting import Supervise
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import mereq
 from mereq.core.errors import NoRun
 from mereq.core.supervisor import Controller
-from mereq.experiments.provenance import provenance
-from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
+from mereq.store.provenance import provenance
+from mereq.store.run_store import RunStore
 from mereq.tasks.highway import THETA_PRIOR
-from mereq.web.highway_stage import NAMES
+from mereq.web.highway_view import NAMES
+from sitting import Supervise
 
 STEPS, ROUNDS, PACE = 40, 3, 20
 TAKEN, OF = range(3, 8), 12  # in which of so many steps the person is in control
@@ -109,7 +109,7 @@ class Record(NamedTuple):
     """What a store holds."""
 
     steps: dict[tuple[int, int], SupervisedStep]
-    sights: dict[tuple[int, int], Any]
+    seen_frames: dict[tuple[int, int], Any]
     rounds: list[Any]
 
     @classmethod
@@ -117,11 +117,11 @@ class Record(NamedTuple):
         """What is there; nothing, where no run is."""
         try:
             with RunStore.open(run) as store:
-                rounds = store.iterations()
+                rounds = store.rounds()
                 indices = range(len(rounds) + 1)
                 return cls(
                     {(i, n): step for i in indices for n, step in enumerate(store.steps(i))},
-                    {(i, n): sight for i in indices for n, sight in enumerate(store.sights(i))},
+                    {(i, n): sight for i in indices for n, sight in enumerate(store.seen_frames(i))},
                     rounds,
                 )
         except NoRun:
@@ -149,10 +149,10 @@ def judge(page: Page, before: Record, now: Record, ever_shown: dict) -> dict[str
             wrong["lost"].append(f"round {index}")
     for at, step in before.steps.items():
         same = at in now.steps and all(np.array_equal(a, b) for a, b in zip(step, now.steps[at], strict=True))
-        if not same or before.sights[at] != now.sights.get(at):
+        if not same or before.seen_frames[at] != now.seen_frames.get(at):
             wrong["changed"].append(f"step {at}")
     for at in now.steps.keys() - before.steps.keys():
-        step, sight = now.steps[at], now.sights.get(at)
+        step, sight = now.steps[at], now.seen_frames.get(at)
         said = page.said.get(sight.sent) if sight else None
         wanted = None if said is None else (Controller.EXPERT if said.engaged else Controller.POLICY)
         action = said.action if said and said.engaged else step.proposed
@@ -184,7 +184,7 @@ def torment(times: int, seed: int, folder: Path) -> dict:
         run, record, shown, over = folder / f"run{runs}", Record({}, {}, []), {}, False
         while not over:
             started, whole, resumed = time.monotonic(), not record.steps, _is_there(run)
-            new = ("highway", "--steps", str(STEPS), "--iterations", str(ROUNDS), "--rate-threshold", "0")
+            new = ("highway", "--steps", str(STEPS), "--rounds", str(ROUNDS), "--rate-threshold", "0")
             words = ("--resume",) if resumed else (*new, "--seed", str(runs))
             command = Supervise(*words, "--hz", str(PACE), "--out", str(run), code=code, wait=False)
             page = Page(command, chance)

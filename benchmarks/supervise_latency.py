@@ -31,16 +31,16 @@ from typing import Any
 
 import numpy as np
 from playwright.sync_api import Browser, Page
-from sitting import SEE, SMALL, chromium, who
 
-from mereq.align import MEREQ
-from mereq.align.algorithm import events
-from mereq.experiments.provenance import provenance
-from mereq.experiments.runs import PERSON, RunSpec
-from mereq.experiments.store import RunStore
+from mereq.alignment import MEREQ
+from mereq.alignment.algorithm import events
+from mereq.runs.spec import PERSON, RunSpec
+from mereq.store.provenance import provenance
+from mereq.store.run_store import RunStore
 from mereq.web.messages import Command, Input
 from mereq.web.server import listen, serve
 from mereq.web.session import Session
+from sitting import SEE, SMALL, chromium, who
 
 PACES = (5.0, 10.0, 20.0)
 WATCH = """
@@ -69,11 +69,11 @@ def no_load(over: threading.Event) -> None:
 def algorithm(over: threading.Event) -> None:
     """Algorithm 1 with the synthesized expert, in short rounds, until it is over."""
     spec = RunSpec.named(
-        task="highway", method="mereq", preset="fast", seed=5, n_iterations=10**6, rate_threshold=0.0
+        task="highway", method="mereq", preset="fast", seed=5, n_rounds=10**6, rate_threshold=0.0
     ).changed({"settings": {"rollout_steps": 200}})
     stream = events(
-        spec.task_preset.task, spec.load("prior"), spec.supervisor(), MEREQ, spec.settings,
-        seed=spec.seed, n_iterations=spec.n_iterations, rate_threshold=0.0,
+        spec.definition.task, spec.load("prior"), spec.supervisor(), MEREQ, spec.settings,
+        seed=spec.seed, n_rounds=spec.n_rounds, rate_threshold=0.0,
     )  # fmt: skip
     for _ in stream:
         if over.is_set():
@@ -85,7 +85,7 @@ LOADS: dict[str, Callable[[threading.Event], None]] = {"none": no_load, "algorit
 
 def child(folder: Path, pace: float, load: str) -> None:
     """Serve a run until Ctrl-C, then write down when inputs came in and pictures were there."""
-    words = {"task": "highway", "method": "mereq", "preset": "fast", "seed": 1, "n_iterations": 1}
+    words = {"task": "highway", "method": "mereq", "preset": "fast", "seed": 1, "n_rounds": 1}
     spec = RunSpec.named(**words, rate_threshold=0.0, expert=PERSON).changed({"settings": {"rollout_steps": 10**5}})
     inputs: list[tuple[float, Any]] = []  # when, and the action
     pictures: dict[int, float] = {}  # when each was there first
@@ -141,7 +141,7 @@ def measure(browser: Browser, pace: float, load: str, taps: int, settle: float) 
         server.stdout.close()
         log = json.loads((Path(name) / "log.json").read_text())
         with RunStore.open(Path(name) / "run") as store:
-            decided = [sight.decided for sight in store.sights(0)]
+            decided = [sight.decided for sight in store.seen_frames(0)]
             stored = [row[2] for row in store.database.rows("steps")]
     return {"hz": pace, "load": load, "pauses": pauses - 1} | delays(pace, keys, pictures, log, decided, stored)
 

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from playwright.sync_api import Page
-from sitting import SMALL, Supervise, chromium, who
 
-from mereq.experiments.provenance import provenance
-from mereq.experiments.store import RunStore
+from mereq.store.provenance import provenance
+from mereq.store.run_store import RunStore
+from sitting import SMALL, Supervise, chromium, who
 
 EVERY, TAKEN_FOR = 15.0, 3.0  # s
 SETTLED = 5  # min after which memory should be flat
@@ -39,7 +39,7 @@ def act(page: Page, passed: float) -> None:
 
 def soak(minutes: int, steps: int, run: Path, out: Path) -> dict:
     """Sit there for so long; returns what was noted, which is in `out` as well."""
-    words = ("highway", "--steps", str(steps), "--iterations", "10000", "--rate-threshold", "0", "--out", str(run))
+    words = ("highway", "--steps", str(steps), "--rounds", "10000", "--rate-threshold", "0", "--out", str(run))
     result = {"provenance": provenance(), "steps_per_round": steps, "minutes": []}
     with chromium() as browser, Supervise(*words) as command:
         page = browser.new_page(viewport=SMALL)
@@ -50,7 +50,7 @@ def soak(minutes: int, steps: int, run: Path, out: Path) -> dict:
                 act(page, passed)
                 page.wait_for_timeout(250)
             with RunStore.open(run) as store:
-                rounds, connected = store.iterations(), len(store.sights(len(store.iterations())))
+                rounds, connected = store.rounds(), len(store.seen_frames(len(store.rounds())))
             result["minutes"].append(
                 {
                     "seconds": round(passed, 1),

@@ -1,6 +1,6 @@
 """The shipped policies as plain functions `obs -> action`, for `highway_equality.py --policy`."""
 
-from mereq.experiments.policy_checkpoints import load_shipped
+from mereq.store.policies import load_shipped
 from mereq.tasks import highway
 
 _PRIOR, _EXPERT = (load_shipped(highway.TASK, which) for which in ("prior", "expert"))

@@ -8,10 +8,10 @@ needs is a function for the features, the prior's logits, and the supervisor. Ru
 import gymnasium as gym
 import numpy as np
 
-from mereq.align import MEREQ, Iteration, align
+from mereq.alignment import MEREQ, Round, align
 from mereq.core.policy import LogitsPolicy
-from mereq.core.supervisor import Controller, Decision, Moment
-from mereq.experiments.presets import fast
+from mereq.core.supervisor import Controller, Decision, DecisionContext
+from mereq.presets.registry import fast
 from mereq.supervision.rules import Rule, RuleEngine, Trigger
 from mereq.tasks.gymnasium_task import task_from_gymnasium
 
@@ -51,15 +51,15 @@ class Nervous:
         """The policy is in control at first."""
         self.engine.reset()
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """Let the policy act, or walk up and on."""
-        row, column = divmod(int(moment.obs.argmax()), COLUMNS)
+        row, column = divmod(int(context.obs.argmax()), COLUMNS)
         if self.engine.judge((row, column)) is Controller.POLICY:
-            return Decision(Controller.POLICY, moment.proposed)
+            return Decision(Controller.POLICY, context.proposed)
         return Decision(Controller.EXPERT, UP if row > 1 else RIGHT if column < COLUMNS - 1 else DOWN)
 
 
-def run(n_iterations: int, seed: int = 0) -> list[Iteration]:
+def run(n_rounds: int, seed: int = 0) -> list[Round]:
     """Algorithm 1, round by round."""
     task = task_from_gymnasium(
         "cliff-walking", lambda: gym.make("CliffWalking-v1", max_episode_steps=40), features, FEATURES
@@ -67,9 +67,7 @@ def run(n_iterations: int, seed: int = 0) -> list[Iteration]:
     prior = LogitsPolicy(shortest_way, n_actions=4)
     settings = fast(task, gamma=0.9, rollout_steps=400)
     rounds = []
-    for iteration in align(
-        task, prior, Nervous(), MEREQ, settings, seed=seed, n_iterations=n_iterations, rate_threshold=0.06
-    ):
+    for iteration in align(task, prior, Nervous(), MEREQ, settings, seed=seed, n_rounds=n_rounds, rate_threshold=0.06):
         weights = "  ".join(f"{n} {w:+.2f}" for n, w in zip(FEATURES, iteration.theta, strict=True))
         print(f"round {iteration.index}: intervention rate {iteration.intervention_rate:.3f}   {weights}")
         rounds.append(iteration)

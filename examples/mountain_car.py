@@ -10,9 +10,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers import RescaleObservation
 
-from mereq.align import MEREQ, Iteration, align
+from mereq.alignment import MEREQ, Round, align
 from mereq.core.policy import GaussianPolicy
-from mereq.experiments.presets import fast
+from mereq.presets.registry import fast
 from mereq.supervision.rules import Rule, Trigger
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks.gymnasium_task import task_from_gymnasium
@@ -59,14 +59,14 @@ def pushing(force: float) -> GaussianPolicy:
     return GaussianPolicy(mean_and_log_std, n_actions=1)
 
 
-def run(n_iterations: int, seed: int = 0) -> list[Iteration]:
+def run(n_rounds: int, seed: int = 0) -> list[Round]:
     """Algorithm 1, round by round."""
     task = task_from_gymnasium("mountain-car", make, features, FEATURES)
     supervisor = MeasurementExpert(pushing(0.5), RULE)
     settings = fast(task, gamma=0.9, rollout_steps=500, temperature=0.1)
     rounds = []
     for iteration in align(
-        task, pushing(0.9), supervisor, MEREQ, settings, seed=seed, n_iterations=n_iterations, rate_threshold=0.0
+        task, pushing(0.9), supervisor, MEREQ, settings, seed=seed, n_rounds=n_rounds, rate_threshold=0.0
     ):
         arrived = iteration.rollout.terminated.sum()
         weights = "  ".join(f"{n} {w:+.2f}" for n, w in zip(FEATURES, iteration.theta, strict=True))

@@ -1,7 +1,9 @@
 """Every test runs with the package's shape annotations executed, on the CPU, and with the same examples every time."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -41,3 +43,50 @@ def mereq(monkeypatch, capsys):
         return status, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory):
+    """A run that was never interrupted."""
+    from kill9 import config, corridor_events
+    from mereq.store.recording import record
+    from mereq.store.run_store import RunStore
+    from recorded_runs import ROUNDS
+
+    directory = tmp_path_factory.mktemp("calm") / "run"
+    with RunStore.create(directory, config(ROUNDS)) as store:
+        list(record(corridor_events(ROUNDS), store))
+    return directory
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of eight megabytes, where this user may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user cannot mount a small file system")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory):
+    """What JAX compiles in one process of these tests is there for the next."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.getbasetemp().parent / "compiled"))
+        patched.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        yield
+
+
+@pytest.fixture(scope="session")
+def calm_study(tmp_path_factory):
+    """A small study that was never interrupted."""
+    from mereq.studies.grid import Study
+    from mereq.studies.local_engine import LocalEngine
+    from small_studies import finish, study_file
+
+    folder = tmp_path_factory.mktemp("calm")
+    finish(Study.read(study_file(folder)), folder / "study", LocalEngine(2))
+    return folder / "study"

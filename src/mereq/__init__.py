@@ -3,4 +3,4 @@
 The five verbs: make a task, `supervise`, `align`, `study`, `show`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -25,9 +25,9 @@ TaskName = Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_h
 MethodName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: mereq)")]
 PresetName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")]
 Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")]
-Iterations = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
+Rounds = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
 Checkpoint = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")]
-Learning = Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")]
+LearningSchedule = Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")]
 RobotName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")]
 Steps = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")]
 Hz = Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")]
@@ -45,11 +45,11 @@ def align(
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
-    iterations: Iterations = None,
+    rounds: Rounds = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
     prior: Checkpoint = None,
     expert: Checkpoint = None,
-    learning: Learning = None,
+    learning: LearningSchedule = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as it goes)")] = None,
     robot: RobotName = None,
 ) -> None:
@@ -60,24 +60,24 @@ def align(
     Ctrl-C (or a power cut) whenever you like, and go on with `--resume`.
 
     For instance:
-      mereq align highway --seed 1 --iterations 6 --out runs/first
-      mereq align --resume --out runs/first --iterations 10
+      mereq align highway --seed 1 --rounds 6 --out runs/first
+      mereq align --resume --out runs/first --rounds 10
       mereq align highway --method mereq-np --preset paper --out runs/np
-      mereq align highway --learning behind --pace 5 --out runs/behind
+      mereq align highway --learning concurrent --pace 5 --out runs/behind
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         out: directory of the run.
-        resume: go on with the run in --out, exactly. Other options need not be repeated; --iterations may be raised.
+        resume: go on with the run in --out, exactly. Other options need not be repeated; --rounds may be raised.
         overwrite: delete the run in --out first.
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
-        iterations: most rounds.
+        rounds: most rounds.
         rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round.
         prior: checkpoint to start from.
         expert: checkpoint of the expert.
-        learning: `between rounds`, while the expert waits; or `behind`: a second thread learns while supervision goes
+        learning: `sequential`, while the expert waits; or `concurrent`: a second thread learns while supervision goes
             on, and a new policy acts from the next episode on. That needs a --pace, or rounds are over too soon.
         pace: supervised steps per second, to see what a person's time does; 0 is as fast as it goes.
         robot: what supervised rollouts run on: `perturbed` (another simulation that plays a real robot), or
@@ -94,7 +94,7 @@ def align(
             "method": method,
             "preset": preset,
             "seed": seed,
-            "n_iterations": iterations,
+            "n_rounds": rounds,
             "rate_threshold": rate_threshold,
             "prior": prior,
             "expert": expert,
@@ -116,11 +116,11 @@ def supervise(
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
-    iterations: Iterations = None,
+    rounds: Rounds = None,
     steps: Steps = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: Checkpoint = None,
-    learning: Learning = None,
+    learning: LearningSchedule = None,
     robot: RobotName = None,
     hz: Hz = None,
     host: Host = "127.0.0.1",
@@ -141,22 +141,22 @@ def supervise(
     For instance:
       mereq supervise highway-human --out runs/mine
       mereq supervise highway --steps 200 --hz 4 --out runs/short
-      mereq supervise highway --learning behind --out runs/no-waiting
+      mereq supervise highway --learning concurrent --out runs/no-waiting
       mereq supervise --resume --out runs/mine
 
     Args:
         task: what the policy does; `mereq tasks` lists them.
         out: directory of the run.
-        resume: go on with the run in --out. Other options need not be repeated; --iterations may be raised.
+        resume: go on with the run in --out. Other options need not be repeated; --rounds may be raised.
         overwrite: delete the run in --out first.
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not tell it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
-        iterations: most rounds.
+        rounds: most rounds.
         steps: supervised steps per round.
         rate_threshold: the run ends with the first round in which you took fewer than this share of the steps.
         prior: checkpoint to start from.
-        learning: `between rounds`, while you wait; or `behind`: the policy learns while you go on, and a new one drives
+        learning: `sequential`, while you wait; or `concurrent`: the policy learns while you go on, and a new one drives
             from the next episode on.
         robot: what you supervise: `perturbed` (another simulation that plays a real robot), or
             `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
@@ -180,7 +180,7 @@ def supervise(
             "method": method,
             "preset": preset,
             "seed": seed,
-            "n_iterations": iterations,
+            "n_rounds": rounds,
             "rate_threshold": rate_threshold,
             "prior": prior,
             "learning": learning,
@@ -370,7 +370,7 @@ def study(
       methods = ["mereq", "mereq-np"]
       presets = ["fast"]
       seeds = { first = 8, count = 4 }
-      iterations = 10
+      rounds = 10
       [variants."kappa 0.3"]
       settings.inference.kappa = 0.3
 

@@ -7,27 +7,25 @@ import numpy as np
 import pytest
 
 from mereq.core.distribution import SquashedGaussian
-from mereq.experiments.comparing import differences
-from mereq.experiments.presets import METHODS
-from mereq.experiments.runs import RunSpec, load_method_policy
-from mereq.experiments.store import RunStore
+from mereq.presets.registry import METHODS
+from mereq.runs.spec import RunSpec, load_method_policy
+from mereq.store.run_store import RunStore
+from mereq.studies.comparing import differences
 
 SMALL = {
     "rollout_steps": 200,
-    "practice_steps": 100,
+    "training_steps": 100,
     "cloning_updates": 50,
     "inference": {"max_updates": 2, "sample_length": 100, "sample_envs": 4},
     "learner": {"hidden": [16, 16]},
-    "practice": {"n_envs": 5, "chunk": 50, "batch_size": 16},
+    "schedule": {"n_envs": 5, "chunk": 50, "batch_size": 16},
     "warm_start": {"steps": 400, "updates": 50, "kept": 100},
     "cloning": {"hidden": [16, 16], "batch_size": 16},
 }
 
 
-def small(method: str, task: str = "erasing", n_iterations: int = 2) -> RunSpec:
-    named = RunSpec.named(
-        task=task, method=method, preset="fast", seed=3, n_iterations=n_iterations, rate_threshold=0.0
-    )
+def small(method: str, task: str = "erasing", n_rounds: int = 2) -> RunSpec:
+    named = RunSpec.named(task=task, method=method, preset="fast", seed=3, n_rounds=n_rounds, rate_threshold=0.0)
     return named.changed({"settings": SMALL})
 
 
@@ -40,7 +38,7 @@ def run(spec: RunSpec, directory) -> None:
 def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
     run(small(method), tmp_path)
     with RunStore.open(tmp_path) as store:
-        rounds = store.iterations()
+        rounds = store.rounds()
         task, prior, policy = load_method_policy(store, 1)
         rollout = store.rollout(1)
     assert len(rounds) == 2
@@ -55,10 +53,10 @@ def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
 
 @pytest.mark.parametrize(("task", "method"), [("bottle-pushing", "mereq"), ("pillow-grasping", "hg-dagger-ft")])
 def test_the_other_tasks_run_too(tmp_path, task, method):
-    run(small(method, task, n_iterations=1), tmp_path)
+    run(small(method, task, n_rounds=1), tmp_path)
     with RunStore.open(tmp_path) as store:
         _, prior, policy = load_method_policy(store, 0)
-        rollout, rounds = store.rollout(0), store.iterations()
+        rollout, rounds = store.rollout(0), store.rounds()
     assert len(rounds) == 1
     assert rounds[0].expert_steps == rollout.by_expert.sum() > 0
     assert np.isfinite(policy.distribution(rollout.obs).parameters).all()
@@ -66,7 +64,7 @@ def test_the_other_tasks_run_too(tmp_path, task, method):
 
 
 def test_the_first_rollout_of_mereq_is_the_priors(tmp_path):
-    run(small("mereq", n_iterations=1), tmp_path)
+    run(small("mereq", n_rounds=1), tmp_path)
     with RunStore.open(tmp_path) as store:
         rollout = store.rollout(0)
         _, prior, _ = load_method_policy(store, 0)
@@ -85,8 +83,8 @@ def test_an_interrupted_run_ends_as_one_left_in_peace(tmp_path):
 
 
 def test_noise_on_the_experts_actions_is_executed(tmp_path):
-    spec = replace(small("mereq", n_iterations=1), noise=1.0)
-    run(small("mereq", n_iterations=1), tmp_path / "clean")
+    spec = replace(small("mereq", n_rounds=1), noise=1.0)
+    run(small("mereq", n_rounds=1), tmp_path / "clean")
     run(spec, tmp_path / "noisy")
     with RunStore.open(tmp_path / "clean") as clean, RunStore.open(tmp_path / "noisy") as noisy:
         before, after = clean.rollout(0), noisy.rollout(0)

@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 from mereq.commands import train
-from mereq.experiments.comparing import differences
-from mereq.experiments.evaluation import EPISODES
-from mereq.experiments.policy_checkpoints import describe_shipped, load_policy, load_shipped, save_policy
-from mereq.experiments.presets import TASKS
-from mereq.experiments.runs import RunSpec
-from mereq.experiments.store import RunStore
+from mereq.evaluation.rollouts import EPISODES
+from mereq.presets.registry import TASKS
+from mereq.runs.spec import RunSpec
+from mereq.store.policies import describe_shipped, load_policy, load_shipped, save_policy
+from mereq.store.run_store import RunStore
+from mereq.studies.comparing import differences
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 def finished(tmp_path_factory):
     """A short run on the highway, made by the real command in a process of its own."""
     out = tmp_path_factory.mktemp("runs") / "short"
-    words = ["align", "highway", "--seed", "3", "--iterations", "2", "--out", str(out)]
+    words = ["align", "highway", "--seed", "3", "--rounds", "2", "--out", str(out)]
     command = [sys.executable, "-c", "from mereq.cli import main; main()", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return out, done
@@ -100,7 +100,7 @@ def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mere
 
     with monkeypatch.context() as patched:
         patched.setattr(RunSpec, "events", stopping)
-        words = ["align", "highway", "--seed", "3", "--iterations", "2", "--out", tmp_path / "run"]
+        words = ["align", "highway", "--seed", "3", "--rounds", "2", "--out", tmp_path / "run"]
         status, _, told = mereq(*words)
     assert status == 130
     assert f"mereq align --resume --out {tmp_path / 'run'}" in told
@@ -156,7 +156,9 @@ def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkey
     """Three legs, and one leg, Ctrl-C, and two legs more: the same policy, bit for bit."""
     highway = TASKS["highway"]
     monkeypatch.setitem(
-        TASKS, "highway", replace(highway, training={"paper": replace(highway.training["paper"], leg=1000)})
+        TASKS,
+        "highway",
+        replace(highway, training={"paper": replace(highway.training["paper"], checkpoint_interval=1000)}),
     )
     words = ["train", "highway", "prior", "--steps", "3000", "--out"]
     assert mereq(*words, tmp_path / "whole")[0] == 0
@@ -184,11 +186,11 @@ def test_training_happens_where_the_preset_says_and_is_judged_in_the_task(mereq,
     def simulated(where):
         return replace(highway.task, simulate=lambda n: asked.append((where, n)) or highway.task.simulate(n))
 
-    training = {"paper": replace(highway.training["paper"], leg=500)}
+    training = {"paper": replace(highway.training["paper"], checkpoint_interval=500)}
     preset = replace(highway, training=training, task=simulated("task"), trained_in=simulated("elsewhere"))
     monkeypatch.setitem(TASKS, "highway", preset)
     assert mereq("train", "highway", "prior", "--steps", "500", "--out", tmp_path / "prior")[0] == 0
-    assert sorted(asked) == [("elsewhere", training["paper"].practice.n_envs), ("task", EPISODES)]
+    assert sorted(asked) == [("elsewhere", training["paper"].schedule.n_envs), ("task", EPISODES)]
 
 
 def test_training_goes_on_from_a_trained_policy(mereq, tmp_path):
@@ -217,7 +219,7 @@ def test_the_readme_api_works():
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert sum(bool(line) for line in code.splitlines()) <= 10
     rounds = []
-    exec(code.replace("n_iterations=6", "n_iterations=1"), {"print": lambda *words: rounds.append(words)})
+    exec(code.replace("n_rounds=6", "n_rounds=1"), {"print": lambda *words: rounds.append(words)})
     assert len(rounds) == 1
     assert 0 < rounds[0][1] < 1
 

@@ -21,10 +21,10 @@ from corridor_runs import (
     run,
     task_of,
 )
-from mereq.align import IWR_FT, MAXENT, MEREQ, MEREQ_NP
-from mereq.align.algorithm import Iteration
-from mereq.align.settings import AlignSettings
-from mereq.align.warm_start import warm_start
+from mereq.alignment import IWR_FT, MAXENT, MEREQ, MEREQ_NP
+from mereq.alignment.algorithm import Round
+from mereq.alignment.settings import AlignSettings
+from mereq.alignment.warm_start import warm_start
 from mereq.core.supervisor import Decision
 from mereq.interventions.log import InterventionLog
 from mereq.tasks.corridor import FORWARD, THETA_EXPERT, THETA_PRIOR, WAIT, Corridor
@@ -38,13 +38,13 @@ INFERS = pytest.mark.parametrize("method", INVERSE_RL, ids=lambda m: m.name)
 # ------------------------------------------------------------------------------------------------- it aligns
 
 
-def aligned_by(method, settings: AlignSettings = SETTINGS) -> list[Iteration]:
+def aligned_by(method, settings: AlignSettings = SETTINGS) -> list[Round]:
     """MaxEnt's first policy is random: that of seed 0 happens to be one that this expert is content with."""
-    return run(method, settings, n_iterations=6, seed=int(method is MAXENT))
+    return run(method, settings, n_rounds=6, seed=int(method is MAXENT))
 
 
 @pytest.fixture(scope="module", params=INVERSE_RL + IMITATION, ids=lambda m: m.name)
-def aligned(request) -> list[Iteration]:
+def aligned(request) -> list[Round]:
     return aligned_by(request.param)
 
 
@@ -59,7 +59,7 @@ def test_the_intervention_rate_falls_below_the_threshold_with_rollouts_from_wher
     ends_below_the_threshold(aligned_by(method, inner(starts="segments", acting="sampled")))
 
 
-def ends_below_the_threshold(aligned: list[Iteration]) -> None:
+def ends_below_the_threshold(aligned: list[Round]) -> None:
     rates = [iteration.intervention_rate for iteration in aligned]
     assert rates[0] > 0.2
     assert rates[-1] < 0.1
@@ -119,7 +119,7 @@ class Recording(Corridor):
 def test_the_first_rollout_is_the_priors_own():
     """Line 1: theta = 0 and the policy is the prior. Step for step what the prior does in the same episodes."""
     seeds = []
-    first = run(task=task_of(lambda: Recording(seeds)), supervisor=Nobody(), n_iterations=1)[0].rollout
+    first = run(task=task_of(lambda: Recording(seeds)), supervisor=Nobody(), n_rounds=1)[0].rollout
     assert len(set(seeds)) == len(seeds) == SETTINGS.rollout_steps // HORIZON
     environment, step = corridor(), 0
     for seed in seeds:
@@ -140,14 +140,14 @@ class EveryTenth(Nobody):
     def __init__(self):
         self.steps = 0
 
-    def decide(self, moment) -> Decision:
+    def decide(self, context) -> Decision:
         self.steps += 1
-        return Decision(EXPERT, WAIT) if self.steps % 10 == 0 else Decision(POLICY, moment.proposed)
+        return Decision(EXPERT, WAIT) if self.steps % 10 == 0 else Decision(POLICY, context.proposed)
 
 
 def test_aligned_means_below_the_threshold_not_at_it():
     """Line 4: lambda < delta."""
-    once = {"supervisor": EveryTenth(), "n_iterations": 1}
+    once = {"supervisor": EveryTenth(), "n_rounds": 1}
     (at,) = run(MEREQ_NP, inner(max_updates=1), rate_threshold=0.1, **once)
     (above,) = run(MEREQ_NP, inner(max_updates=1), rate_threshold=0.1 + 1e-9, **once)
     assert at.intervention_rate == above.intervention_rate == 0.1
@@ -157,7 +157,7 @@ def test_aligned_means_below_the_threshold_not_at_it():
 
 def test_a_small_gradient_ends_the_inner_loop():
     """Lines 8 and 9: no step is made, theta and policy stay as they are, and the run goes on."""
-    one, two = run(MEREQ_NP, inner(tolerance=100.0), n_iterations=2)
+    one, two = run(MEREQ_NP, inner(tolerance=100.0), n_rounds=2)
     for iteration in (one, two):
         (only,) = iteration.progress
         assert 0 < only.gradient_norm < 100
@@ -177,7 +177,7 @@ def test_theta_climbs_the_gradient_of_all_expert_steps_so_far(method):
     What the gradient leaves as the policy's mean must be what the policy of the moment does: the prior walks on,
     half of its episodes on the left; after the updates nearly all of it is on the left.
     """
-    rounds = run(method, inner(sample_length=720, tolerance=0.0), n_iterations=2, rate_threshold=0.0)
+    rounds = run(method, inner(sample_length=720, tolerance=0.0), n_rounds=2, rate_threshold=0.0)
     log, theta, means = InterventionLog(), np.zeros(3), []
     for iteration in rounds:
         log = log.append(iteration.rollout)
@@ -197,7 +197,7 @@ def test_theta_climbs_the_gradient_of_all_expert_steps_so_far(method):
 
 def test_kappa_one_is_mereq_np():
     """Bit for bit: MEReQ without pseudo-expert steps is MEReQ-NP; and with them it is not."""
-    short = {"n_iterations": 1, "rate_threshold": 0.0}
+    short = {"n_rounds": 1, "rate_threshold": 0.0}
     (np_,), (one,), (some,) = (
         run(MEREQ_NP, inner(max_updates=2), **short),
         run(MEREQ, inner(max_updates=2, kappa=1.0), **short),
@@ -210,7 +210,7 @@ def test_kappa_one_is_mereq_np():
 
 def test_without_interventions_nothing_is_inferred():
     """MEReQ-NP, an idle supervisor, a threshold that no rate is below: theta and policy stay, round after round."""
-    rounds = run(MEREQ_NP, supervisor=Nobody(), rate_threshold=0.0, n_iterations=2)
+    rounds = run(MEREQ_NP, supervisor=Nobody(), rate_threshold=0.0, n_rounds=2)
     assert [(r.intervention_rate, r.expert_steps, r.progress) for r in rounds] == [(0.0, 0, ())] * 2
     for iteration in rounds:
         np.testing.assert_array_equal(iteration.theta, 0.0)
@@ -222,7 +222,7 @@ def test_an_idle_supervisor_is_content_at_once():
     """A rate of 0 is below any threshold; with pseudo-expert steps an idle round can be learned from, too."""
     (only,) = run(MEREQ, supervisor=Nobody())
     assert only.aligned
-    (only,) = run(MEREQ, inner(max_updates=1), supervisor=Nobody(), rate_threshold=0.0, n_iterations=1)
+    (only,) = run(MEREQ, inner(max_updates=1), supervisor=Nobody(), rate_threshold=0.0, n_rounds=1)
     assert len(only.progress) == 1
     assert np.isfinite(only.theta).all()
 
@@ -231,7 +231,7 @@ def test_an_idle_supervisor_is_content_at_once():
 def test_imitation_learns_nothing_from_an_idle_supervisor(method):
     """Round after round the clone that it started with, bit for bit; and theta is empty, here as elsewhere."""
     settings = replace(SETTINGS, warm_start=replace(SETTINGS.warm_start, updates=100))
-    rounds = run(method, settings, supervisor=Nobody(), rate_threshold=0.0, n_iterations=2)
+    rounds = run(method, settings, supervisor=Nobody(), rate_threshold=0.0, n_rounds=2)
     assert [(r.intervention_rate, r.expert_steps, r.progress) for r in rounds] == [(0.0, 0, ())] * 2
     one, two = (r.state() for r in rounds)
     assert one.keys() == two.keys()
@@ -242,7 +242,7 @@ def test_imitation_learns_nothing_from_an_idle_supervisor(method):
 @IMITATES
 def test_rounds_draw_other_batches(method):
     """From the same clone and the same log, two rounds (and the warm start) take pairs in another order."""
-    (first,) = run(method, QUICK, rate_threshold=0.0, n_iterations=1)
+    (first,) = run(method, QUICK, rate_threshold=0.0, n_rounds=1)
     log, results = InterventionLog((first.rollout,)), []
     for iteration in (0, 1, 1):
         improver = method.start(task_of(), PRIOR, QUICK, seed=0)
@@ -255,7 +255,7 @@ def test_rounds_draw_other_batches(method):
 @IMITATES
 def test_imitation_infers_no_reward(method):
     """Nor has its progress a gradient; its loss falls below that of the clone it began with."""
-    first, _ = run(method, n_iterations=2, rate_threshold=0.0)
+    first, _ = run(method, n_rounds=2, rate_threshold=0.0)
     assert first.theta.shape == (0,)
     assert [(p.step, p.of) for p in first.progress] == [(n, 6) for n in range(6)]  # 300 updates in calls of 50
     assert {(p.theta.shape, p.gradient.shape) for p in first.progress} == {((0,), (0,))}
@@ -268,9 +268,9 @@ class EveryFifth(Nobody):
     def __init__(self):
         self.steps = 0
 
-    def decide(self, moment) -> Decision:
+    def decide(self, context) -> Decision:
         self.steps += 1
-        return Decision(EXPERT, WAIT) if self.steps % 5 == 0 else Decision(POLICY, moment.proposed)
+        return Decision(EXPERT, WAIT) if self.steps % 5 == 0 else Decision(POLICY, context.proposed)
 
 
 @IMITATES
@@ -281,7 +281,7 @@ def test_the_clone_is_the_most_likely_one(method):
     much as all the others, which are the warm start's and the policy's.
     """
     settings = replace(SETTINGS, warm_start=replace(SETTINGS.warm_start, kept=90), cloning_updates=3000)
-    (only,) = run(method, settings, supervisor=EveryFifth(), rate_threshold=0.0, n_iterations=1)
+    (only,) = run(method, settings, supervisor=EveryFifth(), rate_threshold=0.0, n_rounds=1)
     kept = warm_start(task_of(), PRIOR, settings, seed=0).demonstrations
     rollout = only.rollout
     waited = rollout.obs[rollout.by_expert].sum(axis=0)
@@ -305,10 +305,10 @@ def test_the_clone_is_the_most_likely_one(method):
 )
 def test_weights_outside_f_r_stay_zero(method, features):
     """Section 3.2: theta_R has weights in the chosen features alone, exactly, in every step of every round."""
-    rounds = run(method, inner(features=features, max_updates=2), n_iterations=2, rate_threshold=0.0, seed=1)
+    rounds = run(method, inner(features=features, max_updates=2), n_rounds=2, rate_threshold=0.0, seed=1)
     inside = np.array([name in features for name in ("forward", "left_side", "switch")])
-    for moment in [*rounds[0].progress, *rounds[1].progress, *rounds]:
-        np.testing.assert_array_equal(moment.theta[~inside], 0.0)
+    for made in [*rounds[0].progress, *rounds[1].progress, *rounds]:
+        np.testing.assert_array_equal(made.theta[~inside], 0.0)
     assert (rounds[-1].theta[inside] != 0).all()
     if not features:  # a gradient of nothing is below any tolerance: the inner loop ends at once
         assert [len(r.progress) for r in rounds] == [1, 1]
@@ -317,7 +317,7 @@ def test_weights_outside_f_r_stay_zero(method, features):
 def test_the_natural_way_of_a_single_feature_is_the_gradients():
     """However many features the task has besides: variance and mean variance of one feature cancel."""
     first = [
-        run(MEREQ_NP, inner(features=("left_side",), ascent=ascent, max_updates=1), n_iterations=1)[0].theta
+        run(MEREQ_NP, inner(features=("left_side",), ascent=ascent, max_updates=1), n_rounds=1)[0].theta
         for ascent in ("gradient", "natural")
     ]
     assert first[0][LEFT] > 0.01
@@ -326,14 +326,14 @@ def test_the_natural_way_of_a_single_feature_is_the_gradients():
 
 def test_f_r_is_all_features_in_any_order_by_default():
     """Naming every feature is naming none, bit for bit."""
-    short = {"n_iterations": 1, "rate_threshold": 0.0}
+    short = {"n_rounds": 1, "rate_threshold": 0.0}
     (by_default,) = run(MEREQ_NP, inner(max_updates=2), **short)
     (named,) = run(MEREQ_NP, inner(max_updates=2, features=("switch", "forward", "left_side")), **short)
     np.testing.assert_array_equal(named.theta, by_default.theta)
 
 
 def test_two_seeds_differ():
-    one, other = (run(MEREQ_NP, inner(max_updates=1), seed=seed, n_iterations=1)[0] for seed in (0, 1))
+    one, other = (run(MEREQ_NP, inner(max_updates=1), seed=seed, n_rounds=1)[0] for seed in (0, 1))
     assert not np.array_equal(one.rollout.obs, other.rollout.obs)
     assert not np.array_equal(one.policy.q[0].weight, other.policy.q[0].weight)
 
@@ -341,7 +341,7 @@ def test_two_seeds_differ():
 def test_a_fresh_residual_q_does_not_forget_the_policy_under_supervision():
     """Eq. (8) wants the mean features under the current theta's policy, also where Q_R starts anew in each round."""
     settings = replace(inner(sample_length=720, tolerance=0.0), persistent=False)
-    _, second = run(MEREQ_NP, settings, n_iterations=2, rate_threshold=0.0)
+    _, second = run(MEREQ_NP, settings, n_rounds=2, rate_threshold=0.0)
     log = InterventionLog((_.rollout, second.rollout))
     policy_mean = log.expert_features(kappa=1.0).mean(axis=0) - second.progress[0].gradient
     assert second.rollout.features[:, LEFT].mean() > 0.8  # what that policy did a moment ago

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from corridor_runs import HORIZON, IMITATION, INVERSE_RL, LENGTH, QUICK, SETTINGS, corridor, inner, run, task_of
-from mereq.align import MEREQ, MEREQ_NP
+from mereq.alignment import MEREQ, MEREQ_NP
 from mereq.core.errors import IncompatibleRun, NonFiniteFeatures, UnknownName, WrongPolicyOutput
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
@@ -45,14 +45,14 @@ def test_features_that_are_not_finite_in_practice_only():
     class Rare(GymnasiumSimulator):
         def step(self, actions):
             step = super().step(actions)
-            if self.n_envs == SETTINGS.practice.n_envs:
+            if self.n_envs == SETTINGS.schedule.n_envs:
                 step.features[0, 2] = np.nan
             return step
 
     settings = inner(sample_envs=5, max_updates=2)
     task = replace(task_of(), simulate=lambda n: Rare(corridor, n))
     with pytest.raises(NonFiniteFeatures, match="'switch'"):
-        run(settings=settings, task=task, n_iterations=1)
+        run(settings=settings, task=task, n_rounds=1)
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (3,), (1, 1, 3), (2, 3)])
@@ -97,13 +97,13 @@ def test_a_simulator_that_cannot_go_back(method):
 )
 def test_who_needs_no_simulator_that_goes_back(method, starts):
     settings = replace(QUICK, inference=replace(QUICK.inference, starts=starts))
-    assert len(run(method, settings, task=replace(task_of(), simulate=OneWay), n_iterations=1)) == 1
+    assert len(run(method, settings, task=replace(task_of(), simulate=OneWay), n_rounds=1)) == 1
 
 
 class Refusing(Nobody):
     """Is never to be asked."""
 
-    def decide(self, moment) -> Decision:
+    def decide(self, context) -> Decision:
         raise AssertionError("the run has begun")
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from corridor_runs import HORIZON, IMITATION, PRIOR, QUICK, expert, run, task_of
-from mereq.align import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP, align
-from mereq.align.algorithm import Iteration, Resume, events
-from mereq.align.method import Progress
-from mereq.align.settings import AlignSettings
+from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP, align
+from mereq.alignment.algorithm import Resume, Round, events
+from mereq.alignment.method import Progress
+from mereq.alignment.settings import AlignSettings
 from mereq.core.supervisor import Supervisor
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
@@ -28,7 +28,7 @@ class Tape:
     def until(self, n_events: int, *, states_kept: int | None = None) -> Resume:
         """What a store holds after so many events; of the states only the first few, if some were not written."""
         seen = self.events[:n_events]
-        rounds = [e for e in seen if isinstance(e, Iteration)]
+        rounds = [e for e in seen if isinstance(e, Round)]
         kept = rounds if states_kept is None else rounds[:states_kept]
         steps = [e for e in seen if isinstance(e, SupervisedStep)]
         per_round = [tuple(steps[i : i + QUICK.rollout_steps]) for i in range(0, len(steps), QUICK.rollout_steps)]
@@ -49,11 +49,11 @@ class Variant:
 
 
 def tape(variant: Variant, resume: Resume | None = None) -> Tape:
-    how = {"seed": 1, "n_iterations": 3, "rate_threshold": 0.0, "resume": resume}
+    how = {"seed": 1, "n_rounds": 3, "rate_threshold": 0.0, "resume": resume}
     recorded = Tape([], [])
     for event in events(task_of(), PRIOR, variant.supervisor(), variant.method, variant.settings, **how):
         recorded.events.append(event)
-        if isinstance(event, Iteration):
+        if isinstance(event, Round):
             recorded.states.append({name: array.copy() for name, array in event.state().items()})
     return recorded
 
@@ -70,7 +70,7 @@ def assert_same(one, other) -> None:
             np.testing.assert_array_equal(
                 [*one.theta, *one.gradient, one.loss], [*other.theta, *other.gradient, other.loss]
             )
-        case Iteration():
+        case Round():
             assert (one.index, one.expert_steps, one.aligned) == (other.index, other.expert_steps, other.aligned)
             np.testing.assert_array_equal(one.theta, other.theta)
             for here, there in zip(one.policy.q, other.policy.q, strict=True):
@@ -101,7 +101,7 @@ def variant(request):
 
 def after_round(whole: Tape, index: int) -> int:
     """Number of events up to the end of a round."""
-    return next(n for n, e in enumerate(whole.events) if isinstance(e, Iteration) and e.index == index) + 1
+    return next(n for n, e in enumerate(whole.events) if isinstance(e, Round) and e.index == index) + 1
 
 
 CUTS = {
@@ -121,7 +121,7 @@ def resumed_equals(whole: Tape, variant: Variant, resume: Resume) -> None:
     recorded = sum(len(part) for part in resume.recorded) + sum(len(r) for r in resume.log.rollouts)
     done = len(resume.log.rollouts)
     expected = [e for e in whole.events if not isinstance(e, SupervisedStep)]
-    expected = expected[sum(len(e.progress) + 1 for e in expected if isinstance(e, Iteration) and e.index < done) :]
+    expected = expected[sum(len(e.progress) + 1 for e in expected if isinstance(e, Round) and e.index < done) :]
     steps = [e for e in whole.events if isinstance(e, SupervisedStep)][recorded:]
     for one, other in [
         ([e for e in rest.events if isinstance(e, SupervisedStep)], steps),
@@ -172,7 +172,7 @@ def test_the_residual_q_function_lives_on_or_starts_anew(persistent):
     """persistent=False: each round ends with a Q_R that has seen that round's updates only (Adam counts them)."""
     settings = replace(QUICK, persistent=persistent)
     counts = []
-    for iteration in align(task_of(), PRIOR, expert(), MEREQ, settings, seed=0, n_iterations=3, rate_threshold=0.0):
+    for iteration in align(task_of(), PRIOR, expert(), MEREQ, settings, seed=0, n_rounds=3, rate_threshold=0.0):
         (count,) = (array for name, array in iteration.state().items() if name.endswith(".count"))
         counts.append(int(count))
     assert counts == ([100, 200, 300] if persistent else [100] * 3)
@@ -181,7 +181,7 @@ def test_the_residual_q_function_lives_on_or_starts_anew(persistent):
 def test_the_run_under_test_can_fail(variant):
     """Rounds differ from each other, people intervened, and theta or the clone moved: equality says something."""
     how, whole = variant
-    first, second, third = (e for e in whole.events if isinstance(e, Iteration))
+    first, second, third = (e for e in whole.events if isinstance(e, Round))
     assert first.expert_steps > 0
     assert (how.method in IMITATION) == np.array_equal(first.theta, second.theta)
     assert not np.array_equal(second.policy.q[0].weight, third.policy.q[0].weight)
@@ -192,7 +192,7 @@ def test_the_run_under_test_can_fail(variant):
 def test_a_state_that_was_asked_for_does_not_change_afterwards():
     """A consumer may keep `iteration.state()` in memory while the run goes on, also with a full replay."""
     settings, kept, copies = replace(QUICK, replay_capacity=300), [], []
-    for iteration in align(task_of(), PRIOR, expert(), MEREQ, settings, seed=0, n_iterations=2, rate_threshold=0.0):
+    for iteration in align(task_of(), PRIOR, expert(), MEREQ, settings, seed=0, n_rounds=2, rate_threshold=0.0):
         kept.append(iteration.state())
         copies.append({name: array.copy() for name, array in kept[-1].items()})
     for state, copy in zip(kept, copies, strict=True):

@@ -11,11 +11,11 @@ import pytest
 
 from mereq.core.errors import RobotLost
 from mereq.core.policy import GaussianPolicy
-from mereq.supervision.driven import Driven
+from mereq.supervision.robot_environment import RobotEnvironment
 from mereq.supervision.supervise import supervise
 from mereq.tasks.arm import BOTTLE_PUSHING as TASK
-from mereq.web.arm_stage import ArmStage
-from mereq.web.stage import stage_of
+from mereq.web.arm_view import ArmView
+from mereq.web.task_view import task_view_of
 from toys import Nobody, always
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def rollout(environment, recorded=()):
 
 def test_killed_in_mid_step(example, monkeypatch):
     """Told once to stop, the steps kept; the next robot that answers goes on, in a new episode."""
-    environment = Driven(example.SocketRobot(TASK), TASK)
+    environment = RobotEnvironment(example.SocketRobot(TASK), TASK)
     told = []
     stop = example.SocketRobot.stop
     monkeypatch.setattr(example.SocketRobot, "stop", lambda self: told.append("stop") or stop(self))
@@ -109,6 +109,6 @@ def test_killed_in_mid_step(example, monkeypatch):
 
 
 def test_it_is_shown_by_its_camera_and_steered_like_an_arm(example):
-    stage = stage_of(Driven(example.SocketRobot(TASK), TASK), TASK.actions)
-    assert isinstance(stage, ArmStage)
+    stage = task_view_of(RobotEnvironment(example.SocketRobot(TASK), TASK), TASK.actions)
+    assert isinstance(stage, ArmView)
     assert stage.readings() == []

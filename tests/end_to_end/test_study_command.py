@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mereq.experiments.study_store import StudyStore
+from mereq.studies.study_store import StudyStore
 
 STUDY = """
 title = "Tiny"
@@ -12,11 +12,11 @@ tasks = ["highway"]
 methods = ["mereq"]
 presets = ["fast"]
 seeds = [5, 6]
-iterations = 1
+rounds = 1
 
 [variants.small.settings]
 rollout_steps = 120
-practice_steps = 100
+training_steps = 100
 inference = { max_updates = 2, sample_length = 250 }
 """
 

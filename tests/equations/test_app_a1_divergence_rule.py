@@ -8,7 +8,7 @@ from scipy.stats import entropy
 
 from mereq.core.distribution import Categorical
 from mereq.core.policy import LogitsPolicy
-from mereq.core.supervisor import Moment
+from mereq.core.supervisor import DecisionContext
 from mereq.supervision.divergence import kl_of_action
 from mereq.supervision.rules import RuleEngine
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
@@ -76,10 +76,12 @@ def test_the_expert_judges_the_proposed_action_and_acts_greedily():
     expert = LogitsPolicy(lambda obs: np.log(np.tile([0.9, 0.05, 0.05], (len(obs), 1))), 3)
     supervisor = DivergenceExpert(expert, divergence_rule(upper=UPPER, lower=LOWER))
     supervisor.begin_episode(0)
-    decisions = [supervisor.decide(Moment(t, np.zeros(2), np.int64(1), {})) for t in range(3)]
+    decisions = [supervisor.decide(DecisionContext(t, np.zeros(2), np.int64(1), {})) for t in range(3)]
     assert [d.controller for d in decisions] == [POLICY, EXPERT, EXPERT]
     assert [int(d.action) for d in decisions] == [1, 0, 0]
     supervisor.begin_episode(0)  # forgets: the policy is in control again, and needs two bad steps to lose it
-    decisions = [supervisor.decide(Moment(t, np.zeros(2), np.int64(a), {})) for t, a in enumerate([1, 0, 1, 0])]
+    decisions = [
+        supervisor.decide(DecisionContext(t, np.zeros(2), np.int64(a), {})) for t, a in enumerate([1, 0, 1, 0])
+    ]
     assert [d.controller for d in decisions] == [POLICY] * 4
     assert [int(d.action) for d in decisions] == [1, 0, 1, 0]

@@ -16,39 +16,39 @@ def q():
     return np.random.default_rng(0).normal(size=(7, 4))
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_probabilities_are_exponentials_over_their_sum(q, alpha):
+@pytest.mark.parametrize("temperature", ALPHAS)
+def test_probabilities_are_exponentials_over_their_sum(q, temperature):
     """Written out as the paper writes it, without any trick against overflow."""
-    exponentials = np.exp(q / alpha)
+    exponentials = np.exp(q / temperature)
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
     with jax.enable_x64(True):
-        np.testing.assert_allclose(np.exp(boltzmann_log_policy(q, alpha=alpha)), expected, rtol=1e-12)
-    np.testing.assert_allclose(np.exp(Categorical.from_logits(q / alpha).log_probs), expected, rtol=1e-12)
+        np.testing.assert_allclose(np.exp(boltzmann_log_policy(q, temperature=temperature)), expected, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(Categorical.from_logits(q / temperature).log_probs), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_no_policy_has_more_reward_and_entropy(q, alpha):
+@pytest.mark.parametrize("temperature", ALPHAS)
+def test_no_policy_has_more_reward_and_entropy(q, temperature):
     """pi maximises E[Q] + alpha H(pi), and what it reaches is the soft value."""
 
     def loss(logits, row):
         p = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        return -(p @ row + alpha * -(p * np.log(np.maximum(p, 1e-300))).sum())
+        return -(p @ row + temperature * -(p * np.log(np.maximum(p, 1e-300))).sum())
 
     with jax.enable_x64(True):
-        values = np.asarray(soft_value(q, alpha=alpha))
-        policies = np.exp(np.asarray(boltzmann_log_policy(q, alpha=alpha)))
+        values = np.asarray(soft_value(q, temperature=temperature))
+        policies = np.exp(np.asarray(boltzmann_log_policy(q, temperature=temperature)))
     for row, value, policy in zip(q, values, policies, strict=True):
         best = minimize(loss, np.zeros(4), args=(row,), tol=1e-12)
         assert value == pytest.approx(-best.fun, abs=1e-6)
         entropy = -(policy * np.log(np.maximum(policy, 1e-300))).sum()
-        assert policy @ row + alpha * entropy == pytest.approx(value, abs=1e-12)
+        assert policy @ row + temperature * entropy == pytest.approx(value, abs=1e-12)
 
 
 def test_a_vanishing_temperature_takes_the_maximum(q):
     """alpha -> 0: the value is max_a Q and the policy its argmax."""
     with jax.enable_x64(True):
-        np.testing.assert_allclose(soft_value(q, alpha=1e-5), q.max(axis=1), atol=1e-5 * np.log(4))
-        policy = np.exp(boltzmann_log_policy(q, alpha=1e-5))
+        np.testing.assert_allclose(soft_value(q, temperature=1e-5), q.max(axis=1), atol=1e-5 * np.log(4))
+        policy = np.exp(boltzmann_log_policy(q, temperature=1e-5))
     np.testing.assert_allclose(policy, np.eye(4)[q.argmax(axis=1)], atol=1e-9)
 
 
@@ -56,7 +56,7 @@ def test_large_values_do_not_overflow():
     """exp(Q / alpha) overflows for Q / alpha > 710; the policy and the value must not."""
     q = np.array([[1e4, 1e4 - 1.0, -1e4]])
     with jax.enable_x64(True):
-        np.testing.assert_allclose(soft_value(q, alpha=1.0), 1e4 + np.log1p(np.exp(-1.0)), rtol=1e-12)
-        log_policy = np.asarray(boltzmann_log_policy(q, alpha=1.0))
+        np.testing.assert_allclose(soft_value(q, temperature=1.0), 1e4 + np.log1p(np.exp(-1.0)), rtol=1e-12)
+        log_policy = np.asarray(boltzmann_log_policy(q, temperature=1.0))
     np.testing.assert_allclose(log_policy[0, :2], [-np.log1p(np.exp(-1.0)), -1 - np.log1p(np.exp(-1.0))], rtol=1e-9)
     np.testing.assert_allclose(Categorical.from_logits(q).log_probs, log_policy, rtol=1e-9)

@@ -43,37 +43,51 @@ def backup(mdp, residual_reward, q, log_prior, **numbers) -> np.ndarray:
 
 @given(
     seed=st.integers(0, 10**6),
-    prior_alpha=st.floats(0.1, 3),
-    alpha=st.floats(0.1, 3),
+    prior_temperature=st.floats(0.1, 3),
+    temperature=st.floats(0.1, 3),
     gamma=st.floats(0, 0.95),
 )
-def test_the_residual_q_function_is_the_fixed_point(seed, prior_alpha, alpha, gamma):
+def test_the_residual_q_function_is_the_fixed_point(seed, prior_temperature, temperature, gamma):
     """Qhat - Q* maps onto itself, whatever the temperatures and the discount."""
     mdp, r, r_residual = problem(seed)
-    q_star = mdp.soft_q(r, alpha=prior_alpha, gamma=gamma)
-    q_hat = mdp.soft_q(r + r_residual, alpha=alpha, gamma=gamma)
-    log_prior = (q_star - soft_maximum(q_star, prior_alpha)[:, None]) / prior_alpha
+    q_star = mdp.soft_q(r, temperature=prior_temperature, gamma=gamma)
+    q_hat = mdp.soft_q(r + r_residual, temperature=temperature, gamma=gamma)
+    log_prior = (q_star - soft_maximum(q_star, prior_temperature)[:, None]) / prior_temperature
     with jax.enable_x64(True):
-        again = backup(mdp, r_residual, q_hat - q_star, log_prior, alpha=alpha, prior_alpha=prior_alpha, gamma=gamma)
+        again = backup(
+            mdp,
+            r_residual,
+            q_hat - q_star,
+            log_prior,
+            temperature=temperature,
+            prior_temperature=prior_temperature,
+            gamma=gamma,
+        )
     np.testing.assert_allclose(again, q_hat - q_star, atol=1e-10)
 
 
-@pytest.mark.parametrize(("prior_alpha", "alpha"), TEMPERATURES)
-def test_iterating_the_target_finds_the_customized_policy(prior_alpha, alpha):
+@pytest.mark.parametrize(("prior_temperature", "temperature"), TEMPERATURES)
+def test_iterating_the_target_finds_the_customized_policy(prior_temperature, temperature):
     """From Q_R = 0 to Qhat - Q*, and from there with the prior's log-probabilities to Qhat's own policy."""
     gamma = 0.8
     mdp, r, r_residual = problem(3)
-    q_star = mdp.soft_q(r, alpha=prior_alpha, gamma=gamma)
-    q_hat = mdp.soft_q(r + r_residual, alpha=alpha, gamma=gamma)
+    q_star = mdp.soft_q(r, temperature=prior_temperature, gamma=gamma)
+    q_hat = mdp.soft_q(r + r_residual, temperature=temperature, gamma=gamma)
     with jax.enable_x64(True):
-        log_prior = np.asarray(boltzmann_log_policy(q_star, alpha=prior_alpha))
+        log_prior = np.asarray(boltzmann_log_policy(q_star, temperature=prior_temperature))
         q = np.zeros((5, 3))
         for _ in range(120):
-            q = backup(mdp, r_residual, q, log_prior, alpha=alpha, prior_alpha=prior_alpha, gamma=gamma)
-        policy = np.exp(boltzmann_log_policy(customized_q(q, log_prior, prior_alpha=prior_alpha), alpha=alpha))
+            q = backup(
+                mdp, r_residual, q, log_prior, temperature=temperature, prior_temperature=prior_temperature, gamma=gamma
+            )
+        policy = np.exp(
+            boltzmann_log_policy(
+                customized_q(q, log_prior, prior_temperature=prior_temperature), temperature=temperature
+            )
+        )
     np.testing.assert_allclose(q, q_hat - q_star, atol=1e-9)
-    np.testing.assert_allclose(policy, boltzmann(q_hat, alpha), atol=1e-9)
-    assert np.abs(policy - boltzmann(q_star, prior_alpha)).max() > 0.1  # the prior was really left
+    np.testing.assert_allclose(policy, boltzmann(q_hat, temperature), atol=1e-9)
+    assert np.abs(policy - boltzmann(q_star, prior_temperature)).max() > 0.1  # the prior was really left
 
 
 def test_no_residual_reward_leaves_the_prior_alone():
@@ -81,37 +95,39 @@ def test_no_residual_reward_leaves_the_prior_alone():
     mdp, _, _ = problem(1)
     log_prior = np.log(np.random.default_rng(1).dirichlet(np.ones(3), size=5))
     with jax.enable_x64(True):
-        q = backup(mdp, np.zeros((5, 3)), np.zeros((5, 3)), log_prior, alpha=0.7, prior_alpha=0.7, gamma=0.9)
+        q = backup(
+            mdp, np.zeros((5, 3)), np.zeros((5, 3)), log_prior, temperature=0.7, prior_temperature=0.7, gamma=0.9
+        )
     np.testing.assert_allclose(q, 0.0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("prior_alpha", "alpha"), TEMPERATURES)
-def test_any_prior_will_do(prior_alpha, alpha):
+@pytest.mark.parametrize(("prior_temperature", "temperature"), TEMPERATURES)
+def test_any_prior_will_do(prior_temperature, temperature):
     """A prior that is optimal for nothing in particular acts as the reward alpha log pi, whose soft value is zero."""
     gamma = 0.8
     mdp, _, r_residual = problem(2)
     log_prior = np.log(np.random.default_rng(2).dirichlet(np.ones(3), size=5))
-    q_hat = mdp.soft_q(prior_alpha * log_prior + r_residual, alpha=alpha, gamma=gamma)
+    q_hat = mdp.soft_q(prior_temperature * log_prior + r_residual, temperature=temperature, gamma=gamma)
     with jax.enable_x64(True):
         again = backup(
             mdp,
             r_residual,
-            q_hat - prior_alpha * log_prior,
+            q_hat - prior_temperature * log_prior,
             log_prior,
-            alpha=alpha,
-            prior_alpha=prior_alpha,
+            temperature=temperature,
+            prior_temperature=prior_temperature,
             gamma=gamma,
         )
-    np.testing.assert_allclose(again, q_hat - prior_alpha * log_prior, atol=1e-10)
+    np.testing.assert_allclose(again, q_hat - prior_temperature * log_prior, atol=1e-10)
 
 
 def test_without_a_prior_it_is_soft_q_learning():
-    """prior_alpha = 0: the fixed point is the soft Q-function of r_R, whatever log-probabilities come along."""
+    """prior_temperature = 0: the fixed point is the soft Q-function of r_R, whatever log-probabilities come along."""
     mdp, r, _ = problem(4)
-    q = mdp.soft_q(r, alpha=0.5, gamma=0.9)
+    q = mdp.soft_q(r, temperature=0.5, gamma=0.9)
     noise = np.random.default_rng(4).normal(size=(5, 3))
     with jax.enable_x64(True):
-        again = backup(mdp, r, q, noise, alpha=0.5, prior_alpha=0.0, gamma=0.9)
+        again = backup(mdp, r, q, noise, temperature=0.5, prior_temperature=0.0, gamma=0.9)
     np.testing.assert_allclose(again, q, atol=1e-10)
 
 
@@ -119,10 +135,10 @@ def test_a_vanishing_temperature_gives_dqns_maximum():
     """alphahat -> 0 without a prior: y = r + gamma (1 - d) max_a' Q(s', a'), whose fixed point is the optimal Q."""
     mdp, r, _ = problem(5)
     q = mdp.hard_q(r, gamma=0.9)
-    alpha = 1e-7
+    temperature = 1e-7
     with jax.enable_x64(True):
-        again = backup(mdp, r, q, np.zeros((5, 3)), alpha=alpha, prior_alpha=0.0, gamma=0.9)
-    np.testing.assert_allclose(again, q, atol=alpha * np.log(3) + 1e-12)
+        again = backup(mdp, r, q, np.zeros((5, 3)), temperature=temperature, prior_temperature=0.0, gamma=0.9)
+    np.testing.assert_allclose(again, q, atol=temperature * np.log(3) + 1e-12)
 
 
 def test_nothing_is_expected_after_a_termination():
@@ -130,7 +146,7 @@ def test_nothing_is_expected_after_a_termination():
     q, log_prior = np.array([[1.0, 2.0], [1.0, 2.0]]), np.log([[0.25, 0.75], [0.25, 0.75]])
     with jax.enable_x64(True):
         y = residual_target(
-            np.array([0.5, 0.5]), np.array([1.0, 0.0]), q, log_prior, alpha=2.0, prior_alpha=0.5, gamma=0.9
+            np.array([0.5, 0.5]), np.array([1.0, 0.0]), q, log_prior, temperature=2.0, prior_temperature=0.5, gamma=0.9
         )
     inside = np.exp((1 + 0.5 * np.log(0.25)) / 2) + np.exp((2 + 0.5 * np.log(0.75)) / 2)
     np.testing.assert_allclose(y, [0.5, 0.5 + 0.9 * 2 * np.log(inside)], rtol=1e-12)

@@ -38,11 +38,11 @@ def numbers(**chosen) -> SACSettings:
     defaults = {
         "hidden": (6, 5),
         "learning_rate": 1e-2,
-        "alpha_learning_rate": 1e-2,
+        "temperature_learning_rate": 1e-2,
         "gamma": 0.9,
         "tau": 0.1,
-        "alpha": 0.5,
-        "prior_alpha": 0.3,
+        "temperature": 0.5,
+        "prior_temperature": 0.3,
     }
     return SACSettings(**{**defaults, **chosen})
 
@@ -58,8 +58,10 @@ def problem(seed: int, n_actions: int, **chosen) -> tuple[SAC, SACState, Batch]:
     actor = mlp(OBS_SIZE, 6, 5, 2 * n_actions)
     critics, others = ((mlp(OBS_SIZE + n_actions, 6, 5, 1), mlp(OBS_SIZE + n_actions, 6, 5, 1)) for _ in range(2))
     state = learner.begin(actor, critics, jax.random.key_data(jax.random.key(seed)))
-    state = state._replace(log_alpha=state.log_alpha.astype(float), target_critics=jax.tree.map(jnp.asarray, others))
-    state = state._replace(alpha_optimizer=jax.tree.map(_double, state.alpha_optimizer))
+    state = state._replace(
+        log_temperature=state.log_temperature.astype(float), target_critics=jax.tree.map(jnp.asarray, others)
+    )
+    state = state._replace(temperature_optimizer=jax.tree.map(_double, state.temperature_optimizer))
     batch = Batch(
         obs=rng.normal(size=(BATCH, OBS_SIZE)),
         action=np.tanh(rng.normal(size=(BATCH, n_actions))),
@@ -81,12 +83,17 @@ def reference(learner: SAC, state: SACState) -> ReferenceSAC:
     chosen = learner.settings
     networks = (jax.tree.map(np.asarray, part) for part in (state.actor, state.critics, state.target_critics))
     return ReferenceSAC(
-        *networks, float(state.log_alpha), chosen.gamma, chosen.tau, chosen.prior_alpha, chosen.learning_rate
+        *networks,
+        float(state.log_temperature),
+        chosen.gamma,
+        chosen.tau,
+        chosen.prior_temperature,
+        chosen.learning_rate,
     )
 
 
 def alpha_of(state: SACState):
-    return jnp.exp(state.log_alpha)
+    return jnp.exp(state.log_temperature)
 
 
 # ---------------------------------------------------------------------------------------------- by hand
@@ -94,9 +101,11 @@ def alpha_of(state: SACState):
 
 @few
 @given(st.integers(0, 1000), st.integers(1, 2), temperatures, st.floats(0, 3), st.floats(0, 0.99))
-def test_the_target_by_hand(seed, n_actions, alpha, prior_alpha, gamma):
+def test_the_target_by_hand(seed, n_actions, temperature, prior_temperature, gamma):
     """y = r_R + gamma (1 - terminated) (min_j Q'_j + alpha log pi - alphahat log pihat), with the same noise."""
-    learner, state, batch = problem(seed, n_actions, alpha=alpha, prior_alpha=prior_alpha, gamma=gamma)
+    learner, state, batch = problem(
+        seed, n_actions, temperature=temperature, prior_temperature=prior_temperature, gamma=gamma
+    )
     key = jax.random.key(seed)
     target = learner._target(state, alpha_of(state), batch, key)
     noise = np.asarray(jax.random.normal(key, (BATCH, n_actions)))
@@ -105,9 +114,9 @@ def test_the_target_by_hand(seed, n_actions, alpha, prior_alpha, gamma):
 
 @few
 @given(st.integers(0, 1000), st.integers(1, 2), temperatures, st.floats(0, 3))
-def test_the_actors_loss_by_hand(seed, n_actions, alpha, prior_alpha):
+def test_the_actors_loss_by_hand(seed, n_actions, temperature, prior_temperature):
     """The mean of alphahat log pihat - min_j Q_j - alpha log pi, and its gradient by finite differences."""
-    learner, state, batch = problem(seed, n_actions, alpha=alpha, prior_alpha=prior_alpha)
+    learner, state, batch = problem(seed, n_actions, temperature=temperature, prior_temperature=prior_temperature)
     key = jax.random.key(seed)
     (loss, log_pi), gradient = jax.value_and_grad(learner._actor_loss, has_aux=True)(
         state.actor, state.critics, alpha_of(state), batch, key
@@ -124,10 +133,10 @@ def test_the_actors_loss_by_hand(seed, n_actions, alpha, prior_alpha):
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("n_actions", "prior_alpha"), [(1, 0.0), (2, 0.4)])
-def test_updates_by_hand(seed, n_actions, prior_alpha):
+@pytest.mark.parametrize(("n_actions", "prior_temperature"), [(1, 0.0), (2, 0.4)])
+def test_updates_by_hand(seed, n_actions, prior_temperature):
     """Four updates, each part of the state: critics before actor before temperature before target critics; Adam."""
-    learner, state, _ = problem(seed, n_actions, prior_alpha=prior_alpha)
+    learner, state, _ = problem(seed, n_actions, prior_temperature=prior_temperature)
     drawn = [problem(10 * seed + n, n_actions)[2] for n in range(4)]
     ours, key = reference(learner, state), jax.random.wrap_key_data(state.key)
     state, _ = learner.update(state, Batch(*(np.stack(column) for column in zip(*drawn, strict=True))))
@@ -135,7 +144,7 @@ def test_updates_by_hand(seed, n_actions, prior_alpha):
         key, for_target, for_actor = jax.random.split(key, 3)
         noises = (np.asarray(jax.random.normal(k, (BATCH, n_actions))) for k in (for_target, for_actor))
         ours.update(batch, *noises, target_entropy=-n_actions)
-    for name in ("actor", "critics", "target_critics", "log_alpha"):
+    for name in ("actor", "critics", "target_critics", "log_temperature"):
         np.testing.assert_allclose(flat(getattr(state, name)), flat(getattr(ours, name)), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(state.key, jax.random.key_data(key))
 
@@ -157,25 +166,25 @@ def repeated(batch: Batch, n: int) -> Batch:
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("prior_alpha", [0.0, 0.4])
-def test_the_losses_are_right_in_expectation(seed, prior_alpha):
+@pytest.mark.parametrize("prior_temperature", [0.0, 0.4])
+def test_the_losses_are_right_in_expectation(seed, prior_temperature):
     """Target and actor's loss, averaged over 100,000 draws of the action, against integrals over the action."""
-    learner, state, batch = problem(seed, 1, prior_alpha=prior_alpha)
+    learner, state, batch = problem(seed, 1, prior_temperature=prior_temperature)
     many = repeated(batch._replace(terminated=np.zeros(BATCH)), 100_000)
     targets = np.asarray(learner._target(state, alpha_of(state), many, jax.random.key(seed)))
     key = jax.random.key(seed + 100)
     loss, _ = learner._actor_loss(state.actor, state.critics, alpha_of(state), many, key)
-    ours, alpha = reference(learner, state), float(alpha_of(state))
+    ours, temperature = reference(learner, state), float(alpha_of(state))
 
     def soft_value(critics, obs, prior) -> float:
         """E min_j Q_j + alpha log pi - alphahat log pihat, by the trapezoidal rule."""
-        mean, log_std = ((prior if prior_alpha else 0) + network(ours.actor, obs))[0]
+        mean, log_std = ((prior if prior_temperature else 0) + network(ours.actor, obs))[0]
 
         def inside(u):
             column = u[:, None]
             q = ours.lowest(critics, np.repeat(obs, len(u), axis=0), np.tanh(column))
             log_pihat, log_prior = log_density(column, mean, log_std), log_density(column, *prior[0])
-            return q + prior_alpha * log_prior - alpha * log_pihat
+            return q + prior_temperature * log_prior - temperature * log_pihat
 
         return expectation(inside, mean, log_std)
 
@@ -188,9 +197,11 @@ def test_the_losses_are_right_in_expectation(seed, prior_alpha):
 # ------------------------------------------------------------------------------------------ at the optimum
 
 
-def optimum(seed: int, n_actions: int, *, alpha: float, prior_alpha: float) -> tuple[SAC, SACState, Batch, Callable]:
+def optimum(
+    seed: int, n_actions: int, *, temperature: float, prior_temperature: float
+) -> tuple[SAC, SACState, Batch, Callable]:
     """A learner whose policy is the best one, a batch with r_R, and Q_R(obs, action): see above, v(s) = obs[-1]."""
-    learner, state, batch = problem(seed, n_actions, alpha=alpha, prior_alpha=prior_alpha)
+    learner, state, batch = problem(seed, n_actions, temperature=temperature, prior_temperature=prior_temperature)
     rng = np.random.default_rng(seed)
     prior, change = (0.2 * rng.normal(size=(OBS_SIZE, 2 * n_actions)) for _ in range(2))  # linear in the observation
     prior *= learner.has_prior
@@ -206,7 +217,7 @@ def optimum(seed: int, n_actions: int, *, alpha: float, prior_alpha: float) -> t
             z = (u - mean) / jnp.exp(log_std)
             return (-0.5 * z**2 - log_std - 0.5 * jnp.log(2 * jnp.pi) + log_slope).sum(axis=-1)
 
-        return alpha * log_prob(obs @ (prior + change)) - prior_alpha * log_prob(obs @ prior) + obs[..., -1]
+        return temperature * log_prob(obs @ (prior + change)) - prior_temperature * log_prob(obs @ prior) + obs[..., -1]
 
     batch = batch._replace(prior=batch.obs @ prior, next_prior=batch.next_obs @ prior)
     bootstrapped = (1 - batch.terminated) * batch.next_obs[:, -1]
@@ -216,21 +227,23 @@ def optimum(seed: int, n_actions: int, *, alpha: float, prior_alpha: float) -> t
 
 @few
 @given(st.integers(0, 1000), st.integers(1, 2), temperatures, temperatures)
-def test_at_the_optimum_every_target_is_the_residual_q_function(seed, n_actions, alpha, prior_alpha):
+def test_at_the_optimum_every_target_is_the_residual_q_function(seed, n_actions, temperature, prior_temperature):
     """Whatever the noise: alphahat log pihat - alpha log pi - Q_R is the same for all actions. No constant is left."""
     with pytest.MonkeyPatch.context() as patch:
-        learner, state, batch, q = optimum(seed, n_actions, alpha=alpha, prior_alpha=prior_alpha)
+        learner, state, batch, q = optimum(
+            seed, n_actions, temperature=temperature, prior_temperature=prior_temperature
+        )
         patch.setattr(module, "lowest", lambda critics, obs, action: q(obs, action))
-        alpha_here = jnp.float64(alpha)
+        alpha_here = jnp.float64(temperature)
         target = learner._target(state, alpha_here, batch, jax.random.key(seed))
         np.testing.assert_allclose(target, q(batch.obs, batch.action), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(("alpha", "prior_alpha"), [(0.5, 0.5), (0.2, 0.7), (0.7, 0.2), (0.5, 0.0)])
-def test_at_the_optimum_the_actor_stays(alpha, prior_alpha):
+@pytest.mark.parametrize(("temperature", "prior_temperature"), [(0.5, 0.5), (0.2, 0.7), (0.7, 0.2), (0.5, 0.0)])
+def test_at_the_optimum_the_actor_stays(temperature, prior_temperature):
     """The gradient's mean over 20 times 5000 draws is zero within its standard error; a wrong temperature moves it."""
     with pytest.MonkeyPatch.context() as patch:
-        learner, state, batch, q = optimum(1, 1, alpha=alpha, prior_alpha=prior_alpha)
+        learner, state, batch, q = optimum(1, 1, temperature=temperature, prior_temperature=prior_temperature)
         patch.setattr(module, "lowest", lambda critics, obs, action: q(obs, action))
         many = repeated(batch, 5000)
 
@@ -244,5 +257,5 @@ def test_at_the_optimum_the_actor_stays(alpha, prior_alpha):
             drawn = np.stack([flat(gradient(state.actor, jnp.float64(temperature), key)) for key in keys])
             return np.abs(drawn.mean(axis=0)) / (drawn.std(axis=0, ddof=1) / np.sqrt(20))
 
-        assert in_standard_errors(alpha).max() < 4
-        assert in_standard_errors(1.5 * alpha).max() > 8
+        assert in_standard_errors(temperature).max() < 4
+        assert in_standard_errors(1.5 * temperature).max() > 8

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mereq.align.inverse_rl import MEREQ
+from mereq.alignment.inverse_rl import MEREQ
 from mereq.core.seeding import episode_seed
 from mereq.core.supervisor import Decision
-from mereq.experiments.policy_checkpoints import load_shipped
-from mereq.experiments.presets import task_preset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
+from mereq.presets.registry import definition_of
+from mereq.store.policies import load_shipped
 from mereq.supervision.supervise import supervise
 from toys import EXPERT, always
 
@@ -23,14 +23,14 @@ class InControl:
 
     def begin_episode(self, seed) -> None: ...
 
-    def decide(self, moment) -> Decision:
-        return Decision(EXPERT, moment.proposed)
+    def decide(self, context) -> Decision:
+        return Decision(EXPERT, context.proposed)
 
 
 @pytest.mark.parametrize("name", ["bottle-pushing", "erasing", "pillow-grasping"])
 def test_a_policy_against_itself_has_no_gradient(name):
     """With rollouts from new episodes; practice's own, of 100 steps each, would ask for .3 and .7 of change."""
-    preset = task_preset(name)
+    preset = definition_of(name)
     task, expert, paper = preset.task, load_shipped(preset.task, "expert"), preset.align["paper"]
     steps = supervise(
         task.make(),

@@ -5,8 +5,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from compiling import assert_compiles_once
 
+from compiling import assert_compiles_once
 from mereq.core.errors import CorruptCheckpoint
 from mereq.imitation.cloning import CategoricalLikelihood, Cloning, CloningSettings
 from mereq.imitation.demonstrations import Demonstrations

@@ -15,48 +15,54 @@ from toys import every_outcome, one_hot, table_policy
 S, A, GAMMA = 5, 3, 0.8
 
 
-def learn(mdp, reward, log_prior, *, alpha, prior_alpha, zero_head=True):
+def learn(mdp, reward, log_prior, *, temperature, prior_temperature, zero_head=True):
     """The learned table (S, A) and its policy object, after 60 copies of the target network."""
     numbers = {"hidden": (), "learning_rate": 0.003, "gamma": GAMMA, "max_grad_norm": 10.0}
-    dqn = DQN(S, A, DQNSettings(alpha=alpha, prior_alpha=prior_alpha, target_period=100, **numbers))
+    dqn = DQN(
+        S, A, DQNSettings(temperature=temperature, prior_temperature=prior_temperature, target_period=100, **numbers)
+    )
     state, batches = dqn.init(0, zero_head=zero_head), every_outcome(mdp, reward, log_prior, n_updates=100)
     for _ in range(60):
         state, metrics = dqn.update(state, batches)
-    policy = dqn.policy(state, table_policy(prior_alpha * log_prior, prior_alpha) if prior_alpha else None)
-    assert metrics.loss == pytest.approx(spread_of_targets(mdp, policy, log_prior, alpha, prior_alpha), abs=1e-8)
+    policy = dqn.policy(
+        state, table_policy(prior_temperature * log_prior, prior_temperature) if prior_temperature else None
+    )
+    assert metrics.loss == pytest.approx(
+        spread_of_targets(mdp, policy, log_prior, temperature, prior_temperature), abs=1e-8
+    )
     return policy.values(np.eye(S)), policy
 
 
-def spread_of_targets(mdp, policy, log_prior, alpha, prior_alpha) -> float:
+def spread_of_targets(mdp, policy, log_prior, temperature, prior_temperature) -> float:
     """The Huber loss that remains at the optimum: half the variance of the targets over random outcomes."""
-    value = soft_maximum(policy.values(np.eye(S)) + prior_alpha * log_prior, alpha)
+    value = soft_maximum(policy.values(np.eye(S)) + prior_temperature * log_prior, temperature)
     return (GAMMA * np.where(mdp.terminal, 0.0, value)[mdp.successors]).var(axis=-1).mean() / 2
 
 
 def test_update_converges_to_the_exact_residual_q():
     """Q_R == Qhat - Q* to 1e-8 in a process with a terminal state, and the policy is Qhat's."""
-    prior_alpha, alpha = 0.3, 0.8
+    prior_temperature, temperature = 0.3, 0.8
     rng = np.random.default_rng(7)
     mdp = random_mdp(rng, states=S, actions=A)
     r, r_residual = rng.uniform(-0.3, 0.3, (S, A)), rng.uniform(-0.3, 0.3, (S, A))
-    q_star = mdp.soft_q(r, alpha=prior_alpha, gamma=GAMMA)
-    q_hat = mdp.soft_q(r + r_residual, alpha=alpha, gamma=GAMMA)
-    log_prior = np.log(boltzmann(q_star, prior_alpha))
+    q_star = mdp.soft_q(r, temperature=prior_temperature, gamma=GAMMA)
+    q_hat = mdp.soft_q(r + r_residual, temperature=temperature, gamma=GAMMA)
+    log_prior = np.log(boltzmann(q_star, prior_temperature))
     with jax.enable_x64(True):
-        table, policy = learn(mdp, r_residual, log_prior, alpha=alpha, prior_alpha=prior_alpha)
+        table, policy = learn(mdp, r_residual, log_prior, temperature=temperature, prior_temperature=prior_temperature)
     np.testing.assert_allclose(table, q_hat - q_star, atol=1e-8)
     learned = np.exp(policy.distribution(one_hot(range(S), S)).log_probs)
-    np.testing.assert_allclose(learned, boltzmann(q_hat, alpha), atol=1e-8)
+    np.testing.assert_allclose(learned, boltzmann(q_hat, temperature), atol=1e-8)
 
 
 def test_without_a_prior_update_converges_to_the_soft_q_function():
-    """prior_alpha = 0 from a random start: the same optimum, though log-probabilities come along with the batch."""
+    """prior_temperature = 0 from a random start: the same optimum, though batches hold log-probabilities."""
     rng = np.random.default_rng(8)
     mdp = random_mdp(rng, states=S, actions=A)
     reward, noise = rng.uniform(-0.3, 0.3, (S, A)), rng.normal(size=(S, A))
     with jax.enable_x64(True):
-        table, _ = learn(mdp, reward, noise, alpha=0.4, prior_alpha=0.0, zero_head=False)
-    np.testing.assert_allclose(table, mdp.soft_q(reward, alpha=0.4, gamma=GAMMA), atol=1e-8)
+        table, _ = learn(mdp, reward, noise, temperature=0.4, prior_temperature=0.0, zero_head=False)
+    np.testing.assert_allclose(table, mdp.soft_q(reward, temperature=0.4, gamma=GAMMA), atol=1e-8)
 
 
 def test_a_small_temperature_finds_dqns_q_function():
@@ -65,5 +71,5 @@ def test_a_small_temperature_finds_dqns_q_function():
     mdp = random_mdp(rng, states=S, actions=A)
     reward = rng.uniform(-0.3, 0.3, (S, A))
     with jax.enable_x64(True):
-        table, _ = learn(mdp, reward, np.zeros((S, A)), alpha=1e-4, prior_alpha=0.0)
+        table, _ = learn(mdp, reward, np.zeros((S, A)), temperature=1e-4, prior_temperature=0.0)
     np.testing.assert_allclose(table, mdp.hard_q(reward, gamma=GAMMA), atol=1e-3)

@@ -6,17 +6,23 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from compiling import assert_compiles_once
 
+from compiling import assert_compiles_once
 from mereq.core.errors import CorruptCheckpoint
 from mereq.maxent_rl.dqn import DQN, DQNSettings
 from mereq.maxent_rl.networks import Layer, apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
 from mereq.maxent_rl.replay import Batch
 
 SETTINGS = DQNSettings(
-    hidden=(8,), learning_rate=1e-2, gamma=0.9, alpha=0.5, prior_alpha=0.5, target_period=6, max_grad_norm=10.0
+    hidden=(8,),
+    learning_rate=1e-2,
+    gamma=0.9,
+    temperature=0.5,
+    prior_temperature=0.5,
+    target_period=6,
+    max_grad_norm=10.0,
 )
-PLAIN = replace(SETTINGS, prior_alpha=0.0)
+PLAIN = replace(SETTINGS, prior_temperature=0.0)
 TABLE = replace(PLAIN, hidden=(), target_period=1000)  # linear: gradients by hand
 OBS_SIZE, N_ACTIONS, BATCH = 4, 3, 16
 
@@ -66,7 +72,7 @@ def test_the_loss_is_hubers(scale):
     """Errors beyond 1 count by their sign only; the target is a constant to the gradient."""
     dqn, batch = DQN(OBS_SIZE, N_ACTIONS, TABLE), batches(0, 1)
     batch = batch._replace(reward=scale * batch.reward)
-    value = SETTINGS.alpha * np.log(N_ACTIONS)  # soft value of Q = 0
+    value = SETTINGS.temperature * np.log(N_ACTIONS)  # soft value of Q = 0
     targets = batch.reward[0] + SETTINGS.gamma * (1 - batch.terminated[0]) * value
     assert (np.abs(targets) > 1).any() or scale < 1
     expected = huber_gradient(batch, targets)
@@ -115,7 +121,7 @@ def test_prior_alpha_zero_is_the_plain_learner_bit_for_bit(seed):
 
 
 def test_a_prior_makes_a_difference():
-    """The test above can fail: with prior_alpha > 0 the log-probabilities move the update."""
+    """The test above can fail: with prior_temperature > 0 the log-probabilities move the update."""
     dqn = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
     batch, start = batches(0), dqn.init(0, zero_head=False)
     nothing = batch._replace(next_prior=np.zeros_like(batch.next_prior))
@@ -143,7 +149,9 @@ def test_targets_come_from_the_target_network():
     """Until the copy the online network's next values do not matter: y is the same for every update of every call."""
     dqn, state = DQN(OBS_SIZE, N_ACTIONS, TABLE), DQN(OBS_SIZE, N_ACTIONS, TABLE).init(0, zero_head=True)
     zeros = np.zeros((400, BATCH), np.float32)
-    y = TABLE.gamma * TABLE.alpha * np.log(N_ACTIONS)  # of the zero network; the fixed point is ten times as large
+    y = (
+        TABLE.gamma * TABLE.temperature * np.log(N_ACTIONS)
+    )  # of the zero network; the fixed point is ten times as large
     for call in range(2):
         state, _ = dqn.update(state, batches(call, 400, reward=zeros, terminated=zeros))
         weight, bias = mlp_to_numpy(state.q)[0]

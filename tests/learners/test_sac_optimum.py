@@ -21,7 +21,13 @@ from toys import one_hot
 
 S, GAMMA, BATCH = 3, 0.8, 256
 SETTINGS = SACSettings(
-    hidden=(64, 64), learning_rate=5e-3, alpha_learning_rate=5e-3, gamma=GAMMA, tau=0.05, alpha=0.5, prior_alpha=0.3
+    hidden=(64, 64),
+    learning_rate=5e-3,
+    temperature_learning_rate=5e-3,
+    gamma=GAMMA,
+    tau=0.05,
+    temperature=0.5,
+    prior_temperature=0.3,
 )
 PRIOR = np.array([[0.5, -0.5], [-0.4, -0.2], [0.0, -0.7]])  # mean and log-std in each state
 SUCCESSOR = np.array([1, 2, 0])  # going on from the last state ends the episode in one of two cases
@@ -52,7 +58,7 @@ def update_holding(learner: SAC, state: SACState, batches: Batch, actor: bool, t
     def one(before: SACState, batch: Batch):
         after, _ = learner._update(before, batch)
         held = {"actor": before.actor} if actor else {}
-        held |= {"log_alpha": before.log_alpha} if temperature else {}
+        held |= {"log_temperature": before.log_temperature} if temperature else {}
         return after._replace(**held), None
 
     return jax.lax.scan(one, state, batches)[0]
@@ -64,7 +70,7 @@ def learn(settings: SACSettings, reward, *, zero_head: bool, actor=None, tempera
     if actor is not None:
         state = SAC(S, 1, settings).begin(actor, state.critics, state.key)
     if temperature is not None:
-        state = state._replace(log_alpha=jnp.log(jnp.float32(temperature)))
+        state = state._replace(log_temperature=jnp.log(jnp.float32(temperature)))
     for call in range(2):
         learner = SAC(S, 1, replace(settings, learning_rate=settings.learning_rate / 10**call))
         batches = drawn(reward, 1000, seed=call)
@@ -77,7 +83,7 @@ def policy_of(state: SACState, settings: SACSettings) -> np.ndarray:
     (*hidden, head), x = state.actor, jnp.eye(S)
     for weight, bias in hidden:
         x = jax.nn.relu(x @ weight + bias)
-    return np.asarray(x @ head.weight + head.bias) + (PRIOR if settings.prior_alpha else 0)
+    return np.asarray(x @ head.weight + head.bias) + (PRIOR if settings.prior_temperature else 0)
 
 
 def values_of(state: SACState, actions: np.ndarray) -> np.ndarray:
@@ -87,13 +93,13 @@ def values_of(state: SACState, actions: np.ndarray) -> np.ndarray:
     return np.stack(both).reshape(2, S, len(actions))
 
 
-def soft_value_of(q, policy: np.ndarray, prior: np.ndarray, alpha: float, prior_alpha: float) -> float:
+def soft_value_of(q, policy: np.ndarray, prior: np.ndarray, temperature: float, prior_temperature: float) -> float:
     """E q(u) + alpha log pi - alphahat log pihat in one state, by quadrature; q is a function of u = arctanh(a)."""
 
     def inside(u):
         column = u[:, None]
-        log_prior = prior_alpha * log_density(column, *prior) if prior_alpha else 0.0
-        return q(u) + log_prior - alpha * log_density(column, *policy)
+        log_prior = prior_temperature * log_density(column, *prior) if prior_temperature else 0.0
+        return q(u) + log_prior - temperature * log_density(column, *policy)
 
     return expectation(inside, *policy)
 
@@ -106,24 +112,26 @@ def bandits_reward(state, action):
     return -np.array([1.0, 2.0, 0.5])[state] * (action - np.array([0.6, -0.3, 0.1])[state]) ** 2
 
 
-def best_policy(alpha: float, prior_alpha: float) -> np.ndarray:
+def best_policy(temperature: float, prior_temperature: float) -> np.ndarray:
     """The best squashed Gaussian of each state of the bandit, by quadrature and a general optimizer."""
 
     def best(state):
         def loss(policy):
-            return -soft_value_of(lambda u: bandits_reward(state, np.tanh(u)), policy, PRIOR[state], alpha, prior_alpha)
+            return -soft_value_of(
+                lambda u: bandits_reward(state, np.tanh(u)), policy, PRIOR[state], temperature, prior_temperature
+            )
 
         return minimize(loss, np.array([0.0, -0.5]), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-12}).x
 
     return np.stack([best(state) for state in range(S)])
 
 
-@pytest.mark.parametrize(("alpha", "prior_alpha"), [(0.3, 0.0), (0.3, 0.3), (0.2, 0.4)])
-def test_the_bandits_policy_is_the_best_squashed_gaussian(alpha, prior_alpha):
+@pytest.mark.parametrize(("temperature", "prior_temperature"), [(0.3, 0.0), (0.3, 0.3), (0.2, 0.4)])
+def test_the_bandits_policy_is_the_best_squashed_gaussian(temperature, prior_temperature):
     """Mean and log-std in every state, with a prior's term and without, at a temperature that is held."""
-    settings = replace(SETTINGS, gamma=0.0, prior_alpha=prior_alpha)
-    state = learn(settings, bandits_reward, zero_head=prior_alpha > 0, temperature=alpha)
-    best = best_policy(alpha, prior_alpha)
+    settings = replace(SETTINGS, gamma=0.0, prior_temperature=prior_temperature)
+    state = learn(settings, bandits_reward, zero_head=prior_temperature > 0, temperature=temperature)
+    best = best_policy(temperature, prior_temperature)
     np.testing.assert_allclose(policy_of(state, settings), best, atol=0.04)
     assert np.abs(best - PRIOR).max() > 0.3
     actions = np.linspace(-0.9, 0.9, 19)
@@ -134,43 +142,45 @@ def test_the_bandits_policy_is_the_best_squashed_gaussian(alpha, prior_alpha):
 def test_the_temperature_becomes_the_one_that_gives_the_wanted_entropy():
     """-1: found for the exact best policies by bisection, and by the learner by learning."""
 
-    def mean_entropy(alpha):
-        policies = best_policy(alpha, 0.0)
+    def mean_entropy(temperature):
+        policies = best_policy(temperature, 0.0)
         return np.mean([soft_value_of(lambda u: 0 * u, policy, policy, 1.0, 0.0) for policy in policies])
 
-    exact = brentq(lambda log_alpha: mean_entropy(np.exp(log_alpha)) + 1, -7, 0, xtol=1e-3)
-    settings = replace(SETTINGS, gamma=0.0, prior_alpha=0.0, alpha=0.1)
+    exact = brentq(lambda log_temperature: mean_entropy(np.exp(log_temperature)) + 1, -7, 0, xtol=1e-3)
+    settings = replace(SETTINGS, gamma=0.0, prior_temperature=0.0, temperature=0.1)
     state = learn(settings, bandits_reward, zero_head=False)
-    assert float(state.log_alpha) == pytest.approx(exact, abs=0.05)
+    assert float(state.log_temperature) == pytest.approx(exact, abs=0.05)
     np.testing.assert_allclose(policy_of(state, settings), best_policy(float(np.exp(exact)), 0.0), atol=0.05)
 
 
 # ------------------------------------------------------------------------------------------------ a chain of states
 
 
-@pytest.mark.parametrize("prior_alpha", [0.0, 0.4])
-def test_the_critics_are_the_soft_values_of_a_policy_that_is_held(prior_alpha):
+@pytest.mark.parametrize("prior_temperature", [0.0, 0.4])
+def test_the_critics_are_the_soft_values_of_a_policy_that_is_held(prior_temperature):
     """Q = r + gamma (1 - d) V(s') with V from three linear equations, whose constants are integrals."""
-    settings = replace(SETTINGS, prior_alpha=prior_alpha)
+    settings = replace(SETTINGS, prior_temperature=prior_temperature)
     changes = np.array([[0.2, 0.1], [-0.3, 0.2], [0.4, -0.1]], np.float32)
-    policy = changes + (PRIOR if prior_alpha else 0)
+    policy = changes + (PRIOR if prior_temperature else 0)
     own = [
-        soft_value_of(lambda u, s=s: bandits_reward(s, np.tanh(u)), policy[s], PRIOR[s], settings.alpha, prior_alpha)
+        soft_value_of(
+            lambda u, s=s: bandits_reward(s, np.tanh(u)), policy[s], PRIOR[s], settings.temperature, prior_temperature
+        )
         for s in range(S)
     ]
-    going_on = GAMMA * (1 - ENDS)[:, None] * np.eye(S)[SUCCESSOR]
-    exact = np.linalg.solve(np.eye(S) - going_on, own)
+    with_rounds = GAMMA * (1 - ENDS)[:, None] * np.eye(S)[SUCCESSOR]
+    exact = np.linalg.solve(np.eye(S) - with_rounds, own)
     actor = (Layer(jnp.asarray(changes), jnp.zeros(2)),)
-    state = learn(settings, bandits_reward, zero_head=True, actor=actor, temperature=settings.alpha)
+    state = learn(settings, bandits_reward, zero_head=True, actor=actor, temperature=settings.temperature)
     actions = np.linspace(-0.9, 0.9, 19)
-    expected = bandits_reward(np.arange(S)[:, None], actions) + (going_on @ exact)[:, None]
+    expected = bandits_reward(np.arange(S)[:, None], actions) + (with_rounds @ exact)[:, None]
     assert np.abs(exact).min() > 0.1
     for q in values_of(state, actions):
         np.testing.assert_allclose(q, expected, atol=0.1)
 
 
-@pytest.mark.parametrize(("alpha", "prior_alpha"), [(0.4, 0.4), (0.5, 0.3)])
-def test_an_optimum_by_design_is_found(alpha, prior_alpha):
+@pytest.mark.parametrize(("temperature", "prior_temperature"), [(0.4, 0.4), (0.5, 0.3)])
+def test_an_optimum_by_design_is_found(temperature, prior_temperature):
     """Policy and residual Q-function of a chain of states whose max-ent optimum was chosen first; see
     `tests/equations/test_eq2_residual_sac.py`. Here nothing is exact but the answer.
     """
@@ -183,13 +193,13 @@ def test_an_optimum_by_design_is_found(alpha, prior_alpha):
             log_density(column, table[state][..., None, :1], table[state][..., None, 1:])[..., 0]
             for table in (wanted, PRIOR)
         )
-        return alpha * log_pihat - prior_alpha * log_prior + v[state]
+        return temperature * log_pihat - prior_temperature * log_prior + v[state]
 
     def reward(state, action):
         return residual_q(state, action) - GAMMA * ((1 - ENDS) * v[SUCCESSOR])[state]
 
-    settings = replace(SETTINGS, prior_alpha=prior_alpha)
-    state = learn(settings, reward, zero_head=True, temperature=alpha)
+    settings = replace(SETTINGS, prior_temperature=prior_temperature)
+    state = learn(settings, reward, zero_head=True, temperature=temperature)
     np.testing.assert_allclose(policy_of(state, settings), wanted, atol=0.04)
     actions = np.linspace(-0.8, 0.8, 17)
     for q in values_of(state, actions):

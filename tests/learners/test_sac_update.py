@@ -5,8 +5,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from compiling import assert_compiles_once
 
+from compiling import assert_compiles_once
 from exact_sac import log_density
 from mereq.core.actions import Box
 from mereq.core.errors import CorruptCheckpoint
@@ -17,9 +17,15 @@ from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, value
 from mereq.maxent_rl.squashed_gaussian import LOG_STD
 
 SETTINGS = SACSettings(
-    hidden=(8,), learning_rate=1e-2, alpha_learning_rate=1e-2, gamma=0.9, tau=0.1, alpha=0.5, prior_alpha=0.5
+    hidden=(8,),
+    learning_rate=1e-2,
+    temperature_learning_rate=1e-2,
+    gamma=0.9,
+    tau=0.1,
+    temperature=0.5,
+    prior_temperature=0.5,
 )
-PLAIN = replace(SETTINGS, prior_alpha=0.0)
+PLAIN = replace(SETTINGS, prior_temperature=0.0)
 OBS_SIZE, N_ACTIONS, BATCH = 4, 2, 16
 LEARNER = SAC(OBS_SIZE, N_ACTIONS, SETTINGS)
 
@@ -66,7 +72,7 @@ def test_a_prior_makes_a_difference(column):
 
 
 def test_without_a_prior_nothing_is_asked_of_it():
-    """prior_alpha = 0: the policy has none, whatever it is given."""
+    """prior_temperature = 0: the policy has none, whatever it is given."""
     plain = SAC(OBS_SIZE, N_ACTIONS, PLAIN)
     assert not plain.has_prior
     assert plain.policy(plain.init(0, zero_head=False), GaussianPolicy(lambda obs: (obs, obs), N_ACTIONS)).prior is None
@@ -113,7 +119,7 @@ def test_the_temperature_seeks_an_entropy_of_minus_one_per_coordinate(log_std, r
     state, metrics = LEARNER.update(LEARNER.init(0, zero_head=True), batches(0, prior=prior.astype(np.float32)))
     assert LEARNER.target_entropy == -2.0
     assert (metrics.entropy < -2.0) == rises
-    assert (np.exp(state.log_alpha) > SETTINGS.alpha) == rises
+    assert (np.exp(state.log_temperature) > SETTINGS.temperature) == rises
 
 
 # ------------------------------------------------------------------------------------------------------ many updates
@@ -130,7 +136,7 @@ def test_a_call_of_many_updates_is_as_many_calls():
         np.testing.assert_allclose(array, state.arrays()[name], rtol=1e-3, atol=1e-5, err_msg=name)
     np.testing.assert_array_equal(at_once.key, state.key)
     np.testing.assert_allclose(metrics, np.mean(reports, axis=0), rtol=1e-4)
-    assert metrics._fields == ("loss", "actor_loss", "alpha", "entropy")
+    assert metrics._fields == ("loss", "actor_loss", "temperature", "entropy")
 
 
 def test_every_update_has_random_numbers_of_its_own():
@@ -207,7 +213,9 @@ def test_a_state_survives_its_arrays():
     assert same(LEARNER.update(restored, batches(1))[0], LEARNER.update(state, batches(1))[0])
 
 
-@pytest.mark.parametrize("part", ["actor_optimizer", "critics_optimizer", "alpha_optimizer", "log_alpha", "key"])
+@pytest.mark.parametrize(
+    "part", ["actor_optimizer", "critics_optimizer", "temperature_optimizer", "log_temperature", "key"]
+)
 def test_every_part_of_the_state_matters(part):
     """Without it what goes on is another training: the test above can fail for each."""
     fresh = LEARNER.init(7, zero_head=False)
@@ -277,22 +285,25 @@ def test_the_critics_of_a_policy_are_the_learners():
 
 
 @pytest.mark.parametrize(
-    "numbers", [{"gamma": 1.0}, {"tau": 0.0}, {"tau": 1.1}, {"alpha": 0.0}, {"prior_alpha": -0.1}, {"gamma": -0.1}]
+    "numbers",
+    [{"gamma": 1.0}, {"tau": 0.0}, {"tau": 1.1}, {"temperature": 0.0}, {"prior_temperature": -0.1}, {"gamma": -0.1}],
 )
 def test_impossible_settings(numbers):
-    with pytest.raises(ValueError, match="need 0 <= gamma < 1, 0 < tau <= 1, alpha > 0, prior_alpha >= 0"):
+    with pytest.raises(ValueError, match="need 0 <= gamma < 1, 0 < tau <= 1, temperature > 0, prior_temperature >= 0"):
         replace(SETTINGS, **numbers)
 
 
 @pytest.mark.parametrize(
     "numbers",
-    [{"learning_rate": 0.0}, {"learning_rate": np.nan}, {"alpha_learning_rate": -1e-3}, {"decay_updates": -1}],
+    [{"learning_rate": 0.0}, {"learning_rate": np.nan}, {"temperature_learning_rate": -1e-3}, {"decay_updates": -1}],
 )
 def test_impossible_learning_rates(numbers):
     """A temperature that is not learned is allowed (0); a network that is not, is none."""
-    with pytest.raises(ValueError, match="need learning_rate > 0, alpha_learning_rate >= 0, decay_updates >= 0; got"):
+    with pytest.raises(
+        ValueError, match="need learning_rate > 0, temperature_learning_rate >= 0, decay_updates >= 0; got"
+    ):
         replace(SETTINGS, **numbers)
-    assert replace(SETTINGS, alpha_learning_rate=0.0).alpha_learning_rate == 0.0
+    assert replace(SETTINGS, temperature_learning_rate=0.0).temperature_learning_rate == 0.0
 
 
 # --------------------------------------------------------------------------------------------- a rate that falls
@@ -311,7 +322,7 @@ def test_a_learning_rate_falls_linearly_to_a_twentieth_and_stays_there():
         )
         wanted, _ = held.update(begun, batches(number, 1))
         state, _ = falling.update(state, batches(number, 1))
-        for name in ("actor", "critics", "log_alpha"):
+        for name in ("actor", "critics", "log_temperature"):
             ours, theirs = jax.tree.leaves(getattr(state, name)), jax.tree.leaves(getattr(wanted, name))
             for one, other in zip(ours, theirs, strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-7)

@@ -15,10 +15,22 @@ from mereq.maxent_rl.sac import SAC, SACSettings
 
 OBS, ZEROS = np.zeros((4, 3), np.float32), np.zeros((4, 2))
 CONTINUOUS = SACSettings(
-    hidden=(), learning_rate=0.1, alpha_learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.5
+    hidden=(),
+    learning_rate=0.1,
+    temperature_learning_rate=0.1,
+    gamma=0.5,
+    tau=0.1,
+    temperature=1.0,
+    prior_temperature=0.5,
 )
 FINITE = DQNSettings(
-    hidden=(), learning_rate=0.1, gamma=0.5, alpha=1.0, prior_alpha=0.5, target_period=10, max_grad_norm=10.0
+    hidden=(),
+    learning_rate=0.1,
+    gamma=0.5,
+    temperature=1.0,
+    prior_temperature=0.5,
+    target_period=10,
+    max_grad_norm=10.0,
 )
 
 

@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 
 from corridor_runs import SETTINGS as CORRIDOR
-from mereq.align.policy_start import prior_parameters, random_parameters, residual
+from mereq.alignment.policy_start import prior_parameters, random_parameters, residual
 from mereq.core.policy import GaussianPolicy
 from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
 from toys import LINE
 
 LEARNER = SACSettings(
-    hidden=(16,), learning_rate=3e-3, alpha_learning_rate=3e-3, gamma=0.8, tau=0.05, alpha=0.2, prior_alpha=0.1
+    hidden=(16,),
+    learning_rate=3e-3,
+    temperature_learning_rate=3e-3,
+    gamma=0.8,
+    tau=0.05,
+    temperature=0.2,
+    prior_temperature=0.1,
 )
 SETTINGS = replace(CORRIDOR, learner=LEARNER)
 OBS = np.stack([np.linspace(-1, 1, 11), np.ones(11)], axis=1).astype(np.float32)
@@ -55,7 +61,7 @@ def test_prior_parameters_start_exactly_at_a_networks_policy(prior):
     start = learner.policy(state, prior)
     np.testing.assert_array_equal(parameters(start), parameters(prior))
     assert (start.prior, learner.has_prior, learner.settings.hidden) == (None, False, (5,))
-    assert np.exp(state.log_alpha) == pytest.approx(LEARNER.alpha)
+    assert np.exp(state.log_temperature) == pytest.approx(LEARNER.temperature)
     pairs = list(zip(start.critics[0], CRITICS[0], strict=True))
     assert all(np.array_equal(ours.weight, its.weight) for ours, its in pairs) == (prior is NETWORK)
     assert all(np.any(layer.weight) for critic in start.critics for layer in critic)
@@ -78,5 +84,5 @@ def test_random_parameters_ignore_the_prior():
     assert same(starts[0], starts[1])
     assert not same(starts[0], starts[2])
     learner, state = random_parameters(LINE, RULE, SETTINGS, seed=0)
-    assert learner.settings == replace(LEARNER, prior_alpha=0.0)
+    assert learner.settings == replace(LEARNER, prior_temperature=0.0)
     assert 0.01 < np.abs(parameters(learner.policy(state, RULE))).max() < 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exact import corridor_mdp
-from mereq.align.imitation_learning import aggregated, balanced
+from mereq.alignment.imitation_learning import aggregated, balanced
 from mereq.core.policy import LogitsPolicy
 from mereq.core.simulator import Step
 from mereq.imitation.demonstrations import Demonstrations, by_expert, by_policy, draw, joined, of_rollouts

@@ -9,7 +9,7 @@ from scipy.stats import kstest, norm
 from mereq.core.actions import Box, Discrete
 from mereq.core.policy import LogitsPolicy
 from mereq.core.seeding import episode_seed
-from mereq.core.supervisor import Decision, Moment
+from mereq.core.supervisor import Decision, DecisionContext
 from mereq.interventions.rollout import Rollout
 from mereq.supervision.noise import AddedNormal, Noisy, RandomOther, slips
 from mereq.supervision.supervise import supervise
@@ -54,11 +54,11 @@ class Always:
     def begin_episode(self, seed) -> None:
         self.seeds.append(seed)
 
-    def decide(self, moment) -> Decision:
+    def decide(self, context) -> Decision:
         return self.decision
 
 
-MOMENT = Moment(step=0, obs=np.zeros(2), proposed=0, info={})
+MOMENT = DecisionContext(step=0, obs=np.zeros(2), proposed=0, info={})
 
 
 def decisions(supervisor, n: int, *, seed: int = 0) -> list[Decision]:
@@ -157,8 +157,8 @@ def test_the_controller_stays_who_it_was():
             supervisor.begin_episode(seed)
             beside.begin_episode(seed)
 
-        def decide(self, moment) -> Decision:
-            decision, calm = supervisor.decide(moment), beside.decide(moment)
+        def decide(self, context) -> Decision:
+            decision, calm = supervisor.decide(context), beside.decide(context)
             assert decision.controller is calm.controller
             slipped.append(decision.action != calm.action)
             assert decision.controller is EXPERT or not slipped[-1]
@@ -213,10 +213,10 @@ class Alternating:
     def begin_episode(self, seed) -> None:
         self.steps = 0
 
-    def decide(self, moment) -> Decision:
+    def decide(self, context) -> Decision:
         self.steps += 1
         by_expert = self.steps % 4 in (3, 0)
-        return Decision(EXPERT if by_expert else POLICY, self.action if by_expert else moment.proposed)
+        return Decision(EXPERT if by_expert else POLICY, self.action if by_expert else context.proposed)
 
 
 def test_continuous_actions_slip_as_finitely_many_do():

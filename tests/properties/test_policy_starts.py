@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corridor_runs import LENGTH, PRIOR, SETTINGS, all_observations, corridor, expert, run, task_of
-from mereq.align import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
-from mereq.align.policy_start import prior_parameters, random_parameters, residual
-from mereq.align.warm_start import warm_start
+from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
+from mereq.alignment.policy_start import prior_parameters, random_parameters, residual
+from mereq.alignment.warm_start import warm_start
 from mereq.core.distribution import Categorical
 from mereq.core.policy import LogitsPolicy, Policy
 from mereq.core.seeding import episode_seed
@@ -33,10 +33,10 @@ METHODS_THAT_START_AT = {
 STARTS = pytest.mark.parametrize("start", METHODS_THAT_START_AT)
 
 
-def network_prior(seed: int, alpha: float, *, hidden=(5, 7), prior: Policy | None = None) -> QPolicy:
+def network_prior(seed: int, temperature: float, *, hidden=(5, 7), prior: Policy | None = None) -> QPolicy:
     """A random Q-function, of other sizes than the settings' networks, at a temperature of its own."""
     q = init_mlp(jax.random.key(seed), (2 * LENGTH, *hidden, 3), zero_head=False)
-    return QPolicy(mlp_to_numpy(q), prior, alpha, 0.5 if prior else 0.0)
+    return QPolicy(mlp_to_numpy(q), prior, temperature, 0.5 if prior else 0.0)
 
 
 def first_policy(start, prior: Policy, *, seed: int = 0, settings=SETTINGS) -> QPolicy:
@@ -84,12 +84,12 @@ def test_residual_starts_exactly_at_the_prior(prior):
 @given(st.integers(0, 20), st.sampled_from([0.1, 0.5, 3.0]), st.sampled_from([0.1, 0.5, 3.0]))
 def test_prior_parameters_start_exactly_at_a_networks_policy(seed, its_alpha, ours):
     """Also where the prior's temperature is another one: its Q-function is scaled, the policy stays."""
-    settings = replace(SETTINGS, learner=replace(SETTINGS.learner, alpha=ours))
+    settings = replace(SETTINGS, learner=replace(SETTINGS.learner, temperature=ours))
     prior = network_prior(seed, its_alpha)
     learner, state = prior_parameters(task_of(), prior, settings, seed=0)
     start = learner.policy(state, prior)
     np.testing.assert_allclose(log_probs(start), log_probs(prior), rtol=1e-5, atol=1e-5)
-    assert (start.prior, start.alpha, start.prior_alpha) == (None, ours, 0.0)
+    assert (start.prior, start.temperature, start.prior_temperature) == (None, ours, 0.0)
     assert learner.settings.hidden == (5, 7)  # the prior's sizes, not the settings'
     np.testing.assert_array_equal(start.q[0].weight, prior.q[0].weight)
 
@@ -109,8 +109,8 @@ def test_a_clones_temperature_is_the_learners():
     """The clone's logits times alpha are taken for Q: at any alpha the policy is the clone itself."""
     clone = warm_start(task_of(), PRIOR, SETTINGS, seed=0)
     expected = log_probs(clone.learner.policy(clone.state))
-    for alpha in (0.1, 4.0):
-        settings = replace(SETTINGS, learner=replace(SETTINGS.learner, alpha=alpha))
+    for temperature in (0.1, 4.0):
+        settings = replace(SETTINGS, learner=replace(SETTINGS.learner, temperature=temperature))
         np.testing.assert_allclose(
             log_probs(first_policy(prior_parameters, PRIOR, settings=settings)), expected, rtol=1e-4, atol=1e-5
         )
@@ -146,7 +146,7 @@ def test_plain_learners_have_no_prior_term(start):
     """Neither in their targets nor in their policy; all other numbers are the settings'."""
     learner, _ = start(task_of(), PRIOR, SETTINGS, seed=0)
     assert not learner.has_prior
-    assert learner.settings == replace(SETTINGS.learner, prior_alpha=0.0)
+    assert learner.settings == replace(SETTINGS.learner, prior_temperature=0.0)
 
 
 @STARTS

@@ -25,15 +25,15 @@ def rows(lowest: float, highest: float, columns: int):
 observations, means, log_stds = rows(-1e4, 1e4, OBS_SIZE), rows(-20, 20, N_ACTIONS), rows(*LOG_STD, N_ACTIONS)
 
 
-def learner(*, alpha: float = 0.3, prior_alpha: float = 0.3) -> SAC:
+def learner(*, temperature: float = 0.3, prior_temperature: float = 0.3) -> SAC:
     settings = SACSettings(
         hidden=(8, 8),
         learning_rate=1e-3,
-        alpha_learning_rate=1e-3,
+        temperature_learning_rate=1e-3,
         gamma=0.9,
         tau=0.01,
-        alpha=alpha,
-        prior_alpha=prior_alpha,
+        temperature=temperature,
+        prior_temperature=prior_temperature,
     )
     return SAC(OBS_SIZE, N_ACTIONS, settings)
 
@@ -78,7 +78,7 @@ def test_the_first_critics_are_zero(seed, obs, action):
 
 @given(observations)
 def test_without_a_prior_it_stands_on_the_standard_normal_distribution(obs):
-    policy = learner(prior_alpha=0.0).policy(first_state(0), prior_of(np.ones((ROWS, 2)), np.ones((ROWS, 2))))
+    policy = learner(prior_temperature=0.0).policy(first_state(0), prior_of(np.ones((ROWS, 2)), np.ones((ROWS, 2))))
     np.testing.assert_array_equal(policy.distribution(obs).parameters, 0.0)
 
 
@@ -92,26 +92,26 @@ def test_only_a_zero_head_starts_at_the_prior():
 # ---------------------------------------------------------------------------------------- the first gradient
 
 
-def first_gradient(alpha: float, prior_alpha: float) -> tuple[np.ndarray, np.ndarray]:
+def first_gradient(temperature: float, prior_temperature: float) -> tuple[np.ndarray, np.ndarray]:
     """Of the actor's loss in the changes of mean and log-std, and its standard error, over 100,000 rows."""
     n, rng = 100_000, np.random.default_rng(0)
-    sac = learner(alpha=alpha, prior_alpha=prior_alpha)
+    sac = learner(temperature=temperature, prior_temperature=prior_temperature)
     state = sac.init(0, zero_head=True)
     prior = np.tile(np.array([[0.4, -1.0, -0.5, -1.0]], np.float32), (n, 1))
     obs = rng.normal(size=(n, OBS_SIZE)).astype(np.float32)
     empty = np.zeros(n, np.float32)
     batch = Batch(obs, np.zeros((n, N_ACTIONS), np.float32), empty, obs, empty, prior, prior)
     gradient, _ = jax.grad(sac._actor_loss, has_aux=True)(
-        state.actor, state.critics, jnp.float32(alpha), batch, jax.random.key(0)
+        state.actor, state.critics, jnp.float32(temperature), batch, jax.random.key(0)
     )
     spread = np.array([1 / np.exp(-0.5), 1 / np.exp(-1.0), np.sqrt(2), np.sqrt(2)])  # of d log pihat / d parameters
-    return np.asarray(gradient[-1].bias), alpha * spread / np.sqrt(n)
+    return np.asarray(gradient[-1].bias), temperature * spread / np.sqrt(n)
 
 
-@pytest.mark.parametrize("alpha", [0.05, 1.0])
-def test_without_a_reward_the_prior_stays(alpha):
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
+def test_without_a_reward_the_prior_stays(temperature):
     """Q_R = 0 and equal temperatures: the first gradient is noise around zero, within four standard errors."""
-    gradient, error = first_gradient(alpha, alpha)
+    gradient, error = first_gradient(temperature, temperature)
     assert (np.abs(gradient) < 4 * error).all()
 
 

@@ -23,7 +23,7 @@ def test_dataclasses_are_checked():
 def test_shapes_of_one_call_must_agree():
     """Each argument alone has an allowed shape, and NumPy would broadcast them: five states, one prior row."""
     with pytest.raises(TypeCheckError, match="prior"):
-        customized_q(np.zeros((5, 3)), np.zeros((1, 3)), prior_alpha=1.0)
+        customized_q(np.zeros((5, 3)), np.zeros((1, 3)), prior_temperature=1.0)
 
 
 def test_protocols_are_checked():
@@ -31,7 +31,13 @@ def test_protocols_are_checked():
         1,
         2,
         DQNSettings(
-            hidden=(), learning_rate=0.1, gamma=0.5, alpha=1.0, prior_alpha=1.0, target_period=1, max_grad_norm=1.0
+            hidden=(),
+            learning_rate=0.1,
+            gamma=0.5,
+            temperature=1.0,
+            prior_temperature=1.0,
+            target_period=1,
+            max_grad_norm=1.0,
         ),
     )
     with pytest.raises(TypeCheckError, match="prior"):

@@ -18,9 +18,13 @@ observations = arrays(
 temperatures = st.floats(0.05, 20)
 
 
-def learner(*, alpha: float, prior_alpha: float, hidden=(8,)) -> DQN:
+def learner(*, temperature: float, prior_temperature: float, hidden=(8,)) -> DQN:
     numbers = {"learning_rate": 1e-3, "gamma": 0.9, "target_period": 10, "max_grad_norm": 10.0}
-    return DQN(OBS_SIZE, N_ACTIONS, DQNSettings(hidden=hidden, alpha=alpha, prior_alpha=prior_alpha, **numbers))
+    return DQN(
+        OBS_SIZE,
+        N_ACTIONS,
+        DQNSettings(hidden=hidden, temperature=temperature, prior_temperature=prior_temperature, **numbers),
+    )
 
 
 def random_prior(seed: int, scale: float) -> LogitsPolicy:
@@ -32,37 +36,41 @@ def random_prior(seed: int, scale: float) -> LogitsPolicy:
 
 @cache
 def first_state(seed: int):
-    return learner(alpha=1.0, prior_alpha=1.0).init(seed, zero_head=True)
+    return learner(temperature=1.0, prior_temperature=1.0).init(seed, zero_head=True)
 
 
-def start(alpha: float, prior_alpha: float, prior, seed: int = 0) -> QPolicy:
-    return learner(alpha=alpha, prior_alpha=prior_alpha).policy(first_state(seed), prior)
+def start(temperature: float, prior_temperature: float, prior, seed: int = 0) -> QPolicy:
+    return learner(temperature=temperature, prior_temperature=prior_temperature).policy(first_state(seed), prior)
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 100), temperatures, observations)
-def test_equal_temperatures_start_at_the_prior(seed, scale, alpha, obs):
+def test_equal_temperatures_start_at_the_prior(seed, scale, temperature, obs):
     """To 1e-6 in every log-probability, down to improbable actions."""
     prior = random_prior(seed, scale)
     np.testing.assert_allclose(
-        start(alpha, alpha, prior, seed % 2).distribution(obs).log_probs, prior.distribution(obs).log_probs, atol=1e-6
+        start(temperature, temperature, prior, seed % 2).distribution(obs).log_probs,
+        prior.distribution(obs).log_probs,
+        atol=1e-6,
     )
 
 
 @given(st.integers(0, 1000), temperatures, temperatures, observations)
-def test_other_temperatures_start_at_a_tempered_prior(seed, alpha, prior_alpha, obs):
+def test_other_temperatures_start_at_a_tempered_prior(seed, temperature, prior_temperature, obs):
     """pihat ~ pi^(alpha / alphahat): sharper or softer, with the same most probable action."""
     prior = random_prior(seed, 1.0)
-    policy, before = start(alpha, prior_alpha, prior).distribution(obs), prior.distribution(obs)
-    odds = (policy.log_probs - policy.log_probs[:, :1]) * alpha
-    np.testing.assert_allclose(odds, (before.log_probs - before.log_probs[:, :1]) * prior_alpha, rtol=1e-6, atol=1e-6)
+    policy, before = start(temperature, prior_temperature, prior).distribution(obs), prior.distribution(obs)
+    odds = (policy.log_probs - policy.log_probs[:, :1]) * temperature
+    np.testing.assert_allclose(
+        odds, (before.log_probs - before.log_probs[:, :1]) * prior_temperature, rtol=1e-6, atol=1e-6
+    )
     chosen = np.take_along_axis(before.log_probs, policy.mode()[:, None], axis=1)[:, 0]
     np.testing.assert_allclose(chosen, before.log_probs.max(axis=1), atol=1e-12)  # ties may be broken otherwise
 
 
 @given(temperatures, observations)
-def test_without_a_prior_it_starts_uniform(alpha, obs):
-    """prior_alpha = 0: whatever policy is passed along, it does not enter."""
-    policy = start(alpha, 0.0, random_prior(0, 10.0))
+def test_without_a_prior_it_starts_uniform(temperature, obs):
+    """prior_temperature = 0: whatever policy is passed along, it does not enter."""
+    policy = start(temperature, 0.0, random_prior(0, 10.0))
     np.testing.assert_allclose(policy.distribution(obs).log_probs, -np.log(N_ACTIONS), atol=1e-6)
 
 
@@ -77,7 +85,7 @@ def test_a_distribution_at_hand_saves_asking_again(obs):
 
 def test_only_a_zero_head_starts_at_the_prior():
     """Without it Q_R is random: the test above can fail."""
-    dqn, obs = learner(alpha=1.0, prior_alpha=1.0), np.ones((1, OBS_SIZE), np.float32)
+    dqn, obs = learner(temperature=1.0, prior_temperature=1.0), np.ones((1, OBS_SIZE), np.float32)
     prior = random_prior(0, 1.0)
     off = (
         dqn.policy(dqn.init(0, zero_head=False), prior).distribution(obs).log_probs - prior.distribution(obs).log_probs
@@ -85,7 +93,7 @@ def test_only_a_zero_head_starts_at_the_prior():
     assert np.abs(off).max() > 0.01
 
 
-@pytest.mark.parametrize("numbers", [{"alpha": 0.0}, {"alpha": -1.0}, {"prior_alpha": -0.1}])
+@pytest.mark.parametrize("numbers", [{"temperature": 0.0}, {"temperature": -1.0}, {"prior_temperature": -0.1}])
 def test_impossible_temperatures(numbers):
-    with pytest.raises(ValueError, match="need 0 <= gamma < 1, alpha > 0, prior_alpha >= 0"):
-        learner(**{"alpha": 1.0, "prior_alpha": 1.0, **numbers})
+    with pytest.raises(ValueError, match="need 0 <= gamma < 1, temperature > 0, prior_temperature >= 0"):
+        learner(**{"temperature": 1.0, "prior_temperature": 1.0, **numbers})

@@ -113,17 +113,17 @@ class Person(Nobody):
     def __init__(self, whims):
         self.whims, self.asked = iter(whims), []
 
-    def decide(self, moment) -> Decision:
-        if moment.decided:
-            return moment.decided
-        self.asked.append(moment.step)
+    def decide(self, context) -> Decision:
+        if context.recorded_decision:
+            return context.recorded_decision
+        self.asked.append(context.step)
         return next(self.whims)
 
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 9, 16])
 def test_what_was_recorded_is_not_decided_again(cut):
     """A person is not asked about recorded steps, and what they decided then stays, mistakes included."""
-    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts=i % 5 == 4) for i in range(20)]
+    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts_last=i % 5 == 4) for i in range(20)]
     straight = record(Person(whims), 20)
     assert [Decision(s.controller, s.executed, s.retracts) for s in straight] == whims
     person = Person(whims[cut:])
@@ -138,16 +138,16 @@ def test_a_supervisor_sees_the_recorded_moments_again_with_what_was_decided(unin
     seen = []
 
     class Watching(Nobody):
-        def decide(self, moment) -> Decision:
-            seen.append(moment)
-            return super().decide(moment)
+        def decide(self, context) -> Decision:
+            seen.append(context)
+            return super().decide(context)
 
     record(Watching(), cut + 2, recorded=uninterrupted[:cut])
     assert [m.step for m in seen] == [0, 1, 2, 3, 4, 5]
-    assert [m.decided for m in seen[4:]] == [None, None]
-    for moment, step in zip(seen, uninterrupted[cut - 4 :], strict=False):
-        if moment.decided:
-            assert moment.decided == (step.controller, step.executed, False)
+    assert [m.recorded_decision for m in seen[4:]] == [None, None]
+    for context, step in zip(seen, uninterrupted[cut - 4 :], strict=False):
+        if context.recorded_decision:
+            assert context.recorded_decision == (step.controller, step.executed, False)
 
 
 @given(st.integers(1, 30))
@@ -196,19 +196,19 @@ def test_the_supervisor_sees_the_moment_before_the_step():
     seen = []
 
     class Watching(Nobody):
-        def decide(self, moment) -> Decision:
-            seen.append(moment)
-            return super().decide(moment)
+        def decide(self, context) -> Decision:
+            seen.append(context)
+            return super().decide(context)
 
     steps = record(Watching(), 25)
     assert [m.step for m in seen] == [s.step for s in steps]
-    for moment, step, before in zip(seen, steps, [None, *steps], strict=False):
-        np.testing.assert_array_equal(moment.obs, step.obs)
-        assert moment.proposed == step.proposed
+    for context, step, before in zip(seen, steps, [None, *steps], strict=False):
+        np.testing.assert_array_equal(context.obs, step.obs)
+        assert context.proposed == step.proposed
         if step.step:
-            np.testing.assert_array_equal(moment.info["features"], before.features)
+            np.testing.assert_array_equal(context.info["features"], before.features)
         else:
-            assert "features" not in moment.info
+            assert "features" not in context.info
 
 
 def test_features_that_are_not_finite_stop_the_rollout():

@@ -12,20 +12,26 @@ from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import Categorical, SquashedGaussian
 from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongLearner, WrongPolicyOutput, WrongValue
 from mereq.core.policy import GaussianPolicy, LogitsPolicy
-from mereq.core.supervisor import Moment
+from mereq.core.supervisor import DecisionContext
 from mereq.core.task import Task, checked_features
 from mereq.maxent_rl.dqn import DQN, DQNSettings
 from mereq.maxent_rl.learners import learner_of
-from mereq.maxent_rl.practice import Schedule
 from mereq.maxent_rl.sac import SAC, SACSettings
+from mereq.maxent_rl.simulator_training import TrainingSchedule
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 
 OBS = np.zeros((4, 2))
 LEARNER = DQNSettings(
-    hidden=(), learning_rate=0.1, gamma=0.5, alpha=1.0, prior_alpha=0.0, target_period=10, max_grad_norm=10.0
+    hidden=(),
+    learning_rate=0.1,
+    gamma=0.5,
+    temperature=1.0,
+    prior_temperature=0.0,
+    target_period=10,
+    max_grad_norm=10.0,
 )
-SCHEDULE = Schedule(
+SCHEDULE = TrainingSchedule(
     n_envs=1,
     chunk=50,
     updates_per_step=1.0,
@@ -102,11 +108,17 @@ def test_the_divergence_rule_is_for_finitely_many_actions():
     supervisor = DivergenceExpert(expert, divergence_rule(upper=1.62, lower=1.52))
     supervisor.begin_episode(0)
     with pytest.raises(WrongPolicyOutput, match=r"not a SquashedGaussian.* Use MeasurementExpert for continuous ones"):
-        supervisor.decide(Moment(0, np.zeros(2), np.zeros(3, np.float32), {}))
+        supervisor.decide(DecisionContext(0, np.zeros(2), np.zeros(3, np.float32), {}))
 
 
 CONTINUOUS_LEARNER = SACSettings(
-    hidden=(4,), learning_rate=0.1, alpha_learning_rate=0.1, gamma=0.5, tau=0.1, alpha=1.0, prior_alpha=0.0
+    hidden=(4,),
+    learning_rate=0.1,
+    temperature_learning_rate=0.1,
+    gamma=0.5,
+    tau=0.1,
+    temperature=1.0,
+    prior_temperature=0.0,
 )
 
 
@@ -159,7 +171,7 @@ def test_a_policy_of_ones_own_that_answers_nan_is_refused():
         def distribution(self, obs):
             return Categorical(np.full((len(obs), 3), np.nan))
 
-    learner = DQN(2, 3, replace(LEARNER, prior_alpha=1.0))
+    learner = DQN(2, 3, replace(LEARNER, prior_temperature=1.0))
     policy = learner.policy(learner.init(0, zero_head=True), Broken())
     with pytest.raises(WrongPolicyOutput, match="NaN or infinite"):
         policy.distribution(np.zeros((4, 2), np.float32))
@@ -172,9 +184,11 @@ def test_chunks_are_whole(wrong):
         replace(SCHEDULE, **wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"leg": SCHEDULE.chunk + 1}, {"n_steps": SCHEDULE.chunk + 1}, {"n_steps": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"checkpoint_interval": SCHEDULE.chunk + 1}, {"n_steps": SCHEDULE.chunk + 1}, {"n_steps": 0}]
+)
 def test_trainings_and_their_legs_are_whole_chunks(wrong):
     """A sentence at the command line, too; a training of no steps would write a policy that learned nothing."""
-    numbers = {"n_steps": 10 * SCHEDULE.chunk, "leg": SCHEDULE.chunk} | wrong
+    numbers = {"n_steps": 10 * SCHEDULE.chunk, "checkpoint_interval": SCHEDULE.chunk} | wrong
     with pytest.raises(WrongValue, match="positive multiples of chunk"):
-        TrainingSettings(**numbers, learner=LEARNER, practice=SCHEDULE, replay_capacity=10, alive_bonus=0.0)
+        TrainingSettings(**numbers, learner=LEARNER, schedule=SCHEDULE, replay_capacity=10, alive_bonus=0.0)

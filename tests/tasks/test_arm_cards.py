@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from arm_scripts import Scripted, grasp, push, wipe
 
-from mereq.experiments.arm_views import bottle_card, erasing_card, pillow_card
-from mereq.experiments.evaluation import SEED, evaluate
-from mereq.experiments.policy_checkpoints import describe_shipped, load_shipped
-from mereq.experiments.presets import task_preset
+from arm_scripts import Scripted, grasp, push, wipe
+from mereq.evaluation.arm_metrics import bottle_card, erasing_card, pillow_card
+from mereq.evaluation.rollouts import SEED, evaluate
+from mereq.presets.registry import definition_of
+from mereq.store.policies import describe_shipped, load_shipped
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.simulator import ArmSimulator
 
@@ -76,7 +76,7 @@ SHIPPED = {  # what tells the prior from the expert
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_shipped_policies_do_what_their_card_says(name):
     """8 episodes of each: they differ as prior and expert should, and as the card in the JSON file says."""
-    preset, (quantity, differ) = task_preset(name), SHIPPED[name]
+    preset, (quantity, differ) = definition_of(name), SHIPPED[name]
     cards = {}
     for role in ("prior", "expert"):
         evaluation = evaluate(load_shipped(preset.task, role), preset.task.simulate(8), seed=SEED)
@@ -89,7 +89,7 @@ def test_the_shipped_policies_do_what_their_card_says(name):
 
 def test_the_shipped_prior_topples_some_bottles_and_the_expert_none():
     """As its card says of 100 episodes, in 40 of them."""
-    preset, cards = task_preset("bottle-pushing"), {}
+    preset, cards = definition_of("bottle-pushing"), {}
     for role in ("prior", "expert"):
         policy = load_shipped(preset.task, role)
         cards[role] = preset.describe(evaluate(policy, preset.task.simulate(40), seed=SEED))

@@ -5,9 +5,9 @@ import dataclasses
 import gymnasium
 import numpy as np
 import pytest
-from arm_scripts import Scripted, grasp, push
 from gymnasium.utils.env_checker import check_env
 
+from arm_scripts import Scripted, grasp, push
 from mereq.core.seeding import seed_for
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping

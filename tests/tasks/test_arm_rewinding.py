@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from arm_scripts import Scripted, grasp, push, wipe
 
+from arm_scripts import Scripted, grasp, push, wipe
 from mereq.core.distribution import SquashedGaussian
 from mereq.core.policy import GaussianPolicy
 from mereq.core.seeding import episode_seed

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from arm_scripts import Script, Scripted, grasp, push, wipe
 
+from arm_scripts import Script, Scripted, grasp, push, wipe
 from mereq.core.distribution import SquashedGaussian
 from mereq.core.seeding import episode_seed
-from mereq.core.supervisor import Decision, Moment
+from mereq.core.supervisor import Decision, DecisionContext
 from mereq.interventions.rollout import Rollout
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import MeasurementExpert
@@ -167,10 +167,10 @@ class Witness:
         self._supervisor.begin_episode(seed)
         self.episodes.append([])
 
-    def decide(self, moment: Moment) -> Decision:
-        self.episodes[-1].append(moment.info["measurements"])
-        decision = self._supervisor.decide(moment)
-        assert decision.controller is EXPERT or decision.action is moment.proposed
+    def decide(self, context: DecisionContext) -> Decision:
+        self.episodes[-1].append(context.info["measurements"])
+        decision = self._supervisor.decide(context)
+        assert decision.controller is EXPERT or decision.action is context.proposed
         return decision
 
 
@@ -240,5 +240,5 @@ def test_a_new_episode_begins_with_the_policy_and_with_counts_at_zero():
     supervisor = MeasurementExpert(Scripted(env, wipe(0.015)), erasing.RULE)
     for steps in (4, 5, 7):
         supervisor.begin_episode(0)
-        decisions = [supervisor.decide(Moment(t, obs, np.zeros(3, np.float32), info)) for t in range(steps)]
+        decisions = [supervisor.decide(DecisionContext(t, obs, np.zeros(3, np.float32), info)) for t in range(steps)]
         assert [d.controller for d in decisions] == ([POLICY] * 4 + [EXPERT] * 3)[:steps]

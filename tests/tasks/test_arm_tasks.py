@@ -4,8 +4,8 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from arm_scripts import ANYWHERE, grasp, play, push, wipe
 
+from arm_scripts import ANYWHERE, grasp, play, push, wipe
 from mereq.core.supervisor import Controller
 from mereq.supervision.rules import RuleEngine
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping

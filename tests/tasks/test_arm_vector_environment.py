@@ -3,10 +3,10 @@
 import gymnasium
 import numpy as np
 import pytest
-from equal_infos import assert_equal_infos
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
+from equal_infos import assert_equal_infos
 from mereq.core.errors import WrongAction
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping

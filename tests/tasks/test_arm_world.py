@@ -6,8 +6,8 @@ import time
 import mujoco
 import numpy as np
 import pytest
-from arm_scripts import grasp, play
 
+from arm_scripts import grasp, play
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.kinematics import JOINT_LIMITS, JOINT_SPEEDS, TOOL_DOWN
 from mereq.tasks.arm.model import SUBSTEPS

@@ -5,10 +5,10 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 import pytest
-from equal_infos import assert_equal_infos
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from equal_infos import assert_equal_infos
 from mereq.core.supervisor import Controller
 from mereq.tasks import highway
 from mereq.tasks.highway.config import FASTER, IDLE, HighwayConfig

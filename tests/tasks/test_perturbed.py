@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from arm_scripts import grasp, play
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arm_scripts import grasp, play
 from mereq.core.errors import WrongRobot
 from mereq.core.robot import Robot
-from mereq.experiments.presets import TASKS
-from mereq.experiments.robots import ARM_DELAY, ARM_FRICTION, ARM_MASS, ARM_NOISE, ROAD, ROAD_NOISE, perturbed
+from mereq.presets.registry import TASKS
+from mereq.runs.robots import ARM_DELAY, ARM_FRICTION, ARM_MASS, ARM_NOISE, ROAD, ROAD_NOISE, perturbed
 from mereq.tasks import corridor, highway
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.environment import ArmEnv

@@ -1,4 +1,5 @@
 import pytest
+
 from hidraw import Hidraw
 from sittings import spec
 

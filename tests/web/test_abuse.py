@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sittings import latest, running, served, spec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
-from mereq.experiments.store import RunStore
+from mereq.store.run_store import RunStore
 from mereq.web.messages import FIELDS, Refused, parse
 from mereq.web.server import MOST_BYTES
+from sittings import latest, running, served, spec
 
 TOKEN = "a-token"
 PACE = 20.0
@@ -38,7 +38,7 @@ def nothing_held() -> str:
     return json.dumps({"kind": "input"} | said)
 
 
-class Wheel:
+class SupervisorSocket:
     """A running session, and its page's end of the WebSocket: a page that lets the policy drive."""
 
     def __init__(self, session, port: int):
@@ -140,10 +140,10 @@ def wheel(nonsense, tmp_path_factory):
     with running(directory, spec(steps=100_000), pace=PACE) as session, served(session, TOKEN) as port:
         while latest(session)["phase"] != "supervising":
             time.sleep(0.02)
-        yield Wheel(session, port)
+        yield SupervisorSocket(session, port)
     with RunStore.open(directory) as store:
-        steps, sights = store.steps(0), store.sights(0)
-    assert len(steps) == len(sights) > 10
+        steps, seen_frames = store.steps(0), store.seen_frames(0)
+    assert len(steps) == len(seen_frames) > 10
     assert not any(step.controller or step.retracts for step in steps)  # nobody took over in all that
     assert all(np.array_equal(step.executed, step.proposed) for step in steps)
 

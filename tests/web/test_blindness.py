@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from sittings import Person, Played, latest, spec
 
-from mereq.experiments.presets import METHODS
-from mereq.experiments.store import RunStore
-from mereq.experiments.trial_file import Wait
+from mereq.presets.registry import METHODS
+from mereq.store.run_store import RunStore
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
+from mereq.trials.plan import Wait
 from mereq.web.session import Session
+from sittings import Person, Played, latest, spec
 
 WAIT = Wait(before=7.0, between=5.0)
 ACTIONS = (LANE_RIGHT, IDLE, LANE_LEFT)

@@ -1,14 +1,14 @@
 """A round of the bottle by each device of the page: what is pushed is what the arm does, and what is recorded."""
 
 import numpy as np
-from browsing import FAKE_HID, FAKE_PAD, push, sitting
-from sittings import latest
 
+from browsing import FAKE_HID, FAKE_PAD, push, sitting
 from mereq.core.actions import Box
-from mereq.experiments.runs import RunSpec
-from mereq.web.arm_stage import ArmStage
+from mereq.runs.spec import RunSpec
+from mereq.web.arm_view import ArmView
 from mereq.web.devices.device import Held
 from mereq.web.devices.steering import action_of, beyond
+from sittings import latest
 
 STEPS = 120  # of a round of the bottle
 CLOSE = 2e-7  # float32, from the page's float64
@@ -17,13 +17,13 @@ CLOSE = 2e-7  # float32, from the page's float64
 def bottle() -> RunSpec:
     """A round that ends with so few interventions that nothing is learned."""
     named = RunSpec.named(
-        task="bottle-pushing", method="mereq", preset="fast", seed=2, n_iterations=1, rate_threshold=0.99,
+        task="bottle-pushing", method="mereq", preset="fast", seed=2, n_rounds=1, rate_threshold=0.99,
         expert="person",
     )  # fmt: skip
     return named.changed({"settings": {"rollout_steps": STEPS}})
 
 
-class Round:
+class RecordedRound:
     """Interventions of a round of the bottle, and what must be recorded of each."""
 
     def __init__(self, at, what):
@@ -35,7 +35,7 @@ class Round:
         engage()
         self.at.until(lambda: self.at.who() == "YOU")
         self.at.let_pass(1)
-        action = action_of(held, ArmStage.keys, Box(3))
+        action = action_of(held, ArmView.keys, Box(3))
         act()
         self.at.until(lambda: np.allclose(self.at.recorded()[0][-1].executed, action, atol=CLOSE))
         begun = self.at.steps() - 1
@@ -56,8 +56,8 @@ class Round:
         for _ in range(5):
             self.at.keys.press("+")  # what is left of the round may be quick
         self.at.until(self.finished)
-        steps, sights = self.at.recorded()
-        assert len(steps) == len(sights) == STEPS
+        steps, seen_frames = self.at.recorded()
+        assert len(steps) == len(seen_frames) == STEPS
         prior, held = self.what.load("prior"), [action for *_, action in self.pushed]
         assert self.pushed
         for begun, ended, action in self.pushed:
@@ -82,7 +82,7 @@ def test_a_round_of_the_bottle_by_a_gamepad(tmp_path, browser):
         at.open()
         at.page.evaluate(FAKE_PAD)
         at.go()
-        plays = Round(at, what)
+        plays = RecordedRound(at, what)
         for (x, y), trigger in [((0.6, -0.8), None), ((0.0, 0.5), 7), ((0.1, -0.1), 6)]:
             plays.intervene(
                 lambda: push(at, button=0),
@@ -104,7 +104,7 @@ def test_a_round_of_the_bottle_by_a_spacemouse(tmp_path, browser):
         at.page.click("#spacemouse")
         at.until(lambda: "SpaceMouse X" in at.page.inner_text("#notice"))
         at.go()
-        plays = Round(at, what)
+        plays = RecordedRound(at, what)
         for right, towards, down in [(200, -300, 0), (-350, 0, 100), (30, 40, -350)]:
             plays.intervene(
                 lambda: at.page.evaluate("report(3, [1, 0]); report(3, [0, 0])"),

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hidraw import MOUSE, NAME, until
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hidraw import MOUSE, NAME, until
+from mereq.commands.installation import examine_supervision
 from mereq.core.actions import Box, Discrete
 from mereq.core.errors import NoDevice
 from mereq.tasks.highway.config import FASTER, LANE_LEFT, LANE_RIGHT, SLOWER
-from mereq.web.arm_stage import ArmStage
+from mereq.web.arm_view import ArmView
 from mereq.web.controls import SILENCE
 from mereq.web.devices.device import Held
 from mereq.web.devices.spacemouse import SpaceMouse, spacemice
 from mereq.web.devices.steering import action_of, after
-from mereq.web.doctor import examine_supervision
-from mereq.web.highway_stage import HighwayStage
+from mereq.web.highway_view import HighwayView
 
 REPORTS = json.loads(Path(__file__).with_name("spacemouse_reports.json").read_text())
 
@@ -65,17 +65,17 @@ def test_a_push_the_other_way_is_the_opposite(held, right, towards, down):
     ],
 )
 def test_actions_on_the_highway(held, action):
-    assert action_of(held, HighwayStage.keys, Discrete(5)) == action
+    assert action_of(held, HighwayView.keys, Discrete(5)) == action
 
 
 def test_actions_of_the_arm():
     """Along the axes that its keys name."""
-    np.testing.assert_array_equal(action_of(Held(0.25, -0.5, 1.0), ArmStage.keys, Box(3)), [-0.5, 0.25, 1.0])
-    assert action_of(Held(), ArmStage.keys, Box(3)) is None
+    np.testing.assert_array_equal(action_of(Held(0.25, -0.5, 1.0), ArmView.keys, Box(3)), [-0.5, 0.25, 1.0])
+    assert action_of(Held(), ArmView.keys, Box(3)) is None
     named = {"right (+y)": Held(right=1.0), "towards you (+x)": Held(towards=1.0), "up (+z)": Held(up=1.0)}
     for label, held in named.items():
-        key = next(key for key in ArmStage.keys if key.label == label)
-        np.testing.assert_array_equal(action_of(held, ArmStage.keys, Box(3)), key.action)
+        key = next(key for key in ArmView.keys if key.label == label)
+        np.testing.assert_array_equal(action_of(held, ArmView.keys, Box(3)), key.action)
 
 
 # A SpaceMouse, from its bytes on
@@ -147,7 +147,7 @@ def test_the_command_says_at_once_that_it_is_not_there(hidraw, tmp_path, mereq, 
 
 
 def test_the_doctor_says_what_it_found(hidraw, monkeypatch):
-    monkeypatch.setattr("mereq.web.doctor.spacemice", lambda: spacemice(hidraw.root))
+    monkeypatch.setattr("mereq.commands.installation.spacemice", lambda: spacemice(hidraw.root))
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)

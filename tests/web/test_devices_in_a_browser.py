@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from browsing import FAKE_HID, FAKE_PAD, push, sitting
-from sittings import spec
 
+from browsing import FAKE_HID, FAKE_PAD, push, sitting
 from mereq.tasks.highway.config import LANE_LEFT
 from mereq.web.devices.spacemouse import SpaceMouse
+from sittings import spec
 
 REPORTS = json.loads(Path(__file__).with_name("spacemouse_reports.json").read_text())
 

@@ -8,12 +8,12 @@ import json
 
 import numpy as np
 import pytest
-from browsing import sitting
 from PIL import Image
-from sittings import latest
 
-from mereq.experiments.runs import RunSpec
+from browsing import sitting
+from mereq.runs.spec import RunSpec
 from mereq.web.server import AHEAD
+from sittings import latest
 
 NO_WEBGL = """
     const known = HTMLCanvasElement.prototype.getContext;
@@ -37,7 +37,7 @@ SECONDS = 300.0  # that policies may take to be loaded, on a slow machine
 def arm(tmp_path_factory, browser):
     """One session for all; every test opens a page of its own."""
     named = RunSpec.named(
-        task="bottle-pushing", method="mereq", preset="fast", seed=3, n_iterations=1, rate_threshold=0.0,
+        task="bottle-pushing", method="mereq", preset="fast", seed=3, n_rounds=1, rate_threshold=0.0,
         expert="person",
     )  # fmt: skip
     what = named.changed({"settings": {"rollout_steps": 2000}})
@@ -80,7 +80,7 @@ def painter(at) -> str | None:
 def drive(at, enough, key: str | None = None) -> None:
     """Until it is enough; with a key down if there is one. Goes on when a slow page has let go and stopped."""
 
-    def going_on() -> None:
+    def with_rounds() -> None:
         view = latest(at.session)
         if view["paused"]:
             at.page.evaluate("document.getElementById('go').click()")
@@ -89,7 +89,7 @@ def drive(at, enough, key: str | None = None) -> None:
             at.keys.press("Enter")
             at.keys.down(key)
 
-    at.until(lambda: enough() or going_on(), SECONDS)
+    at.until(lambda: enough() or with_rounds(), SECONDS)
     if key is not None:
         at.keys.up(key)
 

@@ -7,11 +7,11 @@ import re
 
 import numpy as np
 import pytest
-from browsing import FAKE_HID, FAKE_PAD, push, sitting
-from sittings import spec
 
-from mereq.experiments.store import RunStore
+from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from mereq.store.run_store import RunStore
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
+from sittings import spec
 
 
 def test_toggle(endless):
@@ -41,7 +41,7 @@ def test_toggle(endless):
     endless.until(lambda: endless.who() == "POLICY")
     back = endless.steps()
     endless.let_pass(3)
-    steps, sights = endless.recorded()
+    steps, seen_frames = endless.recorded()
     taken = endless.taken()
     assert taken == list(range(taken[0], taken[-1] + 1))
     assert 2 <= taken[0] <= taken_over + 1
@@ -50,9 +50,9 @@ def test_toggle(endless):
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed
-    frames = [sight.frame for sight in sights]
+    frames = [sight.frame for seen in seen_frames]
     assert frames == sorted(frames)
-    assert all(0 <= sight.decided - sight.sent < 1.0 for sight in sights)
+    assert all(0 <= seen.decided - seen.sent < 1.0 for seen in seen_frames)
 
 
 def test_keys_do_nothing_while_the_policy_drives(endless):
@@ -236,7 +236,7 @@ def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
         words = at.page.inner_text("#learning-words")
         assert str((tmp_path / "run").resolve()) in words
         with RunStore.open(tmp_path / "run") as store:
-            rounds = store.iterations()
+            rounds = store.rounds()
         assert len(rounds) == 2
         assert 3 <= rounds[-1].expert_steps < 16
         assert f"{rounds[-1].expert_steps} expert samples" in words

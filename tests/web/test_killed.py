@@ -13,7 +13,7 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from mereq.experiments.store import RunStore
+from mereq.store.run_store import RunStore
 
 STEPS = 60
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
@@ -88,7 +88,7 @@ def told_before_the_end(command: Command) -> int:
 
 def test_kill_9_in_mid_episode(tmp_path):
     run = str(tmp_path / "run")
-    start = ("highway", "--steps", str(STEPS), "--iterations", "1")
+    start = ("highway", "--steps", str(STEPS), "--rounds", "1")
     kept = []
     for number, stop in enumerate([8, 17, 31]):
         with Command(*(("--resume",) if number else start), "--hz", "20", "--out", run) as command:
@@ -96,8 +96,8 @@ def test_kill_9_in_mid_episode(tmp_path):
             command.kill()
             told = max(told, told_before_the_end(command))
         with RunStore.open(tmp_path / "run") as store:
-            steps, sights = store.steps(0), store.sights(0)
-        assert len(steps) == len(sights) >= told >= stop
+            steps, seen_frames = store.steps(0), store.seen_frames(0)
+        assert len(steps) == len(seen_frames) >= told >= stop
         for before, now in zip(kept, steps, strict=False):
             assert all(np.array_equal(one, other) for one, other in zip(before, now, strict=True))
         kept = steps

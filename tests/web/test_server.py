@@ -12,8 +12,8 @@ from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
 from mereq.core.errors import CannotWrite
-from mereq.web.board import Board
 from mereq.web.controls import Controls
+from mereq.web.latest_view import LatestView
 from mereq.web.server import AHEAD, BURST, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
 from mereq.web.session import Session
 
@@ -28,7 +28,7 @@ class Sitting(Session):
     over = False
 
     def __init__(self):
-        self.controls, self.board, self.actions = Controls(pace=2.0), Board(), Discrete(5)
+        self.controls, self.board, self.actions = Controls(pace=2.0), LatestView(), Discrete(5)
         self.board.put({"kind": "view", "frame": 0})
 
     def hello(self) -> dict:

@@ -7,23 +7,23 @@ import time
 
 import numpy as np
 import pytest
-from sittings import Person, latest, say, sit, spec
 
 from mereq.core.errors import IncompatibleRun
 from mereq.core.policy import GaussianPolicy
-from mereq.experiments.presets import task_preset
-from mereq.experiments.runs import RunSpec
-from mereq.experiments.store import RunStore
+from mereq.presets.registry import definition_of
+from mereq.runs.spec import RunSpec
+from mereq.store.run_store import RunStore
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.messages import Command
 from mereq.web.session import Session
+from sittings import Person, latest, say, sit, spec
 
 TOGGLED = {3: {"engaged": True, "action": LANE_RIGHT}, 4: {"engaged": True}, 8: {"engaged": True, "action": LANE_LEFT}}
 
 
 def recorded(directory, index=0):
     with RunStore.open(directory) as store:
-        return store.steps(index), store.sights(index), store.iterations()
+        return store.steps(index), store.seen_frames(index), store.rounds()
 
 
 def test_who_acts_and_how(tmp_path):
@@ -51,11 +51,11 @@ def test_hold(tmp_path):
 def test_steps_come_at_the_pace_and_tell_what_was_seen(tmp_path):
     """At 5 steps a second the hands are looked at every 0.2 s, with five pictures in between."""
     sit(tmp_path / "run", Person(lambda *_: {}))
-    _, sights, _ = recorded(tmp_path / "run")
-    assert len(sights) == 12
-    gaps = [after.sent - before.sent for before, after in itertools.pairwise(sights)]
+    _, seen_frames, _ = recorded(tmp_path / "run")
+    assert len(seen_frames) == 12
+    gaps = [after.sent - before.sent for before, after in itertools.pairwise(seen_frames)]
     np.testing.assert_allclose(gaps, 0.2, atol=0.021)
-    assert {after.frame - before.frame for before, after in itertools.pairwise(sights)} == {5}
+    assert {after.frame - before.frame for before, after in itertools.pairwise(seen_frames)} == {5}
 
 
 def test_time_stands_still_while_paused(tmp_path):
@@ -74,8 +74,8 @@ def test_time_stands_still_while_paused(tmp_path):
             session.controls.receive(Command("go"), now)
 
     sit(tmp_path / "run", act)
-    _, sights, _ = recorded(tmp_path / "run")
-    gaps = [after.sent - before.sent for before, after in itertools.pairwise(sights)]
+    _, seen_frames, _ = recorded(tmp_path / "run")
+    gaps = [after.sent - before.sent for before, after in itertools.pairwise(seen_frames)]
     assert [round(gap) for gap in gaps] == [0, 0, 0, 60, *[0] * 7]
     assert gaps[3] == pytest.approx(60.2, abs=0.06)
 
@@ -193,8 +193,8 @@ def test_learning_while_they_watch(tmp_path):
             if view["version"] >= 2:
                 session.stop()
 
-    slow = {"practice_steps": 3000}  # an update takes many of their steps, however fast the machine
-    behind = spec(steps=80, rounds=10**4).changed({"learning": "behind", "settings": slow})
+    slow = {"training_steps": 3000}  # an update takes many of their steps, however fast the machine
+    behind = spec(steps=80, rounds=10**4).changed({"learning": "concurrent", "settings": slow})
     session = sit(tmp_path / "run", Patient(lambda _, step: {"engaged": step % 9 < 3, "action": LANE_RIGHT}), behind)
     assert {view["phase"] for view in views} <= {"preparing", "supervising"}
     versions = [view["version"] for view in [*views, latest(session)]]
@@ -204,7 +204,7 @@ def test_learning_while_they_watch(tmp_path):
     assert "mereq learner" not in {thread.name for thread in threading.enumerate()}
     with RunStore.open(tmp_path / "run") as store:
         assert [row.number for row in store.versions()] == [1, 2]
-        assert all(row.seconds_waited >= 0 for row in store.iterations())
+        assert all(row.seconds_waited >= 0 for row in store.rounds())
         last = store.versions()[-1].theta
     np.testing.assert_array_equal(session._tally._theta, last)
 
@@ -241,7 +241,7 @@ class ArmSpec(RunSpec):
 def test_an_arm(tmp_path):
     """Vectors are executed as they are held, and the tool stays where it is for a person who holds nothing."""
     named = ArmSpec.named(
-        task="bottle-pushing", method="mereq-np", preset="fast", seed=0, n_iterations=1, rate_threshold=0.99,
+        task="bottle-pushing", method="mereq-np", preset="fast", seed=0, n_rounds=1, rate_threshold=0.99,
         expert="person",
     )  # fmt: skip
     held = np.array([0.0, 1.0, -0.5], np.float32)
@@ -251,14 +251,14 @@ def test_an_arm(tmp_path):
         Person(lambda _, step: hands.get(step, {})),
         dataclasses.replace(named, settings=dataclasses.replace(named.settings, rollout_steps=6)),
     )
-    steps, sights, _ = recorded(tmp_path / "run")
+    steps, seen_frames, _ = recorded(tmp_path / "run")
     assert [step.controller for step in steps] == [0, 0, 1, 1, 0, 0]
     np.testing.assert_array_equal(steps[2].executed, held)
     np.testing.assert_array_equal(steps[3].executed, np.zeros(3))
     for number in (0, 1, 4, 5):
         np.testing.assert_array_equal(steps[number].executed, np.tanh(np.array([0.3, 0.1, -0.2], np.float32)))
     assert {step.executed.dtype for step in steps} == {np.dtype(np.float32)}
-    assert {after.frame - before.frame for before, after in itertools.pairwise(sights)} == {1}
+    assert {after.frame - before.frame for before, after in itertools.pairwise(seen_frames)} == {1}
     assert latest(session)["phase"] == "finished"
 
 
@@ -274,4 +274,4 @@ def test_the_page_is_not_told_the_method(tmp_path):
     with RunStore.create(tmp_path / "run", spec().config()) as store:
         told = repr(Session(spec(), store).hello())
     assert "mereq" not in told
-    assert all(feature in told for feature in task_preset("highway").task.feature_names)
+    assert all(feature in told for feature in definition_of("highway").task.feature_names)

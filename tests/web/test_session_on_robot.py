@@ -1,13 +1,13 @@
 """A robot under a person's eyes: it moves only while they are there, and its loss ends an episode, never a run."""
 
 import pytest
-from sittings import Person, latest, sit, spec
 
 from breakable import Breakable
 from mereq.core.errors import RobotLost
-from mereq.experiments.store import RunStore
+from mereq.store.run_store import RunStore
 from mereq.tasks.highway.config import LANE_RIGHT
 from mereq.web.messages import Command
+from sittings import Person, latest, sit, spec
 
 MINE = spec(steps=12).changed({"robot": "breakable:Breakable"})
 HANDS = {3: {"engaged": True, "action": LANE_RIGHT}, 4: {"engaged": True}}

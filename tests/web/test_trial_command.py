@@ -3,14 +3,14 @@
 import re
 
 import pytest
-from sittings import Person, Played
 
 from mereq.commands import supervise, trial
-from mereq.experiments.presets import METHODS
-from mereq.experiments.store import RunStore
-from mereq.experiments.trial_store import TrialStore
+from mereq.presets.registry import METHODS
+from mereq.store.run_store import RunStore
 from mereq.tasks.highway.config import LANE_RIGHT
+from mereq.trials.trial_store import TrialStore
 from mereq.web.session import Session
+from sittings import Person, Played
 
 TEXT = """
 title = "Two methods"
@@ -19,13 +19,13 @@ seed = 1
 tasks = ["highway-human"]
 methods = ["mereq", "maxent"]
 trials = 1
-iterations = 2
+rounds = 2
 wait = { before = 1, between = 1 }
 
 [changes]
 rate_threshold = 0.3
 settings.rollout_steps = 10
-settings.practice_steps = 100
+settings.training_steps = 100
 settings.inference = { max_updates = 1, sample_length = 100, tolerance = 0.0 }
 """
 
@@ -36,20 +36,20 @@ def content_after_a_round(taken: int):
 
 
 @pytest.fixture
-def at_the_wheel(monkeypatch):
+def poll_device(monkeypatch):
     """Set `.act` to who acts at each look at the clock; nobody needs a network."""
 
-    class Wheel:
+    class SupervisorSocket:
         act = None
 
     def session(*args, **keywords):
-        clock = Played(Wheel.act)
+        clock = Played(SupervisorSocket.act)
         clock.session = Session(*args, clock=clock, **keywords)
         return clock.session
 
     monkeypatch.setattr(trial, "Session", session)
     monkeypatch.setattr(supervise, "serve", lambda session, listening, started: session.run())
-    return Wheel
+    return SupervisorSocket
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def file(tmp_path):
     return file
 
 
-def test_a_trial_from_the_first_run_to_the_report(mereq, at_the_wheel, file, tmp_path):
+def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_path):
     """Each command does one run, in the assigned order, and says the same whatever the method; then all is told."""
     out, said, taken = tmp_path / "p07", [], (6, 8)
 
@@ -69,7 +69,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, at_the_wheel, file, tmp
             raise KeyboardInterrupt
 
     content = content_after_a_round(taken[0])
-    at_the_wheel.act = stopping
+    poll_device.act = stopping
     status, _, told = mereq("trial", file, "--out", out)
     assert status == 130
     assert f"mereq trial {file} --out {out}" in told
@@ -80,7 +80,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, at_the_wheel, file, tmp
     for number, steps in enumerate(taken, 1):
         assert mereq("show", out / "runs/01")[0] == 2
         assert mereq("report", out)[0] == 2
-        at_the_wheel.act = content_after_a_round(steps)
+        poll_device.act = content_after_a_round(steps)
         status, _, told = mereq("trial", file, "--out", out)
         assert status == 0
         said.append(told)
@@ -116,9 +116,9 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, at_the_wheel, file, tmp
     assert "All 2 runs are finished" in mereq("trial", file, "--out", out)[2]
 
 
-def test_a_look_too_early_is_noted_for_ever(mereq, at_the_wheel, file, tmp_path):
+def test_a_look_too_early_is_noted_for_ever(mereq, poll_device, file, tmp_path):
     out = tmp_path / "p07"
-    at_the_wheel.act = content_after_a_round(0)
+    poll_device.act = content_after_a_round(0)
     mereq("trial", file, "--out", out)
     status, _, told = mereq("report", out)
     assert status == 2
@@ -132,7 +132,7 @@ def test_a_look_too_early_is_noted_for_ever(mereq, at_the_wheel, file, tmp_path)
     assert status == 0
     assert "Unblinding early: 1 of 2 runs are to come" in told
     assert "**Unblinded early, after 1 of 2 runs.**" in (out / "report/report.md").read_text()
-    at_the_wheel.act = content_after_a_round(0)
+    poll_device.act = content_after_a_round(0)
     mereq("trial", file, "--out", out)
     assert mereq("report", out)[0] == 0
     assert "**Unblinded early, after 1 of 2 runs.**" in (out / "report/report.md").read_text()
@@ -141,8 +141,8 @@ def test_a_look_too_early_is_noted_for_ever(mereq, at_the_wheel, file, tmp_path)
     assert "without --behaviour" in told
 
 
-def test_a_plan_is_not_changed(mereq, at_the_wheel, file, tmp_path):
-    at_the_wheel.act = content_after_a_round(0)
+def test_a_plan_is_not_changed(mereq, poll_device, file, tmp_path):
+    poll_device.act = content_after_a_round(0)
     mereq("trial", file, "--out", tmp_path / "p07")
     file.write_text(TEXT.replace("seed = 1", "seed = 2"))
     status, _, told = mereq("trial", file, "--out", tmp_path / "p07")
@@ -150,11 +150,11 @@ def test_a_plan_is_not_changed(mereq, at_the_wheel, file, tmp_path):
     assert "seed was 1, now 2" in told
 
 
-def test_what_the_programs_mistake_was_is_kept_from_the_person(mereq, at_the_wheel, file, tmp_path):
+def test_what_the_programs_mistake_was_is_kept_from_the_person(mereq, poll_device, file, tmp_path):
     def act(session):
         raise RuntimeError("maxent went wrong")
 
-    at_the_wheel.act = act
+    poll_device.act = act
     status, _, told = mereq("trial", file, "--out", tmp_path / "p07")
     assert status == 2
     assert "maxent" not in told

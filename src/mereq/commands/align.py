@@ -6,26 +6,26 @@ from typing import Any
 
 from rich.console import Console
 
-from mereq.align.algorithm import Iteration
-from mereq.align.learning import Published
-from mereq.align.method import Progress
+from mereq.alignment.algorithm import Round
+from mereq.alignment.method import Progress
+from mereq.alignment.schedule import PolicyVersion
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
 from mereq.core.errors import RobotLost
-from mereq.experiments.runs import RunSpec
-from mereq.experiments.store import RunStore
 from mereq.interventions.rollout import SupervisedStep
+from mereq.runs.spec import RunSpec
+from mereq.store.run_store import RunStore
 
 DEFAULTS = {
     "task": "highway",
     "method": "mereq",
     "preset": "fast",
     "seed": 0,
-    "n_iterations": 10,
+    "n_rounds": 10,
     "rate_threshold": 0.0,
     "prior": "shipped",
     "expert": "shipped",
-    "learning": "between rounds",
+    "learning": "sequential",
     "pace": 0.0,
     "robot": "",
 }
@@ -49,11 +49,11 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
 
 def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
     """Run, with one line per finished round and a bar for the one under way."""
-    names = spec.task_preset.task.feature_names
+    names = spec.definition.task.feature_names
     columns = round_columns(names)
     console.print(f"[bold]{spec.method}[/] on [bold]{spec.task}[/], preset {spec.preset}, seed {spec.seed}")
     console.print("".join(f"{title:>{width}}" for title, width in columns), style="bold")
-    for row in store.iterations():
+    for row in store.rounds():
         console.print(
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
@@ -73,9 +73,9 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
                     completed=supervised,
                     note=f"{expert} by the expert{behind}",
                 )
-            elif isinstance(event, Published):
+            elif isinstance(event, PolicyVersion):
                 behind = f", policy {event.version}"
-            elif isinstance(event, Progress) and spec.learning == "between rounds":
+            elif isinstance(event, Progress) and spec.learning == "sequential":
                 progress.update(
                     bar,
                     description="policy updates",
@@ -83,7 +83,7 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
                     completed=event.step + 1,
                     note=f"|gradient| {event.gradient_norm:.3f}" if event.theta.size else f"loss {event.loss:.3f}",
                 )
-            elif isinstance(event, Iteration):
+            elif isinstance(event, Round):
                 expert = supervised = 0
                 progress.console.print(
                     round_line(

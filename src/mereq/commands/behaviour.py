@@ -6,16 +6,16 @@ from pathlib import Path
 from rich.console import Console
 
 from mereq.commands.terminal import progress_bar, warm_up
-from mereq.experiments import behaviour_tables as tables
-from mereq.experiments.behaviour import ALIGNED, EXPERT_AGAIN, Behaviour, compared, observe, subjects
-from mereq.experiments.distributions import BINS
-from mereq.experiments.evaluation import EPISODES
-from mereq.experiments.figures import feature_figure, return_figure
-from mereq.experiments.origins import evaluation_line, origin_line
-from mereq.experiments.paper import BEHAVIOUR_TASK
-from mereq.experiments.study_store import StudyRun
-from mereq.experiments.summary import task_name
-from mereq.experiments.tables import Table, write_csv
+from mereq.evaluation.rollouts import EPISODES
+from mereq.reports import behaviour_tables as tables
+from mereq.reports.behaviour import ALIGNED, EXPERT_AGAIN, Behaviour, compared, observe, subjects
+from mereq.reports.distributions import BINS
+from mereq.reports.figures import feature_figure, return_figure
+from mereq.reports.paper import BEHAVIOUR_TASK
+from mereq.reports.sources import evaluation_line, origin_line
+from mereq.reports.summary import task_name
+from mereq.reports.tables import Table, write_csv
+from mereq.studies.study_store import StudyRun
 
 WHO = f"""\
 Of each run, the policy that was supervised in the first round with an intervention rate of at most {ALIGNED:.2f}: the

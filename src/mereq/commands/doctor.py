@@ -3,8 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from mereq.experiments.doctor import examine
-from mereq.web.doctor import examine_supervision
+from mereq.commands.installation import examine, examine_supervision
 
 
 def doctor(console: Console) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from mereq.commands.terminal import progress_bar
-from mereq.experiments.exports import Episode, Recording, read_runs
-from mereq.experiments.exports import export as write
+from mereq.exports import Episode, Recording, read_runs
+from mereq.exports import export as write
 
 
 def export(

@@ -7,12 +7,12 @@ from typing import Any
 from rich.console import Console
 
 from mereq.core.errors import RunExists
-from mereq.experiments.runs import RunSpec
-from mereq.experiments.store import RUN, RunStore
-from mereq.experiments.trial_store import refuse_blind
+from mereq.runs.spec import RunSpec
+from mereq.store.run_store import RUN, RunStore
+from mereq.trials.trial_store import refuse_blind
 
 NAMES = (
-    *("task", "method", "preset", "seed", "n_iterations", "rate_threshold", "prior", "expert"),
+    *("task", "method", "preset", "seed", "n_rounds", "rate_threshold", "prior", "expert"),
     *("learning", "pace", "robot"),
 )
 
@@ -34,8 +34,8 @@ def open_run(
         refuse_blind(out)
         with RunStore.open(out) as store:
             recorded = RunSpec.from_config(store.starts()[-1].config)
-        spec = recorded.going_on(given.get("n_iterations", recorded.n_iterations))
-        if given.keys() - {"n_iterations"}:
+        spec = recorded.with_rounds(given.get("n_rounds", recorded.n_rounds))
+        if given.keys() - {"n_rounds"}:
             spec = _named({name: getattr(recorded, name) for name in NAMES} | given)
         _tell_of_robot(spec, console)
         store = RunStore.resume(out, spec.config())

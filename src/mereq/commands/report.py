@@ -11,20 +11,20 @@ from rich.table import Table as TerminalTable
 from mereq.commands import behaviour
 from mereq.commands.results import StudyResults, trial_results
 from mereq.core.errors import NoRun, WrongThreshold
-from mereq.experiments import behaviour_tables, tables
-from mereq.experiments.behaviour import Behaviour
-from mereq.experiments.checkpoints import writing
-from mereq.experiments.figures import study_figure, theta_figure
-from mereq.experiments.origins import differing_settings, full_record, origin_line
-from mereq.experiments.paper import TABLE_2_DELTA
-from mereq.experiments.presets import HUMAN_TASKS, TASKS
-from mereq.experiments.provenance import without_folders
-from mereq.experiments.runs import PERSON
-from mereq.experiments.statistics import RESAMPLES
-from mereq.experiments.study_store import StudyRun, StudyStore
-from mereq.experiments.summary import Outcome, across_tasks, courses, outcomes, row_of
-from mereq.experiments.tables import Table
-from mereq.experiments.trial_store import TRIAL
+from mereq.presets.registry import HUMAN_TASKS, TASKS
+from mereq.reports import behaviour_tables, tables
+from mereq.reports.behaviour import Behaviour
+from mereq.reports.figures import study_figure, theta_figure
+from mereq.reports.paper import TABLE_2_DELTA
+from mereq.reports.sources import differing_settings, full_record, origin_line
+from mereq.reports.statistics import RESAMPLES
+from mereq.reports.summary import Outcome, across_tasks, condition_of, condition_summaries, outcomes
+from mereq.reports.tables import Table
+from mereq.runs.spec import PERSON
+from mereq.store.checkpoints import writing
+from mereq.store.provenance import without_folders
+from mereq.studies.study_store import StudyRun, StudyStore
+from mereq.trials.trial_store import TRIAL
 
 HOW_TO_READ = f"""\
 - *Samples to δ*: expert samples of all rounds up to and including the first whose intervention rate is below δ.
@@ -99,7 +99,11 @@ def write_report(
 ) -> Table:
     """All files of the report, in `out`; the same study gives the same bytes. Returns the table to print."""
     out.mkdir(parents=True, exist_ok=True)
-    every, over, course = outcomes(study.runs, deltas), across_tasks(study.runs, deltas), courses(study.runs)
+    every, over, course = (
+        outcomes(study.runs, deltas),
+        across_tasks(study.runs, deltas),
+        condition_summaries(study.runs),
+    )
     simulated = [run for run in study.runs if run.task not in HUMAN_TASKS]
     human = [run for run in study.runs if run.task in HUMAN_TASKS]
     weighted = [run for run in study.runs if run.rounds[0].theta.size]
@@ -126,7 +130,7 @@ def write_report(
 
     overview, beside = tables.overview(course, every), tables.side_by_side(every)
     reported = {(o.task, o.row) for o in every if o.reported}
-    compared = [run for run in study.runs if (run.task, row_of(run)) in reported]
+    compared = [run for run in study.runs if (run.task, condition_of(run)) in reported]
     whole = origin_line(study.runs, study.planned)
     text = [f"# {_words(study.title)}", _words(study.description), *map(_words, study.notes), _state(study)]
     planned = None if simulated and human else study.planned

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mereq.core.errors import StillBlind
-from mereq.experiments.study_store import StudyRun
-from mereq.experiments.summary import method_name, task_name
-from mereq.experiments.tables import Table
-from mereq.experiments.trial_store import Look, TrialStore
+from mereq.reports.summary import method_name, task_name
+from mereq.reports.tables import Table
+from mereq.studies.study_store import StudyRun
+from mereq.trials.trial_store import Look, TrialStore
 
 
 @dataclass(frozen=True)

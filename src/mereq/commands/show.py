@@ -7,27 +7,27 @@ import numpy as np
 from rich.console import Console
 
 from mereq.commands.terminal import round_columns, round_line, warm_up
-from mereq.experiments.evaluation import EPISODES, SEED, evaluate
-from mereq.experiments.figures import RunCurves, run_figure
-from mereq.experiments.presets import task_preset
-from mereq.experiments.runs import load_method_policy
-from mereq.experiments.statistics import THRESHOLDS, samples_to_threshold
-from mereq.experiments.store import RunStore
-from mereq.experiments.trial_store import refuse_blind
+from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
+from mereq.presets.registry import definition_of
+from mereq.reports.figures import RunCurves, run_figure
+from mereq.reports.statistics import THRESHOLDS, samples_to_threshold
+from mereq.runs.spec import load_method_policy
+from mereq.store.run_store import RunStore
+from mereq.trials.trial_store import refuse_blind
 
 
 def run_report(directory: Path) -> dict[str, Any]:
     """A run as one JSON-able object."""
     refuse_blind(directory)
     with RunStore.open(directory) as store:
-        config, rounds, origin = store.starts()[-1].config, store.iterations(), store.starts()[-1].provenance
+        config, rounds, origin = store.starts()[-1].config, store.rounds(), store.starts()[-1].provenance
     rates, samples = [r.intervention_rate for r in rounds], [r.expert_steps for r in rounds]
     report: dict[str, Any] = {
         "task": config["task"],
         "method": config["method"],
         "preset": config["preset"],
         "seed": config["seed"],
-        "feature_names": list(task_preset(config["task"]).task.feature_names),
+        "feature_names": list(definition_of(config["task"]).task.feature_names),
         "rounds": [
             {
                 "round": r.index,
@@ -108,7 +108,7 @@ def _pictures(directory: Path, report: dict[str, Any], clip: bool, out: Console)
     )
     run_figure(curves, figures / "run.png")
     out.print(f"{figures / 'run.png'}")
-    film = task_preset(report["task"]).film
+    film = definition_of(report["task"]).film
     if clip:
         film(prior, policy, figures / "before_after.gif")
         out.print(f"{figures / 'before_after.gif'}")

@@ -12,11 +12,8 @@ from rich.table import Table
 
 from mereq.commands.terminal import warm_up
 from mereq.core.errors import StudyStopped
-from mereq.experiments.local_engine import LocalEngine
-from mereq.experiments.ray_engine import RayEngine
-from mereq.experiments.row_engine import RowEngine
-from mereq.experiments.statistics import THRESHOLDS, mean_ci95, samples_to_threshold
-from mereq.experiments.study import (
+from mereq.reports.statistics import THRESHOLDS, mean_ci95, samples_to_threshold
+from mereq.studies.driver import (
     Engine,
     Pace,
     RoundFinished,
@@ -26,10 +23,13 @@ from mereq.experiments.study import (
     WorkerDied,
     finished_rounds,
     pending,
-    pursue,
+    run_study,
 )
-from mereq.experiments.study_file import PlannedRun, Study, find_study, shipped_studies
-from mereq.experiments.study_store import StudyRun, StudyStore
+from mereq.studies.grid import PlannedRun, Study, find_study, shipped_studies
+from mereq.studies.local_engine import LocalEngine
+from mereq.studies.lockstep_engine import LockstepEngine
+from mereq.studies.ray_engine import RayEngine
+from mereq.studies.study_store import StudyRun, StudyStore
 
 
 def list_studies(console: Console) -> None:
@@ -64,7 +64,7 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
             _warn_of_other_code(store, console)
             warm_up(console)
             try:
-                engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "row": RowEngine}
+                engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "row": LockstepEngine}
                 failed = _follow(planned, store, engines[engine](workers), console)
             except KeyboardInterrupt:
                 words = f"mereq study {name} --out {out}"
@@ -92,7 +92,7 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
     for run in store.runs():
         pace.add(run[:4], run.seconds, len(run.rounds))
     since: dict[str, float] = {}  # the last event of each run
-    total = sum(run.spec.n_iterations for run in planned.runs)
+    total = sum(run.spec.n_rounds for run in planned.runs)
     with Progress(
         TextColumn("rounds"),
         BarColumn(bar_width=30),
@@ -103,7 +103,7 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
         transient=True,
     ) as progress:
         bar = progress.add_task("", total=total, left="")
-        for event, done in pursue(planned, store, engine):
+        for event, done in run_study(planned, store, engine):
             run = missing.get(event.name)  # None: late news of a run that has ended
             now = time.perf_counter()
             if run and isinstance(event, RunStarted):

@@ -9,14 +9,14 @@ from typing import Any
 from rich.console import Console
 
 from mereq.commands.align import DEFAULTS
+from mereq.commands.installation import has_windows
 from mereq.commands.opening import open_run
 from mereq.commands.terminal import warm_up
 from mereq.core.errors import IncompatibleRun
-from mereq.experiments.presets import task_preset
-from mereq.experiments.runs import PERSON
-from mereq.web.devices.at_wheel import at_the_wheel
+from mereq.presets.registry import definition_of
+from mereq.runs.spec import PERSON
+from mereq.web.devices.polling import poll_device
 from mereq.web.devices.spacemouse import SpaceMouse
-from mereq.web.doctor import has_windows
 from mereq.web.messages import FASTEST, SLOWEST
 from mereq.web.server import listen, serve
 from mereq.web.session import Session
@@ -40,7 +40,7 @@ def supervise(
     mouse = SpaceMouse() if device == "spacemouse" else None
     with mouse or nullcontext():
         pass  # if it is not there, say so before anything else
-    task = task_preset(given.get("task") or DEFAULTS["task"])
+    task = definition_of(given.get("task") or DEFAULTS["task"])
     defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": task.rate_threshold}
     with ExitStack() as closing:
         listening = closing.enter_context(listen(host, port))
@@ -54,7 +54,7 @@ def supervise(
                 f"--hz is {hz:g}, but the robot {spec.robot} keeps its own time: {session.hz:g} steps per second."
             )
         if mouse:
-            closing.enter_context(at_the_wheel(mouse, session))
+            closing.enter_context(poll_device(mouse, session))
         sit(session, listening, browser, console, go_on=f"mereq supervise --resume --out {out}")
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
 

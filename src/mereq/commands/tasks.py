@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from mereq.experiments.presets import HUMAN_TASKS, TASKS
+from mereq.presets.registry import HUMAN_TASKS, TASKS
 
 
 def list_tasks(console: Console) -> None:

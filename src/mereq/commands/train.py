@@ -10,12 +10,12 @@ from rich.console import Console
 from mereq.commands.terminal import progress_bar, warm_up
 from mereq.core.errors import IncompatibleRun, RunExists, UnknownName
 from mereq.core.reward import LinearReward
-from mereq.experiments.checkpoints import load_arrays, save_arrays
-from mereq.experiments.evaluation import EPISODES, SEED, evaluate, model_card
-from mereq.experiments.policy_checkpoints import describe, describe_shipped, load_policy, load_shipped, save_policy
-from mereq.experiments.presets import task_preset
-from mereq.experiments.provenance import provenance
+from mereq.evaluation.rollouts import EPISODES, SEED, evaluate, model_card
 from mereq.maxent_rl.training import Training
+from mereq.presets.registry import definition_of
+from mereq.store.checkpoints import load_arrays, save_arrays
+from mereq.store.policies import describe, describe_shipped, load_policy, load_shipped, save_policy
+from mereq.store.provenance import provenance
 
 
 def train(
@@ -30,7 +30,7 @@ def train(
     console: Console,
 ) -> None:
     """Train a prior or an expert, leg by leg, from random networks or from a trained policy."""
-    numbers = task_preset(task)
+    numbers = definition_of(task)
     if preset is not None and preset not in numbers.training:
         raise UnknownName("training preset", preset, list(numbers.training))
     settings = next(iter(numbers.training.values())) if preset is None else numbers.training[preset]
@@ -74,10 +74,12 @@ def train(
             bar = progress.add_task(
                 f"training the {task} {which}", total=settings.n_steps, completed=training.steps, note=""
             )
-            for done in training.legs():
+            for done in training.run_phases():
                 result = evaluate(training.policy, simulator, seed=SEED)
                 card = model_card(result, theta, names, numbers.describe(result))
-                curve.append({"steps": done, "return": card["return_mean"], **_rounded(training.practice.metrics)})
+                curve.append(
+                    {"steps": done, "return": card["return_mean"], **_rounded(training.simulator_training.metrics)}
+                )
                 save_arrays(state_path, training.state(), kind="state", about={"training": about, "curve": curve})
                 told = {"steps": done, "evaluation": card, "curve": curve, "provenance": provenance()}
                 save_policy(out, training.policy, about={**about, **told})

@@ -8,8 +8,8 @@ from rich.console import Console
 from mereq.commands.opening import go_on_or_begin
 from mereq.commands.supervise import check_pace, sit
 from mereq.core.errors import MereqError, StillBlind
-from mereq.experiments.trial_file import BlindRun, Trial
-from mereq.experiments.trial_store import TrialStore
+from mereq.trials.plan import BlindRun, Trial
+from mereq.trials.trial_store import TrialStore
 from mereq.web.server import listen
 from mereq.web.session import Session
 

@@ -19,17 +19,19 @@ class Decision(NamedTuple):
 
     controller: Controller
     action: Any
-    retracts: bool = False  # the supervisor takes back their last intervention of this round: it was a mistake
+    retracts_last: bool = False  # the supervisor takes back their last intervention of this round: it was a mistake
 
 
-class Moment(NamedTuple):
+class DecisionContext(NamedTuple):
     """What a supervisor sees before a step is executed."""
 
     step: int  # of this episode, from 0
     obs: Float[np.ndarray, " obs"]
     proposed: Any  # the action the policy would take: int (discrete) or (actions,) float array
     info: dict[str, Any]  # the environment's own report of this state: measurements, features of the last step
-    decided: Decision | None = None  # what was decided here before an interruption, if the step is being brought back
+    recorded_decision: Decision | None = (
+        None  # what was decided here before an interruption, if the step is being brought back
+    )
 
 
 class Supervisor(Protocol):
@@ -39,10 +41,10 @@ class Supervisor(Protocol):
         """A new episode starts: forget what was counted. Anything random that follows is a function of `seed`."""
         ...
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """Let the policy act, or act instead.
 
         While an unfinished episode is brought back, the answer changes nothing: a rule judges again, so that it has
-        counted what it had counted; a person is not asked twice, and answers `moment.decided`.
+        counted what it had counted; a person is not asked twice, and answers `context.recorded_decision`.
         """
         ...

@@ -63,7 +63,7 @@ class CategoricalLikelihood:
 
     def policy(self, network: MLP) -> QPolicy:
         """The Boltzmann policy, at temperature 1, of logits taken for Q."""
-        return QPolicy(network, prior=None, alpha=1.0, prior_alpha=0.0)
+        return QPolicy(network, prior=None, temperature=1.0, prior_temperature=0.0)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Residual soft DQN: the learner for finite sets of actions. Section 3.1; the authors' Tables 6 and 7.
 
-With `prior_alpha = 0` it is a plain soft DQN, which trains priors, experts and the MaxEnt baselines.
+With `prior_temperature = 0` it is a plain soft DQN, which trains priors, experts and the MaxEnt baselines.
 """
 
 from dataclasses import dataclass
@@ -38,16 +38,16 @@ class DQNSettings:
     hidden: tuple[int, ...]
     learning_rate: float
     gamma: float  # discount factor
-    alpha: float  # temperature of the learned policy
-    prior_alpha: float  # temperature of the prior; 0 means that there is no prior
+    temperature: float  # temperature of the learned policy
+    prior_temperature: float  # temperature of the prior; 0 means that there is no prior
     target_period: int  # updates between two hard copies into the target network, rounded up to whole calls
     max_grad_norm: float
 
     def __post_init__(self):
-        if not (0 <= self.gamma < 1 and self.alpha > 0 and self.prior_alpha >= 0):
+        if not (0 <= self.gamma < 1 and self.temperature > 0 and self.prior_temperature >= 0):
             raise ValueError(
-                f"need 0 <= gamma < 1, alpha > 0, prior_alpha >= 0; got gamma={self.gamma}, alpha={self.alpha}, "
-                f"prior_alpha={self.prior_alpha}"
+                f"need 0 <= gamma < 1, temperature > 0, prior_temperature >= 0; got gamma={self.gamma}, "
+                f"temperature={self.temperature}, prior_temperature={self.prior_temperature}"
             )
 
 
@@ -62,7 +62,7 @@ class DQN:
     @property
     def has_prior(self) -> bool:
         """Whether a prior policy enters the targets and the policy."""
-        return self.settings.prior_alpha > 0
+        return self.settings.prior_temperature > 0
 
     @property
     def _optimizer(self) -> optax.GradientTransformation:
@@ -87,7 +87,7 @@ class DQN:
             WrongLearner: the policy's network has other sizes than the settings say.
         """
         check_sizes(policy.hidden, self.settings.hidden)
-        factor = self.settings.alpha / policy.alpha
+        factor = self.settings.temperature / policy.temperature
         return self.begin((*policy.q[:-1], Layer(policy.q[-1].weight * factor, policy.q[-1].bias * factor)))
 
     @partial(jax.jit, static_argnums=0)
@@ -122,8 +122,8 @@ class DQN:
                 batches.terminated,
                 apply_mlp(target_q, batches.next_obs),
                 batches.next_prior,
-                alpha=self.settings.alpha,
-                prior_alpha=self.settings.prior_alpha,
+                temperature=self.settings.temperature,
+                prior_temperature=self.settings.prior_temperature,
                 gamma=self.settings.gamma,
             )
         )
@@ -137,7 +137,10 @@ class DQN:
     def policy(self, state: "DQNState", prior: Policy | None) -> "QPolicy":
         """The policy of a state, for acting in NumPy."""
         return QPolicy(
-            mlp_to_numpy(state.q), prior if self.has_prior else None, self.settings.alpha, self.settings.prior_alpha
+            mlp_to_numpy(state.q),
+            prior if self.has_prior else None,
+            self.settings.temperature,
+            self.settings.prior_temperature,
         )
 
 
@@ -166,12 +169,12 @@ class DQNMetrics(NamedTuple):
 
 @dataclass(frozen=True)
 class QPolicy:
-    """pihat(a|s) proportional to exp((Q_R(s, a) + prior_alpha log pi(a|s)) / alpha). Section 3.1."""
+    """pihat(a|s) proportional to exp((Q_R(s, a) + prior_temperature log pi(a|s)) / alpha). Section 3.1."""
 
     q: MLP  # NumPy arrays
     prior: Policy | None
-    alpha: float
-    prior_alpha: float
+    temperature: float
+    prior_temperature: float
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -201,8 +204,8 @@ class QPolicy:
                     "The prior gives NaN or infinite log-probabilities. They must be finite: give an action that it "
                     "never takes a very small probability instead of none."
                 )
-            q = q + self.prior_alpha * prior.log_probs
-        return Categorical(log_softmax(q / self.alpha))
+            q = q + self.prior_temperature * prior.log_probs
+        return Categorical(log_softmax(q / self.temperature))
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
         """Q_R(s, .), or Q(s, .) when there is no prior."""

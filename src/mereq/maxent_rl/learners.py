@@ -7,7 +7,7 @@ from mereq.maxent_rl.dqn import DQN, DQNSettings, DQNState, QPolicy
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, SACState
 
 LearnerSettings = DQNSettings | SACSettings
-Begun = tuple[DQN | SAC, DQNState | SACState]
+LearnerAndState = tuple[DQN | SAC, DQNState | SACState]
 
 
 def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
@@ -27,7 +27,9 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
     )
 
 
-def going_on_from(policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int) -> Begun:
+def continue_from(
+    policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int
+) -> LearnerAndState:
     """A learner without prior, in a state whose policy is a given one.
 
     Where the temperature is another, soft DQN scales the Q-function so that the policy stays; SAC keeps the critics.

@@ -1,6 +1,6 @@
 """Residual SAC: the learner for continuous actions. Section 3.1; the authors' Tables 8 and 9.
 
-With `prior_alpha = 0` it is plain SAC, which trains priors, experts and the MaxEnt baselines.
+With `prior_temperature = 0` it is plain SAC, which trains priors, experts and the MaxEnt baselines.
 """
 
 from dataclasses import dataclass
@@ -38,23 +38,25 @@ class SACSettings:
 
     hidden: tuple[int, ...]  # of the actor and of both critics
     learning_rate: float  # of the actor and the critics
-    alpha_learning_rate: float  # of the temperature, which is learned so that the entropy is -1 per action; 0 holds it
+    temperature_learning_rate: (
+        float  # of the temperature, which is learned so that the entropy is -1 per action; 0 holds it
+    )
     gamma: float  # discount factor
     tau: float  # Polyak averaging: target <- (1 - tau) target + tau critic, after each update
-    alpha: float  # the paper's alphahat: temperature of the learned policy, at first
-    prior_alpha: float  # the paper's alpha: temperature of the prior; 0 means that there is no prior
+    temperature: float  # the paper's alphahat: temperature of the learned policy, at first
+    prior_temperature: float  # the paper's alpha: temperature of the prior; 0 means that there is no prior
     decay_updates: int = 0  # over which the learning rate falls, linearly, to a twentieth; 0 holds it
 
     def __post_init__(self):
-        if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.alpha > 0 and self.prior_alpha >= 0):
+        if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0 and self.prior_temperature >= 0):
             raise ValueError(
-                f"need 0 <= gamma < 1, 0 < tau <= 1, alpha > 0, prior_alpha >= 0; got gamma={self.gamma}, "
-                f"tau={self.tau}, alpha={self.alpha}, prior_alpha={self.prior_alpha}"
+                f"need 0 <= gamma < 1, 0 < tau <= 1, temperature > 0, prior_temperature >= 0; got gamma={self.gamma}, "
+                f"tau={self.tau}, temperature={self.temperature}, prior_temperature={self.prior_temperature}"
             )
-        if not (self.learning_rate > 0 and self.alpha_learning_rate >= 0 and self.decay_updates >= 0):
+        if not (self.learning_rate > 0 and self.temperature_learning_rate >= 0 and self.decay_updates >= 0):
             raise ValueError(
-                "need learning_rate > 0, alpha_learning_rate >= 0, decay_updates >= 0; got "
-                f"learning_rate={self.learning_rate}, alpha_learning_rate={self.alpha_learning_rate}, "
+                "need learning_rate > 0, temperature_learning_rate >= 0, decay_updates >= 0; got "
+                f"learning_rate={self.learning_rate}, temperature_learning_rate={self.temperature_learning_rate}, "
                 f"decay_updates={self.decay_updates}"
             )
 
@@ -70,7 +72,7 @@ class SAC:
     @property
     def has_prior(self) -> bool:
         """Whether a prior policy enters the targets and the policy."""
-        return self.settings.prior_alpha > 0
+        return self.settings.prior_temperature > 0
 
     @property
     def target_entropy(self) -> float:
@@ -83,8 +85,8 @@ class SAC:
         return optax.adam(optax.linear_schedule(rate, 0.05 * rate, updates) if updates else rate, eps=1e-8)
 
     @property
-    def _adam_of_alpha(self) -> optax.GradientTransformation:
-        return optax.adam(self.settings.alpha_learning_rate, eps=1e-8)
+    def _adam_of_temperature(self) -> optax.GradientTransformation:
+        return optax.adam(self.settings.temperature_learning_rate, eps=1e-8)
 
     def init(self, seed: int, *, zero_head: bool) -> "SACState":
         """Fresh state. With `zero_head` Q_R and the actor's changes are zero: the first policy is the prior itself."""
@@ -97,15 +99,15 @@ class SAC:
     def begin(self, actor: MLP, critics: Critics, key: UInt32[Array, " 2"]) -> "SACState":
         """State with given parameters, which nothing has been learned with yet. key: as in the state."""
         actor, critics = jax.tree.map(jnp.asarray, (actor, critics))
-        log_alpha = jnp.log(jnp.float32(self.settings.alpha))
+        log_temperature = jnp.log(jnp.float32(self.settings.temperature))
         return SACState(
             actor=actor,
             critics=critics,
             target_critics=critics,
-            log_alpha=log_alpha,
+            log_temperature=log_temperature,
             actor_optimizer=self._adam.init(actor),
             critics_optimizer=self._adam.init(critics),
-            alpha_optimizer=self._adam_of_alpha.init(log_alpha),
+            temperature_optimizer=self._adam_of_temperature.init(log_temperature),
             key=key,
         )
 
@@ -131,22 +133,22 @@ class SAC:
     def _update(self, state: "SACState", batch: Batch) -> tuple["SACState", "SACMetrics"]:
         """Critics, then the actor with the new critics, then the temperature, then the target critics."""
         key, for_target, for_actor = jax.random.split(jax.random.wrap_key_data(state.key), 3)
-        alpha = jnp.exp(state.log_alpha)
+        temperature = jnp.exp(state.log_temperature)
 
-        target = self._target(state, alpha, batch, for_target)
+        target = self._target(state, temperature, batch, for_target)
         loss, gradient = jax.value_and_grad(critics_loss)(state.critics, batch, target)
         changes, critics_optimizer = self._adam.update(gradient, state.critics_optimizer)
         critics: Critics = jax.tree.map(jnp.add, state.critics, changes)
 
         (actor_loss, log_pi), gradient = jax.value_and_grad(self._actor_loss, has_aux=True)(
-            state.actor, critics, alpha, batch, for_actor
+            state.actor, critics, temperature, batch, for_actor
         )
         changes, actor_optimizer = self._adam.update(gradient, state.actor_optimizer)
         actor: MLP = jax.tree.map(jnp.add, state.actor, changes)
 
         gradient = -(log_pi + self.target_entropy)  # of - log alpha (log pi + target entropy)
-        changes, alpha_optimizer = self._adam_of_alpha.update(gradient, state.alpha_optimizer)
-        log_alpha = state.log_alpha + jnp.asarray(changes)
+        changes, temperature_optimizer = self._adam_of_temperature.update(gradient, state.temperature_optimizer)
+        log_temperature = state.log_temperature + jnp.asarray(changes)
 
         tau = self.settings.tau
         target_critics: Critics = jax.tree.map(lambda old, new: old + tau * (new - old), state.target_critics, critics)
@@ -154,35 +156,35 @@ class SAC:
             actor=actor,
             critics=critics,
             target_critics=target_critics,
-            log_alpha=log_alpha,
+            log_temperature=log_temperature,
             actor_optimizer=actor_optimizer,
             critics_optimizer=critics_optimizer,
-            alpha_optimizer=alpha_optimizer,
+            temperature_optimizer=temperature_optimizer,
             key=jax.random.key_data(key),
-        ), SACMetrics(loss=loss, actor_loss=actor_loss, alpha=alpha, entropy=-log_pi)
+        ), SACMetrics(loss=loss, actor_loss=actor_loss, temperature=temperature, entropy=-log_pi)
 
-    def _target(self, state: "SACState", alpha: Array, batch: Batch, key: PRNGKeyArray) -> Float[Array, " batch"]:
+    def _target(self, state: "SACState", temperature: Array, batch: Batch, key: PRNGKeyArray) -> Float[Array, " batch"]:
         """Target of Q_R(s, a): Eq. (2) for continuous actions.
 
-        y = r_R + gamma (1 - terminated) (min_j Q_R,j'(s', a') + prior_alpha log pi(a'|s') - alpha log pihat(a'|s')),
+        y = r_R + gamma (1 - terminated) (min_j Q_R,j'(s', a') + alpha log pi(a'|s') - alphahat log pihat(a'|s')),
         with a' drawn from pihat
         """
         action, log_pihat, log_prior = self._act(state.actor, batch.next_obs, batch.next_prior, key)
         value = lowest(state.target_critics, batch.next_obs, action)
-        value += self.settings.prior_alpha * log_prior - alpha * log_pihat
+        value += self.settings.prior_temperature * log_prior - temperature * log_pihat
         return jnp.asarray(batch.reward + self.settings.gamma * (1.0 - batch.terminated) * value)
 
     def _actor_loss(
-        self, actor: MLP, critics: Critics, alpha: Array, batch: Batch, key: PRNGKeyArray
+        self, actor: MLP, critics: Critics, temperature: Array, batch: Batch, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Mean of alpha log pihat(a|s) - min_j Q_R,j(s, a) - prior_alpha log pi(a|s) with a drawn from pihat.
+        """Mean of alpha log pihat(a|s) - min_j Q_R,j(s, a) - prior_temperature log pi(a|s) with a drawn from pihat.
 
         It is alpha times the divergence of pihat from the Boltzmann policy of Qhat = Q_R + Q*, Eq. (1), up to a
         constant. Returns also the mean of log pihat(a|s).
         """
         action, log_pihat, log_prior = self._act(actor, batch.obs, batch.prior, key)
-        customized_q = lowest(critics, batch.obs, action) + self.settings.prior_alpha * log_prior
-        return (alpha * log_pihat - customized_q).mean(), log_pihat.mean()
+        customized_q = lowest(critics, batch.obs, action) + self.settings.prior_temperature * log_prior
+        return (temperature * log_pihat - customized_q).mean(), log_pihat.mean()
 
     def _act(
         self,
@@ -232,10 +234,10 @@ class SACState(NamedTuple):
     actor: MLP
     critics: Critics
     target_critics: Critics
-    log_alpha: Float[Array, ""]
+    log_temperature: Float[Array, ""]
     actor_optimizer: optax.OptState
     critics_optimizer: optax.OptState
-    alpha_optimizer: optax.OptState
+    temperature_optimizer: optax.OptState
     key: UInt32[Array, " 2"]  # of the random numbers to come
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -252,7 +254,7 @@ class SACMetrics(NamedTuple):
 
     loss: Float[Array, ""]  # of the critics
     actor_loss: Float[Array, ""]
-    alpha: Float[Array, ""]  # the temperature
+    temperature: Float[Array, ""]  # the temperature
     entropy: Float[Array, ""]  # of the policy, estimated
 
 

@@ -11,10 +11,10 @@ from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
-from mereq.maxent_rl.learners import LearnerSettings, going_on_from, learner_of
-from mereq.maxent_rl.practice import LearnedPolicy, Practice, Schedule
+from mereq.maxent_rl.learners import LearnerSettings, continue_from, learner_of
 from mereq.maxent_rl.replay import Replay
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
+from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining, TrainingSchedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +22,18 @@ class TrainingSettings:
     """One training on a known reward."""
 
     n_steps: int  # environment steps
-    leg: int  # environment steps between two reports, which are also the points a training can be resumed from
+    checkpoint_interval: int  # environment steps between two checkpoints, from which a training can be resumed
     learner: LearnerSettings
-    practice: Schedule
+    schedule: TrainingSchedule
     replay_capacity: int
     alive_bonus: float  # added to the reward of every step
 
     def __post_init__(self):
-        chunk = self.practice.chunk
-        if self.n_steps < 1 or self.leg < 1 or self.leg % chunk or self.n_steps % chunk:
+        chunk = self.schedule.chunk
+        if self.n_steps < 1 or self.checkpoint_interval < 1 or self.checkpoint_interval % chunk or self.n_steps % chunk:
             raise WrongValue(
-                f"The steps of a training ({self.n_steps}) and of its legs ({self.leg}) must be positive multiples of "
-                f"chunk ({chunk})."
+                f"The steps of a training ({self.n_steps}) and its checkpoint_interval "
+                f"({self.checkpoint_interval}) must be positive multiples of chunk ({chunk})."
             )
 
     def lasting(self, n_steps: int) -> "TrainingSettings":
@@ -45,7 +45,7 @@ class TrainingSettings:
 
 
 class Training:
-    """A training under way. It goes leg by leg; its state after a leg is all that the next leg depends on.
+    """A training in phases of `checkpoint_interval` steps; its state after a phase is all that the next one depends on.
 
     start: a trained policy to go on from; by default a random one.
     """
@@ -66,8 +66,8 @@ class Training:
             learner = learner_of(task, settings.learner)
             state = learner.init(network, zero_head=False)
         else:
-            learner, state = going_on_from(start, task, settings.learner, seed=network)
-        self.practice = Practice(
+            learner, state = continue_from(start, task, settings.learner, seed=network)
+        self.simulator_training = SimulatorTraining(
             learner=learner,
             state=state,
             replay=Replay(
@@ -78,31 +78,33 @@ class Training:
             ),
             task=task,
             prior=None,
-            schedule=settings.practice,
+            schedule=settings.schedule,
         )
 
     @property
     def policy(self) -> LearnedPolicy:
         """The policy so far."""
-        return self.practice.policy()
+        return self.simulator_training.policy()
 
-    def legs(self) -> Iterator[int]:
-        """Train leg by leg to the end, yielding the environment steps done so far."""
+    def run_phases(self) -> Iterator[int]:
+        """Train phase by phase to the end, yielding the environment steps done so far."""
         settings = self.settings
         while self.steps < settings.n_steps:
-            self.practice.begin(self.seed, self.steps // settings.leg)
-            leg = min(settings.leg, settings.n_steps - self.steps)
-            for start in range(0, leg, settings.practice.chunk):
+            self.simulator_training.begin(self.seed, self.steps // settings.checkpoint_interval)
+            phase = min(settings.checkpoint_interval, settings.n_steps - self.steps)
+            for start in range(0, phase, settings.schedule.chunk):
                 fraction = (self.steps + start) / settings.n_steps
-                self.practice.advance(settings.practice.chunk, self.reward, epsilon=settings.practice.epsilon(fraction))
-            self.steps += leg
+                self.simulator_training.advance(
+                    settings.schedule.chunk, self.reward, epsilon=settings.schedule.epsilon(fraction)
+                )
+            self.steps += phase
             yield self.steps
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that a resumed training needs, as named arrays."""
-        return self.practice.arrays() | {"steps": np.array(self.steps)}
+        return self.simulator_training.arrays() | {"steps": np.array(self.steps)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Put back what `state` returned."""
-        self.practice.restore(state)
+        self.simulator_training.restore(state)
         self.steps = int(state["steps"])

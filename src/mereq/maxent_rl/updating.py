@@ -43,7 +43,7 @@ class Stopped(BaseException):
     """The row was stopped: the threads of its runs end."""
 
 
-class Row:
+class LockstepBatch:
     """Learners that update in lockstep. A call for updates waits until every member has called, or has left.
 
     members: how many there are at first; those that have left are computed along, so that nothing is compiled again.

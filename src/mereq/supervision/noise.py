@@ -7,7 +7,7 @@ import numpy as np
 
 from mereq.core.actions import Actions, Discrete
 from mereq.core.seeding import stream
-from mereq.core.supervisor import Controller, Decision, Moment, Supervisor
+from mereq.core.supervisor import Controller, Decision, DecisionContext, Supervisor
 
 NOISE_STD = 0.1  # of a slip, in normalised actions. App. B
 
@@ -65,9 +65,9 @@ class Noisy:
         self._supervisor.begin_episode(seed)
         self._rng = stream(seed, "noise")
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """What the supervisor decides, with a disturbed action now and then."""
-        decision = self._supervisor.decide(moment)
+        decision = self._supervisor.decide(context)
         if decision.controller is Controller.EXPERT and self._rng.random() < self._probability:
             return decision._replace(action=self._disturb(decision.action, self._rng))
         return decision

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from mereq.core.supervisor import Decision, Moment, Supervisor
+from mereq.core.supervisor import Decision, DecisionContext, Supervisor
 
 
 class Paced:
@@ -30,10 +30,10 @@ class Paced:
         """A new episode starts; the pace stays."""
         self._supervisor.begin_episode(seed)
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """What the supervisor decides, once the step is due. What was decided before is not waited for again."""
-        decision = self._supervisor.decide(moment)
-        if moment.decided is None:
+        decision = self._supervisor.decide(context)
+        if context.recorded_decision is None:
             now = self._now()
             self._due = max(self._due + self._period, now)
             self._wait(self._due - now)

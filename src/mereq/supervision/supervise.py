@@ -6,10 +6,10 @@ import numpy as np
 
 from mereq.core.policy import Policy
 from mereq.core.simulator import Environment
-from mereq.core.supervisor import Decision, Moment, Supervisor
+from mereq.core.supervisor import Decision, DecisionContext, Supervisor
 from mereq.core.task import checked_features
 from mereq.interventions.rollout import SupervisedStep
-from mereq.supervision.driven import stand_still
+from mereq.supervision.robot_environment import stop_if_robot
 
 
 def supervise(
@@ -54,7 +54,7 @@ def supervise(
             obs = np.array(obs)  # the environment may write over its own
             proposed = policy.distribution(obs[None]).mode()[0]
             decided = _decision(replay[step_index]) if step_index < len(replay) else None
-            answer = supervisor.decide(Moment(step_index, obs, proposed, info, decided))
+            answer = supervisor.decide(DecisionContext(step_index, obs, proposed, info, decided))
             decision = decided or answer
             next_obs, _, terminated, truncated, info = environment.step(decision.action)
             ended = bool(terminated or truncated)
@@ -71,14 +71,14 @@ def supervise(
                     features=features,
                     terminated=bool(terminated),
                     truncated=bool(truncated),
-                    retracts=decision.retracts,
+                    retracts=decision.retracts_last,
                     version=version,
                 )
                 done += 1
             obs = next_obs
             step_index += 1
         episode, replay = episode + 1, []
-    stand_still(environment)
+    stop_if_robot(environment)
 
 
 def _decision(step: SupervisedStep) -> Decision:

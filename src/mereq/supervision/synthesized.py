@@ -7,7 +7,7 @@ import numpy as np
 from mereq.core.distribution import Categorical
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
-from mereq.core.supervisor import Controller, Decision, Moment
+from mereq.core.supervisor import Controller, Decision, DecisionContext
 from mereq.supervision.divergence import kl_of_action
 from mereq.supervision.rules import Rule, RuleEngine, Trigger
 
@@ -36,17 +36,17 @@ class DivergenceExpert:
         """The policy is in control at first."""
         self._engine.reset()
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """Judge the proposed action; the expert's own action is its most probable one."""
-        expert = self._expert.distribution(moment.obs[None])
+        expert = self._expert.distribution(context.obs[None])
         if not isinstance(expert, Categorical):
             raise WrongPolicyOutput(
                 f"The divergence rule needs an expert that gives a Categorical, not a {type(expert).__name__}: it is "
                 "made for finitely many actions. Use MeasurementExpert for continuous ones."
             )
-        divergence = kl_of_action(np.array([moment.proposed]), expert)[0]
+        divergence = kl_of_action(np.array([context.proposed]), expert)[0]
         controller = self._engine.judge(float(divergence))
-        return Decision(controller, moment.proposed if controller is Controller.POLICY else expert.mode()[0])
+        return Decision(controller, context.proposed if controller is Controller.POLICY else expert.mode()[0])
 
 
 class MeasurementExpert:
@@ -63,9 +63,9 @@ class MeasurementExpert:
         """The policy is in control at first."""
         self._engine.reset()
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """Judge the state; the expert's own action is the one it takes when it does not explore."""
-        controller = self._engine.judge(moment.info["measurements"])
+        controller = self._engine.judge(context.info["measurements"])
         if controller is Controller.POLICY:
-            return Decision(controller, moment.proposed)
-        return Decision(controller, self._expert.distribution(moment.obs[None]).mode()[0])
+            return Decision(controller, context.proposed)
+        return Decision(controller, self._expert.distribution(context.obs[None]).mode()[0])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mereq.web.board import View
+from mereq.web.latest_view import View
 
 
 def blinded(view: View) -> View:

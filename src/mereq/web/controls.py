@@ -14,7 +14,7 @@ from mereq.web.messages import Command, Input, Mode
 NOT_STARTED = "not started yet"
 
 
-class Hands(NamedTuple):
+class OperatorInput(NamedTuple):
     """What the person's hands say when a step is due."""
 
     engaged: bool  # they take the step
@@ -80,7 +80,7 @@ class Controls:
             self._drop()
             self.device = device
 
-    def feel(self, held: Held, action: Any, engages: bool | None, now: float) -> None:
+    def update_from_device(self, held: Held, action: Any, engages: bool | None, now: float) -> None:
         """Take in what the device of this machine says, many times a second.
 
         held: for the person to see. action: as the task wants it, None when there is none. engages: True when its
@@ -92,7 +92,7 @@ class Controls:
             self._felt, self._felt_at, self._absent = held, now, None
             if self._paused is not None:  # they try it
                 engages = None
-            self._grasp(self._mode, self._toggled if engages is None else engages, action)
+            self._apply(self._mode, self._toggled if engages is None else engages, action)
 
     def lose(self, reason: str) -> None:
         """The device of this machine has gone: let go of everything, and pause until it is back."""
@@ -122,23 +122,23 @@ class Controls:
             felt = None if self._paused is None or self.device is None else self._felt
             return State(self._paused, self._paused is None and self._engaged(), self._pace, felt)
 
-    def take(self) -> Hands:
+    def take(self) -> OperatorInput:
         """What the hands say, for one step. A key that was only tapped since the last step counts as if held."""
         with self._lock:
             engaged, action = self._engaged(), self._action if self._action is not None else self._tapped
-            hands = Hands(engaged, action, self._retracts, self._frame, self._sent)
+            hands = OperatorInput(engaged, action, self._retracts, self._frame, self._sent)
             self._tapped, self._retracts = None, False
             return hands
 
     def _hold(self, held: Input) -> None:
         self._frame, self._sent = held.frame, held.sent
         if self.device is None:
-            self._grasp(held.mode, held.engaged, held.action)
+            self._apply(held.mode, held.engaged, held.action)
         elif held.mode != self._mode:
             self._drop()
             self._mode = held.mode
 
-    def _grasp(self, mode: Mode, engaged: bool, action: Any) -> None:
+    def _apply(self, mode: Mode, engaged: bool, action: Any) -> None:
         nothing = not engaged and action is None
         self._waits_for_nothing = self._waits_for_nothing and not nothing
         if self._waits_for_nothing:

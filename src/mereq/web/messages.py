@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 class Input(NamedTuple):
-    """What the person holds at a moment. The page sends it at every change and many times a second besides."""
+    """What the person holds at one moment. The page sends it at every change and many times a second besides."""
 
     frame: int  # number of the last picture that the page has drawn
     sent: float  # by the clock of the page [s] since 1970

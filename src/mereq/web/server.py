@@ -20,10 +20,10 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mereq.core.errors import CannotWrite
-from mereq.web.allowance import Allowance
-from mereq.web.gate import Gate
+from mereq.web.access_control import AccessControl
 from mereq.web.messages import Input, Refused, parse
 from mereq.web.session import Session
+from mereq.web.token_bucket import TokenBucket
 
 FILES = {
     "/": ("index.html", "text/html"),
@@ -39,7 +39,7 @@ AHEAD = 8  # pictures that may be on their way to the page; more would show a sl
 OCCUPIED, TAKEN = 4409, 4410  # why a WebSocket was closed
 
 
-class Wheel:
+class SupervisorSocket:
     """The one WebSocket that may drive."""
 
     def __init__(self, session: Session, ended: Callable[[], None]):
@@ -91,7 +91,7 @@ class Wheel:
                 number, view = await self._session.board.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
-        allowance, answers = Allowance(RATE, BURST), Allowance(5.0, 10.0)
+        allowance, answers = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
         while self._driver is ws:
             received = await ws.receive()
             if received["type"] == "websocket.disconnect":
@@ -115,8 +115,10 @@ class Wheel:
 def application(session: Session, *, names: list[str], token: str, ended: Callable[[], None]) -> ASGIApp:
     """The web application. ended: called when the last page has left a run that is over."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
-    return Gate(
-        Starlette(routes=[*routes, WebSocketRoute("/wheel", Wheel(session, ended).serve)]), names=names, token=token
+    return AccessControl(
+        Starlette(routes=[*routes, WebSocketRoute("/wheel", SupervisorSocket(session, ended).serve)]),
+        names=names,
+        token=token,
     )
 
 

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from mereq.align.algorithm import Event, Iteration
+from mereq.alignment.algorithm import Event, Round
 from mereq.core.errors import MereqError, RobotLost
-from mereq.core.supervisor import Controller, Decision, Moment
-from mereq.experiments.runs import RunSpec, Watch
-from mereq.experiments.store import RunStore, Sight
-from mereq.experiments.trial_file import Wait
+from mereq.core.supervisor import Controller, Decision, DecisionContext
 from mereq.interventions.rollout import SupervisedStep
-from mereq.supervision.driven import Driven, stand_still
+from mereq.runs.spec import HumanSupervision, RunSpec
+from mereq.store.run_store import RunStore, SeenFrame
+from mereq.supervision.robot_environment import RobotEnvironment, stop_if_robot
+from mereq.trials.plan import Wait
 from mereq.web.blindness import blinded, blinded_hello
-from mereq.web.board import Board
 from mereq.web.clock import Clock
 from mereq.web.controls import Controls
-from mereq.web.stage import Picture, stage_of
-from mereq.web.tally import Tally
+from mereq.web.latest_view import LatestView
+from mereq.web.run_status import RunStatus
+from mereq.web.task_view import Picture, task_view_of
 
 TICK = 0.02  # s between two looks at the wheel
 MOMENT = 1e-4  # s that are not worth waiting for
@@ -54,23 +54,23 @@ class Session:
         clock: Clock | None = None,
         blind: Wait | None = None,
     ):
-        preset = spec.task_preset
+        preset = spec.definition
         self.spec, self._store, self._clock = spec, store, clock or Clock()
         self._environment = spec.environment()
-        self._on_robot = isinstance(self._environment, Driven)
-        self.hz = self._environment.hz if isinstance(self._environment, Driven) else None
+        self._on_robot = isinstance(self._environment, RobotEnvironment)
+        self.hz = self._environment.hz if isinstance(self._environment, RobotEnvironment) else None
         self.actions = preset.task.actions
-        self.stage = stage_of(self._environment, self.actions)
+        self.stage = task_view_of(self._environment, self.actions)
         self.controls = Controls(pace=pace or self.hz or self.stage.pace)
-        self.board = Board()
-        self._tally = Tally(spec, store)
+        self.board = LatestView()
+        self._tally = RunStatus(spec, store)
         self._picture: Picture | None = None
         self._frame = 0
         self._ready = False  # policies are being loaded, compiled code too
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
-        self._sight = Sight(0, 0.0, 0.0)
+        self._sight = SeenFrame(0, 0.0, 0.0)
         self._blind, self._told = blind, {}
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
 
@@ -102,7 +102,7 @@ class Session:
             with closing(self._events()) as events:
                 for event in events:
                     self._ready = True
-                    if isinstance(event, Iteration):
+                    if isinstance(event, Round):
                         self._wait_as_blind()
                     self._tally.count(event)
                     self._check()
@@ -127,7 +127,7 @@ class Session:
 
     def _events(self) -> Generator[Event, None, None]:
         self._put()
-        return self.spec.events(self._store, Watch(self, self._environment, lambda: self._sight))
+        return self.spec.events(self._store, HumanSupervision(self, self._environment, lambda: self._sight))
 
     # The supervisor
 
@@ -139,21 +139,21 @@ class Session:
             self._put()
             self._wait_for_go()
 
-    def decide(self, moment: Moment) -> Decision:
+    def decide(self, context: DecisionContext) -> Decision:
         """Who takes the step that is due now. Waits while the run is paused."""
-        if moment.decided is not None:
-            return moment.decided
+        if context.recorded_decision is not None:
+            return context.recorded_decision
         self._wait_as_blind()
         if self._new_episode:
             self._new_episode, self._ready = False, True
-            self._tally.begin_episode(moment.step)
+            self._tally.begin_episode(context.step)
             self._show([self.stage.still()])
         self._wait_for_go()
         hands = self.controls.take()
-        self._sight = Sight(hands.frame, time.time(), hands.sent)
+        self._sight = SeenFrame(hands.frame, time.time(), hands.sent)
         retracts = hands.retracts and self._tally.can_retract
         if not hands.engaged:
-            return Decision(Controller.POLICY, moment.proposed, retracts)
+            return Decision(Controller.POLICY, context.proposed, retracts)
         action = self.stage.neutral if hands.action is None else hands.action
         return Decision(Controller.EXPERT, np.asarray(action, self.actions.dtype)[()], retracts)
 
@@ -190,7 +190,7 @@ class Session:
         self._clock.wait(seconds)
         state = self.controls.state(self._clock.now())
         if state.paused:
-            stand_still(self._environment)
+            stop_if_robot(self._environment)
             self._paused_for += self._clock.now() - before
         if state != self._shown_state:
             self._put()
@@ -228,7 +228,7 @@ class Session:
 
     def hello(self) -> dict[str, Any]:
         """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
-        task = self.spec.task_preset
+        task = self.spec.definition
         keys = [
             {"codes": key.codes, "label": key.label, "shown": key.shown, "action": key.action}
             for key in self.stage.keys

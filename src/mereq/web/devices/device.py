@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 
 class Held(NamedTuple):
-    """What a person does with a device at a moment. Each way is from -1 to 1, and 0 within the dead zone."""
+    """What a person does with a device at one time. Each way is from -1 to 1, and 0 within the dead zone."""
 
     right: float = 0.0
     towards: float = 0.0  # the person

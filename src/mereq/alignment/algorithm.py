@@ -1,0 +1,133 @@
+"""Algorithm 1: collect a supervised rollout, improve the policy from all interventions so far, repeat."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.alignment.method import Improver, Method, Progress
+from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
+from mereq.alignment.settings import AlignSettings
+from mereq.core.policy import Policy
+from mereq.core.seeding import episode_seed
+from mereq.core.supervisor import Supervisor
+from mereq.core.task import Task
+from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.supervision.supervise import supervise
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of Algorithm 1: a supervised rollout, and the policy that was made from it."""
+
+    index: int
+    rollout: Rollout  # each of its steps says which version of the policy acted
+    expert_steps: int  # expert samples of all rounds so far
+    aligned: bool  # the intervention rate fell below the threshold: no update was needed
+    theta: Float[np.ndarray, " features"]  # after the update
+    policy: Policy  # after the update: the newest
+    progress: tuple[Progress, ...]  # the steps of the inner loop that came in this round
+    seconds_waited: float  # between the end of this rollout and the new policy
+    state: Callable[[], dict[str, np.ndarray]]  # what a resumed run needs; ask before the next round starts
+
+    @property
+    def intervention_rate(self) -> float:
+        """lambda of this round's rollout. Alg. 1, l. 4."""
+        return self.rollout.intervention_rate
+
+
+Event = SupervisedStep | Progress | PolicyVersion | Round
+
+
+def align(task: Task, prior: Policy, supervisor: Supervisor, method: Method, settings: AlignSettings, **how):
+    """Align a prior policy with what a supervisor wants: Algorithm 1, one `Round` after another.
+
+    Takes the keywords of `events`, which this is without the events inside a round.
+    """
+    return (e for e in events(task, prior, supervisor, method, settings, **how) if isinstance(e, Round))
+
+
+def events(
+    task: Task,
+    prior: Policy,
+    supervisor: Supervisor,
+    method: Method,
+    settings: AlignSettings,
+    *,
+    seed: int,
+    n_rounds: int,
+    rate_threshold: float,
+    resume: Resume | None = None,
+    learning: Callable[[Improver, Resume], LearningSchedule] = Sequential,
+) -> Generator[Event, None, None]:
+    """Algorithm 1 as a stream: each supervised step, each step of the inner loop, each finished round.
+
+    Args:
+        task: what is done, and its features.
+        prior: the policy to start from; it needs to tell its action distribution, nothing else.
+        supervisor: who watches and intervenes.
+        method: a row of Table 1, such as `MEREQ`.
+        settings: its numbers, such as `presets.ALIGN["highway"]["fast"]`.
+        seed: everything random follows from it.
+        n_rounds: most rounds.
+        rate_threshold: delta; the run ends with the first round whose intervention rate is below it. 0 never ends.
+        resume: continue an interrupted run of the same arguments, exactly.
+        learning: when the policy learns: `Sequential`, or `Concurrent` the supervisor's back.
+    """
+    resume = resume or Resume()
+    improver = method.start(task, prior, settings, seed=seed)
+    log, waiting = resume.log, list(resume.recorded)
+    if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
+        return
+    environment = task.make()
+
+    with closing(learning(improver, resume)) as learner:
+        for index in range(len(log.rollouts), n_rounds):
+            recorded = waiting.pop(0) if waiting else ()
+            steps, progress = list(recorded), list[Progress]()
+            for step in supervise(  # l. 3
+                environment,
+                learner.acting,
+                supervisor,
+                settings.rollout_steps,
+                episode_seed=partial(episode_seed, seed, index),
+                feature_names=task.feature_names,
+                recorded=recorded,
+            ):
+                steps.append(step)
+                yield step
+                yield from _noted(learner.during(log, steps), progress)
+            rollout = Rollout.of(steps)
+            log = log.append(rollout)
+            aligned = rollout.intervention_rate < rate_threshold  # l. 4
+
+            started = time.perf_counter()
+            if not aligned:
+                yield from _noted(learner.after(log, index), progress)  # l. 6-11
+            yield Round(
+                index=index,
+                rollout=rollout,
+                expert_steps=log.expert_steps,
+                aligned=aligned,
+                theta=learner.theta.copy(),
+                policy=learner.policy,
+                progress=tuple(progress),
+                seconds_waited=time.perf_counter() - started,
+                state=learner.state,
+            )
+            if aligned:
+                return
+
+
+def _noted(
+    happening: Iterable[Progress | PolicyVersion], progress: list[Progress]
+) -> Iterator[Progress | PolicyVersion]:
+    """What happens; progress is kept."""
+    for event in happening:
+        if isinstance(event, Progress):
+            progress.append(event)
+        yield event

@@ -1,0 +1,89 @@
+"""Methods that imitate the expert's steps and infer no reward: HG-DAgger-FT and IWR-FT. Section 6."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.alignment.method import Progress
+from mereq.alignment.settings import AlignSettings
+from mereq.alignment.warm_start import UPDATES_PER_CALL, warm_start
+from mereq.core.policy import Policy
+from mereq.core.seeding import stream
+from mereq.core.task import Task
+from mereq.imitation.demonstrations import Demonstrations, by_expert, by_policy, draw, joined
+from mereq.interventions.log import InterventionLog
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.sac import ActorPolicy
+from mereq.maxent_rl.updating import update
+
+Groups = Callable[[Demonstrations, InterventionLog], list[Demonstrations]]
+
+
+def aggregated(warm_start: Demonstrations, log: InterventionLog) -> list[Demonstrations]:
+    """One group: the warm start's and the expert's steps, all with the same weight. HG-DAgger."""
+    return [joined([warm_start, by_expert(log)])]
+
+
+def balanced(warm_start: Demonstrations, log: InterventionLog) -> list[Demonstrations]:
+    """Interventions, and all the rest, the policy's own steps included: half of every batch each. IWR."""
+    return [by_expert(log), joined([warm_start, by_policy(log)])]
+
+
+@dataclass(frozen=True)
+class InteractiveImitation:
+    """Clone the prior, then go on cloning with what the supervisor did.
+
+    name: as on the command line.
+    groups: what is imitated; every group has the same share of each batch.
+    """
+
+    name: str
+    groups: Groups
+
+    def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "CloningImprover":
+        """Begin a run with the cloned prior."""
+        return CloningImprover(task, prior, settings, groups=self.groups, seed=seed)
+
+
+HG_DAGGER_FT = InteractiveImitation("hg-dagger-ft", groups=aggregated)
+IWR_FT = InteractiveImitation("iwr-ft", groups=balanced)
+
+
+class CloningImprover:
+    """After each round, goes on with maximum likelihood on all demonstrations so far."""
+
+    def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, groups: Groups, seed: int):
+        self._groups, self._settings, self._seed = groups, settings, seed
+        self._learner, self._learned, self._warm_start = warm_start(task, prior, settings, seed=seed)
+
+    @property
+    def policy(self) -> QPolicy | ActorPolicy:
+        """The clone."""
+        return self._learner.policy(self._learned)
+
+    @property
+    def theta(self) -> Float[np.ndarray, " features"]:
+        """No reward is inferred: empty."""
+        return np.zeros(0)
+
+    def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
+        """Maximise the likelihood of the demonstrations so far. Nothing happens before the first intervention."""
+        if log.expert_steps == 0:
+            return
+        groups = self._groups(self._warm_start, log)
+        rng = stream(self._seed, "cloning", iteration + 1)
+        calls = -(-self._settings.cloning_updates // UPDATES_PER_CALL)
+        for step in range(calls):
+            batches = draw(groups, rng, UPDATES_PER_CALL, self._settings.cloning.batch_size)
+            self._learned, metrics = update(self._learner, self._learned, batches)
+            yield Progress(step, calls, np.zeros(0), np.zeros(0), float(metrics.loss))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The learner, as named arrays; what was demonstrated follows from the seed and the log."""
+        return {f"learner{name}": array for name, array in self._learned.arrays().items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put back what `state` returned."""
+        self._learned = self._learned.from_arrays({name.removeprefix("learner"): a for name, a in state.items()})

@@ -1,0 +1,160 @@
+"""Methods that infer a reward from the interventions and follow it: MEReQ, MEReQ-NP, MaxEnt-FT, MaxEnt. Section 5."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from mereq.alignment.method import Progress
+from mereq.alignment.policy_start import PolicyStart, prior_parameters, random_parameters, residual
+from mereq.alignment.settings import AlignSettings, Inference
+from mereq.core.errors import IncompatibleRun, UnknownName
+from mereq.core.policy import Policy
+from mereq.core.reward import LinearReward
+from mereq.core.seeding import seed_for
+from mereq.core.simulator import RewindableSimulator
+from mereq.core.task import Task, checked_features
+from mereq.interventions.log import InterventionLog
+from mereq.irl.ascent import direction
+from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
+from mereq.maxent_rl.replay import Replay, Transitions
+from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining
+
+
+@dataclass(frozen=True)
+class InverseRL:
+    """Infer theta by gradient ascent on the interventions' likelihood, and follow theta . f with soft Q-learning.
+
+    name: as on the command line.
+    policy_start: the first policy, and whether the prior's term stays (residual) or theta must explain everything.
+    pseudo_expert: count the good-enough starts of policy segments as expert steps, section 5.3.
+    """
+
+    name: str
+    policy_start: PolicyStart
+    pseudo_expert: bool
+
+    def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "RewardImprover":
+        """Begin a run at theta = 0. Alg. 1, l. 1."""
+        return RewardImprover(task, prior, settings, method=self, seed=seed)
+
+
+MEREQ = InverseRL("mereq", residual, pseudo_expert=True)
+MEREQ_NP = InverseRL("mereq-np", residual, pseudo_expert=False)
+MAXENT_FT = InverseRL("maxent-ft", prior_parameters, pseudo_expert=False)
+MAXENT = InverseRL("maxent", random_parameters, pseudo_expert=False)
+MAXENT_FT_PSEUDO = InverseRL("maxent-ft-pseudo", prior_parameters, pseudo_expert=True)  # MEReQ without its prior term
+
+
+class RewardImprover:
+    """The inner loop of Algorithm 1: ascend in theta, practise under theta . f, repeat."""
+
+    def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, method: InverseRL, seed: int):
+        self._task, self._prior, self._settings, self._method, self._seed = task, prior, settings, method, seed
+        self._kappa = settings.inference.kappa if method.pseudo_expert else 1.0
+        self._weighed = weighed_features(task.feature_names, settings.inference.features)
+        learner, state = method.policy_start(task, prior, settings, seed=seed)
+        self._practice = SimulatorTraining(
+            learner=learner,
+            state=state,
+            replay=Replay(
+                settings.replay_capacity,
+                obs_size=task.obs_size,
+                actions=task.actions,
+                n_features=len(task.feature_names),
+                reprice=settings.reprice,
+            ),
+            task=task,
+            prior=prior,
+            schedule=settings.schedule,
+        )
+        self._estimator = _estimator(task, settings.inference, seed)
+        self._theta = np.zeros(len(task.feature_names))
+        self._remembered = 0  # supervised steps that went into the replay
+
+    @property
+    def policy(self) -> LearnedPolicy:
+        """pihat: the policy of the learner so far."""
+        return self._practice.policy()
+
+    @property
+    def theta(self) -> Float[np.ndarray, " features"]:
+        """theta_R; without a prior term, the whole theta."""
+        return self._theta
+
+    def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
+        """Alg. 1, l. 6-11. The mean over all expert steps so far stands against the mean under the current policy."""
+        inference, schedule = self._settings.inference, self._practice
+        self._remember(log)
+        if self._estimator.observe(log, kappa=self._kappa) == 0:
+            return
+        schedule.begin(self._seed, iteration)
+        weighed = self._weighed
+        seen = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
+        for step in range(inference.max_updates):
+            at = seed_for(self._seed, "expectation", iteration, step)
+            gradient = np.where(weighed, self._estimator.gradient(self.policy, seed=at), 0.0)
+            checked_features(gradient, self._task.feature_names)
+            progress = Progress(step, inference.max_updates, self._theta, gradient, schedule.loss)
+            if progress.gradient_norm < inference.tolerance:
+                yield progress
+                return
+            if step == 0 and not self._settings.persistent:
+                anew = seed_for(self._seed, "anew", iteration)
+                _, schedule.state = self._method.policy_start(self._task, self._prior, self._settings, seed=anew)
+            way = np.zeros_like(gradient)
+            way[weighed] = direction(gradient[weighed], seen, inference.ascent)
+            self._theta = self._theta + inference.step_size * way
+            epsilon = self._settings.schedule.epsilon(step / inference.max_updates)
+            schedule.advance(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)
+            yield Progress(step, inference.max_updates, self._theta, gradient, schedule.loss)
+
+    def _remember(self, log: InterventionLog) -> None:
+        """Supervised steps are transitions like any other: dynamics do not depend on who acted."""
+        for new in log.after(self._remembered):
+            transitions = Transitions(
+                obs=new.obs,
+                action=new.executed,
+                next_obs=new.next_obs,
+                features=new.features,
+                terminated=new.terminated,
+                prior=self._practice.prior_parameters(new.obs),
+                next_prior=self._practice.prior_parameters(new.next_obs),
+            )
+            self._practice.replay.add(transitions, LinearReward(self._theta))
+        self._remembered = log.steps
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Learner, replay and theta, as named arrays."""
+        return self._practice.arrays() | {"theta": self._theta, "remembered": np.array(self._remembered)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Put back what `state` returned."""
+        self._practice.restore(state)
+        self._theta, self._remembered = state["theta"].copy(), int(state["remembered"])
+
+
+def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator:
+    if inference.starts == "episodes":
+        simulator = (task.simulate_supervised or task.simulate)(inference.sample_envs)
+        return FromEpisodeStarts(simulator, inference.sample_length, inference.acting)
+    simulator = task.simulate(inference.sample_envs)
+    if not isinstance(simulator, RewindableSimulator):
+        raise IncompatibleRun(
+            f"The simulator of the task {task.name} cannot go on from where the expert took over: it lacks "
+            "`states_along` and `put`. Add them, or use settings.inference.starts = 'episodes'."
+        )
+    return FromSegmentStarts(simulator, inference.sample_length, inference.acting, run_seed=seed)
+
+
+def weighed_features(names: tuple[str, ...], subset: tuple[str, ...] | None) -> Bool[np.ndarray, " features"]:
+    """Which features belong to f_R, "the non-zero weighted feature set" of section 3.2; by default all of them.
+
+    Raises:
+        UnknownName: when the subset names a feature that the task does not have.
+    """
+    for name in subset or ():
+        if name not in names:
+            raise UnknownName("feature", name, names)
+    return np.array([subset is None or name in subset for name in names])

@@ -1,0 +1,53 @@
+"""Where a method's policy starts, and whether it keeps the prior: the columns "policy start" and "prior term"."""
+
+from dataclasses import replace
+from typing import Protocol
+
+from mereq.alignment.settings import AlignSettings
+from mereq.alignment.warm_start import warm_start
+from mereq.core.policy import Policy
+from mereq.core.seeding import seed_for
+from mereq.core.task import Task
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.learners import LearnerAndState, continue_from, learner_of
+from mereq.maxent_rl.sac import ActorPolicy
+
+
+class PolicyStart(Protocol):
+    """A learner and its first state."""
+
+    def __call__(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
+        """A fresh start."""
+        ...
+
+
+def residual(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
+    """Q_R = 0 beside the prior, which stays: the first policy is the prior itself. Section 3.1."""
+    learner = learner_of(task, settings.learner)
+    return learner, learner.init(seed_for(seed, "network"), zero_head=True)
+
+
+def random_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
+    """A plain learner that knows nothing. Section 6, MaxEnt."""
+    learner = learner_of(task, replace(settings.learner, prior_temperature=0.0))
+    return learner, learner.init(seed_for(seed, "network"), zero_head=False)
+
+
+def prior_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
+    """A plain learner that starts as the prior: fine-tuning. Section 6, MaxEnt-FT.
+
+    It has the sizes of the prior's networks. A prior of another make, whose parameters are not to be had, is cloned
+    from its rollouts into a network of the settings' sizes first, as the imitation methods do it.
+    """
+    if isinstance(prior, QPolicy | ActorPolicy) and prior.prior is None:
+        start = prior
+    else:
+        start = _cloned(task, prior, settings, seed)
+    alone = replace(settings.learner, prior_temperature=0.0, hidden=start.hidden)
+    return continue_from(start, task, alone, seed=seed_for(seed, "network"))
+
+
+def _cloned(task: Task, prior: Policy, settings: AlignSettings, seed: int) -> QPolicy | ActorPolicy:
+    cloning = replace(settings.cloning, hidden=settings.learner.hidden)
+    clone = warm_start(task, prior, replace(settings, cloning=cloning), seed=seed)
+    return clone.learner.policy(clone.state)

@@ -1,0 +1,38 @@
+"""The warm start of the imitation methods: the prior, cloned from its own rollouts. Section 6, adaptation 1."""
+
+from typing import NamedTuple
+
+from mereq.alignment.settings import AlignSettings
+from mereq.core.policy import Policy
+from mereq.core.seeding import seed_for, stream
+from mereq.core.task import Task
+from mereq.imitation.cloning import Cloning, CloningState, likelihood_of
+from mereq.imitation.demonstrations import Demonstrations, draw, of_rollouts
+from mereq.maxent_rl.updating import update
+
+UPDATES_PER_CALL = 50
+
+
+class WarmStarted(NamedTuple):
+    """A cloned prior, and the steps of the prior that are kept among the demonstrations."""
+
+    learner: Cloning
+    state: CloningState
+    demonstrations: Demonstrations
+
+
+def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> WarmStarted:
+    """Roll the prior out, and clone it. The clone's first intervention rate is comparable with the prior's."""
+    learner = Cloning(task.obs_size, likelihood_of(task.actions), settings.cloning)
+    demonstrations = of_rollouts(
+        prior,
+        task.simulate(settings.inference.sample_envs),
+        settings.warm_start.steps,
+        seed=seed_for(seed, "warm start"),
+    )
+    state, rng = learner.init(seed_for(seed, "network")), stream(seed, "cloning")
+    for _ in range(-(-settings.warm_start.updates // UPDATES_PER_CALL)):
+        batches = draw([demonstrations], rng, UPDATES_PER_CALL, settings.cloning.batch_size)
+        state, _ = update(learner, state, batches)
+    first = max(0, len(demonstrations.obs) - settings.warm_start.kept)
+    return WarmStarted(learner, state, Demonstrations(demonstrations.obs[first:], demonstrations.action[first:]))

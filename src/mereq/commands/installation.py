@@ -1,0 +1,141 @@
+"""What is installed, what is missing and what for."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+import webbrowser
+from dataclasses import dataclass
+
+from mereq.web.devices.spacemouse import RULE, spacemice
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    found: str  # a version or a value; empty when it is missing
+    needed_for: str
+    required: bool
+
+    @property
+    def fine(self) -> bool:
+        """Present, or not needed to run."""
+        return bool(self.found) or not self.required
+
+
+_REQUIRED = (
+    "numpy",
+    "scipy",
+    "cattrs",
+    "jax",
+    "jaxlib",
+    "optax",
+    "numba",
+    "mujoco",
+    "gymnasium",
+    "safetensors",
+    "matplotlib",
+    "pillow",
+    "jaxtyping",
+    "tyro",
+    "rich",
+)
+_OPTIONAL = {
+    "ray": "studies on a cluster (extra: ray)",
+    "pyarrow": "exporting LeRobot datasets (extra: lerobot)",
+    "minari": "exporting Minari datasets (extra: minari)",
+    "h5py": "exporting Minari datasets (extra: minari)",
+    "highway-env": "checking the engine against the original (extra: test)",
+    "hypothesis": "the tests (extra: test)",
+    "rliable": "checking the statistics against it (extra: test)",
+    "stable-baselines3": "comparing speed with its DQN (extra: bench)",
+    "envpool": "comparing speed with its highway (extra: bench)",
+}
+
+
+def examine() -> list[Finding]:
+    """Look at this installation."""
+    findings = [
+        Finding("python", platform.python_version(), "everything", True),
+        Finding("mereq", version("mereq"), "everything", True),
+    ]
+    findings += [Finding(name, version(name), "everything", True) for name in _REQUIRED]
+    findings += [Finding(name, version(name), purpose, False) for name, purpose in _OPTIONAL.items()]
+    import jax
+
+    devices = ", ".join(str(device) for device in jax.devices())
+    findings += [
+        Finding(
+            "processors",
+            f"{len(os.sched_getaffinity(0))} usable" if hasattr(os, "sched_getaffinity") else f"{os.cpu_count()}",
+            "two let practice and updates overlap",
+            True,
+        ),
+        Finding("JAX devices", devices, "updates", True),
+        Finding("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set"), "set it to 1 in timings", False),
+        Finding("XLA_FLAGS", os.environ.get("XLA_FLAGS", "not set"), "compiler options, if any", False),
+        Finding(
+            "compiled highway engine", _engine_cache(), "compiled and kept at first use, about half a minute", False
+        ),
+        Finding("platform", f"{sys.platform} {platform.machine()}", "reproducing a run bit for bit", True),
+    ]
+    return findings
+
+
+def version(name: str) -> str:
+    """Of an installed package; empty when it is not here."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _engine_cache() -> str:
+    from mereq.tasks.highway import engine
+
+    return "kept" if engine.is_compiled() else ""
+
+
+_SUPERVISION = ("starlette", "uvicorn", "websockets")
+
+
+def examine_supervision() -> list[Finding]:
+    """Look at the server's packages, the browser, and SpaceMice at this machine."""
+    findings = [Finding(name, version(name), "the page of `mereq supervise`", True) for name in _SUPERVISION]
+    findings.append(
+        Finding(
+            "browser with a window",
+            _browser(),
+            "opening the page; or open it elsewhere, through  ssh -L 8000:127.0.0.1:8000 MACHINE  and --port 8000",
+            False,
+        )
+    )
+    mice = spacemice()
+    for mouse in mice:
+        purpose = "`mereq supervise --device spacemouse`"
+        if not mouse.may_be_read:
+            purpose += f"; you may not read it: put  {RULE}  into /etc/udev/rules.d/70-spacemouse.rules"
+        state = "may be read" if mouse.may_be_read else "may not be read"
+        findings.append(Finding("SpaceMouse", f"{mouse.name}, {mouse.path}: {state}", purpose, False))
+    if not mice:
+        findings.append(
+            Finding(
+                "SpaceMouse at this machine", "", "`--device spacemouse`, on Linux; the page's needs nothing", False
+            )
+        )
+    return findings
+
+
+def has_windows() -> bool:
+    """Whether a browser could show a window here."""
+    return sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+
+
+def _browser() -> str:
+    try:
+        found = webbrowser.get() if has_windows() else None
+    except webbrowser.Error:
+        return ""
+    return "" if found is None else getattr(found, "name", type(found).__name__)

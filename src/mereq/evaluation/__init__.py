@@ -1,0 +1,1 @@
+"""Rollouts of a policy on its own, task metrics and clips."""

@@ -1,1 +1,0 @@
-"""Runs, their numbers and their pictures."""

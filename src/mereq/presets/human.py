@@ -1,0 +1,31 @@
+"""The tasks with a person in place of the rule. Section 6, App. A.2; numbers: the -Human columns of Tables 6 to 9.
+
+Environment, prior and numbers are those of the simulated task, 50 episodes of 40 steps (highway) or 1000 steps
+(arm) a round; what the tables have otherwise is otherwise here. The paper has no human erasing.
+"""
+
+from dataclasses import replace
+
+from mereq.alignment.settings import AlignSettings
+from mereq.presets.arm import BOTTLE_PUSHING, ERASING, PILLOW_GRASPING
+from mereq.presets.definition import TaskDefinition
+from mereq.presets.highway import HIGHWAY
+
+
+def _human(preset: TaskDefinition, instruction: str) -> TaskDefinition:
+    return replace(preset, name=f"{preset.name}-human", summary=instruction)
+
+
+def _table_9(family: str, settings: AlignSettings) -> AlignSettings:
+    """Pillow-Grasping-Human: a longer gradient is short enough, and `paper` estimates it from half as many steps."""
+    length = 1000 if family == "paper" else settings.inference.sample_length
+    return replace(settings, inference=replace(settings.inference, tolerance=0.4, sample_length=length))
+
+
+_PILLOW = _human(PILLOW_GRASPING, "grasp a pillow; you want it grasped at its centre")
+HUMAN_PRESETS = (
+    _human(HIGHWAY, "drive on a three-lane highway; you want to keep to the right lane"),
+    _human(BOTTLE_PUSHING, "push a bottle to a goal; you want it pushed at its bottom"),
+    replace(_PILLOW, align={family: _table_9(family, settings) for family, settings in _PILLOW.align.items()}),
+    _human(ERASING, "wipe a whiteboard; you want more force"),
+)

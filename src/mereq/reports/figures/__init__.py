@@ -1,0 +1,17 @@
+"""Pictures of runs and studies. The only place that knows matplotlib."""
+
+from mereq.reports.figures.arm import Panel, arm_figure
+from mereq.reports.figures.behaviour import feature_figure, return_figure
+from mereq.reports.figures.run import RunCurves, run_figure
+from mereq.reports.figures.study import study_figure, theta_figure
+
+__all__ = [
+    "Panel",
+    "RunCurves",
+    "arm_figure",
+    "feature_figure",
+    "return_figure",
+    "run_figure",
+    "study_figure",
+    "theta_figure",
+]

@@ -1,0 +1,1 @@
+"""A run as a value, and what it is made of, by name."""

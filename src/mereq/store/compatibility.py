@@ -1,0 +1,67 @@
+"""A run's configuration, and the version of the code: what must be the same when a run or a study goes on."""
+
+import json
+from typing import Any
+
+from mereq.core.errors import IncompatibleRun
+
+
+def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Whether a run recorded with one configuration goes on exactly with another one.
+
+    Only `n_rounds` may differ, and only grow: no round depends on how many come after it.
+
+    Raises:
+        IncompatibleRun: naming what differs.
+    """
+    found = _differences(_as_json(recorded), _as_json(wanted))
+    before, after = found.pop("n_rounds", (0, 0))
+    if isinstance(before, int) and isinstance(after, int) and after < before:
+        raise IncompatibleRun(
+            f"The run was to have n_rounds = {before}, and cannot be resumed with {after}: it may only grow."
+        )
+    if found:
+        raise IncompatibleRun(
+            f"The run was recorded with another configuration: {_listed(found)}. Resume it with what it was started "
+            "with, or start a new run in another directory."
+        )
+
+
+def changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """What is not the same in two configurations, in words; empty when nothing is."""
+    return _listed(_differences(_as_json(recorded), _as_json(wanted)))
+
+
+def check_version(what: str, recorded_by: str, this: str) -> None:
+    """Whether this version of mereq may use what another one recorded: the first two numbers must be equal.
+
+    Raises:
+        IncompatibleRun: it may not.
+    """
+    series = recorded_by.split(".")[:2]
+    if series != this.split(".")[:2]:
+        raise IncompatibleRun(
+            f"{what} was recorded by mereq {recorded_by}; this is mereq {this}. Open it with a version "
+            f"{'.'.join(series)}.x, or start a new one in another directory."
+        )
+
+
+def _as_json(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it is when it has been written and read: with lists for tuples."""
+    return json.loads(json.dumps(config))
+
+
+def _listed(changes: dict[str, tuple[Any, Any]]) -> str:
+    return "; ".join(f"{name} was {before!r}, now {after!r}" for name, (before, after) in changes.items())
+
+
+def _differences(left: dict[str, Any], right: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Entries that are not equal, under dotted names such as `settings.learner.gamma`."""
+    found = {}
+    for key in sorted(left.keys() | right.keys()):
+        before, after = left.get(key, "missing"), right.get(key, "missing")
+        if isinstance(before, dict) and isinstance(after, dict):
+            found |= _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found[prefix + key] = (before, after)
+    return found

@@ -1,0 +1,249 @@
+"""The SQLite file of a run, a study or a trial: one writer, any number of readers.
+
+Every row carries a checksum, because SQLite notices damage to its own structures only. Write-ahead logging keeps a
+commit when the process is killed, and lets others read meanwhile.
+"""
+
+import fcntl
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mereq import __version__
+from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
+from mereq.store.checkpoints import writing
+from mereq.store.compatibility import check_version
+
+T = TypeVar("T")
+_DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What is recorded, where, and how."""
+
+    what: str  # "run", "study" or "trial"
+    format: int
+    tables: dict[str, tuple[str, str]]  # name: (key, other columns); see `starts`
+    remedy: str  # what to do when the file is damaged
+    beside: frozenset[str] = frozenset()  # names that may be in the directory before the file is
+
+    @property
+    def starts(self) -> str:
+        """Name of the first table: a row per start, whose third column is the version of mereq."""
+        return next(iter(self.tables))
+
+    @property
+    def file(self) -> str:
+        """Name of the SQLite file."""
+        return f"{self.what}.sqlite"
+
+    @property
+    def lock(self) -> str:
+        """Name of the file that the writer holds locked."""
+        return f"{self.what}.lock"
+
+    def is_leftover(self, file: Path) -> bool:
+        """Whether it is of a creation that was killed, or of a file that somebody took away."""
+        return file.name.startswith(f"{self.file}.new") or file.name in (f"{self.file}-wal", f"{self.file}-shm")
+
+
+class Database:
+    """An open SQLite file of one schema."""
+
+    def __init__(self, schema: Schema, file: Path, connection: sqlite3.Connection, closing: ExitStack):
+        self.schema, self._file, self._connection, self._closing = schema, file, connection, closing
+
+    @classmethod
+    def create(cls, schema: Schema, directory: Path, *first_start: Any) -> "Database":
+        """A new file in a directory that is empty, or not there yet, with the first row of its first table.
+
+        Raises:
+            RunExists: the directory holds such a file, or anything else.
+            CannotWrite: no permission, the disk is full, or another process is at it.
+        """
+        with writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            _refuse_occupied(schema, directory)
+            with ExitStack() as locked:
+                locked.callback(os.close, _lock(schema, directory))
+                _refuse_occupied(schema, directory)
+                for leftover in filter(schema.is_leftover, directory.iterdir()):
+                    leftover.unlink()
+                new = directory / f"{schema.file}.new"
+                with _sentences(schema, new), ExitStack() as closing:
+                    connection = _connect(new, "rwc", closing)
+                    connection.execute("PRAGMA journal_mode = WAL")  # a change later, if killed, locks readers out
+                    for name, (key, others) in schema.tables.items():
+                        columns = f"{key}, {others}, crc, PRIMARY KEY ({key})"
+                        connection.execute(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID")
+                    connection.execute(f"PRAGMA user_version = {schema.format}")
+                    with connection:
+                        cls(schema, new, connection, closing).insert(schema.starts, *first_start)
+                os.replace(new, directory / schema.file)
+        return cls.open(schema, directory, write=True)
+
+    @classmethod
+    def open(cls, schema: Schema, directory: Path, *, write: bool) -> "Database":
+        """The file in a directory.
+
+        Raises:
+            NoRun: there is none.
+            IncompatibleRun: recorded in another format, or by another version.
+            CorruptCheckpoint: the file is damaged.
+            CannotWrite: no permission, the disk is full, or another process is writing.
+        """
+        file = directory / schema.file
+        if not file.is_file():
+            raise NoRun(
+                f"There is no {schema.what} in {directory}. Name the directory of one, or start a new one there."
+            )
+        with ExitStack() as closing, _sentences(schema, file):
+            if write:
+                with writing(directory):
+                    closing.callback(os.close, _lock(schema, directory))
+            sealed = not os.access(directory, os.W_OK) and not file.with_name(f"{schema.file}-wal").exists()
+            connection = _connect(file, "rw" if write else "ro&immutable=1" if sealed else "ro", closing)
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found == 0:
+                raise _corrupt(schema, file, "it is empty, or not made by mereq")
+            if found != schema.format:
+                raise IncompatibleRun(
+                    f"The {schema.what} in {directory} was recorded in format {found}; this version of mereq "
+                    f"uses format {schema.format}. Open it with the version that recorded it, or start a new "
+                    f"{schema.what}."
+                )
+            complaint = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if complaint != "ok":
+                raise _corrupt(schema, file, complaint)
+            if write:
+                connection.execute("PRAGMA synchronous = NORMAL")
+            recorded_by = cls(schema, file, connection, closing).rows(schema.starts)[-1][2]
+            check_version(f"The {schema.what} in {directory}", recorded_by, __version__)
+            return cls(schema, file, connection, closing.pop_all())
+
+    def close(self) -> None:
+        """Close the file, and let others write."""
+        self._closing.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is inserted inside is stored together, or not at all.
+
+        Raises:
+            CannotWrite: no permission, or the disk is full.
+        """
+        with _sentences(self.schema, self._file), self._connection:
+            yield
+
+    def insert(self, table: str, *values: Any, replace: bool = False) -> None:
+        """Add a row: numbers, texts, bytes and None, in the order of the schema."""
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        marks = ", ".join("?" * (len(values) + 1))
+        self._connection.execute(f"{verb} INTO {table} VALUES ({marks})", (*values, _checksum(values)))
+
+    def rows(self, table: str, where: str = "TRUE", *parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows in the order of their key.
+
+        Raises:
+            CorruptCheckpoint: a row is not what was written.
+        """
+        order = self.schema.tables[table][0]
+        with _sentences(self.schema, self._file):
+            found = self._connection.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", parameters)
+            rows = [(row[:-1], row[-1]) for row in found]
+        for row, checksum in rows:
+            if _checksum(row) != checksum:
+                raise _corrupt(self.schema, self._file, f"a row of the table {table} is not what was written")
+        return [row for row, _ in rows]
+
+
+class Store:
+    """A directory with such a file, open until the store is closed."""
+
+    def __init__(self, directory: Path, database: Database):
+        self.directory, self.database = directory, database
+
+    def close(self) -> None:
+        """Close the file, and let others write."""
+        self.database.close()
+
+    def __enter__(self: T) -> T:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _connect(file: Path, mode: str, closing: ExitStack) -> sqlite3.Connection:
+    uri = f"{file.resolve().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, check_same_thread=False, timeout=30)
+    closing.callback(connection.close)
+    return connection
+
+
+def _checksum(values: tuple[Any, ...]) -> int:
+    return zlib.crc32(repr(values).encode())
+
+
+def _lock(schema: Schema, directory: Path) -> int:
+    """Take the writer's lock. The system gives it back when the process ends, however it ends."""
+    lock = os.open(directory / schema.lock, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+    except BlockingIOError:
+        owner = os.pread(lock, 20, 0).decode(errors="replace")
+        os.close(lock)
+        raise CannotWrite(
+            f"Another process ({owner or 'just starting'}) is recording into {directory}. Wait for its end, stop it, "
+            f"or choose another directory. Reading the {schema.what} meanwhile is fine."
+        ) from None
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _refuse_occupied(schema: Schema, directory: Path) -> None:
+    allowed = schema.beside | {schema.lock}
+    found = sorted(directory.iterdir())
+    names = [file.name for file in found if file.name not in allowed and not schema.is_leftover(file)]
+    if schema.file in names:
+        raise RunExists(
+            f"{directory} holds a {schema.what} already. Resume it, or choose another directory for a new one."
+        )
+    if names:
+        raise RunExists(
+            f"{directory} is not empty: there is {names[0]!r}. A {schema.what} needs a directory of its own; "
+            "choose another."
+        )
+
+
+@contextmanager
+def _sentences(schema: Schema, file: Path) -> Iterator[None]:
+    """Turns what SQLite says into what a user can do."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _corrupt(schema, file, "a name in it is not text") from error
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        if code & 0xFF in _DAMAGED:
+            raise _corrupt(schema, file, str(error)) from error
+        raise CannotWrite(
+            f"Cannot use {file}: {error}. What was recorded before is safe. Free some space or mend the permissions "
+            "and resume, or choose another directory."
+        ) from error
+
+
+def _corrupt(schema: Schema, file: Path, problem: str) -> CorruptCheckpoint:
+    return CorruptCheckpoint(f"The record of the {schema.what}, {file}, is damaged: {problem}. {schema.remedy}")

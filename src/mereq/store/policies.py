@@ -1,0 +1,191 @@
+"""Policies as checkpoints: ours that came with the package, and anybody's that were trained here."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mereq.core.actions import Actions, Box, Discrete
+from mereq.core.errors import UnknownName
+from mereq.core.policy import Policy
+from mereq.core.task import Task
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.networks import MLP, Layer
+from mereq.maxent_rl.pytrees import under
+from mereq.maxent_rl.sac import ActorPolicy
+from mereq.store.checkpoints import (
+    Checkpoint,
+    corrupt,
+    digest,
+    digest_of_arrays,
+    load_arrays,
+    read_checkpoint,
+    save_arrays,
+    without_suffix,
+)
+
+
+def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
+    """Write a policy of ours. Of a residual policy only what was learned is written, not the prior it stands on.
+
+    about: for the model card, such as task, method, settings, provenance and evaluation.
+
+    Raises:
+        CannotWrite: no permission, or the disk is full.
+        TypeError: it is not a `QPolicy` or an `ActorPolicy`.
+    """
+    arrays, rest, _ = _content(policy)
+    save_arrays(path, arrays, kind="policy", about={**about, **rest})
+
+
+def fingerprint(policy: Policy) -> str:
+    """Checksum of a policy of ours, with the prior that it stands on: equal ones act alike.
+
+    Raises:
+        TypeError: it is not a `QPolicy` or an `ActorPolicy`.
+    """
+    arrays, rest, prior = _content(policy)
+    return digest([digest_of_arrays(arrays), rest, prior and fingerprint(prior)])
+
+
+def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> QPolicy | ActorPolicy:
+    """Read a policy.
+
+    Args:
+        path: one of the two files, or both without their suffix.
+        task: what it is for; its sizes are checked against this task.
+        prior: what a residual policy stands on; a plain one needs none.
+
+    Raises:
+        CorruptCheckpoint: missing, damaged, not a policy, not for this task, or residual without a prior.
+    """
+    path = without_suffix(path)
+    return _policy(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What the JSON file of a policy says, after checking the pair.
+
+    Raises:
+        CorruptCheckpoint: missing, damaged or not a policy.
+    """
+    return load_arrays(path, kind="policy").about
+
+
+def load_shipped(task: Task, which: str) -> QPolicy | ActorPolicy:
+    """A policy that came with the package, such as `load_shipped(task, "prior")`.
+
+    Raises:
+        UnknownName: when none is shipped by this name for this task.
+        CorruptCheckpoint: when the installation is damaged.
+    """
+    return _policy(_read_shipped(task.name, which), f"{task.name}/{which}", task, None)
+
+
+def describe_shipped(task_name: str, which: str) -> dict[str, Any]:
+    """What the JSON file of a shipped policy says. Raises as `load_shipped`."""
+    return _read_shipped(task_name, which).about
+
+
+def _read_shipped(task_name: str, which: str) -> Checkpoint:
+    root = resources.files("mereq").joinpath("checkpoints")
+    folders = [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
+    files = [(folder.name, file.name) for folder in folders for file in folder.iterdir()]
+    names = [f"{folder}/{name.removesuffix('.json')}" for folder, name in files if name.endswith(".json")]
+    if f"{task_name}/{which}" not in names:
+        raise UnknownName("shipped policy", f"{task_name}/{which}", names)
+    return read_checkpoint(root.joinpath(task_name), which, "policy")
+
+
+def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> QPolicy | ActorPolicy:
+    continuous = "action_size" in checkpoint.about
+    policy = (_actor_policy if continuous else _q_policy)(checkpoint, file, prior)
+    network = policy.actor if isinstance(policy, ActorPolicy) else policy.q
+    n_inputs, n_outputs = len(network[0].weight), len(network[-1].bias)
+    found: Actions = Box(n_outputs // 2) if continuous else Discrete(n_outputs)
+    if task is not None and (n_inputs, found) != (task.obs_size, task.actions):
+        raise corrupt(
+            file,
+            f"it is a policy for {n_inputs} observations and {found}, but the task {task.name} has "
+            f"{task.obs_size} and {task.actions}",
+        )
+    return policy
+
+
+def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> ActorPolicy:
+    names = {name.partition(".")[0] for name in checkpoint.arrays}
+    actor = _mlp(under("actor.", checkpoint.arrays), file)
+    if names not in ({"actor"}, {"actor", "critic0", "critic1"}):
+        raise corrupt(file, f"its networks {', '.join(sorted(names))} are not an actor, or an actor and two critics")
+    if len(actor[-1].bias) % 2:
+        raise corrupt(file, f"its actor's last layer has {len(actor[-1].bias)} outputs, not a mean and a log-std each")
+    critics = tuple(_mlp(under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
+    for critic in critics:
+        if (len(critic[0].weight), len(critic[-1].bias)) != (len(actor[0].weight) + len(actor[-1].bias) // 2, 1):
+            raise corrupt(file, "its critics are not made for its actor")
+    residual = checkpoint.about.get("residual")
+    if not isinstance(residual, bool):
+        raise corrupt(file, "it does not say whether it is a residual policy")
+    _refuse_orphan(residual, prior, file)
+    return ActorPolicy(actor, (critics[0], critics[1]) if critics else None, prior if residual else None)
+
+
+def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolicy:
+    q = _mlp(checkpoint.arrays, file)
+    try:
+        temperature, prior_temperature = (
+            float(checkpoint.about["temperature"]),
+            float(checkpoint.about["prior_temperature"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise corrupt(file, "its temperatures are missing") from error
+    if not (0 < temperature < np.inf and 0 <= prior_temperature < np.inf):
+        raise corrupt(file, f"its temperatures {temperature} and {prior_temperature} are impossible")
+    _refuse_orphan(prior_temperature > 0, prior, file)
+    return QPolicy(q, prior if prior_temperature > 0 else None, temperature, prior_temperature)
+
+
+def _refuse_orphan(residual: bool, prior: Policy | None, file: str) -> None:
+    if residual and prior is None:
+        raise corrupt(file, "it is a residual policy, which needs the prior that it was made with")
+
+
+def _content(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
+    """Parameters of a policy, what else makes it what it is, and the prior that it stands on."""
+    if isinstance(policy, QPolicy):
+        arrays = _named("", policy.q)
+        sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
+        return (
+            arrays,
+            sizes | {"temperature": policy.temperature, "prior_temperature": policy.prior_temperature},
+            policy.prior,
+        )
+    if isinstance(policy, ActorPolicy):
+        arrays = _named("actor.", policy.actor)
+        for i, critic in enumerate(policy.critics or ()):
+            arrays |= _named(f"critic{i}.", critic)
+        sizes = {"obs_size": policy.actor[0].weight.shape[0], "action_size": policy.n_actions}
+        return arrays, sizes | {"residual": policy.prior is not None}, policy.prior
+    raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
+
+
+def _named(prefix: str, network: MLP) -> dict[str, np.ndarray]:
+    parts = {f"{i}.{part}": getattr(layer, part) for i, layer in enumerate(network) for part in ("weight", "bias")}
+    return {prefix + name: np.asarray(array) for name, array in parts.items()}
+
+
+def _mlp(arrays: dict[str, np.ndarray], file: str) -> MLP:
+    """The layers `0.weight, 0.bias, 1.weight, ...`, each taking what the one before gives."""
+    n = len(arrays) // 2
+    if n == 0 or arrays.keys() != {f"{i}.{part}" for i in range(n) for part in ("weight", "bias")}:
+        raise corrupt(file, f"its arrays {', '.join(sorted(arrays)) or '(none)'} are not the layers of a network")
+    layers = tuple(Layer(arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(n))
+    inputs = layers[0].weight.shape[:1]
+    for layer in layers:
+        if layer.weight.ndim != 2 or (*inputs, *layer.bias.shape) != layer.weight.shape:
+            raise corrupt(file, "its layers do not fit together")
+        if layer.weight.dtype.kind != "f" or not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+            raise corrupt(file, "it contains NaN or infinite parameters")
+        inputs = layer.bias.shape
+    return layers

@@ -1,0 +1,118 @@
+"""Where a number comes from: versions, commit, machine and command line, without anything that names a person."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import mereq
+
+_PACKAGES = ("numpy", "jax", "jaxlib", "optax", "numba", "mujoco", "gymnasium", "safetensors")
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "XLA_FLAGS",
+    "JAX_PLATFORMS",
+    "JAX_ENABLE_X64",
+)
+
+
+def provenance() -> dict[str, Any]:
+    """Everything that a number made now depends on, besides its configuration. Plain values, ready for JSON.
+
+    Names of users, hosts and folders are left out: of a path on the command line only the last part is kept.
+    """
+    return {
+        "mereq": mereq.__version__,
+        "git": _git(Path(mereq.__file__).parent),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        },
+        "threads": {name: without_folders(os.environ[name]) for name in _THREADS if name in os.environ},
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join([Path(sys.argv[0]).name, *(shlex.quote(without_folders(word)) for word in sys.argv[1:])]),
+    }
+
+
+def resident_bytes() -> int | None:
+    """Memory that this process holds now; None where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def _git(package: Path) -> dict[str, Any] | None:
+    """Commit of the checkout that the package is run from; None when it was installed."""
+    top = _run_git(package, "rev-parse", "--show-toplevel")
+    if top is None or Path(top) / "src" / "mereq" != package:
+        return None
+    changes = _run_git(package, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": _run_git(package, "rev-parse", "HEAD"), "dirty": bool(changes)}
+
+
+def _run_git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def without_folders(text: str) -> str:
+    """The text with every absolute path, and every path into a home or a parent folder, cut to its last part."""
+    words = []
+    for word in text.split(" "):
+        flag, equals, value = word.rpartition("=")
+        if value.startswith(("/", "~", "..")) or value[1:3] == ":\\":
+            value = value.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+        words.append(f"{flag}{equals}{value}")
+    return " ".join(words)
+
+
+def clean_provenance(origin: dict[str, Any]) -> dict[str, Any]:
+    """A provenance without folders and names of hosts."""
+    return clean(origin) | {"command": command_line(origin)}
+
+
+def clean(value: Any) -> Any:
+    """A configuration, or any other JSON, with only the last part of every path in it."""
+    if isinstance(value, dict):
+        return {key: clean(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(entry) for entry in value]
+    return without_folders(value) if isinstance(value, str) else value
+
+
+def command_line(origin: dict[str, Any]) -> str:
+    """The command line without folders, and without the names of hosts: `ray://head:10001` is `HOST:PORT`."""
+    return re.sub(r"(\w+://)?[\w.-]+:\d+\b", "HOST:PORT", without_folders(str(origin.get("command", "unknown"))))

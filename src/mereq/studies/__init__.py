@@ -1,0 +1,1 @@
+"""Grids of runs: their file, their driver, its engines, their store."""

@@ -1,0 +1,158 @@
+"""The local engine: worker processes on this machine, one thread each, and one core each when there are as many.
+
+A run is recorded where it will stay, so a worker may die at any moment: another one goes on with its run. No worker
+outlives the process that started it.
+"""
+
+import multiprocessing
+import multiprocessing.connection
+import multiprocessing.resource_tracker
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from mereq.core.errors import StudyStopped
+from mereq.studies.driver import ONE_THREAD, Event, Job, RunFailed, RunFinished, WorkerDied, compute
+
+MOST_DEATHS = 3  # of workers, one after another without a run finished between them
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class LocalEngine:
+    """Worker processes on this machine.
+
+    workers: how many; as many as there are usable cores if None.
+    """
+
+    def __init__(self, workers: int | None = None):
+        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self.workers = workers or len(self._cores) or os.cpu_count() or 1
+
+    def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+        """Compute the runs. Closing this stops the workers at once; nothing recorded is lost by that.
+
+        Raises:
+            StudyStopped: the workers die again and again.
+        """
+        waiting, deaths = deque(jobs), 0
+        workers: list[_Worker] = []
+        try:
+            for number in range(min(self.workers, len(jobs))):
+                workers.append(_Worker.start(self._core(number)))
+                workers[-1].give(waiting)
+            while working := [worker for worker in workers if worker.job]:
+                ready = multiprocessing.connection.wait([worker.connection for worker in working])
+                for worker in [worker for worker in working if worker.connection in ready]:
+                    try:
+                        event = worker.connection.recv()
+                    except (EOFError, OSError):
+                        job, how = worker.job, worker.reap()
+                        assert job is not None
+                        deaths += 1
+                        waiting.append(job)
+                        yield WorkerDied(job.name, how)
+                        if deaths == MOST_DEATHS:
+                            raise StudyStopped(
+                                f"{deaths} workers died one after another without finishing a run; the last one was "
+                                f"at {job.name} ({how}). Perhaps they need more memory than there is: start again "
+                                "with fewer --workers. What was recorded is safe."
+                            ) from None
+                        workers[workers.index(worker)] = replacement = _Worker.start(worker.core)
+                        replacement.give(waiting)
+                        continue
+                    if isinstance(event, RunFinished | RunFailed):
+                        deaths = 0
+                        worker.give(waiting)
+                    yield event
+        finally:
+            for worker in workers:
+                worker.stop()
+
+    def _core(self, number: int) -> int | None:
+        """The core of a worker; none of its own where there are cores to choose from, or too few (of paced runs, many
+        fit on a core, and none may keep it from another).
+        """
+        return self._cores[number] if self.workers == len(self._cores) else None
+
+
+@dataclass
+class _Worker:
+    """A worker process, as its parent sees it."""
+
+    process: SpawnProcess
+    connection: Connection
+    core: int | None
+    job: Job | None = None  # that it is at
+
+    @classmethod
+    def start(cls, core: int | None) -> "_Worker":
+        here, there = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_work, args=(there, core), daemon=True)
+        with _surroundings():
+            process.start()
+        there.close()  # so that the end of the process is the end of the connection
+        return cls(process, here, core)
+
+    def give(self, jobs: deque[Job]) -> None:
+        """The next job, if there is one."""
+        self.job = jobs.popleft() if jobs else None
+        if self.job:
+            with suppress(OSError):  # it has just died: reading from it will say so
+                self.connection.send(self.job)
+
+    def reap(self) -> str:
+        """How the process died."""
+        self.connection.close()
+        self.process.join()
+        code = self.process.exitcode or 0
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+@contextmanager
+def _surroundings() -> Iterator[None]:
+    """What a worker inherits: variables for one thread, and deafness to Ctrl-C, which is for the parent to act on."""
+    multiprocessing.resource_tracker.ensure_running()  # it would inherit, and undo, the mask
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    flags = " ".join(filter(None, (before["XLA_FLAGS"], ONE_THREAD["XLA_FLAGS"])))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(ONE_THREAD | {"XLA_FLAGS": flags})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _work(connection: Connection, core: int | None) -> None:
+    """The life of a worker: job after job."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        while True:
+            job: Job = connection.recv()
+            compute(job, job.directory, connection.send)
+    except (EOFError, OSError):
+        pass  # the parent has gone
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)

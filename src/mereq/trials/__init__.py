@@ -1,0 +1,1 @@
+"""Blind trials: their plan and their store."""

@@ -1,0 +1,136 @@
+"""A blind trial as a file: which methods a person will help, how often, without being told which one when.
+
+    title = "Highway-Human"
+    participant = "p07"                     # a code, no name
+    seed = 7                                # everything random follows from it, the order too
+    tasks = ["highway-human"]
+    methods = ["mereq", "maxent", "maxent-ft", "hg-dagger-ft", "iwr-ft"]
+    trials = 3                              # of each method; this and all that follows may be left out
+    preset = "fast"
+    rounds = 10                             # most rounds of a run
+    wait = { before = 60, between = 20 }    # least seconds, whatever the method needs
+
+    [changes]                               # numbers of all runs, by their names in their configuration
+    settings.rollout_steps = 1000
+
+A trial is done in blocks: every method once, in random order. The runs of a block share their seed, so that all methods
+meet the same traffic; no two blocks do.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mereq.core.errors import WrongTrial
+from mereq.core.seeding import seed_for, stream
+from mereq.presets.registry import definition_of
+from mereq.runs.spec import PERSON, RunSpec
+from mereq.runs.toml_file import read_toml, refuse_empty_and_twice, wrong_file
+
+_SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "expert")
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How long a person waits at least, so that they cannot tell methods by how long these take to compute [s]."""
+
+    before: float = 60.0  # the first round; the imitation methods clone the prior first
+    between: float = 20.0  # two rounds
+
+    def __post_init__(self):
+        if min(self.before, self.between) < 0:
+            raise ValueError(f"before is {self.before:g}, between is {self.between:g}, and both must be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFile:
+    """What a trial file says, entry by entry."""
+
+    title: str
+    participant: str
+    seed: int
+    tasks: list[str]
+    methods: list[str]
+    trials: int = 3
+    preset: str = "fast"
+    rounds: int = 10
+    wait: Wait = field(default_factory=Wait)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("trials", "rounds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, and must be at least 1")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}, and must be at least 0")
+        refuse_empty_and_twice({"tasks": self.tasks, "methods": self.methods})
+
+
+class BlindRun(NamedTuple):
+    """One run of a trial."""
+
+    number: int  # from 1, in the order of the trial; all that a person may know of it, besides its task
+    spec: RunSpec
+
+    @property
+    def name(self) -> str:
+        """Its directory's name."""
+        return f"{self.number:02d}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All runs of a trial, in the order in which the person does them."""
+
+    file: TrialFile
+    runs: tuple[BlindRun, ...]
+
+    @classmethod
+    def read(cls, file: Path) -> "Trial":
+        """The trial of a file.
+
+        Raises:
+            WrongTrial: saying what is wrong in it, and what is allowed.
+        """
+        with wrong_file("trial", file, WrongTrial, advice="Mend the file; docs/supervise.md has one to start from."):
+            return cls.of(read_toml(file, TrialFile))
+
+    @classmethod
+    def of(cls, file: TrialFile) -> "Trial":
+        """The runs that a file means.
+
+        Raises:
+            UnknownName: a task, method, preset or number that there is not.
+            IncompatibleRun: a number has a wrong value.
+            WrongTrial: it changes what the trial itself says.
+        """
+        settled = [name for name in file.changes if name in _SET_BY_THE_TRIAL]
+        if settled:
+            raise WrongTrial(f"changes has {', '.join(settled)}, which a trial says itself: its other entries do.")
+        runs = [_run(file, task, method) for task in file.tasks for method in file.methods]
+        like = {(spec.task, spec.method): spec for spec in runs}
+        specs = [
+            replace(like[task, method], seed=seed_for(file.seed, "trial", block))
+            for block in range(file.trials)
+            for task in file.tasks
+            for method in shuffled_methods(file, block, task)
+        ]
+        return cls(file, tuple(BlindRun(number, spec) for number, spec in enumerate(specs, 1)))
+
+
+def shuffled_methods(file: TrialFile, block: int, task: str) -> list[str]:
+    """The order of a block: every method once. The order in which the file lists them does not matter."""
+    rng = stream(file.seed, "order of methods", block, file.tasks.index(task))
+    return [str(method) for method in rng.permutation(sorted(file.methods))]
+
+
+def _run(file: TrialFile, task: str, method: str) -> RunSpec:
+    return RunSpec.named(
+        task=task,
+        method=method,
+        preset=file.preset,
+        seed=0,
+        n_rounds=file.rounds,
+        rate_threshold=definition_of(task).rate_threshold,
+        expert=PERSON,
+    ).changed(file.changes)

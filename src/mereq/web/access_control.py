@@ -1,0 +1,85 @@
+"""The gate: who may talk to the server at all. Every request passes through here before anything else sees it.
+
+The server drives a robot and a learner of yours, so: only names under which it was started (a page elsewhere cannot
+reach it by DNS rebinding), only with the token of this session, and a WebSocket only from our own page. The port may be
+any, since the near end of a tunnel often has another one; who rebinds a name cannot have ours.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OPEN_TO_ALL = frozenset({"/page.js", "/page.css", "/icon.svg"})  # the page's own files: there is nothing secret in them
+PORT = re.compile(r":[0-9]{1,5}\Z")  # at the end of a `Host`
+
+
+class AccessControl:
+    """An ASGI application in front of another one.
+
+    names: what a `Host` header may say before the port, such as 127.0.0.1.
+    token: what `?token=` must say.
+    """
+
+    def __init__(self, app: ASGIApp, *, names: Iterable[str], token: str):
+        self._app, self._names, self._token = app, frozenset(names), token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let through, or refuse with a sentence."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        objection = self._objection(scope)
+        if objection is None:
+            await self._app(scope, receive, _with_headers(send, scope))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4403, "reason": objection})
+        else:
+            await PlainTextResponse(f"{objection}\n", 403)(scope, receive, _with_headers(send, scope))
+
+    def _objection(self, scope: Scope) -> str | None:
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        if len(hosts) != 1 or PORT.sub("", hosts[0]) not in self._names:
+            return "This server does not answer under that name. Use the address that `mereq supervise` printed."
+        needed = scope["type"] == "websocket"
+        if (needed or origins) and origins != [f"http://{hosts[0]}"]:
+            return "Only the server's own page may connect to it."
+        if scope["path"] in OPEN_TO_ALL and not needed:
+            return None
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        given = query.get("token", [""])
+        if len(given) != 1 or not secrets.compare_digest(given[0].encode(), self._token.encode()):
+            return "The address lacks this session's token. Use the whole address that `mereq supervise` printed."
+        return None
+
+
+def _with_headers(send: Send, scope: Scope) -> Send:
+    """Answers that no other site can frame, read or sniff, and whose page runs no code but its own."""
+    host = Headers(scope=scope).get("host", "")
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws://{host};"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    added = {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cross-origin-resource-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cache-control": "no-store",
+    }
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [
+                *message.get("headers", []),
+                *((name.encode(), value.encode("latin-1", "ignore")) for name, value in added.items()),
+            ]
+        await send(message)
+
+    return sending

@@ -1,0 +1,57 @@
+"""An arm task as a person sees it: shapes and poses, the tool, and keys along the axes of the world."""
+
+from typing import Any
+
+import numpy as np
+
+from mereq.tasks.arm.environment import ArmEnv
+from mereq.web.key import Key
+
+
+class ArmView:
+    """One picture a step. The page looks at the robot from the front: right is +y, away is -x, up is +z."""
+
+    keys = (
+        Key(("ArrowRight", "KeyD"), "right (+y)", "→ or D", [0, 1, 0]),
+        Key(("ArrowLeft", "KeyA"), "left (-y)", "← or A", [0, -1, 0]),
+        Key(("ArrowUp", "KeyW"), "away (-x)", "↑ or W", [-1, 0, 0]),
+        Key(("ArrowDown", "KeyS"), "towards you (+x)", "↓ or S", [1, 0, 0]),
+        Key(("PageUp", "KeyE"), "up (+z)", "Page Up or E", [0, 0, 1]),
+        Key(("PageDown", "KeyQ"), "down (-z)", "Page Down or Q", [0, 0, -1]),
+    )
+    neutral = np.zeros(3, np.float32)
+    pace = 10.0
+
+    def __init__(self, environment: ArmEnv):
+        self._environment = environment
+
+    def still(self) -> dict[str, Any]:
+        """All shapes, those of lower layers first."""
+        scene = self._environment.scene()
+        order = np.argsort(scene.layers, kind="stable")
+        return {
+            "draw": "shapes",
+            "shapes": [scene.shapes[i] for i in order],
+            "sizes": np.round(scene.sizes[order], 4).tolist(),
+            "colours": np.round(scene.colours[order], 3).tolist(),
+            "positions": np.round(scene.positions[order], 4).tolist(),
+            "orientations": np.round(scene.orientations[order].reshape(-1, 9), 4).tolist(),
+            "layers": scene.layers[order].tolist(),
+            "tip": np.round(self._environment.measured.tip[0], 4).tolist(),
+        }
+
+    def film(self) -> list[dict[str, Any]]:
+        """Only where the step led."""
+        return [self.still()]
+
+    def readings(self) -> list[tuple[str, str]]:
+        """Where the tool is [cm, world frame], and how far it moved in the last step [cm]."""
+        measured = self._environment.measured
+        x, y, z = 100.0 * measured.tip[0]
+        moved = 100.0 * float(np.linalg.norm(measured.tip_moved[0]))
+        return [("tool x, y, z", f"{x:.1f}, {y:.1f}, {z:.1f} cm"), ("moved", f"{moved:.2f} cm")]
+
+    def name_of(self, action: Any) -> str:
+        """The way of the tool [cm]."""
+        x, y, z = (float(part) for part in action)
+        return f"{x:+.2f}, {y:+.2f}, {z:+.2f} cm"

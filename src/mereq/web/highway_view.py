@@ -1,0 +1,64 @@
+"""The highway as a person sees it: the road from above, speeds, and the keys of the authors' interface."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
+from mereq.tasks.highway.environment import HighwayEnv
+from mereq.tasks.highway.scene import Scene
+from mereq.web.key import Key
+
+BEHIND, AHEAD = 60.0, 140.0  # m of road around the ego that the page may want
+NAMES = {LANE_LEFT: "LANE LEFT", IDLE: "IDLE", LANE_RIGHT: "LANE RIGHT", FASTER: "FASTER", SLOWER: "SLOWER"}
+LANES = ("left", "middle", "right")
+
+
+class HighwayView:
+    """Five pictures a step. The page draws the ego yellow while the person drives it."""
+
+    keys = (
+        Key(("ArrowUp", "KeyW"), NAMES[FASTER], "↑ or W", FASTER),
+        Key(("ArrowDown", "KeyS"), NAMES[SLOWER], "↓ or S", SLOWER),
+        Key(("ArrowLeft", "KeyA"), NAMES[LANE_LEFT], "← or A", LANE_LEFT),
+        Key(("ArrowRight", "KeyD"), NAMES[LANE_RIGHT], "→ or D", LANE_RIGHT),
+        Key(("Space",), NAMES[IDLE], "Space", IDLE),
+    )
+    neutral = np.int64(IDLE)
+    pace = 2.0  # a step is a second of traffic: twice as fast as life
+
+    def __init__(self, environment: HighwayEnv):
+        self._engine = environment.engine
+
+    def still(self) -> dict[str, Any]:
+        """The road now."""
+        return _picture(self._engine.scene())
+
+    def film(self) -> list[dict[str, Any]]:
+        """The simulation frames of the last step."""
+        return [_picture(scene) for scene in self._engine.film_scenes()]
+
+    def readings(self) -> list[tuple[str, str]]:
+        """Speeds [m/s] along and across the road, and the lane."""
+        scene = self._engine.scene()
+        speed, heading = float(scene.speed[0]), float(scene.heading[0])
+        lane = int(self._engine.state.lane[0, 0])
+        name = LANES[lane] if scene.n_lanes == len(LANES) else f"{lane + 1} of {scene.n_lanes}"
+        return [
+            ("forward speed", f"{speed * math.cos(heading):.1f} m/s"),
+            ("lateral speed", f"{speed * math.sin(heading):+.1f} m/s"),
+            ("lane", name),
+        ]
+
+    def name_of(self, action: Any) -> str:
+        """As the authors call it."""
+        return NAMES[int(action)]
+
+
+def _picture(scene: Scene) -> dict[str, Any]:
+    """Vehicles near the ego, which comes first: x, y [m], heading [rad], whether crashed, and which ones they are."""
+    near = np.flatnonzero((scene.x > scene.x[0] - BEHIND) & (scene.x < scene.x[0] + AHEAD)).tolist()
+    cars = [[round(float(scene.x[i]), 2), round(float(scene.y[i]), 2), round(float(scene.heading[i]), 3)] for i in near]
+    crashed = [bool(scene.crashed[i]) for i in near]
+    return {"draw": "highway", "lanes": scene.n_lanes, "cars": cars, "crashed": crashed, "ids": near}

@@ -1,0 +1,151 @@
+"""A real Chromium, a session with its server, and a person at the browser's keyboard, with devices of theirs.
+
+Needs `chromium` (Debian: apt-get install chromium), or MEREQ_CHROMIUM naming a browser of its family.
+"""
+
+import os
+import shutil
+import threading
+import time
+from contextlib import contextmanager, nullcontext
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from mereq.store.run_store import RunStore
+from mereq.web.devices.polling import poll_device
+from mereq.web.server import listen, make_server
+from mereq.web.session import Session
+from sittings import latest
+
+TOKEN = "a-token"
+PACE = 8.0  # steps per second
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("MEREQ_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    assert found, "These tests drive a browser. Install chromium, or name one in MEREQ_CHROMIUM."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Sitting:
+    """A session with its server, and a person at the browser's keyboard."""
+
+    page: Page
+
+    def __init__(self, directory, browser: Browser, session: Session, address: str):
+        self.directory, self.browser, self.session, self.address = directory, browser, session, address
+        self.mistakes = []  # of all pages
+        self.new_page()
+
+    def new_page(self, before: str = "") -> None:
+        """A page that is still empty. before: a script that runs before its own."""
+        self.page = self.browser.new_page(viewport={"width": 1280, "height": 800})
+        self.keys = self.page.keyboard
+        self.page.on("pageerror", lambda error: self.mistakes.append(str(error)))
+        self.page.on("console", lambda said: self.mistakes.append(said.text) if said.type == "error" else None)
+        self.page.add_init_script(before)
+
+    def open(self) -> None:
+        self.page.goto(self.address)
+        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
+
+    def go(self) -> None:
+        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
+        self.keys.press("p")
+        self.until(lambda: self.who() in ("POLICY", "YOU"))
+
+    def who(self) -> str:
+        """Who the banner says is in control."""
+        return self.page.inner_text("#who")
+
+    def steps(self) -> int:
+        view = latest(self.session)
+        return view["step"]
+
+    def until(self, condition, seconds: float = 120.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"
+            self.page.wait_for_timeout(10)
+
+    def let_pass(self, steps: int) -> None:
+        """Wait until so many more steps were taken."""
+        end = self.steps() + steps
+        self.until(lambda: self.steps() >= end)
+
+    def recorded(self):
+        with RunStore.open(self.directory) as store:
+            return store.steps(0), store.seen_frames(0)
+
+    def taken(self) -> list[int]:
+        """Which steps the person took so far."""
+        return [number for number, step in enumerate(self.recorded()[0]) if step.controller]
+
+
+@contextmanager
+def sitting(directory, browser, what, *, pace=PACE, device=None):
+    with RunStore.create(directory, what.config()) as store, listen("127.0.0.1", 0) as listening:
+        session = Session(what, store, pace=pace)
+        server = make_server(session, listening, token=TOKEN)
+        threads = [
+            threading.Thread(target=session.run),
+            threading.Thread(target=server.run, kwargs={"sockets": [listening]}),
+        ]
+        for thread in threads:
+            thread.start()
+        at = Sitting(directory, browser, session, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}")
+        try:
+            with nullcontext() if device is None else poll_device(device, session):
+                yield at
+        finally:
+            at.page.close()
+            session.stop()
+            server.should_exit = True
+            for thread in threads:
+                thread.join(20)
+        assert [mistake for mistake in at.mistakes if "WebSocket" not in mistake] == []
+
+
+FAKE_PAD = """
+    window.pad = {id: 'Pad (fake)', mapping: 'standard', connected: true, axes: [0, 0, 0, 0],
+                  buttons: Array.from({length: 17}, () => ({pressed: false, value: 0}))};
+    navigator.getGamepads = () => [window.pad];
+"""
+
+
+def push(at, *, axes=(0, 0), button=None) -> None:
+    at.page.evaluate(
+        """([axes, button]) => {
+            window.pad.axes = [...axes, 0, 0];
+            window.pad.buttons = window.pad.buttons.map((_, i) => ({pressed: i === button, value: +(i === button)}));
+        }""",
+        [list(axes), button],
+    )
+
+
+FAKE_HID = """
+    window.mouse = Object.assign(new EventTarget(), {productName: 'SpaceMouse X', opened: false, open: async () => {}});
+    navigator.hid.requestDevice = async () => [window.mouse];
+    window.report = (reportId, bytes) => window.mouse.dispatchEvent(Object.assign(
+        new Event('inputreport'), {reportId, data: new DataView(new Uint8Array(bytes).buffer)}));
+    window.repeated = (reportId, bytes) => {  // a cap that is pushed repeats itself
+        clearInterval(window.repeating);
+        window.report(reportId, bytes);
+        window.repeating = setInterval(() => window.report(reportId, bytes), 20);
+    };
+    window.cap = (x, y, z) => window.repeated(1, [...new Uint8Array(new Int16Array([x, y, z]).buffer)]);
+"""

@@ -1,0 +1,133 @@
+"""A study of a second per run, and ways to run and to interrupt it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mereq
+from mereq.store.run_store import RunStore
+from mereq.studies.comparing import differences, study_differences
+from mereq.studies.driver import Engine, Event, run_study
+from mereq.studies.grid import Study
+from mereq.studies.study_store import RUNS, StudyRun, StudyStore
+
+TEXT = """
+title = "Small"
+description = "Two methods, two seeds."
+tasks = ["highway"]
+methods = ["mereq", "mereq-np"]
+presets = ["fast"]
+seeds = [3, 4]
+rounds = 3
+
+[variants.small.settings]
+rollout_steps = 120
+training_steps = 100
+inference = { max_updates = 2, sample_length = 250 }
+"""
+COMMAND = [sys.executable, "-c", "from mereq.cli import main; main()", "study"]
+
+
+def study_file(folder: Path, text: str = TEXT) -> Path:
+    file = folder / "small.toml"
+    file.write_text(text)
+    return file
+
+
+def finish(study: Study, directory: Path, engine: Engine) -> list[Event]:
+    """Do what is missing of a study; returns what happened."""
+    with StudyStore.begin(directory, study) as store:
+        return [event for event, _ in run_study(study, store, engine)]
+
+
+def compare(left: Path, right: Path) -> list[str]:
+    """Where two studies differ: in their results, and in each of their runs, bit for bit."""
+    with StudyStore.open(left) as ours, StudyStore.open(right) as theirs:
+        found = study_differences(ours, theirs)
+    names = [sorted(folder.name for folder in (study / RUNS).iterdir()) for study in (left, right)]
+    if names[0] != names[1]:
+        return [*found, f"runs {names}"]
+    for name in names[0]:
+        with RunStore.open(left / RUNS / name) as one, RunStore.open(right / RUNS / name) as other:
+            found += [f"{name}: {what}" for what in differences(one, other)]
+    return found
+
+
+def numbers(run: StudyRun) -> tuple:
+    """Of a run: rates, expert samples and thetas."""
+    return run[:5], [(r.intervention_rate, r.expert_steps, r.theta.tobytes()) for r in run.rounds]
+
+
+def finished(directory: Path) -> list[StudyRun]:
+    with StudyStore.open(directory) as store:
+        return store.runs()
+
+
+def driver(*words: object) -> subprocess.Popen:
+    """`mereq study`, in a process group of its own."""
+    environment = os.environ | {"PYTHONPATH": str(Path(mereq.__file__).parents[1])}
+    return subprocess.Popen(
+        [*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+
+
+def wait_until(happened: Callable[[], object], process: subprocess.Popen | None = None, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        assert process is None or process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    """Of a process: those that live, with their children."""
+    found = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, file.read_text().split()):
+            found += [child, *children(child)]
+    return found
+
+
+def alive(pids: Sequence[int]) -> list[int]:
+    """Those that still run."""
+    found = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        found += [pid] if state != "Z" else []
+    return found
+
+
+def kill_driver(process: subprocess.Popen, with_signal: int = signal.SIGKILL) -> str:
+    """Kill the driver alone (Ctrl-C: with its whole group); afterwards none of its workers lives. Returns its words."""
+    workers = children(process.pid)
+    if with_signal == signal.SIGINT:
+        os.killpg(process.pid, with_signal)
+    else:
+        process.send_signal(with_signal)
+    told = process.communicate()[1]
+    wait_until(lambda: not alive(workers), seconds=20)
+    return told
+
+
+def files(directory: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file's time of change and content; not of those that come and go with who reads and writes."""
+    passing = (".lock", "-shm", "-wal")
+    found = sorted(file for file in directory.rglob("*") if file.is_file() and not file.name.endswith(passing))
+    return {str(file.relative_to(directory)): (file.stat().st_mtime_ns, file.read_bytes()) for file in found}
+
+
+def policies(directory: Path) -> int:
+    """Rounds finished in all runs, whether or not these are."""
+    return len(list((directory / RUNS).glob("*/checkpoints/policy-*.safetensors")))
+
+
+def results(directory: Path) -> int:
+    """Runs in the study's file, also before there is one."""
+    return len(finished(directory)) if (directory / "study.sqlite").exists() else 0
