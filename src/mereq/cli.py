@@ -26,7 +26,7 @@ MethodName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(defa
 PresetName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")]
 Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")]
 Rounds = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
-Checkpoint = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the shipped one)")]
+PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 LearningSchedule = Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")]
 RobotName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")]
 Steps = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")]
@@ -47,9 +47,9 @@ def align(
     seed: Seed = None,
     rounds: Rounds = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
-    prior: Checkpoint = None,
-    expert: Checkpoint = None,
-    learning: LearningSchedule = None,
+    prior: PolicyName = None,
+    expert: PolicyName = None,
+    learning: LearningName = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as it goes)")] = None,
     robot: RobotName = None,
 ) -> None:
@@ -119,8 +119,8 @@ def supervise(
     rounds: Rounds = None,
     steps: Steps = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
-    prior: Checkpoint = None,
-    learning: LearningSchedule = None,
+    prior: PolicyName = None,
+    learning: LearningName = None,
     robot: RobotName = None,
     hz: Hz = None,
     host: Host = "127.0.0.1",

@@ -1,6 +1,6 @@
 """Algorithm 1, and the methods it is run with: the rows of Table 1."""
 
-from mereq.alignment.algorithm import Round, align
+from mereq.alignment.algorithm import Round, events
 from mereq.alignment.imitation_learning import HG_DAGGER_FT, IWR_FT
 from mereq.alignment.inverse_rl import MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
 
@@ -13,5 +13,5 @@ __all__ = [
     "MEREQ",
     "MEREQ_NP",
     "Round",
-    "align",
+    "events",
 ]

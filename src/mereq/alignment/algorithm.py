@@ -14,6 +14,7 @@ from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Se
 from mereq.alignment.settings import AlignSettings
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
+from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.interventions.rollout import Rollout, SupervisedStep
@@ -43,14 +44,6 @@ class Round:
 Event = SupervisedStep | Progress | PolicyVersion | Round
 
 
-def align(task: Task, prior: Policy, supervisor: Supervisor, method: Method, settings: AlignSettings, **how):
-    """Align a prior policy with what a supervisor wants: Algorithm 1, one `Round` after another.
-
-    Takes the keywords of `events`, which this is without the events inside a round.
-    """
-    return (e for e in events(task, prior, supervisor, method, settings, **how) if isinstance(e, Round))
-
-
 def events(
     task: Task,
     prior: Policy,
@@ -63,27 +56,29 @@ def events(
     rate_threshold: float,
     resume: Resume | None = None,
     learning: Callable[[Improver, Resume], LearningSchedule] = Sequential,
+    environment: Environment | None = None,
 ) -> Generator[Event, None, None]:
     """Algorithm 1 as a stream: each supervised step, each step of the inner loop, each finished round.
 
     Args:
         task: what is done, and its features.
-        prior: the policy to start from; it needs to tell its action distribution, nothing else.
-        supervisor: who watches and intervenes.
+        prior: the policy to start from; only its action distribution is used.
+        supervisor: watches and intervenes.
         method: a row of Table 1, such as `MEREQ`.
-        settings: its numbers, such as `presets.ALIGN["highway"]["fast"]`.
+        settings: its numbers, such as `mereq.fast(task)`.
         seed: everything random follows from it.
         n_rounds: most rounds.
         rate_threshold: delta; the run ends with the first round whose intervention rate is below it. 0 never ends.
         resume: continue an interrupted run of the same arguments, exactly.
-        learning: when the policy learns: `Sequential`, or `Concurrent` the supervisor's back.
+        learning: when the policy learns: `Sequential`, between rounds; or `Concurrent`, during supervision.
+        environment: for the supervised rollouts; by default one that the task makes.
     """
     resume = resume or Resume()
     improver = method.start(task, prior, settings, seed=seed)
     log, waiting = resume.log, list(resume.recorded)
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
-    environment = task.make()
+    environment = task.make() if environment is None else environment
 
     with closing(learning(improver, resume)) as learner:
         for index in range(len(log.rollouts), n_rounds):

@@ -9,58 +9,49 @@ from rich.console import Console
 from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion
-from mereq.commands.opening import open_run
-from mereq.commands.terminal import progress_bar, round_columns, round_line, warm_up
+from mereq.commands.opening import RunDirectory, open_run
+from mereq.commands.terminal import prepare, progress_bar, round_columns, round_line
 from mereq.core.errors import RobotLost
 from mereq.interventions.rollout import SupervisedStep
+from mereq.presets.registry import definition_of
+from mereq.runs.run import run
 from mereq.runs.spec import RunSpec
-from mereq.store.run_store import RunStore
+from mereq.store.run_writer import RunWriter
 
-DEFAULTS = {
-    "task": "highway",
-    "method": "mereq",
-    "preset": "fast",
-    "seed": 0,
-    "n_rounds": 10,
-    "rate_threshold": 0.0,
-    "prior": "shipped",
-    "expert": "shipped",
-    "learning": "sequential",
-    "pace": 0.0,
-    "robot": "",
-}
+DEFAULTS: dict[str, Any] = {"task": "highway"}  # every other field has the default of `RunSpec.named`
 
 
 def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], console: Console) -> None:
     """Run Algorithm 1 into a run directory."""
-    spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=DEFAULTS, console=console)
-    warm_up(console)
-    with store:
+    spec, writer = open_run(RunDirectory(out, resume, overwrite), given, DEFAULTS, console)
+    prepare(definition_of(spec.task), console)
+    with writer:
         try:
-            _follow(spec, store, console)
+            _follow(spec, writer, console)
         except (KeyboardInterrupt, RobotLost):
+            named = f" {given['task']}" if given.get("task") else ""
             console.print(
-                f"\nStopped. Everything so far is in {out}. Go on with:  mereq align --resume --out {out}",
+                f"\nStopped. Everything so far is in {out}. Resume it with:  mereq align{named} --resume --out {out}",
                 soft_wrap=True,
             )
             raise
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
 
 
-def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
+def _follow(spec: RunSpec, writer: RunWriter, console: Console) -> None:
     """Run, with one line per finished round and a bar for the one under way."""
-    names = spec.definition.task.feature_names
+    names = definition_of(spec.task).task.feature_names
     columns = round_columns(names)
     console.print(f"[bold]{spec.method}[/] on [bold]{spec.task}[/], preset {spec.preset}, seed {spec.seed}")
     console.print("".join(f"{title:>{width}}" for title, width in columns), style="bold")
-    for row in store.rounds():
+    for row in writer.rounds():
         console.print(
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    with progress_bar(console) as progress, closing(spec.events(store)) as events:
+    with progress_bar(console) as progress, closing(run(spec, writer)) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
-        behind = ""
+        version = ""
         expert = supervised = 0
         for event in events:
             if isinstance(event, SupervisedStep):
@@ -71,10 +62,10 @@ def _follow(spec: RunSpec, store: RunStore, console: Console) -> None:
                     description="supervised steps",
                     total=spec.settings.rollout_steps,
                     completed=supervised,
-                    note=f"{expert} by the expert{behind}",
+                    note=f"{expert} by the expert{version}",
                 )
             elif isinstance(event, PolicyVersion):
-                behind = f", policy {event.version}"
+                version = f", policy {event.version}"
             elif isinstance(event, Progress) and spec.learning == "sequential":
                 progress.update(
                     bar,

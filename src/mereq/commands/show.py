@@ -6,95 +6,129 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from mereq.commands.terminal import round_columns, round_line, warm_up
+from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
-from mereq.presets.registry import definition_of
+from mereq.presets.registry import definition_of, find_task, is_known
 from mereq.reports.figures import RunCurves, run_figure
 from mereq.reports.statistics import THRESHOLDS, samples_to_threshold
-from mereq.runs.spec import load_method_policy
-from mereq.store.run_store import RunStore
+from mereq.runs.policies import name_policy
+from mereq.runs.recorded import load_method_policy
+from mereq.store.run_store import RecordedRound, RunReader
 from mereq.trials.trial_store import refuse_blind
+
+FIELDS = ("task", "method", "preset", "seed")  # of a run's configuration, at the top of what is shown
+FIGURES = "figures"
 
 
 def run_report(directory: Path) -> dict[str, Any]:
-    """A run as one JSON-able object."""
+    """A run as one JSON-able object. Nothing that was recorded is imported.
+
+    A run that was recorded from Python may have any configuration: what it does not have is left out.
+    """
     refuse_blind(directory)
-    with RunStore.open(directory) as store:
-        config, rounds, origin = store.starts()[-1].config, store.rounds(), store.starts()[-1].provenance
-    rates, samples = [r.intervention_rate for r in rounds], [r.expert_steps for r in rounds]
-    report: dict[str, Any] = {
-        "task": config["task"],
-        "method": config["method"],
-        "preset": config["preset"],
-        "seed": config["seed"],
-        "feature_names": list(definition_of(config["task"]).task.feature_names),
+    with RunReader.open(directory) as reader:
+        start, rounds = reader.starts()[-1], reader.rounds()
+    return {
+        **{name: start.config[name] for name in FIELDS if name in start.config},
+        "feature_names": _feature_names(start.config, rounds),
         "rounds": [
             {
-                "round": r.index,
-                "intervention_rate": r.intervention_rate,
-                "expert_samples": r.expert_steps,
-                "theta": r.theta.tolist(),
-                "seconds_waited": r.seconds_waited,
-                "memory_bytes": r.memory,
+                "round": row.index,
+                "intervention_rate": row.intervention_rate,
+                "expert_samples": row.expert_steps,
+                "theta": row.theta.tolist(),
+                "seconds_waited": row.seconds_waited,
+                "memory_bytes": row.memory,
             }
-            for r in rounds
+            for row in rounds
         ],
-        "samples_to_threshold": {},
-        "config": config,
-        "provenance": origin,
+        "samples_to_threshold": _samples_to_thresholds(rounds),
+        "config": start.config,
+        "provenance": start.provenance,
     }
-    if rounds:
-        for delta in THRESHOLDS:
-            reached = samples_to_threshold(rates, samples, delta=delta)
-            report["samples_to_threshold"][f"{delta:.2f}"] = {
-                "expert_samples": reached.samples,
-                "censored": reached.censored,
-            }
-    return report
 
 
-def show(directory: Path, *, clip: bool, console: Console) -> None:
-    """Print a run's table and draw its pictures."""
+def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, console: Console) -> None:
+    """Print a run's table and draw its pictures.
+
+    Args:
+        directory: of the run.
+        task, prior: code of the user's that the run was made with, if its pictures are wanted: it is imported.
+        clip: also film the task before and after.
+        console: for progress.
+    """
     report = run_report(directory)
     out = Console(highlight=False, soft_wrap=True)
-    names = tuple(report["feature_names"])
-    out.print(f"{report['method']} on {report['task']}, preset {report['preset']}, seed {report['seed']}", style="bold")
-    columns = round_columns(names)
-    out.print("".join(f"{title:>{width}}" for title, width in columns), style="bold")
-    for row in report["rounds"]:
-        out.print(
-            round_line(
-                columns,
-                row["round"],
-                row["intervention_rate"],
-                row["expert_samples"],
-                np.array(row["theta"]),
-                row["seconds_waited"],
-            )
-        )
-    out.print("samples: of the expert, so far; waited: for the policy's update after the round", style="dim")
-    for delta, reached in report["samples_to_threshold"].items():
-        text = (
-            f"not reached (more than {reached['expert_samples']})"
-            if reached["censored"]
-            else (f"{reached['expert_samples']}")
-        )
-        out.print(f"expert samples until the rate was below {delta}: {text}")
+    out.print(_title(report), style="bold", markup=False)
+    _print_rounds(report, out)
     if not report["rounds"]:
         out.print("No round is finished yet.")
         return
-    warm_up(console)
+    if task is not None:
+        find_task(task)
+    name_policy(prior)
+    if not is_known(report.get("task", "")):
+        out.print(_left_out(directory, report), markup=False)
+        return
+    prepare(definition_of(report["task"]), console)
     with console.status("filming before and after"):
         _pictures(directory, report, clip, out)
 
 
+def _feature_names(config: dict[str, Any], rounds: list[RecordedRound]) -> list[str]:
+    """The recorded names; of a run that was recorded without them, numbers."""
+    n_features = len(rounds[-1].theta) if rounds else 0
+    return list(config.get("feature_names", [f"feature {n}" for n in range(n_features)]))
+
+
+def _samples_to_thresholds(rounds: list[RecordedRound]) -> dict[str, dict[str, Any]]:
+    rates, samples = [row.intervention_rate for row in rounds], [row.expert_steps for row in rounds]
+    found = {}
+    for delta in THRESHOLDS if rounds else ():
+        reached = samples_to_threshold(rates, samples, delta=delta)
+        found[f"{delta:.2f}"] = {"expert_samples": reached.samples, "censored": reached.censored}
+    return found
+
+
+def _title(report: dict[str, Any]) -> str:
+    known = {name: report.get(name) for name in FIELDS}
+    if None in known.values():
+        return "a run recorded from Python" + "".join(f", {name} {value}" for name, value in known.items() if value)
+    return f"{known['method']} on {known['task']}, preset {known['preset']}, seed {known['seed']}"
+
+
+def _print_rounds(report: dict[str, Any], out: Console) -> None:
+    columns = round_columns(tuple(report["feature_names"]))
+    out.print("".join(f"{title:>{width}}" for title, width in columns), style="bold", markup=False)
+    for row in report["rounds"]:
+        theta = np.array(row["theta"])
+        numbers = row["round"], row["intervention_rate"], row["expert_samples"], theta, row["seconds_waited"]
+        out.print(round_line(columns, *numbers))
+    out.print("samples: of the expert, so far; waited: for the policy's update after the round", style="dim")
+    for delta, reached in report["samples_to_threshold"].items():
+        samples = reached["expert_samples"]
+        text = f"not reached (more than {samples})" if reached["censored"] else f"{samples}"
+        out.print(f"expert samples until the rate was below {delta}: {text}")
+
+
+def _left_out(directory: Path, report: dict[str, Any]) -> str:
+    """Why there are no pictures, and how to get them."""
+    task = report.get("task")
+    if task is None:
+        return "No pictures: the run does not say which task it is of. Record its RunSpec (`mereq.run`) to have them."
+    return (
+        f"No pictures: the task {task} is code that is imported only when you name it. With pictures (of a file, with "
+        f"its path):  mereq show {directory} --task {task}"
+    )
+
+
 def _pictures(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> None:
     """Draw the run's curves, and film the task before and after."""
-    with RunStore.open(directory) as store:
-        task, prior, policy = load_method_policy(store, len(report["rounds"]) - 1)
+    with RunReader.open(directory) as reader:
+        task, prior, policy = load_method_policy(reader, len(report["rounds"]) - 1)
     simulator = task.simulate(EPISODES)
     before, after = (evaluate(p, simulator, seed=SEED) for p in (prior, policy))
-    figures = directory / "figures"
+    figures = directory / FIGURES
     figures.mkdir(exist_ok=True)
     rounds = report["rounds"]
     curves = RunCurves(
@@ -107,8 +141,8 @@ def _pictures(directory: Path, report: dict[str, Any], clip: bool, out: Console)
         features_after=after.features.mean(axis=0),
     )
     run_figure(curves, figures / "run.png")
-    out.print(f"{figures / 'run.png'}")
-    film = definition_of(report["task"]).film
-    if clip:
+    out.print(f"{figures / 'run.png'}", markup=False)
+    film = definition_of(report["task"]).clip
+    if clip and film is not None:
         film(prior, policy, figures / "before_after.gif")
-        out.print(f"{figures / 'before_after.gif'}")
+        out.print(f"{figures / 'before_after.gif'}", markup=False)

@@ -10,11 +10,10 @@ from rich.console import Console
 
 from mereq.commands.align import DEFAULTS
 from mereq.commands.installation import has_windows
-from mereq.commands.opening import open_run
-from mereq.commands.terminal import warm_up
+from mereq.commands.opening import RunDirectory, open_run
+from mereq.commands.terminal import prepare
 from mereq.core.errors import IncompatibleRun
-from mereq.presets.registry import definition_of
-from mereq.runs.spec import PERSON
+from mereq.presets.registry import find_task
 from mereq.web.devices.polling import poll_device
 from mereq.web.devices.spacemouse import SpaceMouse
 from mereq.web.messages import FASTEST, SLOWEST
@@ -40,22 +39,23 @@ def supervise(
     mouse = SpaceMouse() if device == "spacemouse" else None
     with mouse or nullcontext():
         pass  # if it is not there, say so before anything else
-    task = definition_of(given.get("task") or DEFAULTS["task"])
-    defaults = DEFAULTS | {"expert": PERSON, "rate_threshold": task.rate_threshold}
+    definition = find_task(given.get("task") or DEFAULTS["task"])
+    defaults = DEFAULTS | {"supervisor": "person", "rate_threshold": definition.rate_threshold}
     with ExitStack() as closing:
         listening = closing.enter_context(listen(host, port))
-        spec, store = open_run(out, resume=resume, overwrite=overwrite, given=given, defaults=defaults, console=console)
-        closing.enter_context(store)
-        if spec.expert != PERSON:
-            raise IncompatibleRun(f"A program supervises the run in {out}. Go on with it by `mereq align --resume`.")
-        session = Session(spec, store, pace=hz)
+        spec, writer = open_run(RunDirectory(out, resume, overwrite), given, defaults, console)
+        closing.enter_context(writer)
+        if spec.supervisor != "person":
+            raise IncompatibleRun(f"A program supervises the run in {out}. Resume it with `mereq align --resume`.")
+        session = Session(spec, writer, pace=hz)
         if hz is not None and session.hz is not None:
             raise IncompatibleRun(
                 f"--hz is {hz:g}, but the robot {spec.robot} keeps its own time: {session.hz:g} steps per second."
             )
         if mouse:
             closing.enter_context(poll_device(mouse, session))
-        sit(session, listening, browser, console, go_on=f"mereq supervise --resume --out {out}")
+        named = f" {given['task']}" if given.get("task") else ""
+        sit(session, listening, browser, console, resume_with=f"mereq supervise{named} --resume --out {out}")
     console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
 
 
@@ -65,13 +65,13 @@ def check_pace(hz: float | None) -> None:
         raise IncompatibleRun(f"--hz is {hz:g}; allowed is {SLOWEST:g} to {FASTEST:g} steps per second.")
 
 
-def sit(session: Session, listening: socket, browser: bool, console: Console, *, go_on: str) -> None:
-    """Invite the person to the page, and follow the session to its end. go_on: the command after Ctrl-C."""
-    warm_up(console)
+def sit(session: Session, listening: socket, browser: bool, console: Console, *, resume_with: str) -> None:
+    """Invite the person to the page, and follow the session to its end. resume_with: the command after Ctrl-C."""
+    prepare(session.definition, console)
     try:
         serve(session, listening, started=lambda address: _invite(address, browser, console))
     except KeyboardInterrupt:
-        console.print(f"\nStopped. Everything so far is stored. Go on with:  {go_on}", soft_wrap=True)
+        console.print(f"\nStopped. Everything so far is stored. Resume with:  {resume_with}", soft_wrap=True)
         raise
 
 

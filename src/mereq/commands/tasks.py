@@ -1,9 +1,11 @@
 """`mereq tasks`: the tasks, their features and weights."""
 
+from importlib import metadata
+
 from rich.console import Console
 from rich.table import Table
 
-from mereq.presets.registry import HUMAN_TASKS, TASKS
+from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 
 
 def list_tasks(console: Console) -> None:
@@ -11,11 +13,14 @@ def list_tasks(console: Console) -> None:
     table = Table(box=None, header_style="bold")
     for column in ("task", "feature", "prior", "expert"):
         table.add_column(column, justify="left" if column in ("task", "feature") else "right")
-    for name, preset in TASKS.items():
-        rows = zip(preset.task.feature_names, preset.theta_prior, preset.theta_expert, strict=True)
-        for index, (feature, prior, expert) in enumerate(rows):
-            wanted = "you" if name in HUMAN_TASKS else f"{expert:g}"
+    for name, entry in CATALOGUE.items():
+        weights = zip(entry.feature_names, entry.theta_prior, entry.theta_expert, strict=True)
+        for index, (feature, prior, expert) in enumerate(weights):
+            wanted = "you" if entry.for_a_person else f"{expert:g}"
             table.add_row(name if index == 0 else "", feature, f"{prior:g}", wanted)
-        words = f", for a person: mereq supervise {name}" if name in HUMAN_TASKS else ""
-        table.add_row("", f"[dim]{preset.summary}{words}[/]", "", "")
+        words = f", for a person: mereq supervise {name}" if entry.for_a_person else ""
+        table.add_row("", f"[dim]{entry.summary}{words}[/]", "", "")
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        table.add_row(point.name, f"[dim]{point.value}[/]", "", "")
     console.print(table)
+    console.print("\nA task of your own: file.py:NAME or package.module:NAME, a TaskDefinition.", highlight=False)

@@ -4,14 +4,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mereq.tasks.highway import engine
+from mereq.presets.definition import TaskDefinition
 
 
-def warm_up(console: Console) -> None:
-    """Compile the highway engine if that has not been done on this machine, and say so."""
-    if not engine.is_compiled():
-        with console.status("compiling the highway engine (once on this machine, about half a minute)"):
-            engine.warm_up()
+def prepare(definition: TaskDefinition, console: Console) -> None:
+    """Do the task's preparation if that has not been done on this machine, and say so."""
+    preparation = definition.preparation
+    if preparation is not None and not preparation.is_done():
+        with console.status(preparation.what):
+            preparation.do()
 
 
 def progress_bar(console: Console) -> Progress:

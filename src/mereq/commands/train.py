@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from mereq.commands.terminal import progress_bar, warm_up
-from mereq.core.errors import IncompatibleRun, RunExists, UnknownName
+from mereq.commands.terminal import prepare, progress_bar
+from mereq.core.errors import IncompatibleRun, IncompleteTask, RunExists, UnknownName
 from mereq.core.reward import LinearReward
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate, model_card
 from mereq.maxent_rl.training import Training
-from mereq.presets.registry import definition_of
+from mereq.presets.registry import find_task
 from mereq.store.checkpoints import load_arrays, save_arrays
 from mereq.store.policies import describe, describe_shipped, load_policy, load_shipped, save_policy
 from mereq.store.provenance import provenance
@@ -30,23 +30,33 @@ def train(
     console: Console,
 ) -> None:
     """Train a prior or an expert, leg by leg, from random networks or from a trained policy."""
-    numbers = definition_of(task)
-    if preset is not None and preset not in numbers.training:
-        raise UnknownName("training preset", preset, list(numbers.training))
-    settings = next(iter(numbers.training.values())) if preset is None else numbers.training[preset]
+    definition = find_task(task)
+    if preset is not None and preset not in definition.training:
+        raise UnknownName("training preset", preset, list(definition.training))
+    if not definition.training:
+        raise IncompleteTask(
+            f"The task {definition.name} has no training settings. Give its definition some: "
+            "TaskDefinition(..., training={'fast': TrainingSettings(...)})."
+        )
+    settings = next(iter(definition.training.values())) if preset is None else definition.training[preset]
     if steps is not None:
         settings = settings.lasting(steps)
-    theta = numbers.theta_prior if which == "prior" else numbers.theta_expert
+    theta = definition.theta_prior if which == "prior" else definition.theta_expert
+    if theta is None:
+        raise IncompleteTask(
+            f"The task {definition.name} does not say what its {which} is rewarded for. Give its definition the "
+            f"weights: TaskDefinition(..., theta_{which}=...)."
+        )
     setup = {"task": task, "which": which, "seed": seed, "theta": theta.tolist(), "settings": asdict(settings)}
     first = None
     if start is not None:
         shipped = start == "shipped"
-        first = load_shipped(numbers.task, which) if shipped else load_policy(Path(start), numbers.task)
+        first = load_shipped(definition.task, which) if shipped else load_policy(Path(start), definition.task)
         card = describe_shipped(task, which) if shipped else describe(Path(start))
         setup["start"] = {name: card.get(name) for name in ("sha256", "which", "seed", "settings", "start")}
     about = json.loads(json.dumps(setup))
     training = Training(
-        numbers.trained_in or numbers.task,
+        definition.trained_in or definition.task,
         LinearReward(theta, settings.alive_bonus),
         settings,
         seed=seed,
@@ -66,9 +76,9 @@ def train(
         curve = saved.about["curve"]
     elif exists:
         raise RunExists(f"{out}.json exists already. Go on with --resume, or choose another --out.")
-    warm_up(console)
-    simulator = numbers.task.simulate(EPISODES)
-    names = numbers.task.feature_names
+    prepare(definition, console)
+    simulator = definition.task.simulate(EPISODES)
+    names = definition.task.feature_names
     try:
         with progress_bar(console) as progress:
             bar = progress.add_task(
@@ -76,7 +86,7 @@ def train(
             )
             for done in training.run_phases():
                 result = evaluate(training.policy, simulator, seed=SEED)
-                card = model_card(result, theta, names, numbers.describe(result))
+                card = model_card(result, theta, names, definition.metrics(result))
                 curve.append(
                     {"steps": done, "return": card["return_mean"], **_rounded(training.simulator_training.metrics)}
                 )

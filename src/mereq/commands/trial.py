@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mereq.commands.opening import go_on_or_begin
+from mereq.commands.opening import resume_or_create
 from mereq.commands.supervise import check_pace, sit
 from mereq.core.errors import MereqError, StillBlind
 from mereq.trials.plan import BlindRun, Trial
@@ -51,10 +51,10 @@ def _do(
 ) -> None:
     """One run, as far as the person goes on with it."""
     directory = trial.run_directory(run)
-    with listen(host, port) as listening, go_on_or_begin(directory, run.spec, console) as store:
-        session = Session(run.spec, store, pace=hz, blind=trial.trial.file.wait)
+    with listen(host, port) as listening, resume_or_create(directory, run.spec, console) as writer:
+        session = Session(run.spec, writer, pace=hz, blind=trial.trial.file.wait)
         try:
-            sit(session, listening, browser, console, go_on=again)
+            sit(session, listening, browser, console, resume_with=again)
         except MereqError:
             raise
         except Exception as error:

@@ -13,6 +13,18 @@ class UnknownName(MereqError):
         super().__init__(f"There is no {kind} called {name!r}. Known: {choices}{else_allowed}.")
 
 
+class CannotLoad(MereqError):
+    """A task, policy or robot, named as `file.py:NAME` or `package.module:NAME`, that cannot be loaded."""
+
+
+class NotNamed(MereqError):
+    """A recorded task or robot whose code is not imported, because the user has not named it on this command line."""
+
+
+class IncompleteTask(MereqError):
+    """A task whose definition lacks a part that is needed now."""
+
+
 class WrongValue(MereqError, ValueError):
     """A number that a run cannot have, such as a negative seed."""
 

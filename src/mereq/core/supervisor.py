@@ -1,4 +1,4 @@
-"""Who acts: the supervisor's side of a supervised rollout."""
+"""The supervisor of a rollout, what it sees before each step, and what it decides."""
 
 from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
@@ -14,12 +14,21 @@ class Controller(IntEnum):
     EXPERT = 1
 
 
+class SeenFrame(NamedTuple):
+    """The frame that a person had seen when they decided a step, and when they decided."""
+
+    frame: int  # the last one that the page had drawn, counted from the start of the session
+    decided: float  # by the clock of the program's machine [s] since 1970
+    sent: float  # the input that decided, by the clock of the page [s] since 1970
+
+
 class Decision(NamedTuple):
     """Who takes the step, and with which action."""
 
     controller: Controller
     action: Any
-    retracts_last: bool = False  # the supervisor takes back their last intervention of this round: it was a mistake
+    retracts_last: bool = False  # the supervisor takes back the last intervention of this round as a mistake
+    seen: SeenFrame | None = None  # what a person had seen; None for a program
 
 
 class DecisionContext(NamedTuple):
@@ -29,22 +38,20 @@ class DecisionContext(NamedTuple):
     obs: Float[np.ndarray, " obs"]
     proposed: Any  # the action the policy would take: int (discrete) or (actions,) float array
     info: dict[str, Any]  # the environment's own report of this state: measurements, features of the last step
-    recorded_decision: Decision | None = (
-        None  # what was decided here before an interruption, if the step is being brought back
-    )
+    recorded_decision: Decision | None = None  # of before an interruption, while the step is executed again
 
 
 class Supervisor(Protocol):
-    """A person, or a program that stands in for one."""
+    """A person, or a program that represents one."""
 
     def begin_episode(self, seed: int) -> None:
-        """A new episode starts: forget what was counted. Anything random that follows is a function of `seed`."""
+        """Start an episode: forget all counts. Anything random that follows is a function of `seed`."""
         ...
 
     def decide(self, context: DecisionContext) -> Decision:
-        """Let the policy act, or act instead.
+        """Decision to let the policy act, or to act instead.
 
-        While an unfinished episode is brought back, the answer changes nothing: a rule judges again, so that it has
-        counted what it had counted; a person is not asked twice, and answers `context.recorded_decision`.
+        While an unfinished episode is executed again after an interruption, the answer changes nothing: a rule judges
+        again to restore its counts; a person is not asked twice, and answers `context.recorded_decision`.
         """
         ...

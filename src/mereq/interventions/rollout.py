@@ -1,13 +1,13 @@
 """A supervised rollout: for every step what the policy proposed, what was executed, and who was in control."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mereq.core.supervisor import Controller
+from mereq.core.supervisor import Controller, SeenFrame
 
 
 class SupervisedStep(NamedTuple):
@@ -25,6 +25,7 @@ class SupervisedStep(NamedTuple):
     truncated: bool
     retracts: bool = False  # before it, the supervisor took back their last intervention
     version: int = 0  # of the policy that proposed: 0 is the method's start, every later policy one more
+    seen: SeenFrame | None = None  # what a person had seen when they decided; a rollout does without it
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Rollout:
         Raises:
             ValueError: when there are none.
         """
-        columns = list(zip(*steps, strict=True))
+        columns = list(zip(*(step[: len(fields(cls))] for step in steps), strict=True))
         if not columns:
             raise ValueError("a rollout needs at least one step")
         return cls(*(np.asarray(column) for column in columns))

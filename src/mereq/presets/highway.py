@@ -1,101 +1,47 @@
-"""The numbers of Highway-Sim. Tables 6 and 7, and `fast`."""
+"""Highway-Sim's definition."""
 
-from dataclasses import replace
+from functools import partial
 
-from mereq.alignment.settings import AlignSettings, Inference, WarmStart
 from mereq.evaluation.highway_metrics import film_highway, highway_card
-from mereq.imitation.cloning import CloningSettings
-from mereq.maxent_rl.dqn import DQNSettings
-from mereq.maxent_rl.simulator_training import TrainingSchedule
 from mereq.maxent_rl.training import TrainingSettings
-from mereq.presets.definition import TaskDefinition
+from mereq.presets.definition import Preparation, TaskDefinition
+from mereq.presets.highway_settings import DQN, FAST, PAPER, TRAINING
+from mereq.presets.perturbed import perturbed_highway
+from mereq.store.policies import load_shipped
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks import highway
-
-_DQN = DQNSettings(
-    hidden=(256, 256),
-    learning_rate=1e-4,
-    gamma=0.8,
-    temperature=1.0,
-    prior_temperature=0.0,
-    target_period=50,
-    max_grad_norm=10.0,
-)
-
-_PRACTICE = TrainingSchedule(
-    n_envs=1,
-    chunk=50,
-    updates_per_step=1.0,
-    batch_size=32,
-    learning_starts=200,
-    epsilon_start=1.0,
-    epsilon_end=0.05,
-    exploration_fraction=0.7,
-)
-
-_PAPER = AlignSettings(
-    rollout_steps=2000,
-    inference=Inference(
-        max_updates=40,
-        ascent="gradient",
-        step_size=0.2,
-        tolerance=0.03,
-        sample_length=1000,
-        sample_envs=25,
-        starts="episodes",
-        acting="greedy",
-        kappa=0.1,
-        features=None,
-    ),
-    learner=replace(_DQN, prior_temperature=1.0),
-    schedule=replace(_PRACTICE, learning_starts=2000),
-    training_steps=1000,
-    replay_capacity=2000,
-    reprice=True,
-    persistent=True,
-    warm_start=WarmStart(steps=100_000, updates=20_000, kept=500),
-    cloning=CloningSettings(hidden=(256, 256), learning_rate=1e-3, weight_decay=0.0, batch_size=64),
-    cloning_updates=2000,
-)
-
-FAST = replace(
-    _PAPER,
-    inference=replace(_PAPER.inference, max_updates=20, starts="segments", kappa=0.9),
-    learner=replace(_PAPER.learner, hidden=(64, 64), learning_rate=1e-3),
-    schedule=TrainingSchedule(
-        n_envs=10,
-        chunk=100,
-        updates_per_step=0.25,
-        batch_size=64,
-        learning_starts=0,
-        epsilon_start=0.1,
-        epsilon_end=0.1,
-        exploration_fraction=0.0,
-    ),
-    training_steps=400,
-    replay_capacity=20_000,
-)
+from mereq.tasks.highway import engine
+from mereq.tasks.highway.view import HighwayView, view_of_highway
 
 HIGHWAY = TaskDefinition(
-    name=highway.TASK.name,
     task=highway.TASK,
     summary="drive on a three-lane highway; the expert wants to keep to the right lane",
+    supervisor=lambda expert, upper, lower: DivergenceExpert(expert, divergence_rule(upper=upper, lower=lower)),
+    supervision={"upper": 1.62, "lower": 1.52},
+    prior=partial(load_shipped, highway.TASK, "prior"),
+    expert=partial(load_shipped, highway.TASK, "expert"),
+    settings={"paper": PAPER, "fast": FAST},
     hz=1.0,
+    controls=HighwayView.controls,
+    view=view_of_highway,
     theta_prior=highway.THETA_PRIOR,
     theta_expert=highway.THETA_EXPERT,
     training={
         "paper": TrainingSettings(
             n_steps=500_000,
             checkpoint_interval=10_000,
-            learner=_DQN,
-            schedule=_PRACTICE,
+            learner=DQN,
+            schedule=TRAINING,
             replay_capacity=15_000,
             alive_bonus=1.0,
         )
     },
-    supervisor=lambda expert, upper, lower: DivergenceExpert(expert, divergence_rule(upper=upper, lower=lower)),
-    supervision={"upper": 1.62, "lower": 1.52},
-    describe=highway_card,
-    film=film_highway,
-    align={"paper": _PAPER, "fast": FAST},
+    metrics=highway_card,
+    clip=film_highway,
+    perturbed=perturbed_highway,
+    preparation=Preparation(
+        what="compiling the highway engine (once on this machine, about half a minute)",
+        is_done=engine.is_compiled,
+        do=engine.warm_up,
+    ),
 )

@@ -13,19 +13,19 @@ from mereq.presets.highway import HIGHWAY
 
 
 def _human(preset: TaskDefinition, instruction: str) -> TaskDefinition:
-    return replace(preset, name=f"{preset.name}-human", summary=instruction)
+    return replace(preset, name=f"{preset.name}-human", summary=instruction, for_a_person=True)
 
 
-def _table_9(family: str, settings: AlignSettings) -> AlignSettings:
+def _table_9(preset: str, settings: AlignSettings) -> AlignSettings:
     """Pillow-Grasping-Human: a longer gradient is short enough, and `paper` estimates it from half as many steps."""
-    length = 1000 if family == "paper" else settings.inference.sample_length
+    length = 1000 if preset == "paper" else settings.inference.sample_length
     return replace(settings, inference=replace(settings.inference, tolerance=0.4, sample_length=length))
 
 
-_PILLOW = _human(PILLOW_GRASPING, "grasp a pillow; you want it grasped at its centre")
-HUMAN_PRESETS = (
-    _human(HIGHWAY, "drive on a three-lane highway; you want to keep to the right lane"),
-    _human(BOTTLE_PUSHING, "push a bottle to a goal; you want it pushed at its bottom"),
-    replace(_PILLOW, align={family: _table_9(family, settings) for family, settings in _PILLOW.align.items()}),
-    _human(ERASING, "wipe a whiteboard; you want more force"),
+HIGHWAY_HUMAN = _human(HIGHWAY, "drive on a three-lane highway; you want to keep to the right lane")
+BOTTLE_PUSHING_HUMAN = _human(BOTTLE_PUSHING, "push a bottle to a goal; you want it pushed at its bottom")
+ERASING_HUMAN = _human(ERASING, "wipe a whiteboard; you want more force")
+PILLOW_GRASPING_HUMAN = replace(
+    _human(PILLOW_GRASPING, "grasp a pillow; you want it grasped at its centre"),
+    settings={preset: _table_9(preset, settings) for preset, settings in PILLOW_GRASPING.settings.items()},
 )

@@ -1,53 +1,108 @@
-"""Every task and every method by its name. The numbers are in `highway_preset.py` and `arm_presets.py`; what a person's
-tasks have otherwise, in `human_presets.py`.
+"""Tasks by name: ours, those of installed packages, and those that a user names on the command line.
 
-`paper` follows the paper's tables; `fast` (the default) needs no more expert samples, and a fraction of the time
-(compared on the highway and on the bottle: docs/results.md).
+All are found in the same way: a name leads to `package.module:NAME` or `file.py:NAME`, and that to a `TaskDefinition`.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator, MutableMapping
+from importlib import metadata
 
-from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
-from mereq.alignment.method import Method
-from mereq.alignment.settings import AlignSettings
-from mereq.core.actions import Discrete
-from mereq.core.errors import UnknownName
+from mereq.core.errors import CannotLoad, NotNamed, UnknownName
 from mereq.core.task import Task
-from mereq.presets.arm import BOTTLE_PUSHING, ERASING, PILLOW_GRASPING
+from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 from mereq.presets.definition import TaskDefinition
-from mereq.presets.highway import HIGHWAY
-from mereq.presets.human import HUMAN_PRESETS
+from mereq.presets.named import FORMS, is_named, load_named, recorded_name
 
-_METHODS = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO)
-METHODS: dict[str, Method] = {method.name: method for method in _METHODS}
-_PRESETS = (HIGHWAY, BOTTLE_PUSHING, ERASING, PILLOW_GRASPING)
-HUMAN_TASKS: dict[str, TaskDefinition] = {preset.name: preset for preset in HUMAN_PRESETS}  # for a person to supervise
-TASKS: dict[str, TaskDefinition] = {preset.name: preset for preset in _PRESETS} | HUMAN_TASKS
+OWN = f"; or a task of your own: {FORMS}"
 
 
-def fast(task: Task, *, gamma: float, rollout_steps: int, temperature: float = 1.0) -> AlignSettings:
-    """The `fast` numbers for a task of your own: of the highway for finitely many actions, of the bottle for a box.
+class _Tasks(MutableMapping[str, TaskDefinition]):
+    """Our definitions by name, each imported when it is asked for."""
 
-    Args:
-        task: whose actions choose.
-        gamma: discount factor; about 1 - 1 / (steps that a decision matters for).
-        rollout_steps: supervised steps per round.
-        temperature: of the prior, alpha: the one it was trained with, because only then alpha log pi is the Q-function
-            of its reward (up to a number per state), and theta is in the units of that reward. Theta counts in
-            relation to alpha: with a smaller one, the same step of theta changes the policy more.
+    def __init__(self):
+        self._loaded: dict[str, TaskDefinition] = {}
+
+    def __getitem__(self, name: str) -> TaskDefinition:
+        if name not in self._loaded:
+            self._loaded[name] = load_named(CATALOGUE[name].definition, "task")
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, definition: TaskDefinition) -> None:
+        self._loaded[name] = definition
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**CATALOGUE, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**CATALOGUE, **self._loaded})
+
+
+TASKS = _Tasks()
+_named: dict[str, tuple[str, TaskDefinition]] = {}  # what users have named in this process, by its recorded name
+
+
+def find_task(name: str) -> TaskDefinition:
+    """The definition that a user names; code of theirs is imported.
+
+    Raises:
+        UnknownName: there is none of this name.
+        CannotLoad: it cannot be imported, or is not a definition.
     """
-    preset = HIGHWAY if isinstance(task.actions, Discrete) else BOTTLE_PUSHING
-    settings = preset.align["fast"]
-    learner = replace(settings.learner, gamma=gamma, temperature=temperature, prior_temperature=temperature)
-    return replace(settings, rollout_steps=rollout_steps, learner=learner)
+    if not is_named(name):
+        return definition_of(name)
+    recorded = recorded_name(name)
+    if recorded in _named and _named[recorded][0] != name:
+        raise CannotLoad(f"Two tasks are called {recorded}: {_named[recorded][0]} and {name}. Rename one of the files.")
+    if recorded not in _named:
+        _named[recorded] = name, _checked(load_named(name, "task"), name)
+    return _named[recorded][1]
 
 
 def definition_of(name: str) -> TaskDefinition:
-    """The preset of a task.
+    """The definition of a recorded name. Nothing that a user wrote is imported, unless it was named in this process.
 
     Raises:
-        UnknownName: with the names there are.
+        UnknownName: there is none of this name.
+        NotNamed: it is code of a user's that was not named in this process.
     """
-    if name not in TASKS:
-        raise UnknownName("task", name, list(TASKS))
-    return TASKS[name]
+    if name in TASKS:
+        return TASKS[name]
+    if recorded_name(name) in _named:
+        return _named[recorded_name(name)][1]
+    if is_named(name):
+        raise NotNamed(
+            f"The task {name} is code that is imported only when you name it, because a recorded run may come from "
+            f"anybody. Name it on the command line (of a file, with its path): {name}."
+        )
+    offered = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    if name not in offered:
+        raise UnknownName("task", name, [*TASKS, *offered], else_allowed=OWN)
+    return _checked(load_named(offered[name].value, "task"), name)
+
+
+def is_known(name: str) -> bool:
+    """Whether `definition_of` has a definition for a recorded name."""
+    try:
+        definition_of(name)
+    except (UnknownName, NotNamed, CannotLoad):
+        return False
+    return True
+
+
+def full_name(recorded: str) -> str:
+    """The name as the user gave it, with the path of a file; as recorded, where it was not named in this process."""
+    return _named[recorded][0] if recorded in _named else recorded
+
+
+def _checked(found: object, name: str) -> TaskDefinition:
+    """The definition; of a bare task, one with nothing else."""
+    if isinstance(found, TaskDefinition):
+        return found
+    if isinstance(found, Task):
+        return TaskDefinition(task=found)
+    raise CannotLoad(
+        f"{name} is a {type(found).__name__}, and must be a TaskDefinition: TaskDefinition(task=..., supervisor=...), "
+        "with both from `mereq`."
+    )

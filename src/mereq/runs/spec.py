@@ -1,73 +1,54 @@
-"""Runs by name: from the words of a command line to Algorithm 1 and its store, and back again."""
+"""A run as a value: everything that it depends on, besides the code."""
 
 import dataclasses
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args, get_origin
 
 import cattrs
 
-from mereq.alignment.algorithm import Event, events
-from mereq.alignment.concurrent import Concurrent
 from mereq.alignment.inverse_rl import weighed_features
-from mereq.alignment.schedule import Sequential
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
-from mereq.core.policy import Policy
-from mereq.core.simulator import Environment
-from mereq.core.supervisor import Supervisor
-from mereq.core.task import Task
-from mereq.presets.registry import METHODS, TaskDefinition, definition_of
-from mereq.runs.robots import find_driver, robot_of
+from mereq.presets.methods import METHODS
+from mereq.presets.named import FORMS, is_named, recorded_name
+from mereq.presets.registry import definition_of, find_task
+from mereq.runs.robots import PERTURBED
 from mereq.runs.toml_file import exactly
-from mereq.store.policies import describe, describe_shipped, load_policy, load_shipped
-from mereq.store.recording import record
-from mereq.store.run_store import RunStore, SeenFrame
-from mereq.supervision.noise import Noisy, slips
-from mereq.supervision.paced import Paced
-from mereq.supervision.robot_environment import stop_robot_on_exit
 
-PERSON = "person"
-LEARNING = {"sequential": Sequential, "concurrent": Concurrent}
+LearningName = Literal["sequential", "concurrent"]
+SupervisorName = Literal["expert", "person"]
 
 
-class HumanSupervision(NamedTuple):
-    """A person at the wheel of a run."""
-
-    supervisor: Supervisor
-    environment: Environment  # the one they see
-    sight: Callable[[], SeenFrame]  # what they saw when the last step was decided
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """Everything a run on one of our tasks depends on, besides the code."""
+    """Everything that a run depends on, besides the code. `runs.run.run` executes it."""
 
-    task: str
+    task: str  # a name that `find_task` knows
     method: str
     preset: str
     settings: AlignSettings
     seed: int
     n_rounds: int
     rate_threshold: float
-    supervision: dict[str, float]  # numbers of the synthesized expert's rule
-    noise: float  # probability that an expert step is disturbed
-    prior: str  # "shipped", or a checkpoint's path
-    expert: str  # the same, or "person": nobody knows what they want, and the rule's numbers are not used
-    learning: str = "sequential"  # while the supervisor waits; or "concurrent": while they go on
-    pace: float = 0.0  # steps per second that the synthesized expert watches; 0 is as fast as the machine can
-    robot: str = ""  # what supervised rollouts run on, see `robots`; "" is the task's own simulation
+    supervision: dict[str, float] = field(default_factory=dict)  # numbers of the intervention rule
+    noise: float = 0.0  # probability that an expert step is disturbed
+    prior: str | None = None  # a checkpoint's path, file.py:NAME or package.module:NAME; None: the task's own
+    expert: str | None = None  # the same
+    supervisor: SupervisorName = "expert"  # the task's synthesized expert, or a person
+    learning: LearningName = "sequential"  # between rounds, while the supervisor waits; or concurrently
+    pace: float | None = None  # steps per second of a synthesized expert; None: as fast as the machine can
+    robot: str | None = None  # for supervised rollouts, see `runs.robots`; None: the task's own simulation
 
     def __post_init__(self):
-        if self.robot and self.settings.inference.starts == "segments":
+        if self.robot is not None and self.settings.inference.starts == "segments":
             raise ValueError("the simulation cannot repeat a robot's episodes: starts must be 'episodes' with a robot")
         allowed = {
             "n_rounds": (self.n_rounds >= 1, "at least 1"),
             "rate_threshold": (0 <= self.rate_threshold <= 1, "between 0 and 1"),
             "noise": (0 <= self.noise <= 1, "between 0 and 1"),
             "seed": (self.seed >= 0, "at least 0"),
-            "pace": (0 <= self.pace < float("inf"), "at least 0, and finite"),
+            "pace": (self.pace is None or 0 < self.pace < float("inf"), "above 0, and finite"),
         }
         for name, (fine, range_) in allowed.items():
             if not fine:
@@ -78,43 +59,46 @@ class RunSpec:
         cls,
         *,
         task: str,
-        method: str,
-        preset: str,
-        seed: int,
-        n_rounds: int,
-        rate_threshold: float,
-        prior: str = "shipped",
-        expert: str = "shipped",
-        learning: str = "sequential",
-        pace: float = 0.0,
-        robot: str = "",
+        method: str = "mereq",
+        preset: str = "fast",
+        seed: int = 0,
+        n_rounds: int = 10,
+        rate_threshold: float = 0.0,
+        prior: str | None = None,
+        expert: str | None = None,
+        supervisor: SupervisorName = "expert",
+        learning: LearningName = "sequential",
+        pace: float | None = None,
+        robot: str | None = None,
     ) -> "RunSpec":
-        """A run by the names of its parts.
+        """The run with these parts, in a user's words. A task of the user's own is imported.
 
         Raises:
             UnknownName: with the names there are.
-            WrongRobot: the robot's driver cannot be found.
+            CannotLoad: the task cannot be imported.
         """
-        _known(task, preset, method, learning, robot)
-        return cls(
+        definition = find_task(task)
+        spec = cls(
             task=task,
             method=method,
             preset=preset,
-            settings=definition_of(task).align[preset],
+            settings=definition.settings_of(preset),
             seed=seed,
             n_rounds=n_rounds,
             rate_threshold=rate_threshold,
-            supervision=definition_of(task).supervision,
-            noise=0.0,
+            supervision=dict(definition.supervision),
             prior=prior,
             expert=expert,
+            supervisor=supervisor,
             learning=learning,
             pace=pace,
         ).on(robot)
+        spec.check_names()
+        return spec
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "RunSpec":
-        """The run a store was made with.
+    def from_config(cls, config: Mapping[str, Any]) -> "RunSpec":
+        """The run that was recorded with this configuration. Nothing is imported.
 
         Raises:
             IncompatibleRun: when the configuration is another version's.
@@ -129,30 +113,43 @@ class RunSpec:
                 "of mereq needs that version."
             ) from error
 
-    def changed(self, changes: dict[str, Any]) -> "RunSpec":
+    def to_config(self) -> dict[str, Any]:
+        """The run as JSON. Fields that have their default are left out, so that older runs stay what they were."""
+        config = dataclasses.asdict(self)
+        for entry in dataclasses.fields(self):
+            default = entry.default_factory() if callable(entry.default_factory) else entry.default
+            if config[entry.name] == default:
+                del config[entry.name]
+        return config | {
+            name: recorded_name(config[name])
+            for name in ("task", "prior", "expert")
+            if is_named(config.get(name) or "")
+        }
+
+    def changed(self, changes: Mapping[str, Any]) -> "RunSpec":
         """The same run with other numbers: `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
 
         Raises:
-            UnknownName: there is no number, task, preset, method, way of learning or feature of this name; the message
-                lists those there are.
+            UnknownName: there is no number, task, preset, method, learning schedule or feature of this name; the
+                message lists those there are.
             IncompatibleRun: a value of the wrong type, or out of its range.
-            WrongRobot: the robot's driver cannot be found.
         """
-        before = self.on(str(changes.get("robot", self.robot)))
+        before = self.on(str(changes["robot"])) if changes.get("robot") is not None else self
         spec = self.from_config(_merged(dataclasses.asdict(before), changes))
-        _known(spec.task, spec.preset, spec.method, spec.learning, spec.robot)
-        weighed_features(spec.definition.task.feature_names, spec.settings.inference.features)
+        spec.check_names()
+        weighed_features(definition_of(spec.task).task.feature_names, spec.settings.inference.features)
         return spec
 
-    def on(self, robot: str) -> "RunSpec":
+    def on(self, robot: str | None) -> "RunSpec":
         """The same run with its supervised rollouts on a robot.
 
-        The simulation cannot repeat a robot's episodes, so the policy is not compared with the expert from where the
-        expert took over, but in new episodes, as the preset `paper` does; the share of pseudo-expert steps follows.
+        The simulation cannot repeat a robot's episodes. Policy and expert are therefore compared in new episodes, as in
+        the preset `paper`, instead of from the states in which the expert took over; kappa follows that preset.
         """
         inference = self.settings.inference
-        if robot and inference.starts == "segments":
-            kappa = self.definition.align["paper"].inference.kappa
+        if robot is not None and inference.starts == "segments":
+            settings = definition_of(self.task).settings
+            kappa = settings["paper"].inference.kappa if "paper" in settings else inference.kappa
             inference = replace(inference, starts="episodes", kappa=kappa)
         return replace(self, robot=robot, settings=replace(self.settings, inference=inference))
 
@@ -160,85 +157,19 @@ class RunSpec:
         """The same run with another number of rounds."""
         return replace(self, n_rounds=n_rounds)
 
-    def config(self) -> dict[str, Any]:
-        """The run as JSON, with the checksums of its policies.
-
-        What has a default is left out while it has that: so the runs of older versions stay what they were.
-        """
-        policies = ("prior",) if self.expert == PERSON else ("prior", "expert")
-        sums = {f"{which}_sha256": self._about(which)["sha256"] for which in policies}
-        usual = {field.name: field.default for field in dataclasses.fields(self)}
-        return {name: value for name, value in dataclasses.asdict(self).items() if value != usual[name]} | sums
-
-    @property
-    def definition(self) -> TaskDefinition:
-        """The task with its numbers."""
-        return definition_of(self.task)
-
-    def load(self, which: str) -> Policy:
-        """The run's "prior" or "expert" policy."""
-        source, task = getattr(self, which), self.definition.task
-        return load_shipped(task, which) if source == "shipped" else load_policy(Path(source), task)
-
-    def supervisor(self) -> Supervisor:
-        """The synthesized expert, who may be noisy.
+    def check_names(self) -> None:
+        """Refuse names that do not exist. The robot's driver is not imported.
 
         Raises:
-            IncompatibleRun: when a person supervises the run.
+            UnknownName: with the names there are.
         """
-        if self.expert == PERSON:
-            raise IncompatibleRun(
-                "A person supervises this run, so no program can go on with it. Use `mereq supervise --resume`."
-            )
-        preset = self.definition
-        expert = preset.supervisor(self.load("expert"), **self.supervision)
-        noisy = Noisy(expert, slips(preset.task.actions), probability=self.noise)
-        return Paced(noisy, self.pace) if self.pace else noisy
-
-    def environment(self) -> Environment:
-        """What supervised rollouts run in.
-
-        Raises:
-            WrongRobot: the robot's driver cannot be found, or is not what it must be.
-        """
-        task = self.definition.task
-        return robot_of(self.robot, task) if self.robot else task.make()
-
-    def _about(self, which: str) -> dict[str, Any]:
-        source, task = getattr(self, which), self.definition.task
-        return describe_shipped(task.name, which) if source == "shipped" else describe(Path(source))
-
-    def events(self, store: RunStore, watch: HumanSupervision | None = None) -> Generator[Event, None, None]:
-        """Run Algorithm 1 from where the store stands, recording each event before it is yielded.
-
-        watch: who supervises in place of the synthesized expert, and in which environment.
-        """
-        prior, environment = self.load("prior"), watch.environment if watch else self.environment()
-        stream = events(
-            replace(self.definition.task, make=lambda: environment),
-            prior,
-            watch.supervisor if watch else self.supervisor(),
-            METHODS[self.method],
-            self.settings,
-            seed=self.seed,
-            n_rounds=self.n_rounds,
-            rate_threshold=self.rate_threshold,
-            resume=store.resume_point(prior),
-            learning=LEARNING[self.learning],
-        )
-        return stop_robot_on_exit(record(stream, store, sight=watch.sight if watch else None), environment)
-
-
-def _known(task: str, preset: str, method: str, learning: str, robot: str) -> None:
-    families = definition_of(task).align
-    if preset not in families:
-        raise UnknownName("preset", preset, list(families))
-    if method not in METHODS:
-        raise UnknownName("method", method, list(METHODS))
-    if learning not in LEARNING:
-        raise UnknownName("way of learning", learning, list(LEARNING))
-    if robot:
-        find_driver(robot)
+        definition_of(self.task).settings_of(self.preset)
+        if self.method not in METHODS:
+            raise UnknownName("method", self.method, list(METHODS))
+        if self.learning not in get_args(LearningName):
+            raise UnknownName("learning schedule", self.learning, get_args(LearningName))
+        if self.robot is not None and self.robot != PERTURBED and not is_named(self.robot):
+            raise UnknownName("robot", self.robot, [PERTURBED], else_allowed=f"; or a driver of yours: {FORMS}")
 
 
 def _exactly_several(values: Any, kind: Any) -> tuple[Any, ...]:
@@ -247,10 +178,17 @@ def _exactly_several(values: Any, kind: Any) -> tuple[Any, ...]:
     return tuple(exactly(value, get_args(kind)[0]) for value in values)
 
 
+def _one_of(value: Any, kind: Any) -> Any:
+    if value not in get_args(kind):
+        raise TypeError(f"{value!r} is none of {', '.join(map(repr, get_args(kind)))}")
+    return value
+
+
 _STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
 for _kind in (bool, int, float, str):
     _STRUCTURE.register_structure_hook(_kind, exactly)
 _STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _exactly_several)
+_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _one_of)
 
 
 def _what_is_wrong(error: BaseException, wanted: Any) -> str:
@@ -260,7 +198,7 @@ def _what_is_wrong(error: BaseException, wanted: Any) -> str:
     return str(error) if by_us else cattrs.v.format_exception(error, wanted)
 
 
-def _merged(config: dict[str, Any], changes: dict[str, Any], path: str = "") -> dict[str, Any]:
+def _merged(config: Mapping[str, Any], changes: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     for key in changes:
         if key not in config:
             raise UnknownName(f"number of {path.removesuffix('.') or 'a run'}", key, list(config))
@@ -270,67 +208,3 @@ def _merged(config: dict[str, Any], changes: dict[str, Any], path: str = "") -> 
         else changes.get(key, value)
         for key, value in config.items()
     }
-
-
-def load_method_policy(store: RunStore, index: int) -> tuple[Task, Policy, Policy]:
-    """Task, prior and the policy after a round of a stored run.
-
-    Raises:
-        IncompatibleRun: when the prior is not the one the run was made with.
-    """
-    spec = _spec_of(store)
-    prior = spec.load("prior")
-    return spec.definition.task, prior, store.policy(index, prior)
-
-
-def load_supervised_policy(store: RunStore, index: int) -> Policy:
-    """The policy that was supervised in a round of a stored run, at its beginning: that after the round before, and in
-    the first round the method's start. One round beyond the last gives the last policy.
-
-    Raises:
-        IncompatibleRun: when the prior is not the one the run was made with.
-    """
-    if index > 0:
-        return load_method_policy(store, index - 1)[2]
-    spec = _spec_of(store)
-    return METHODS[spec.method].start(spec.definition.task, spec.load("prior"), spec.settings, seed=spec.seed).policy
-
-
-def load_version(store: RunStore, version: int) -> Policy:
-    """The policy that proposed the steps of this version of a stored run.
-
-    Raises:
-        IncompatibleRun: when the prior is not the one the run was made with.
-        UnknownName: when the run has no such version.
-    """
-    spec = _spec_of(store)
-    if version == 0 or spec.learning == "sequential":
-        return load_supervised_policy(store, version)
-    return store.version(version, spec.load("prior"))
-
-
-def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:
-    """The run that a configuration was recorded of, if its policies that are needed are still what they were.
-
-    Args:
-        config: as it was recorded, with checksums.
-        needed: "prior", "expert".
-        whose: begins the sentence of a refusal.
-
-    Raises:
-        IncompatibleRun: when one of them is another one now.
-    """
-    spec = RunSpec.from_config(config)
-    now = spec.config()
-    for which in needed:
-        if now[f"{which}_sha256"] != config[f"{which}_sha256"]:
-            raise IncompatibleRun(
-                f"{whose} was made with another {which} than the one that is called {getattr(spec, which)!r} now. "
-                f"Its numbers can be shown, its policies cannot be used without that {which}."
-            )
-    return spec
-
-
-def _spec_of(store: RunStore) -> RunSpec:
-    """The run of a store, whose prior is to be used."""
-    return recorded_spec(store.starts()[-1].config, "prior", whose=f"The run in {store.directory}")

@@ -4,15 +4,16 @@ Every row carries a checksum, because SQLite notices damage to its own structure
 commit when the process is killed, and lets others read meanwhile.
 """
 
-import fcntl
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
 
 from mereq import __version__
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
@@ -38,6 +39,10 @@ class Schema:
         """Name of the first table: a row per start, whose third column is the version of mereq."""
         return next(iter(self.tables))
 
+    def columns(self, table: str) -> list[str]:
+        """Names of a table's columns, in their order; the checksum that ends each row is left out."""
+        return ", ".join(self.tables[table]).split(", ")
+
     @property
     def file(self) -> str:
         """Name of the SQLite file."""
@@ -60,7 +65,7 @@ class Database:
         self.schema, self._file, self._connection, self._closing = schema, file, connection, closing
 
     @classmethod
-    def create(cls, schema: Schema, directory: Path, *first_start: Any) -> "Database":
+    def create(cls, schema: Schema, directory: Path, first_start: Mapping[str, Any]) -> "Database":
         """A new file in a directory that is empty, or not there yet, with the first row of its first table.
 
         Raises:
@@ -71,7 +76,7 @@ class Database:
             directory.mkdir(parents=True, exist_ok=True)
             _refuse_occupied(schema, directory)
             with ExitStack() as locked:
-                locked.callback(os.close, _lock(schema, directory))
+                locked.callback(_lock(schema, directory).release)
                 _refuse_occupied(schema, directory)
                 for leftover in filter(schema.is_leftover, directory.iterdir()):
                     leftover.unlink()
@@ -84,7 +89,7 @@ class Database:
                         connection.execute(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID")
                     connection.execute(f"PRAGMA user_version = {schema.format}")
                     with connection:
-                        cls(schema, new, connection, closing).insert(schema.starts, *first_start)
+                        cls(schema, new, connection, closing).insert(schema.starts, first_start)
                 os.replace(new, directory / schema.file)
         return cls.open(schema, directory, write=True)
 
@@ -106,7 +111,7 @@ class Database:
         with ExitStack() as closing, _sentences(schema, file):
             if write:
                 with writing(directory):
-                    closing.callback(os.close, _lock(schema, directory))
+                    closing.callback(_lock(schema, directory).release)
             sealed = not os.access(directory, os.W_OK) and not file.with_name(f"{schema.file}-wal").exists()
             connection = _connect(file, "rw" if write else "ro&immutable=1" if sealed else "ro", closing)
             found = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -123,7 +128,7 @@ class Database:
                 raise _corrupt(schema, file, complaint)
             if write:
                 connection.execute("PRAGMA synchronous = NORMAL")
-            recorded_by = cls(schema, file, connection, closing).rows(schema.starts)[-1][2]
+            recorded_by = cls(schema, file, connection, closing).rows(schema.starts)[-1]["mereq"]
             check_version(f"The {schema.what} in {directory}", recorded_by, __version__)
             return cls(schema, file, connection, closing.pop_all())
 
@@ -141,26 +146,34 @@ class Database:
         with _sentences(self.schema, self._file), self._connection:
             yield
 
-    def insert(self, table: str, *values: Any, replace: bool = False) -> None:
-        """Add a row: numbers, texts, bytes and None, in the order of the schema."""
+    def insert(self, table: str, values: Mapping[str, Any], *, replace: bool = False) -> None:
+        """Add a row: numbers, texts, bytes and None, by the names of all columns."""
         verb = "INSERT OR REPLACE" if replace else "INSERT"
-        marks = ", ".join("?" * (len(values) + 1))
-        self._connection.execute(f"{verb} INTO {table} VALUES ({marks})", (*values, _checksum(values)))
+        names = self.schema.columns(table)
+        if values.keys() != set(names):
+            raise ValueError(f"the table {table} has the columns {', '.join(names)}; got {', '.join(values)}")
+        row = tuple(values[name] for name in names)
+        marks = ", ".join("?" * (len(row) + 1))
+        self._connection.execute(f"{verb} INTO {table} VALUES ({marks})", (*row, _checksum(row)))
 
-    def rows(self, table: str, where: str = "TRUE", *parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows in the order of their key.
+    def rows(self, table: str, **equal: Any) -> list[dict[str, Any]]:
+        """Rows by the names of their columns, in the order of their key.
+
+        equal: only rows that have these values in these columns.
 
         Raises:
             CorruptCheckpoint: a row is not what was written.
         """
-        order = self.schema.tables[table][0]
+        names, order = self.schema.columns(table), self.schema.tables[table][0]
+        where = " AND ".join(f"{name} = ?" for name in equal) or "TRUE"
         with _sentences(self.schema, self._file):
-            found = self._connection.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", parameters)
-            rows = [(row[:-1], row[-1]) for row in found]
-        for row, checksum in rows:
-            if _checksum(row) != checksum:
+            found = self._connection.execute(
+                f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", tuple(equal.values())
+            ).fetchall()
+        for *row, checksum in found:
+            if _checksum(tuple(row)) != checksum:
                 raise _corrupt(self.schema, self._file, f"a row of the table {table} is not what was written")
-        return [row for row, _ in rows]
+        return [dict(zip(names, row, strict=False)) for row in found]
 
 
 class Store:
@@ -191,23 +204,16 @@ def _checksum(values: tuple[Any, ...]) -> int:
     return zlib.crc32(repr(values).encode())
 
 
-def _lock(schema: Schema, directory: Path) -> int:
-    """Take the writer's lock. The system gives it back when the process ends, however it ends."""
-    lock = os.open(directory / schema.lock, os.O_RDWR | os.O_CREAT, 0o644)
+def _lock(schema: Schema, directory: Path) -> FileLock:
+    """The writer's lock, taken. The system releases it when the process ends, however it ends."""
+    lock = FileLock(directory / schema.lock, timeout=0, mode=0o644, thread_local=False)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, str(os.getpid()).encode(), 0)
-    except BlockingIOError:
-        owner = os.pread(lock, 20, 0).decode(errors="replace")
-        os.close(lock)
+        lock.acquire()
+    except Timeout:
         raise CannotWrite(
-            f"Another process ({owner or 'just starting'}) is recording into {directory}. Wait for its end, stop it, "
-            f"or choose another directory. Reading the {schema.what} meanwhile is fine."
+            f"Another process is recording into {directory}. Wait for its end, stop it, or choose another directory. "
+            f"Reading the {schema.what} meanwhile is fine."
         ) from None
-    except OSError:
-        os.close(lock)
-        raise
     return lock
 
 

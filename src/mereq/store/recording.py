@@ -1,39 +1,35 @@
-"""Recording: an event stream of Algorithm 1 passes through, and each event is in the store before anyone sees it."""
+"""Recording of Algorithm 1's events: each event is stored before it is passed on."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 
 from mereq.alignment.algorithm import Event, Round
 from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion
-from mereq.store.run_store import RunStore, SeenFrame
+from mereq.store.run_writer import RunWriter
 
 
-def record(
-    events: Generator[Event, None, None], store: RunStore, *, sight: Callable[[], SeenFrame | None] | None = None
-) -> Generator[Event, None, None]:
+def record(events: Generator[Event, None, None], writer: RunWriter) -> Generator[Event, None, None]:
     """The same events, each stored before it is yielded.
 
-    An event that came out of here survives the death of the process. When this stream is closed, so is the one that
-    passes through. To go on with an interrupted run:
+    A yielded event survives the death of the process. Closing this stream closes the one that it reads. To resume an
+    interrupted run:
 
-        with RunStore.resume(directory, config) as store:
-            for event in record(events(..., resume=store.resume_point(prior)), store):
+        with RunWriter.resume(directory, config, prior) as writer:
+            for event in record(events(..., resume=writer.start), writer):
                 ...
 
-    sight: what the person saw when the last step was decided; stored together with the step.
-
     Raises:
-        CannotWrite: the disk is full. The event was not yielded; all before it are safe, and the run can be resumed.
+        CannotWrite: the disk is full. The event was not yielded; all before it are stored, and the run can be resumed.
     """
     with closing(events):
         for event in events:
             if isinstance(event, Round):
-                store.add_round(event)
+                writer.add_round(event)
             elif isinstance(event, Progress):
-                store.add_progress(event)
+                writer.add_progress(event)
             elif isinstance(event, PolicyVersion):
-                store.add_version(event)
+                writer.add_version(event)
             else:
-                store.add_step(event, sight() if sight else None)
+                writer.add_step(event)
             yield event

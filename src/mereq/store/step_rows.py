@@ -9,7 +9,8 @@ import numpy as np
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
 
-ARRAYS = ("obs", "proposed", "executed", "next_obs", "features")  # in the order of the table
+ARRAYS = ("obs", "proposed", "executed", "next_obs", "features")
+NUMBERS = ("episode", "step", "controller", "terminated", "truncated", "retracts", "version")
 
 
 class Codec(NamedTuple):
@@ -58,36 +59,33 @@ class StepRows(NamedTuple):
         return cls(tuple(Codec.of(getattr(step, name)) for name in ARRAYS))
 
     @classmethod
-    def from_fields(cls, fields: Iterable[tuple[str, str, str]]) -> "StepRows":
-        """The layout that `fields` described."""
-        codecs = {name: Codec(np.dtype(dtype), tuple(json.loads(shape))) for name, dtype, shape in fields}
+    def from_fields(cls, rows: Iterable[dict[str, str]]) -> "StepRows":
+        """The layout that the rows of `fields` describe."""
+        codecs = {row["name"]: Codec(np.dtype(row["dtype"]), tuple(json.loads(row["shape"]))) for row in rows}
         return cls(tuple(codecs[name] for name in ARRAYS))
 
-    def fields(self) -> list[tuple[str, str, str]]:
+    def fields(self) -> list[dict[str, str]]:
         """Rows of the table `fields`."""
         named = zip(ARRAYS, self.codecs, strict=True)
-        return [(name, codec.dtype.str, json.dumps(codec.shape)) for name, codec in named]
+        return [{"name": name, "dtype": codec.dtype.str, "shape": json.dumps(codec.shape)} for name, codec in named]
 
-    def to_row(self, step: SupervisedStep) -> tuple[int | float | bytes, ...]:
-        """From `episode` to `version`, in the order of the table."""
-        arrays = (codec.encode(getattr(step, name)) for name, codec in zip(ARRAYS, self.codecs, strict=True))
-        return (
-            *(int(step.episode), int(step.step), int(step.controller)),
-            *arrays,
-            *(int(step.terminated), int(step.truncated), int(step.retracts), int(step.version)),
-        )
+    def to_row(self, step: SupervisedStep) -> dict[str, int | float | bytes]:
+        """The step as columns of the table `steps`, from `episode` to `version`."""
+        numbers = {name: int(getattr(step, name)) for name in NUMBERS}
+        return numbers | {name: codec.encode(getattr(step, name)) for name, codec in self._named()}
 
-    def from_row(self, row: tuple[Any, ...]) -> SupervisedStep:
+    def from_row(self, row: dict[str, Any]) -> SupervisedStep:
         """The step that `to_row` was given."""
-        episode, step, controller, *arrays, terminated, truncated, retracts, version = row
-        decoded = (codec.decode(stored) for codec, stored in zip(self.codecs, arrays, strict=True))
         return SupervisedStep(
-            episode=episode,
-            step=step,
-            controller=Controller(controller),
-            terminated=bool(terminated),
-            truncated=bool(truncated),
-            retracts=bool(retracts),
-            version=version,
-            **dict(zip(ARRAYS, decoded, strict=True)),
+            episode=row["episode"],
+            step=row["step"],
+            controller=Controller(row["controller"]),
+            terminated=bool(row["terminated"]),
+            truncated=bool(row["truncated"]),
+            retracts=bool(row["retracts"]),
+            version=row["version"],
+            **{name: codec.decode(row[name]) for name, codec in self._named()},
         )
+
+    def _named(self) -> Iterable[tuple[str, Codec]]:
+        return zip(ARRAYS, self.codecs, strict=True)

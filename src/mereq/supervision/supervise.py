@@ -73,6 +73,7 @@ def supervise(
                     truncated=bool(truncated),
                     retracts=decision.retracts_last,
                     version=version,
+                    seen=decision.seen,
                 )
                 done += 1
             obs = next_obs

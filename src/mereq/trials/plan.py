@@ -17,17 +17,18 @@ A trial is done in blocks: every method once, in random order. The runs of a blo
 meet the same traffic; no two blocks do.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mereq.core.errors import WrongTrial
 from mereq.core.seeding import seed_for, stream
-from mereq.presets.registry import definition_of
-from mereq.runs.spec import PERSON, RunSpec
+from mereq.presets.registry import find_task
+from mereq.runs.spec import RunSpec
 from mereq.runs.toml_file import read_toml, refuse_empty_and_twice, wrong_file
 
-_SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "expert")
+_SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "supervisor")
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,13 @@ class Trial:
         ]
         return cls(file, tuple(BlindRun(number, spec) for number, spec in enumerate(specs, 1)))
 
+    @classmethod
+    def recorded(cls, file: TrialFile, configs: Sequence[dict[str, Any]]) -> "Trial":
+        """The trial that was recorded with these configurations. Nothing is imported."""
+        return cls(
+            file, tuple(BlindRun(number, RunSpec.from_config(config)) for number, config in enumerate(configs, 1))
+        )
+
 
 def shuffled_methods(file: TrialFile, block: int, task: str) -> list[str]:
     """The order of a block: every method once. The order in which the file lists them does not matter."""
@@ -131,6 +139,6 @@ def _run(file: TrialFile, task: str, method: str) -> RunSpec:
         preset=file.preset,
         seed=0,
         n_rounds=file.rounds,
-        rate_threshold=definition_of(task).rate_threshold,
-        expert=PERSON,
+        rate_threshold=find_task(task).rate_threshold,
+        supervisor="person",
     ).changed(file.changes)

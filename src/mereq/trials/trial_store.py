@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun, StillBlind
+from mereq.runs.run import config_of
 from mereq.runs.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
 from mereq.store.database import Database, Schema, Store
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RUN, RunStore
+from mereq.store.run_store import RUN, RunReader
 from mereq.studies.study_store import RUNS, StudyRun
 from mereq.trials.plan import BlindRun, Trial, TrialFile
 
@@ -63,12 +64,13 @@ class TrialStore(Store):
             CannotWrite: no permission, the disk is full, or another process is at it.
         """
         if not (directory / TRIAL.file).is_file():
-            return cls(directory, Database.create(TRIAL, directory, *_start(0, trial)), trial)
+            return cls(directory, Database.create(TRIAL, directory, _start(0, trial)), trial)
         store = cls.open(directory, write=True)
         try:
             store._check(trial)
+            store.trial = trial
             with store.database.transaction():
-                store.database.insert("trial", *_start(len(store.database.rows("trial")), trial))
+                store.database.insert("trial", _start(len(store.database.rows("trial")), trial))
         except BaseException:
             store.close()
             raise
@@ -86,8 +88,9 @@ class TrialStore(Store):
         """
         database = Database.open(TRIAL, directory, write=write)
         try:
-            file = json.loads(database.rows("trial")[-1][3])
-            return cls(directory, database, Trial.of(STRUCTURE.structure(file, TrialFile)))
+            start = database.rows("trial")[-1]
+            file = STRUCTURE.structure(json.loads(start["file"]), TrialFile)
+            return cls(directory, database, Trial.recorded(file, json.loads(start["configs"])))
         except BaseException:
             database.close()
             raise
@@ -114,34 +117,34 @@ class TrialStore(Store):
 
     def looks(self) -> list[Look]:
         """Each time at which somebody was told."""
-        return [Look(*row[1:]) for row in self.database.rows("unblinded")]
+        return [Look(row["time"], row["finished"], row["planned"]) for row in self.database.rows("unblinded")]
 
     def tell(self) -> None:
         """Note that somebody is told now."""
         planned = len(self.trial.runs)
         look = Look(time.time(), planned - len(self.left()), planned)
         with self.database.transaction():
-            self.database.insert("unblinded", len(self.looks()), *look)
+            self.database.insert("unblinded", {"look": len(self.looks())} | look._asdict())
 
     def _finished(self, run: BlindRun) -> bool:
         directory = self.run_directory(run)
         if not (directory / RUN.file).is_file():
             return False
-        with RunStore.open(directory) as store:
+        with RunReader.open(directory) as store:
             rounds = store.rounds()
         return bool(rounds) and (rounds[-1].aligned or len(rounds) == run.spec.n_rounds)
 
     def _read(self, run: BlindRun) -> StudyRun:
         spec = run.spec
-        with RunStore.open(self.run_directory(run)) as store:
+        with RunReader.open(self.run_directory(run)) as store:
             start = store.starts()[-1]
             about = start.config, start.provenance, store.seconds()
             return StudyRun(spec.task, spec.method, spec.preset, "", spec.seed, store.rounds(), *about)
 
     def _check(self, trial: Trial) -> None:
-        _, _, _, file, configs, _ = self.database.rows("trial")[-1]
-        found = changes(json.loads(file), asdict(trial.file))
-        pairs = zip(json.loads(configs), [run.spec.config() for run in trial.runs], strict=False)
+        last = self.database.rows("trial")[-1]
+        found = changes(json.loads(last["file"]), asdict(trial.file))
+        pairs = zip(json.loads(last["configs"]), [config_of(run.spec) for run in trial.runs], strict=False)
         found = found or next(filter(None, (changes(_unnamed(old), _unnamed(new)) for old, new in pairs)), "")
         if found:
             raise IncompatibleRun(
@@ -168,9 +171,16 @@ def refuse_blind(run: Path) -> None:
             )
 
 
-def _start(number: int, trial: Trial) -> tuple[Any, ...]:
-    configs = json.dumps([run.spec.config() for run in trial.runs])
-    return number, time.time(), __version__, json.dumps(asdict(trial.file)), configs, json.dumps(provenance())
+def _start(number: int, trial: Trial) -> dict[str, Any]:
+    """A row of the table `trial`."""
+    return {
+        "start": number,
+        "time": time.time(),
+        "mereq": __version__,
+        "file": json.dumps(asdict(trial.file)),
+        "configs": json.dumps([config_of(run.spec) for run in trial.runs]),
+        "provenance": json.dumps(provenance()),
+    }
 
 
 def _unnamed(config: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
+from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
-from mereq.store.run_store import RecordedRound, RunStore
+from mereq.store.run_store import RecordedRound, RunReader
 
 
 @dataclass
@@ -26,12 +27,13 @@ class Intervention:
 class RunStatus:
     """Counts the events of a run, those from before an interruption included."""
 
-    def __init__(self, spec: RunSpec, store: RunStore):
+    def __init__(self, spec: RunSpec, store: RunReader):
         self._spec, self._behind = spec, spec.learning == "concurrent"
-        self._theta_prior = spec.definition.theta_prior
+        definition = definition_of(spec.task)
+        self._theta_prior, n_features = definition.theta_prior, len(definition.task.feature_names)
         self._directory = str(store.directory.resolve())
         self._rounds = [_summary(row) for row in store.rounds()]
-        self._theta = store.rounds()[-1].theta if self._rounds else np.zeros(len(self._theta_prior))
+        self._theta = store.rounds()[-1].theta if self._rounds else np.zeros(n_features)
         versions = store.versions()
         self._version = versions[-1].number if versions else 0
         self._theta = versions[-1].theta if versions else self._theta
@@ -73,7 +75,7 @@ class RunStatus:
         """All numbers, as JSON."""
         yours = sum(intervention.steps for intervention in self._interventions)
         features = self._step.features if self._step else None
-        basic = None if features is None else float(self._theta_prior @ features)
+        basic = None if features is None or self._theta_prior is None else float(self._theta_prior @ features)
         residual = None if features is None or not self._theta.size else float(self._theta @ features)
         return {
             "phase": self.phase,

@@ -81,14 +81,14 @@ class SupervisorSocket:
     async def _show(self, ws: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await ws.send_text(json.dumps(self._session.hello()))
-            number, view = await self._session.board.after(0)
+            number, view = await self._session.latest_view.after(0)
             self._drawn = view["frame"]
             while True:
                 await ws.send_text(json.dumps(view))
                 while view["frame"] - self._drawn > AHEAD:
                     self._has_drawn.clear()
                     await self._has_drawn.wait()
-                number, view = await self._session.board.after(number)
+                number, view = await self._session.latest_view.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
         allowance, answers = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)

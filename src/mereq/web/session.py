@@ -13,18 +13,21 @@ import numpy as np
 
 from mereq.alignment.algorithm import Event, Round
 from mereq.core.errors import MereqError, RobotLost
-from mereq.core.supervisor import Controller, Decision, DecisionContext
+from mereq.core.supervisor import Controller, Decision, DecisionContext, SeenFrame
+from mereq.core.view import Picture
 from mereq.interventions.rollout import SupervisedStep
-from mereq.runs.spec import HumanSupervision, RunSpec
-from mereq.store.run_store import RunStore, SeenFrame
+from mereq.presets.registry import definition_of
+from mereq.runs.run import environment_of, run
+from mereq.runs.spec import RunSpec
+from mereq.store.run_writer import RunWriter
 from mereq.supervision.robot_environment import RobotEnvironment, stop_if_robot
 from mereq.trials.plan import Wait
 from mereq.web.blindness import blinded, blinded_hello
 from mereq.web.clock import Clock
-from mereq.web.controls import Controls
+from mereq.web.controls import Controls, OperatorInput
 from mereq.web.latest_view import LatestView
 from mereq.web.run_status import RunStatus
-from mereq.web.task_view import Picture, task_view_of
+from mereq.web.task_view import task_view_of
 
 TICK = 0.02  # s between two looks at the wheel
 MOMENT = 1e-4  # s that are not worth waiting for
@@ -48,29 +51,29 @@ class Session:
     def __init__(
         self,
         spec: RunSpec,
-        store: RunStore,
+        writer: RunWriter,
         *,
         pace: float | None = None,
         clock: Clock | None = None,
         blind: Wait | None = None,
     ):
-        preset = spec.definition
-        self.spec, self._store, self._clock = spec, store, clock or Clock()
-        self._environment = spec.environment()
+        self.definition = definition_of(spec.task)
+        self.spec, self._writer, self._clock = spec, writer, clock or Clock()
+        self._environment = environment_of(spec)
         self._on_robot = isinstance(self._environment, RobotEnvironment)
         self.hz = self._environment.hz if isinstance(self._environment, RobotEnvironment) else None
-        self.actions = preset.task.actions
-        self.stage = task_view_of(self._environment, self.actions)
-        self.controls = Controls(pace=pace or self.hz or self.stage.pace)
-        self.board = LatestView()
-        self._tally = RunStatus(spec, store)
+        self.actions = self.definition.task.actions
+        self.view = task_view_of(self._environment, self.definition)
+        self.controls = Controls(pace=pace or self.hz or self.view.pace)
+        self.latest_view = LatestView()
+        self._status = RunStatus(spec, writer)
         self._picture: Picture | None = None
         self._frame = 0
         self._ready = False  # policies are being loaded, compiled code too
+        self._waits_for_key = False  # the person is in control and presses none, and no action means "nothing"
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
-        self._sight = SeenFrame(0, 0.0, 0.0)
         self._blind, self._told = blind, {}
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
 
@@ -85,13 +88,13 @@ class Session:
         try:
             while not self._followed():
                 pass  # the next episode waits for the person
-            self._tally.phase = "finished"
+            self._status.phase = "finished"
         except Stopped:
-            self._tally.phase, self._tally.words = "stopped", "The program was stopped. Everything so far is stored."
+            self._status.phase, self._status.words = "stopped", "The program was stopped. Everything so far is stored."
         except Exception as error:
             what = UNTOLD if self._blind else f"{type(error).__name__}: {error}"
             words = str(error) if isinstance(error, MereqError) else what
-            self._tally.phase, self._tally.words = "stopped", words
+            self._status.phase, self._status.words = "stopped", words
             raise
         finally:
             self._put()
@@ -104,7 +107,7 @@ class Session:
                     self._ready = True
                     if isinstance(event, Round):
                         self._wait_as_blind()
-                    self._tally.count(event)
+                    self._status.count(event)
                     self._check()
                     if isinstance(event, SupervisedStep):
                         self._let_see(event)
@@ -119,7 +122,7 @@ class Session:
     @property
     def over(self) -> bool:
         """Whether nothing more will happen."""
-        return self._tally.phase in ("finished", "stopped")
+        return self._status.phase in ("finished", "stopped")
 
     def stop(self) -> None:
         """Stop at the next look at the clock. What was recorded stays; the run can be resumed."""
@@ -127,7 +130,7 @@ class Session:
 
     def _events(self) -> Generator[Event, None, None]:
         self._put()
-        return self.spec.events(self._store, HumanSupervision(self, self._environment, lambda: self._sight))
+        return run(self.spec, self._writer, self, environment=self._environment)
 
     # The supervisor
 
@@ -146,24 +149,40 @@ class Session:
         self._wait_as_blind()
         if self._new_episode:
             self._new_episode, self._ready = False, True
-            self._tally.begin_episode(context.step)
-            self._show([self.stage.still()])
-        self._wait_for_go()
-        hands = self.controls.take()
-        self._sight = SeenFrame(hands.frame, time.time(), hands.sent)
-        retracts = hands.retracts and self._tally.can_retract
-        if not hands.engaged:
-            return Decision(Controller.POLICY, context.proposed, retracts)
-        action = self.stage.neutral if hands.action is None else hands.action
-        return Decision(Controller.EXPERT, np.asarray(action, self.actions.dtype)[()], retracts)
+            self._status.begin_episode(context.step)
+            self._show([self.view.still()])
+        operator = self._awaited_input()
+        seen = SeenFrame(operator.frame, time.time(), operator.sent)
+        retracts = operator.retracts and self._status.can_retract
+        if not operator.engaged:
+            return Decision(Controller.POLICY, context.proposed, retracts, seen)
+        action = self.view.controls.nothing if operator.action is None else operator.action
+        return Decision(Controller.EXPERT, np.asarray(action, self.actions.dtype)[()], retracts, seen)
+
+    def _awaited_input(self) -> OperatorInput:
+        """What the person does when the step is due. Of a person in control of a task in which no action means
+        "nothing", a key is waited for.
+        """
+        retracts = False
+        while True:
+            self._wait_for_go()
+            operator = self.controls.take()
+            retracts |= operator.retracts
+            waits = operator.engaged and operator.action is None and self.view.controls.nothing is None
+            if waits != self._waits_for_key:
+                self._waits_for_key = waits
+                self._put()
+            if not waits:
+                return operator._replace(retracts=retracts)
+            self._tick(TICK)
 
     # What is shown, and time
 
     def _let_see(self, step: SupervisedStep) -> None:
         """Show the step that was just stored, for as long as a step takes."""
-        self._tally.describe(self.stage.name_of(step.executed))
-        self._show(self.stage.film())
-        if self._tally.phase == "learning":
+        self._status.describe(self.view.controls.name_of(step.executed))
+        self._show(self.view.film())
+        if self._status.phase == "learning":
             self._waits_until = self._clock.now() + (self._blind.between if self._blind else 0.0)
             self.controls.let_go()
             self._put()
@@ -218,26 +237,30 @@ class Session:
             "engaged": state.engaged,
             "pace": self.hz or state.pace,
             "felt": state.felt,
-            "readings": self.stage.readings() if self._picture else [],
-            **self._tally.view(),
+            "readings": self._readings(),
+            **self._status.view(),
         } | ({} if self._ready or self.over else {"phase": "preparing"})
         view = blinded(view) if self._blind else view
         if view != self._told:  # how often the learning goes on is not told either
             self._told = view
-            self.board.put(view)
+            self.latest_view.put(view)
+
+    def _readings(self) -> list[tuple[str, str]]:
+        shown = self.view.readings() if self._picture else []
+        return [*shown, ("you are in control", "press a key to act")] if self._waits_for_key else shown
 
     def hello(self) -> dict[str, Any]:
         """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
-        task = self.spec.definition
+        definition = self.definition
         keys = [
             {"codes": key.codes, "label": key.label, "shown": key.shown, "action": key.action}
-            for key in self.stage.keys
+            for key in self.view.controls.keys
         ]
         hello = {
             "kind": "hello",
-            "task": task.name,
-            "summary": task.summary,
-            "features": task.task.feature_names,
+            "task": definition.name,
+            "summary": definition.summary,
+            "features": definition.task.feature_names,
             "keys": keys,
             "device": self.controls.device,
             "delta": self.spec.rate_threshold,

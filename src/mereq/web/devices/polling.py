@@ -26,10 +26,10 @@ def poll_device(device: Device, session: Session) -> Iterator[None]:
     with device:
         pass
     session.controls.give_to(device.name)
-    stop, stage, actions = Event(), session.stage, session.actions
+    stop, keys, actions = Event(), session.view.controls.keys, session.actions
     thread = Thread(
         target=follow,
-        args=(device, session.controls, lambda held: action_of(held, stage.keys, actions), Clock(), stop),
+        args=(device, session.controls, lambda held: action_of(held, keys, actions), Clock(), stop),
         name="device",
     )
     thread.start()

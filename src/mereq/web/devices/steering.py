@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mereq.core.actions import Actions, Discrete
+from mereq.core.view import Key
 from mereq.web.devices.device import Held
-from mereq.web.key import Key
 
 LAYOUT: dict[str, Any] = json.loads(files("mereq.web.devices").joinpath("steering.json").read_text())
 DEAD_ZONE, WAY = LAYOUT["dead_zone"], LAYOUT["way"]

@@ -5,27 +5,30 @@ from typing import Any
 
 import numpy as np
 
+from mereq.core.simulator import Environment
+from mereq.core.view import ActionControls, Key
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
 from mereq.tasks.highway.environment import HighwayEnv
 from mereq.tasks.highway.scene import Scene
-from mereq.web.key import Key
 
 BEHIND, AHEAD = 60.0, 140.0  # m of road around the ego that the page may want
 NAMES = {LANE_LEFT: "LANE LEFT", IDLE: "IDLE", LANE_RIGHT: "LANE RIGHT", FASTER: "FASTER", SLOWER: "SLOWER"}
 LANES = ("left", "middle", "right")
 
 
+KEYS = (
+    Key(("ArrowUp", "KeyW"), NAMES[FASTER], "↑ or W", FASTER),
+    Key(("ArrowDown", "KeyS"), NAMES[SLOWER], "↓ or S", SLOWER),
+    Key(("ArrowLeft", "KeyA"), NAMES[LANE_LEFT], "← or A", LANE_LEFT),
+    Key(("ArrowRight", "KeyD"), NAMES[LANE_RIGHT], "→ or D", LANE_RIGHT),
+    Key(("Space",), NAMES[IDLE], "Space", IDLE),
+)
+
+
 class HighwayView:
     """Five pictures a step. The page draws the ego yellow while the person drives it."""
 
-    keys = (
-        Key(("ArrowUp", "KeyW"), NAMES[FASTER], "↑ or W", FASTER),
-        Key(("ArrowDown", "KeyS"), NAMES[SLOWER], "↓ or S", SLOWER),
-        Key(("ArrowLeft", "KeyA"), NAMES[LANE_LEFT], "← or A", LANE_LEFT),
-        Key(("ArrowRight", "KeyD"), NAMES[LANE_RIGHT], "→ or D", LANE_RIGHT),
-        Key(("Space",), NAMES[IDLE], "Space", IDLE),
-    )
-    neutral = np.int64(IDLE)
+    controls = ActionControls(KEYS, np.int64(IDLE), lambda action: NAMES[int(action)])
     pace = 2.0  # a step is a second of traffic: twice as fast as life
 
     def __init__(self, environment: HighwayEnv):
@@ -51,9 +54,11 @@ class HighwayView:
             ("lane", name),
         ]
 
-    def name_of(self, action: Any) -> str:
-        """As the authors call it."""
-        return NAMES[int(action)]
+
+def view_of_highway(environment: Environment) -> HighwayView | None:
+    """The view of the highway's simulation; None for any other environment, such as a real robot's driver."""
+    inside = getattr(environment, "unwrapped", environment)
+    return HighwayView(inside) if isinstance(inside, HighwayEnv) else None
 
 
 def _picture(scene: Scene) -> dict[str, Any]:

@@ -4,22 +4,31 @@ from typing import Any
 
 import numpy as np
 
+from mereq.core.simulator import Environment
+from mereq.core.view import ActionControls, Key
 from mereq.tasks.arm.environment import ArmEnv
-from mereq.web.key import Key
+
+
+def _name_of(action: Any) -> str:
+    """Displacement of the tool [cm]."""
+    x, y, z = (float(part) for part in action)
+    return f"{x:+.2f}, {y:+.2f}, {z:+.2f} cm"
+
+
+KEYS = (
+    Key(("ArrowRight", "KeyD"), "right (+y)", "→ or D", [0, 1, 0]),
+    Key(("ArrowLeft", "KeyA"), "left (-y)", "← or A", [0, -1, 0]),
+    Key(("ArrowUp", "KeyW"), "away (-x)", "↑ or W", [-1, 0, 0]),
+    Key(("ArrowDown", "KeyS"), "towards you (+x)", "↓ or S", [1, 0, 0]),
+    Key(("PageUp", "KeyE"), "up (+z)", "Page Up or E", [0, 0, 1]),
+    Key(("PageDown", "KeyQ"), "down (-z)", "Page Down or Q", [0, 0, -1]),
+)
 
 
 class ArmView:
     """One picture a step. The page looks at the robot from the front: right is +y, away is -x, up is +z."""
 
-    keys = (
-        Key(("ArrowRight", "KeyD"), "right (+y)", "→ or D", [0, 1, 0]),
-        Key(("ArrowLeft", "KeyA"), "left (-y)", "← or A", [0, -1, 0]),
-        Key(("ArrowUp", "KeyW"), "away (-x)", "↑ or W", [-1, 0, 0]),
-        Key(("ArrowDown", "KeyS"), "towards you (+x)", "↓ or S", [1, 0, 0]),
-        Key(("PageUp", "KeyE"), "up (+z)", "Page Up or E", [0, 0, 1]),
-        Key(("PageDown", "KeyQ"), "down (-z)", "Page Down or Q", [0, 0, -1]),
-    )
-    neutral = np.zeros(3, np.float32)
+    controls = ActionControls(KEYS, np.zeros(3, np.float32), _name_of)
     pace = 10.0
 
     def __init__(self, environment: ArmEnv):
@@ -51,7 +60,8 @@ class ArmView:
         moved = 100.0 * float(np.linalg.norm(measured.tip_moved[0]))
         return [("tool x, y, z", f"{x:.1f}, {y:.1f}, {z:.1f} cm"), ("moved", f"{moved:.2f} cm")]
 
-    def name_of(self, action: Any) -> str:
-        """The way of the tool [cm]."""
-        x, y, z = (float(part) for part in action)
-        return f"{x:+.2f}, {y:+.2f}, {z:+.2f} cm"
+
+def view_of_arm(environment: Environment) -> ArmView | None:
+    """The view of an arm's simulation; None for any other environment, such as a real robot's driver."""
+    inside = getattr(environment, "unwrapped", environment)
+    return ArmView(inside) if isinstance(inside, ArmEnv) else None

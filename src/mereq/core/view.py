@@ -1,0 +1,143 @@
+"""How a person sees a task and acts in it: pictures as data, readings, keys. No network, no drawing library."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from mereq.core.actions import Actions, Discrete
+
+Picture = dict[str, Any]  # as JSON; its entry `draw` names the painter of the page
+
+
+class Key(NamedTuple):
+    """An action, and the keys that ask for it."""
+
+    codes: tuple[str, ...]  # physical keys, as `KeyboardEvent.code` names them
+    label: str  # of the action
+    shown: str  # of the keys, for the person
+    action: Any  # a number; or a vector: those of all pressed keys are added
+
+
+@dataclass(frozen=True)
+class ActionControls:
+    """The keys of a task's actions, and the action of a person in control who presses none."""
+
+    keys: tuple[Key, ...]
+    nothing: Any = None  # None: no action means "nothing", so the run waits for a key
+    name_of: Callable[[Any], str] = str  # an action in words
+
+
+class TaskView(Protocol):
+    """An environment as a person sees it on the page."""
+
+    @property
+    def controls(self) -> ActionControls:
+        """Keys and their actions."""
+        ...
+
+    @property
+    def pace(self) -> float:
+        """Steps per second at the start of a session."""
+        ...
+
+    def still(self) -> Picture:
+        """Picture of the present state."""
+        ...
+
+    def film(self) -> list[Picture]:
+        """Pictures of the last step, evenly spaced in time; the last one shows where it led."""
+        ...
+
+    def readings(self) -> list[tuple[str, str]]:
+        """Names and values (with units) of what instruments show now."""
+        ...
+
+
+DIGITS = tuple(f"Digit{n}" for n in range(1, 10))
+AXIS_KEYS = (  # of one axis after another: the key that increases it, the key that decreases it
+    ("ArrowRight", "ArrowLeft"),
+    ("ArrowUp", "ArrowDown"),
+    ("KeyE", "KeyQ"),
+    ("KeyD", "KeyA"),
+    ("KeyW", "KeyS"),
+    ("KeyL", "KeyJ"),
+    ("KeyI", "KeyK"),
+)
+_SHOWN = {
+    **{"ArrowRight": "→", "ArrowLeft": "←", "ArrowUp": "↑", "ArrowDown": "↓"},
+    **{"Space": "Space", "PageUp": "Page Up", "PageDown": "Page Down"},
+}
+
+
+def discrete_controls(names: Sequence[str], *, keys: Sequence[str] = (), nothing: int | None = None) -> ActionControls:
+    """Controls of finitely many actions.
+
+    Args:
+        names: of the actions 0, 1, ...
+        keys: one for each action, as `KeyboardEvent.code` names them ("ArrowLeft", "KeyA", "Space", "Digit1"); an empty
+            text for an action without a key. By default the number keys, from 1 for action 0.
+        nothing: the action that does nothing. Without one, the run waits while a person in control presses no key.
+
+    Raises:
+        ValueError: there are more keys than names, a key is used twice, or `nothing` is no action.
+    """
+    used = tuple(keys) or DIGITS
+    pressed = [code for code in used[: len(names)] if code]
+    if len(keys) > len(names) or len(set(pressed)) < len(pressed):
+        raise ValueError(f"{len(names)} actions need at most as many keys, all different; got {', '.join(keys)}")
+    if nothing is not None and not 0 <= nothing < len(names):
+        raise ValueError(f"nothing = {nothing} is not one of the actions 0 to {len(names) - 1}")
+    known = tuple(names)
+    return ActionControls(
+        tuple(
+            Key(_codes(code), name, _shown(code), n)
+            for n, (name, code) in enumerate(zip(names, used, strict=False))
+            if code
+        ),
+        None if nothing is None else np.int64(nothing),
+        lambda action: known[int(action)],
+    )
+
+
+def axis_controls(names: Sequence[str], *, keys: Sequence[tuple[str, str]] = AXIS_KEYS) -> ActionControls:
+    """Controls of continuous actions: two keys an axis, full deflection while pressed; "nothing" is the middle, 0.
+
+    Args:
+        names: of the axes, with their units: ("steering [rad]", "throttle").
+        keys: for each axis the key that increases it and the one that decreases it. Axes beyond the last pair can be
+            moved by no key.
+
+    Raises:
+        ValueError: a key is used twice.
+    """
+    pairs = tuple(zip(names, keys, strict=False))
+    pressed = [code for _, pair in pairs for code in pair]
+    if len(set(pressed)) < len(pressed):
+        raise ValueError(f"the keys of the axes must all be different; got {', '.join(pressed)}")
+    unit = np.eye(len(names), dtype=int)
+    found = [
+        Key(_codes(code), f"{name} {sign}", _shown(code), (way * unit[axis]).tolist())
+        for axis, (name, pair) in enumerate(pairs)
+        for code, sign, way in zip(pair, ("+", "-"), (1, -1), strict=True)
+    ]
+    return ActionControls(
+        tuple(found), np.zeros(len(names), np.float32), lambda action: ", ".join(f"{part:+.2f}" for part in action)
+    )
+
+
+def default_controls(actions: Actions) -> ActionControls:
+    """Controls of actions that nothing else is known of: number keys without a "nothing", or two keys an axis."""
+    if isinstance(actions, Discrete):
+        return discrete_controls([f"action {n}" for n in range(actions.n)])
+    return axis_controls([f"axis {n}" for n in range(actions.size)])
+
+
+def _codes(code: str) -> tuple[str, ...]:
+    """The key, and its twin on the number pad."""
+    return (code, f"Numpad{code[-1]}") if code.startswith("Digit") else (code,)
+
+
+def _shown(code: str) -> str:
+    return _SHOWN.get(code, code.removeprefix("Digit").removeprefix("Key"))

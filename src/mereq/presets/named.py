@@ -1,0 +1,104 @@
+"""Objects that a user names: `file.py:NAME` or `package.module:NAME`. Naming them executes their code."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mereq.core.errors import CannotLoad
+
+FORMS = "file.py:NAME or package.module:NAME"
+
+
+def is_named(text: str) -> bool:
+    """Whether a text has the form of a name: `file.py:NAME` or `package.module:NAME`."""
+    where, colon, what = text.rpartition(":")
+    return bool(colon) and what.isidentifier() and (where.endswith(".py") or _is_dotted(where))
+
+
+def recorded_name(text: str) -> str:
+    """The name as it is recorded: of a file only the last part of its path."""
+    where, colon, what = text.rpartition(":")
+    return f"{Path(where).name}:{what}" if colon and where.endswith(".py") else text
+
+
+def load_named(text: str, kind: str) -> Any:
+    """The object of this name, after importing its module.
+
+    Args:
+        text: `file.py:NAME`, the path of a file; or `package.module:NAME`, found where Python finds packages and in the
+            current directory.
+        kind: what it should be, for messages: "task", "policy", "robot".
+
+    Raises:
+        CannotLoad: the text has neither form, there is no such file, module or name, or importing it failed.
+    """
+    where, _, what = text.rpartition(":")
+    if not is_named(text):
+        raise CannotLoad(f"Cannot load the {kind} {text!r}: it is not of the form {FORMS}.")
+    module = _from_file(Path(where), text, kind) if where.endswith(".py") else _from_packages(where, text, kind)
+    try:
+        return getattr(module, what)
+    except AttributeError:
+        names = ", ".join(name for name in vars(module) if not name.startswith("_") and _is_own(module, name)) or "none"
+        raise CannotLoad(
+            f"Cannot load the {kind} {text!r}: there is no {what} in {where}. Names that it defines: {names}."
+        ) from None
+
+
+def _from_file(file: Path, text: str, kind: str) -> ModuleType:
+    if not file.is_file():
+        raise CannotLoad(
+            f"Cannot load the {kind} {text!r}: there is no file {file}. Give its path from the current directory."
+        )
+    file = file.resolve()
+    name = f"{file.stem}_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"  # two files may have the same stem
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(file.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # so that the file can import its neighbours
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise CannotLoad(_failure(text, kind, error)) from error
+    return module
+
+
+def _from_packages(where: str, text: str, kind: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(where)
+    except Exception as error:
+        raise CannotLoad(
+            f"{_failure(text, kind, error)} Modules are looked for in the current directory and where Python finds "
+            "packages."
+        ) from error
+
+
+def _failure(text: str, kind: str, error: Exception) -> str:
+    """What went wrong while importing, and in which line of the user's code."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    own = [frame for frame in frames if Path(frame.filename).name != Path(__file__).name]
+    at = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    return f"Cannot load the {kind} {text!r}: importing it failed with {type(error).__name__}: {error}{at}."
+
+
+def _is_dotted(where: str) -> bool:
+    return bool(where) and all(part.isidentifier() for part in where.split("."))
+
+
+def _is_own(module: ModuleType, name: str) -> bool:
+    value = getattr(module, name)
+    return not isinstance(value, ModuleType) and getattr(value, "__module__", module.__name__) == module.__name__

@@ -1,0 +1,88 @@
+"""The prior and the expert of a run: loaded, and recognised when the run is resumed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from mereq.core.actions import Discrete
+from mereq.core.errors import CannotLoad, NotNamed
+from mereq.core.policy import GaussianPolicy, LogitsPolicy, Policy
+from mereq.core.seeding import stream
+from mereq.core.task import Task
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.sac import ActorPolicy
+from mereq.presets.named import is_named, load_named, recorded_name
+from mereq.presets.registry import definition_of
+from mereq.runs.spec import RunSpec
+from mereq.store.checkpoints import digest_of_arrays
+from mereq.store.policies import fingerprint, load_policy
+
+N_PROBES = 64  # observations at which a policy that is not ours is asked, to recognise it
+_named: dict[str, Any] = {}  # what users have named in this process, by its recorded name
+
+
+def name_policy(source: str | None) -> None:
+    """Import the policy that a user names as `file.py:NAME` or `package.module:NAME`; other sources need nothing.
+
+    Raises:
+        CannotLoad: it cannot be imported.
+    """
+    if source is not None and is_named(source):
+        _named[recorded_name(source)] = load_named(source, "policy")
+
+
+def policy_of(spec: RunSpec, which: str) -> Policy:
+    """The run's "prior" or "expert" policy.
+
+    Raises:
+        IncompleteTask: the task has none of its own, and the run names none.
+        NotNamed: it is code of a user's that was not named in this process.
+        CorruptCheckpoint: it is a checkpoint that cannot be used.
+    """
+    source: str | None = getattr(spec, which)
+    definition = definition_of(spec.task)
+    if source is None:
+        return definition.policy(which)
+    if not is_named(source):
+        return load_policy(Path(source), definition.task)
+    if recorded_name(source) not in _named:
+        raise NotNamed(
+            f"The {which} {source} is code that is imported only when you name it, because a recorded run may come "
+            f"from anybody. Name it again with --{which} (of a file, with its path)."
+        )
+    return as_policy(_named[recorded_name(source)], definition.task, source)
+
+
+def as_policy(found: Any, task: Task, name: str) -> Policy:
+    """A policy; or a function as one: of logits for finitely many actions, else of means and log-stds.
+
+    Raises:
+        CannotLoad: it is neither.
+    """
+    if hasattr(found, "distribution"):
+        return cast(Policy, found)
+    if not callable(found):
+        raise CannotLoad(
+            f"{name} is a {type(found).__name__}, and must be a policy: an object with `distribution(obs)`, or a "
+            "function of observations (n, obs) that returns logits (n, actions), or means and log-stds."
+        )
+    if isinstance(task.actions, Discrete):
+        return LogitsPolicy(cast(Callable[..., Any], found), task.actions.n)
+    return GaussianPolicy(cast(Callable[..., Any], found), task.actions.size)
+
+
+def checksum_of(policy: Policy, task: Task) -> str:
+    """Checksum by which a run's policy is recognised later.
+
+    Of a policy of ours, of its parameters; of any other, of its answers to fixed pseudo-random observations.
+    """
+    if isinstance(policy, QPolicy | ActorPolicy) and _is_ours(policy.prior):
+        return fingerprint(policy)
+    probes = stream(0, "probes").standard_normal((N_PROBES, task.obs_size)).astype(np.float32)
+    return digest_of_arrays({"answers": np.asarray(policy.distribution(probes).parameters)})
+
+
+def _is_ours(prior: Policy | None) -> bool:
+    return prior is None or (isinstance(prior, QPolicy | ActorPolicy) and _is_ours(prior.prior))

@@ -1,0 +1,103 @@
+"""Running a run: from its specification to Algorithm 1's recorded events."""
+
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mereq.alignment.algorithm import Event, events
+from mereq.alignment.concurrent import Concurrent
+from mereq.alignment.schedule import Sequential
+from mereq.core.errors import IncompatibleRun
+from mereq.core.simulator import Environment
+from mereq.core.supervisor import Supervisor
+from mereq.presets.methods import METHODS
+from mereq.presets.registry import definition_of
+from mereq.runs.policies import checksum_of, policy_of
+from mereq.runs.robots import robot_of
+from mereq.runs.spec import RunSpec
+from mereq.store.recording import record
+from mereq.store.run_writer import RunWriter
+from mereq.supervision.noise import Noisy, slips
+from mereq.supervision.paced import Paced
+from mereq.supervision.robot_environment import stop_robot_on_exit
+
+SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent}
+
+
+def run(
+    spec: RunSpec, writer: RunWriter, supervisor: Supervisor | None = None, *, environment: Environment | None = None
+) -> Generator[Event, None, None]:
+    """Events of Algorithm 1 from where the writer stands, each recorded before it is yielded.
+
+    Args:
+        spec: the run.
+        writer: a new run's, or a resumed one's.
+        supervisor: in place of the task's synthesized expert.
+        environment: for supervised rollouts; by default the specification's.
+    """
+    chosen = environment_of(spec) if environment is None else environment
+    stream = events(
+        definition_of(spec.task).task,
+        policy_of(spec, "prior"),
+        supervisor_of(spec) if supervisor is None else supervisor,
+        METHODS[spec.method],
+        spec.settings,
+        seed=spec.seed,
+        n_rounds=spec.n_rounds,
+        rate_threshold=spec.rate_threshold,
+        resume=writer.start,
+        learning=SCHEDULES[spec.learning],
+        environment=chosen,
+    )
+    return stop_robot_on_exit(record(stream, writer), chosen)
+
+
+def create(spec: RunSpec, directory: Path) -> RunWriter:
+    """The writer of a new run in a directory. Raises as `RunWriter.create`."""
+    return RunWriter.create(directory, config_of(spec))
+
+
+def resume(spec: RunSpec, directory: Path) -> RunWriter:
+    """The writer of an interrupted run in a directory. Raises as `RunWriter.resume`."""
+    return RunWriter.resume(directory, config_of(spec), policy_of(spec, "prior"))
+
+
+def config_of(spec: RunSpec) -> dict[str, Any]:
+    """What is recorded of a run: its specification, its features' names, and the checksums of its policies."""
+    definition = definition_of(spec.task)
+    sums = {f"{which}_sha256": checksum_of(policy_of(spec, which), definition.task) for which in policies_used(spec)}
+    return spec.to_config() | {"feature_names": list(definition.task.feature_names)} | sums
+
+
+def policies_used(spec: RunSpec) -> tuple[str, ...]:
+    """Which of "prior" and "expert" the run depends on."""
+    expert = spec.supervisor == "expert" and definition_of(spec.task).needs_expert
+    return ("prior", "expert") if expert else ("prior",)
+
+
+def supervisor_of(spec: RunSpec) -> Supervisor:
+    """The run's synthesized expert, who may be noisy, and may be paced.
+
+    Raises:
+        IncompatibleRun: when a person supervises the run.
+        IncompleteTask: when the task has no supervisor.
+    """
+    if spec.supervisor == "person":
+        raise IncompatibleRun(
+            "A person supervises this run, so no program can continue it. Use `mereq supervise --resume`."
+        )
+    definition = definition_of(spec.task)
+    expert = definition.make_supervisor(partial(policy_of, spec, "expert"), spec.supervision)
+    noisy = Noisy(expert, slips(definition.task.actions), probability=spec.noise) if spec.noise else expert
+    return noisy if spec.pace is None else Paced(noisy, spec.pace)
+
+
+def environment_of(spec: RunSpec) -> Environment:
+    """The environment of the run's supervised rollouts: the task's own, or a robot.
+
+    Raises:
+        WrongRobot: the robot's driver cannot be found, or is not what it must be.
+    """
+    definition = definition_of(spec.task)
+    return definition.task.make() if spec.robot is None else robot_of(spec.robot, definition)
