@@ -1,6 +1,94 @@
 """mereq: align a robot policy from a person's interventions.
 
-The five verbs: make a task, `supervise`, `align`, `study`, `show`.
+Everything that is exported here is the public interface; every other module may change. Importing `mereq` imports
+neither JAX nor MuJoCo: each name is imported when it is first used.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.2.0"
+
+if TYPE_CHECKING:
+    from mereq.alignment.algorithm import Round as Round
+    from mereq.alignment.algorithm import events as events
+    from mereq.alignment.settings import AlignSettings as AlignSettings
+    from mereq.core.actions import Box as Box
+    from mereq.core.actions import Discrete as Discrete
+    from mereq.core.distribution import Categorical as Categorical
+    from mereq.core.distribution import SquashedGaussian as SquashedGaussian
+    from mereq.core.errors import MereqError as MereqError
+    from mereq.core.policy import GaussianPolicy as GaussianPolicy
+    from mereq.core.policy import LogitsPolicy as LogitsPolicy
+    from mereq.core.policy import Policy as Policy
+    from mereq.core.supervisor import Controller as Controller
+    from mereq.core.supervisor import Decision as Decision
+    from mereq.core.supervisor import DecisionContext as DecisionContext
+    from mereq.core.supervisor import Supervisor as Supervisor
+    from mereq.core.task import Task as Task
+    from mereq.core.view import axis_controls as axis_controls
+    from mereq.core.view import discrete_controls as discrete_controls
+    from mereq.exports import export as export
+    from mereq.presets.align import align as align
+    from mereq.presets.check import check_task as check_task
+    from mereq.presets.definition import TaskDefinition as TaskDefinition
+    from mereq.presets.fast import fast as fast
+    from mereq.presets.methods import METHODS as METHODS
+    from mereq.presets.registry import find_task as find_task
+    from mereq.reports import report as report
+    from mereq.runs.run import create as create
+    from mereq.runs.run import resume as resume
+    from mereq.runs.run import run as run
+    from mereq.runs.spec import RunSpec as RunSpec
+    from mereq.store.policies import load_policy as load_policy
+    from mereq.store.policies import save_policy as save_policy
+    from mereq.studies.grid import Study as Study
+    from mereq.supervision.rules import Rule as Rule
+    from mereq.supervision.rules import RuleEngine as RuleEngine
+    from mereq.supervision.rules import Trigger as Trigger
+    from mereq.supervision.supervise import supervise as supervise
+    from mereq.supervision.synthesized import DivergenceExpert as DivergenceExpert
+    from mereq.supervision.synthesized import MeasurementExpert as MeasurementExpert
+    from mereq.tasks.gymnasium_task import task_from_gymnasium as task_from_gymnasium
+
+_HOMES = {  # public names, by the module that defines them
+    "mereq.alignment.algorithm": ("Round", "events"),
+    "mereq.alignment.settings": ("AlignSettings",),
+    "mereq.core.actions": ("Box", "Discrete"),
+    "mereq.core.distribution": ("Categorical", "SquashedGaussian"),
+    "mereq.core.errors": ("MereqError",),
+    "mereq.core.policy": ("GaussianPolicy", "LogitsPolicy", "Policy"),
+    "mereq.core.supervisor": ("Controller", "Decision", "DecisionContext", "Supervisor"),
+    "mereq.core.task": ("Task",),
+    "mereq.core.view": ("axis_controls", "discrete_controls"),
+    "mereq.exports": ("export",),
+    "mereq.presets.align": ("align",),
+    "mereq.presets.check": ("check_task",),
+    "mereq.presets.definition": ("TaskDefinition",),
+    "mereq.presets.fast": ("fast",),
+    "mereq.presets.methods": ("METHODS",),
+    "mereq.presets.registry": ("find_task",),
+    "mereq.reports": ("report",),
+    "mereq.runs.run": ("create", "resume", "run"),
+    "mereq.runs.spec": ("RunSpec",),
+    "mereq.store.policies": ("load_policy", "save_policy"),
+    "mereq.studies.grid": ("Study",),
+    "mereq.supervision.rules": ("Rule", "RuleEngine", "Trigger"),
+    "mereq.supervision.supervise": ("supervise",),
+    "mereq.supervision.synthesized": ("DivergenceExpert", "MeasurementExpert"),
+    "mereq.tasks.gymnasium_task": ("task_from_gymnasium",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mereq' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

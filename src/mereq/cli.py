@@ -27,7 +27,9 @@ PresetName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(defa
 Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")]
 Rounds = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
 PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
-LearningSchedule = Annotated[str | None, arg(metavar="WHEN", help_behavior_hint="(default: between rounds)")]
+LearningName = Annotated[
+    Literal["sequential", "concurrent"] | None, arg(metavar="WHEN", help_behavior_hint="(default: sequential)")
+]
 RobotName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")]
 Steps = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")]
 Hz = Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")]
@@ -50,38 +52,41 @@ def align(
     prior: PolicyName = None,
     expert: PolicyName = None,
     learning: LearningName = None,
-    pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as it goes)")] = None,
+    pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
     robot: RobotName = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
-    Each round, the policy drives under the expert's eyes; the expert takes over when it dislikes what it sees; then
-    the policy is improved from all interventions so far. Every step is on disk before the next one is made: stop with
-    Ctrl-C (or a power cut) whenever you like, and go on with `--resume`.
+    In each round, the policy acts under the expert's supervision. The expert takes over when it dislikes what the
+    policy does; then the policy is improved from all interventions so far. Every step is on disk before the next one
+    happens: stop with Ctrl-C whenever you like, and continue with `--resume`.
 
     For instance:
       mereq align highway --seed 1 --rounds 6 --out runs/first
       mereq align --resume --out runs/first --rounds 10
       mereq align highway --method mereq-np --preset paper --out runs/np
-      mereq align highway --learning concurrent --pace 5 --out runs/behind
+      mereq align highway --learning concurrent --pace 5 --out runs/concurrent
+      mereq align my_task.py:LANDER --prior my_prior.safetensors --out runs/lander
 
     Args:
-        task: what the policy does; `mereq tasks` lists them.
+        task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
+            TaskDefinition. Naming it runs that code.
         out: directory of the run.
-        resume: go on with the run in --out, exactly. Other options need not be repeated; --rounds may be raised.
+        resume: continue the run in --out, exactly. Other options need not be repeated, but for a task of your own;
+            --rounds may be raised.
         overwrite: delete the run in --out first.
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
-        rate_threshold: stop once the intervention rate is below it; 0 goes on to the last round.
-        prior: checkpoint to start from.
-        expert: checkpoint of the expert.
-        learning: `sequential`, while the expert waits; or `concurrent`: a second thread learns while supervision goes
-            on, and a new policy acts from the next episode on. That needs a --pace, or rounds are over too soon.
-        pace: supervised steps per second, to see what a person's time does; 0 is as fast as it goes.
-        robot: what supervised rollouts run on: `perturbed` (another simulation that plays a real robot), or
-            `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
+        rate_threshold: stop after the first round with an intervention rate below it; 0 does all rounds.
+        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        expert: policy of the expert, in the same forms.
+        learning: `sequential`: between rounds, while the expert waits; or `concurrent`: a second thread learns during
+            supervision, and a new policy acts from the next episode on. That needs a --pace, or rounds end too soon.
+        pace: supervised steps per second, to simulate a person's time.
+        robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot), or a driver of
+            yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
     """
     from mereq.commands.align import align as run
 
@@ -128,45 +133,48 @@ def supervise(
     no_browser: bool = False,
     device: Literal["page", "spacemouse"] = "page",
 ) -> None:
-    """Align a prior policy with you: watch it on a page in the browser, take over when you dislike what it does.
+    """Align a prior policy with you: watch it on a page in the browser, and take over when you dislike what it does.
 
-    The page shows what the policy does in real time. Press Enter to take over, act with the arrow keys, press Esc to
-    hand back; or hold: press H, and you are in control for as long as an action key is down. P pauses, M says that
-    your last intervention was a mistake, - and + change the pace. When a round is over, the policy learns from what
-    you did, and the next round starts, until you intervene in fewer than DELTA of the steps.
+    The page shows in real time what the policy does. Press Enter to take over, act with the keys that the page names,
+    press Esc to hand back; or hold: press H, and you are in control while an action key is down. P pauses, M takes your
+    last intervention back as a mistake, - and + change the pace. After a round, the policy learns from what you did,
+    and the next round starts, until you take fewer than DELTA of the steps.
 
-    Every step is on disk before you see it: stop with Ctrl-C whenever you like, and go on with `--resume`. Leave the
-    page, or hide it, and everything stands still. `mereq show DIR` shows the run, as any other.
+    Every step is on disk before you see it: stop with Ctrl-C whenever you like, and continue with `--resume`. When you
+    leave or hide the page, the run pauses. `mereq show DIR` shows the run, as any other.
 
     For instance:
       mereq supervise highway-human --out runs/mine
       mereq supervise highway --steps 200 --hz 4 --out runs/short
       mereq supervise highway --learning concurrent --out runs/no-waiting
+      mereq supervise my_task.py:LANDER --prior my_prior.safetensors --out runs/lander
       mereq supervise --resume --out runs/mine
 
     Args:
-        task: what the policy does; `mereq tasks` lists them.
+        task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
+            TaskDefinition whose environment renders "rgb_array" pictures. Naming it runs that code.
         out: directory of the run.
-        resume: go on with the run in --out. Other options need not be repeated; --rounds may be raised.
+        resume: continue the run in --out. Other options need not be repeated, but for a task of your own; --rounds may
+            be raised.
         overwrite: delete the run in --out first.
-        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not tell it.
+        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
         rounds: most rounds.
         steps: supervised steps per round.
-        rate_threshold: the run ends with the first round in which you took fewer than this share of the steps.
-        prior: checkpoint to start from.
-        learning: `sequential`, while you wait; or `concurrent`: the policy learns while you go on, and a new one drives
-            from the next episode on.
-        robot: what you supervise: `perturbed` (another simulation that plays a real robot), or
-            `package.module:callable`, a driver of yours (docs/robots.md). Learning goes on in the simulation.
+        rate_threshold: the run ends after the first round in which you took fewer than this share of the steps.
+        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        learning: `sequential`: between rounds, while you wait; or `concurrent`: during supervision, and a new policy
+            acts from the next episode on.
+        robot: what you supervise: `perturbed` (another simulation, which represents a real robot), or a driver of
+            yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
-        host: to serve on. Anything but 127.0.0.1 lets others on your network in, if they know the address with its
+        host: address to serve on. Any but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.
-        port: to serve on.
+        port: port to serve on.
         no_browser: only print the address of the page.
-        device: what you act with. `page`: the keyboard, a gamepad or a SpaceMouse, at the page; its button *Try your
-            devices* shows what arrives. `spacemouse`: one that is plugged into this machine, for browsers without
+        device: what you act with. `page`: the keyboard, a gamepad or a SpaceMouse at the page; its button *Try your
+            devices* shows their input. `spacemouse`: one that is plugged into this machine, for browsers without
             WebHID (Linux); then the page only shows, pauses and hands back.
     """
     from mereq.commands.supervise import supervise as run
@@ -208,11 +216,11 @@ def trial(
     port: Port = 0,
     no_browser: bool = False,
 ) -> None:
-    """Compare methods with a person who is not told which one they help: a blind trial, from a small TOML file.
+    """Compare methods with a person who does not know which one they help: a blind trial, from a small TOML file.
 
-    Does the next run of the trial, or goes on with the one that was interrupted; the same command again does the next
-    one. The order of methods is random, every method once in a row. Neither the page nor the terminal nor the name of a
-    directory tells them apart. When all runs are finished, `mereq report DIR` tells.
+    Does the next run of the trial, or resumes the one that was interrupted; the same command again does the next one.
+    The order of methods is random, in blocks that have every method once. Neither the page nor the terminal nor the
+    name of a directory shows which method it is. When all runs are finished, `mereq report DIR` does.
 
     For instance:
       mereq trial p07.toml
@@ -227,11 +235,11 @@ def trial(
       trials = 3
 
     Args:
-        file: what is compared; docs/supervise.md has all that it may say.
+        file: the trial; docs/supervise.md has all its entries.
         out: directory of the trial.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
-        host: to serve on; see `mereq supervise --help`.
-        port: to serve on.
+        host: address to serve on; see `mereq supervise --help`.
+        port: port to serve on.
         no_browser: only print the address of the page.
     """
     from mereq.commands.trial import trial as run
@@ -255,8 +263,8 @@ def train(
 ) -> None:
     """Train a task's prior or expert policy on its own reward, as the shipped ones were.
 
-    Writes the policy to OUT.safetensors and OUT.json after every leg of the training, evaluates it, and keeps what is
-    needed to go on with `--resume` after Ctrl-C.
+    Writes the policy to OUT.safetensors and OUT.json at every checkpoint, evaluates it, and keeps what `--resume` needs
+    after Ctrl-C.
 
     For instance:
       mereq train highway prior
@@ -265,14 +273,14 @@ def train(
       mereq train bottle-pushing prior --start shipped --steps 60000 --out runs/longer
 
     Args:
-        task: what the policy does; `mereq tasks` lists them.
+        task: a task's name, or your own: file.py:NAME or package.module:NAME.
         which: `prior` learns the reward without the preference, `expert` the one with it.
         out: where to write, without a suffix.
         preset: `paper` has the numbers of Tables 6 and 8; the arm's shipped policies were trained with `fast`.
-        start: checkpoint of a policy of ours to go on from, or `shipped`.
+        start: checkpoint of a policy to continue from, or `shipped`.
         steps: environment steps.
         seed: everything random follows from it.
-        resume: go on with the training in --out.
+        resume: continue the training in --out.
     """
     from mereq.commands.train import train as run
 
@@ -285,24 +293,31 @@ def show(
     *,
     json_: Annotated[bool, arg(name="json")] = False,
     no_clip: bool = False,
+    task: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    prior: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
 ) -> None:
     """Show a run: its table, its pictures, and the task before and after.
 
     Writes DIR/figures/run.png (intervention rate, weights, behaviour) and DIR/figures/before_after.gif (the same
-    episode with the prior and with the aligned policy). Works while the run is going on.
+    episode with the prior and with the aligned policy). Works while the run is in progress.
+
+    Code that a run was made with is imported only when you name it: without --task, a run of a task of your own is
+    shown without pictures.
 
     Args:
         run: directory of a run.
         json_: print one JSON object with every round's intervention rate, expert samples, theta and seconds waited,
             and write nothing.
-        no_clip: do without the clip, which takes some seconds.
+        no_clip: leave out the clip, which takes some seconds.
+        task: the run's task, if it is your own: file.py:NAME or package.module:NAME.
+        prior: the run's prior, if it is code of yours.
     """
     from mereq.commands import show as command
 
     if json_:
         print(json.dumps(command.run_report(run)))
     else:
-        command.show(run, clip=not no_clip, console=console)
+        command.show(run, task=task, prior=prior, clip=not no_clip, console=console)
 
 
 @app.command
@@ -319,7 +334,7 @@ def export(
     `csv` is one table, `minari` what Gymnasium's world reads (needs the extra mereq[minari]), `lerobot` the LeRobot
     dataset format v3.0 (needs mereq[lerobot]). Each says of every step whether the expert was in control, and whether
     they took it back later as a mistake. README.txt in the dataset says how to load it; provenance.json where it comes
-    from. A run that is still going on is exported as far as it has got.
+    from. Of a run in progress, what is recorded so far is exported.
 
     For instance:
       mereq export runs/mine --format csv --out datasets/mine
@@ -345,7 +360,7 @@ def study(
     out: Annotated[
         Path | None, arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: runs/studies/STUDY)")
     ] = None,
-    engine: Literal["local", "ray", "row"] = "local",
+    engine: Literal["local", "ray", "lockstep"] = "local",
     workers: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: one per core)")] = None,
     address: Annotated[str | None, arg(metavar="HOST:PORT", help_behavior_hint="(default: RAY_ADDRESS)")] = None,
     list_: Annotated[bool, arg(name="list")] = False,
@@ -353,16 +368,16 @@ def study(
     """Do a study: a grid of runs over tasks, methods, presets, variants and seeds, from a small TOML file.
 
     The results of all runs are in OUT/study.sqlite, each run is in OUT/runs/. A study can be stopped at any moment,
-    by Ctrl-C, kill -9 or a power cut: the same command goes on where it was, in the middle of a run if need be, and
-    the numbers are those of a study that was never stopped. With more seeds, methods or variants in the file, it
-    grows. A finished run is never made again.
+    by Ctrl-C or kill -9: the same command resumes it, in the middle of a run if need be, and the numbers are those of a
+    study that was never stopped. With more seeds, methods or variants in the file, it grows. A finished run is never
+    repeated.
 
     For instance:
       mereq study
       mereq study highway
       mereq study mine.toml --out runs/mine --workers 4
       mereq study highway --engine ray --address ray://head:10001
-      mereq study highway --engine row        (with a GPU and the extra mereq[cuda])
+      mereq study highway --engine lockstep        (with a GPU and the extra mereq[cuda])
 
     A study file:
       title = "Two methods"
@@ -378,13 +393,13 @@ def study(
         name: a shipped study, or the path of a study file (.toml).
         out: directory of the study.
         engine: `local` runs worker processes on this machine, with one thread each; `ray` runs on a Ray cluster, or on
-            a Ray that it starts on this machine (needs the extra mereq[ray]); `row` runs all seeds of a row of the
-            grid in lockstep in this process, their updates as one batch, on a GPU where JAX finds one.
+            a Ray that it starts on this machine (needs the extra mereq[ray]); `lockstep` runs all seeds of a
+            condition in lockstep in this process, their updates as one batch, on a GPU where JAX finds one.
         workers: runs at once, on this machine.
         address: of a Ray cluster.
         list_: list the shipped studies.
     """
-    if engine == "row" and not PLATFORM_GIVEN:
+    if engine == "lockstep" and not PLATFORM_GIVEN:
         del os.environ["JAX_PLATFORMS"]  # let JAX find an accelerator
     from mereq.commands import study as command
 
@@ -409,13 +424,13 @@ def report(
 
     Writes report.md (Figure 2, Table 1, a side-by-side with the paper, an overview, the weights; under each where it
     comes from), figure2.png, thetas.png, table1.csv, rounds.csv, runs.csv, summary.csv and provenance.json. The same
-    study gives the same files, byte for byte. Works while the study is going on.
+    study gives the same files, byte for byte. Works while the study is in progress.
 
     Of tasks for a person (such as highway-human) it writes Figure 3 and Table 2 in place of these: figure3.png and
     table2.csv. A blind trial is reported when all its runs are finished; --unblind does so early, and the report says
     so.
 
-    With --behaviour, what the policies do when nobody watches is compared with what the expert does (Figures 11 and 12,
+    With --behaviour, unsupervised episodes of the policies are compared with the expert's (Figures 11 and 12,
     Tables 3 and 4, and the task's own measures such as a success rate, before and after). Of each run that is the
     policy of the first round with an intervention rate of at most 0.1, or the last one, marked †. All of them do the
     same 100 episodes; that takes some seconds per run, and is kept in DIR/evaluations, so that Ctrl-C costs nothing
@@ -444,8 +459,8 @@ def report(
 def tasks() -> None:
     """List the tasks, their features and weights.
 
-    Those for a person have no weights of an expert: nobody knows what you want. `mereq align` takes them as well; a
-    synthesized expert with the simulated task's weights then stands in for the person.
+    Tasks for a person have no expert's weights: they are yours. `mereq align` takes these tasks, too; a synthesized
+    expert with the simulated task's weights then replaces the person.
     """
     from mereq.commands.tasks import list_tasks
 
@@ -454,7 +469,7 @@ def tasks() -> None:
 
 @app.command
 def doctor() -> None:
-    """Say what is installed, what is missing and what for. Exits with 1 when something needed is missing."""
+    """List what is installed, what is missing, and what needs it. Exits with 1 when something required is missing."""
     from mereq.commands.doctor import doctor as examine
 
     if not examine(Console()):
@@ -462,8 +477,8 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command line. A mistake of the user's is a sentence and exit status 2; Ctrl-C and SIGTERM are 130."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # all is saved, and a robot told to stop, either way
+    """Run the command line. A user's mistake is a sentence and exit status 2; Ctrl-C and SIGTERM are 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: everything is saved, and a robot stopped
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # small networks: an accelerator's dispatch costs more than it saves
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")

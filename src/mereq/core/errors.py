@@ -25,6 +25,10 @@ class IncompleteTask(MereqError):
     """A task whose definition lacks a part that is needed now."""
 
 
+class WrongTask(MereqError):
+    """A task, prior or supervisor of a user's that cannot be aligned as it is."""
+
+
 class WrongValue(MereqError, ValueError):
     """A number that a run cannot have, such as a negative seed."""
 

@@ -50,9 +50,10 @@ class DivergenceExpert:
 
 
 class MeasurementExpert:
-    """Takes over when what the environment measures meets a rule, and then acts as the expert would. App. A.1.2-A.1.4.
+    """Expert that takes over when measurements meet a rule, and then acts as the expert policy does. App. A.1.2-A.1.4.
 
-    The environment reports its measurements as `info["measurements"]`, at the reset and after every step.
+    The measurements are `info["measurements"]`, which the environment reports at the reset and after every step; of an
+    environment that reports none, the observation.
     """
 
     def __init__(self, expert: Policy, rule: Rule[Any]):
@@ -60,12 +61,13 @@ class MeasurementExpert:
         self._engine = RuleEngine(rule)
 
     def begin_episode(self, seed: int) -> None:
-        """The policy is in control at first."""
+        """Start an episode: the policy is in control."""
         self._engine.reset()
 
     def decide(self, context: DecisionContext) -> Decision:
-        """Judge the state; the expert's own action is the one it takes when it does not explore."""
-        controller = self._engine.judge(context.info["measurements"])
+        """Decision of the rule; the expert's action is the most probable one of its policy."""
+        measured = context.info["measurements"] if "measurements" in context.info else context.obs
+        controller = self._engine.judge(measured)
         if controller is Controller.POLICY:
             return Decision(controller, context.proposed)
         return Decision(controller, self._expert.distribution(context.obs[None]).mode()[0])
