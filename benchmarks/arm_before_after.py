@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 
 from mereq.evaluation.arm_clips import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
-from mereq.runs.spec import load_method_policy
-from mereq.store.run_store import RunStore
+from mereq.runs.recorded import load_method_policy
+from mereq.store.run_store import RunReader
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 SHOTS = {shot.task.name: shot for shot in (BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT)}
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     options = parser.parse_args()
     for directory in options.runs:
-        with RunStore.open(directory) as store:
+        with RunReader.open(directory) as store:
             task, prior, policy = load_method_policy(store, len(store.rounds()) - 1)
         file = PICTURES / f"{task.name.replace('-', '_')}_before_after.png"
         SHOTS[task.name].still(prior, policy, file, seed=options.seed)

@@ -18,10 +18,10 @@ from rich.progress import track
 from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.evaluation.rollouts import SEED, evaluate
-from mereq.runs.spec import load_method_policy
+from mereq.runs.recorded import load_method_policy
 from mereq.store.policies import load_shipped
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.tasks import arm
 from mereq.tasks.arm import bottle_pushing
 from mereq.tasks.arm.tasks import task_of
@@ -43,7 +43,7 @@ def on_a_table(friction: float) -> Task:
 
 def at_the_end_of(run: Path) -> Policy:
     """The policy that an alignment ended with."""
-    with RunStore.open(run) as store:
+    with RunReader.open(run) as store:
         return load_method_policy(store, len(store.rounds()) - 1)[2]
 
 

@@ -34,7 +34,7 @@ def ours():
     def normal(*shape):
         return rng.normal(size=shape).astype(np.float32)
 
-    learner = DQN(OBS, ACTIONS, TASKS["highway"].align["paper"].learner)
+    learner = DQN(OBS, ACTIONS, TASKS["highway"].settings["paper"].learner)
     assert learner.settings.hidden == HIDDEN
     state = learner.init(0, zero_head=True)
     batches = Batch(

@@ -23,7 +23,7 @@ from mereq.core.supervisor import Controller
 from mereq.reports.figures.style import COLORS, DPI, MARKERS, bare, threshold_lines
 from mereq.reports.paper import TABLE_2
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from scripted_driver import Driver
 from sitting import SEE, SMALL, Supervise, chromium
 
@@ -101,7 +101,7 @@ def drive(browser: Browser, run: Path, seed: int, pace: float) -> None:
 
 def results_of(run: Path, seed: int) -> dict:
     """What a run came to, by its record."""
-    with RunStore.open(run) as store:
+    with RunReader.open(run) as store:
         rounds = [_round(store, row.index) for row in store.rounds()]
         seen_frames = [sight for row in store.rounds() for sight in store.seen_frames(row.index)]
         steps = [step for row in store.rounds() for step in store.steps(row.index)]
@@ -125,7 +125,7 @@ def results_of(run: Path, seed: int) -> dict:
     return result
 
 
-def _round(store: RunStore, index: int) -> dict:
+def _round(store: RunReader, index: int) -> dict:
     row, steps = store.rounds()[index], store.steps(index)
     by_person = np.array([step.controller is Controller.EXPERT for step in steps])
     features = np.array([step.features for step in steps])

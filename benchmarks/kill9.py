@@ -40,9 +40,10 @@ from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
 from mereq.core.errors import NoRun, RunExists
 from mereq.core.policy import LogitsPolicy
 from mereq.interventions.rollout import SupervisedStep
-from mereq.presets.registry import fast
+from mereq.presets.fast import fast
 from mereq.store.recording import record
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.studies.comparing import differences
 from mereq.supervision.paced import Paced
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
@@ -91,9 +92,9 @@ def child(directory: Path, rounds: int, behind: bool) -> None:
         raise SystemExit("the child does not run the copy of the package that was made for it")
     say("opening")
     try:
-        store = RunStore.create(directory, config(rounds))
+        store = RunWriter.create(directory, config(rounds))
     except RunExists:
-        store = RunStore.resume(directory, config(rounds))
+        store = RunWriter.resume(directory, config(rounds))
     with store:
         resume = store.resume_point(PRIOR)
         index, number = len(resume.log.rollouts), sum(len(steps) for steps in resume.recorded[:1])
@@ -168,7 +169,7 @@ class Child:
 def lost(directory: Path, acknowledged: set[str]) -> list[str]:
     """Acknowledged events that the store does not have, or has otherwise."""
     try:
-        store = RunStore.open(directory)
+        store = RunReader.open(directory)
     except NoRun:
         return sorted(acknowledged)
     stored = set()
@@ -189,7 +190,7 @@ def lost(directory: Path, acknowledged: set[str]) -> list[str]:
 def contradictions(directory: Path) -> list[str]:
     """What in a run that learned behind cannot be."""
     found, newest = [], 0
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         for row in store.rounds():
             steps = store.steps(row.index)
             if len(steps) != SETTINGS.rollout_steps:
@@ -238,7 +239,7 @@ def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path, 
         if behind:
             different += contradictions(directory)
         else:
-            with RunStore.open(folder / "calm") as left, RunStore.open(directory) as right:
+            with RunReader.open(folder / "calm") as left, RunReader.open(directory) as right:
                 different += differences(left, right)
     return {
         "kills": kills,

@@ -74,7 +74,7 @@ def train(name: str, task_name: str, seed: int) -> dict:
     """One training: returns and temperatures."""
     copies, rate = VARIANTS[name]
     numbers = TASKS[task_name]
-    task, settings, prior = numbers.task, numbers.align["fast"], load_shipped(numbers.task, "prior")
+    task, settings, prior = numbers.task, numbers.settings["fast"], load_shipped(numbers.task, "prior")
     kind = CopyingSAC if copies else SAC
     learner = kind(task.obs_size, task.actions.size, replace(settings.learner, temperature_learning_rate=rate))
     state = learner.init(seed, zero_head=True)

@@ -35,9 +35,9 @@ from mereq.core.errors import NoRun
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.tasks.highway import THETA_PRIOR
-from mereq.web.highway_view import NAMES
+from mereq.tasks.highway.view import NAMES
 from sitting import Supervise
 
 STEPS, ROUNDS, PACE = 40, 3, 20
@@ -116,7 +116,7 @@ class Record(NamedTuple):
     def of(cls, run: Path) -> "Record":
         """What is there; nothing, where no run is."""
         try:
-            with RunStore.open(run) as store:
+            with RunReader.open(run) as store:
                 rounds = store.rounds()
                 indices = range(len(rounds) + 1)
                 return cls(
@@ -222,7 +222,7 @@ def torment(times: int, seed: int, folder: Path) -> dict:
 def _is_there(run: Path) -> bool:
     """Whether there is a run to go on with: not when its making was cut off."""
     try:
-        with RunStore.open(run):
+        with RunReader.open(run):
             return True
     except NoRun:
         return False

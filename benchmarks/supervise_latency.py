@@ -34,9 +34,11 @@ from playwright.sync_api import Browser, Page
 
 from mereq.alignment import MEREQ
 from mereq.alignment.algorithm import events
-from mereq.runs.spec import PERSON, RunSpec
+from mereq.runs.run import config_of
+from mereq.runs.spec import RunSpec
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.web.messages import Command, Input
 from mereq.web.server import listen, serve
 from mereq.web.session import Session
@@ -86,12 +88,14 @@ LOADS: dict[str, Callable[[threading.Event], None]] = {"none": no_load, "algorit
 def child(folder: Path, pace: float, load: str) -> None:
     """Serve a run until Ctrl-C, then write down when inputs came in and pictures were there."""
     words = {"task": "highway", "method": "mereq", "preset": "fast", "seed": 1, "n_rounds": 1}
-    spec = RunSpec.named(**words, rate_threshold=0.0, expert=PERSON).changed({"settings": {"rollout_steps": 10**5}})
+    spec = RunSpec.named(**words, rate_threshold=0.0, supervisor="person").changed(
+        {"settings": {"rollout_steps": 10**5}}
+    )
     inputs: list[tuple[float, Any]] = []  # when, and the action
     pictures: dict[int, float] = {}  # when each was there first
-    with RunStore.create(folder / "run", spec.config()) as store, listen("127.0.0.1", 0) as listening:
+    with RunWriter.create(folder / "run", config_of(spec)) as store, listen("127.0.0.1", 0) as listening:
         session = Session(spec, store, pace=pace)
-        receive, put = session.controls.receive, session.board.put
+        receive, put = session.controls.receive, session.latest_view.put
 
         def received(message: Input | Command, now: float) -> None:
             receive(message, now)
@@ -102,7 +106,7 @@ def child(folder: Path, pace: float, load: str) -> None:
             pictures.setdefault(view["frame"], time.time())
             put(view)
 
-        session.controls.receive, session.board.put = received, shown
+        session.controls.receive, session.latest_view.put = received, shown
         over = threading.Event()
         busy = threading.Thread(target=LOADS[load], args=(over,))
         busy.start()
@@ -140,7 +144,7 @@ def measure(browser: Browser, pace: float, load: str, taps: int, settle: float) 
         server.wait(120)
         server.stdout.close()
         log = json.loads((Path(name) / "log.json").read_text())
-        with RunStore.open(Path(name) / "run") as store:
+        with RunReader.open(Path(name) / "run") as store:
             decided = [sight.decided for sight in store.seen_frames(0)]
             stored = [row[2] for row in store.database.rows("steps")]
     return {"hz": pace, "load": load, "pauses": pauses - 1} | delays(pace, keys, pictures, log, decided, stored)

@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from sitting import SMALL, Supervise, chromium, who
 
 EVERY, TAKEN_FOR = 15.0, 3.0  # s
@@ -49,7 +49,7 @@ def soak(minutes: int, steps: int, run: Path, out: Path) -> dict:
             while (passed := time.monotonic() - started) < 60.0 * minute:
                 act(page, passed)
                 page.wait_for_timeout(250)
-            with RunStore.open(run) as store:
+            with RunReader.open(run) as store:
                 rounds, connected = store.rounds(), len(store.seen_frames(len(store.rounds())))
             result["minutes"].append(
                 {

@@ -11,7 +11,7 @@ import numpy as np
 from mereq.alignment import MEREQ, Round, align
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Controller, Decision, DecisionContext
-from mereq.presets.registry import fast
+from mereq.presets.fast import fast
 from mereq.supervision.rules import Rule, RuleEngine, Trigger
 from mereq.tasks.gymnasium_task import task_from_gymnasium
 

@@ -12,7 +12,7 @@ from gymnasium.wrappers import RescaleObservation
 
 from mereq.alignment import MEREQ, Round, align
 from mereq.core.policy import GaussianPolicy
-from mereq.presets.registry import fast
+from mereq.presets.fast import fast
 from mereq.supervision.rules import Rule, Trigger
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks.gymnasium_task import task_from_gymnasium

@@ -50,11 +50,11 @@ def calm(tmp_path_factory):
     """A run that was never interrupted."""
     from kill9 import config, corridor_events
     from mereq.store.recording import record
-    from mereq.store.run_store import RunStore
+    from mereq.store.run_writer import RunWriter
     from recorded_runs import ROUNDS
 
     directory = tmp_path_factory.mktemp("calm") / "run"
-    with RunStore.create(directory, config(ROUNDS)) as store:
+    with RunWriter.create(directory, config(ROUNDS)) as store:
         list(record(corridor_events(ROUNDS), store))
     return directory
 

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from mereq.core.distribution import SquashedGaussian
-from mereq.presets.registry import METHODS
-from mereq.runs.spec import RunSpec, load_method_policy
-from mereq.store.run_store import RunStore
+from mereq.presets.methods import METHODS
+from mereq.runs.recorded import load_method_policy
+from mereq.runs.run import config_of
+from mereq.runs.run import run as run_of
+from mereq.runs.spec import RunSpec
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.studies.comparing import differences
 
 SMALL = {
@@ -30,14 +34,14 @@ def small(method: str, task: str = "erasing", n_rounds: int = 2) -> RunSpec:
 
 
 def run(spec: RunSpec, directory) -> None:
-    with RunStore.create(directory, spec.config()) as store:
-        list(spec.events(store))
+    with RunWriter.create(directory, config_of(spec)) as store:
+        list(run_of(spec, store))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
     run(small(method), tmp_path)
-    with RunStore.open(tmp_path) as store:
+    with RunReader.open(tmp_path) as store:
         rounds = store.rounds()
         task, prior, policy = load_method_policy(store, 1)
         rollout = store.rollout(1)
@@ -54,7 +58,7 @@ def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
 @pytest.mark.parametrize(("task", "method"), [("bottle-pushing", "mereq"), ("pillow-grasping", "hg-dagger-ft")])
 def test_the_other_tasks_run_too(tmp_path, task, method):
     run(small(method, task, n_rounds=1), tmp_path)
-    with RunStore.open(tmp_path) as store:
+    with RunReader.open(tmp_path) as store:
         _, prior, policy = load_method_policy(store, 0)
         rollout, rounds = store.rollout(0), store.rounds()
     assert len(rounds) == 1
@@ -65,7 +69,7 @@ def test_the_other_tasks_run_too(tmp_path, task, method):
 
 def test_the_first_rollout_of_mereq_is_the_priors(tmp_path):
     run(small("mereq", n_rounds=1), tmp_path)
-    with RunStore.open(tmp_path) as store:
+    with RunReader.open(tmp_path) as store:
         rollout = store.rollout(0)
         _, prior, _ = load_method_policy(store, 0)
     np.testing.assert_allclose(rollout.proposed, prior.distribution(rollout.obs).mode(), atol=1e-6)
@@ -74,11 +78,11 @@ def test_the_first_rollout_of_mereq_is_the_priors(tmp_path):
 def test_an_interrupted_run_ends_as_one_left_in_peace(tmp_path):
     spec = small("mereq")
     run(spec, tmp_path / "calm")
-    with RunStore.create(tmp_path / "broken", spec.config()) as store:
-        list(islice(spec.events(store), 270))  # in an episode of the second round
-    with RunStore.resume(tmp_path / "broken", spec.config()) as store:
-        list(spec.events(store))
-    with RunStore.open(tmp_path / "calm") as left, RunStore.open(tmp_path / "broken") as right:
+    with RunWriter.create(tmp_path / "broken", config_of(spec)) as store:
+        list(islice(run_of(spec, store), 270))  # in an episode of the second round
+    with RunWriter.resume(tmp_path / "broken", config_of(spec)) as store:
+        list(run_of(spec, store))
+    with RunReader.open(tmp_path / "calm") as left, RunReader.open(tmp_path / "broken") as right:
         assert differences(left, right) == []
 
 
@@ -86,7 +90,7 @@ def test_noise_on_the_experts_actions_is_executed(tmp_path):
     spec = replace(small("mereq", n_rounds=1), noise=1.0)
     run(small("mereq", n_rounds=1), tmp_path / "clean")
     run(spec, tmp_path / "noisy")
-    with RunStore.open(tmp_path / "clean") as clean, RunStore.open(tmp_path / "noisy") as noisy:
+    with RunReader.open(tmp_path / "clean") as clean, RunReader.open(tmp_path / "noisy") as noisy:
         before, after = clean.rollout(0), noisy.rollout(0)
         expert = spec.load("expert")
     slips = after.executed - expert.distribution(after.obs).mode()

@@ -19,7 +19,7 @@ from mereq.evaluation.rollouts import EPISODES
 from mereq.presets.registry import TASKS
 from mereq.runs.spec import RunSpec
 from mereq.store.policies import describe_shipped, load_policy, load_shipped, save_policy
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.studies.comparing import differences
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def test_show_draws_the_run_and_films_the_road(finished, mereq):
 def test_every_supervised_step_is_in_the_database(finished):
     with sqlite3.connect(finished[0] / "run.sqlite") as database:
         ((steps,),) = database.execute("SELECT count(*) FROM steps")
-    assert steps == 2 * TASKS["highway"].align["fast"].rollout_steps
+    assert steps == 2 * TASKS["highway"].settings["fast"].rollout_steps
 
 
 def test_a_run_is_not_written_over(finished, mereq):
@@ -105,7 +105,7 @@ def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mere
     assert status == 130
     assert f"mereq align --resume --out {tmp_path / 'run'}" in told
     assert mereq("align", "--resume", "--out", tmp_path / "run")[0] == 0
-    with RunStore.open(finished[0]) as left, RunStore.open(tmp_path / "run") as right:
+    with RunReader.open(finished[0]) as left, RunReader.open(tmp_path / "run") as right:
         assert differences(left, right) == []
 
 

@@ -14,7 +14,7 @@ from mereq.core.policy import GaussianPolicy
 from mereq.supervision.robot_environment import RobotEnvironment
 from mereq.supervision.supervise import supervise
 from mereq.tasks.arm import BOTTLE_PUSHING as TASK
-from mereq.web.arm_view import ArmView
+from mereq.tasks.arm.view import ArmView
 from mereq.web.task_view import task_view_of
 from toys import Nobody, always
 

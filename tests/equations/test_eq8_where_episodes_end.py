@@ -31,7 +31,7 @@ class InControl:
 def test_a_policy_against_itself_has_no_gradient(name):
     """With rollouts from new episodes; practice's own, of 100 steps each, would ask for .3 and .7 of change."""
     preset = definition_of(name)
-    task, expert, paper = preset.task, load_shipped(preset.task, "expert"), preset.align["paper"]
+    task, expert, paper = preset.task, load_shipped(preset.task, "expert"), preset.settings["paper"]
     steps = supervise(
         task.make(),
         always(expert),

@@ -12,7 +12,7 @@ from mereq.core.actions import Box, Discrete
 from mereq.exports import export, lerobot_dataset, read_runs
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
-from mereq.store.run_store import RunStore
+from mereq.store.run_writer import RunWriter
 from mereq.tasks.corridor import TASK
 from recorded_runs import ROUNDS
 
@@ -60,7 +60,7 @@ def test_a_whole_run_and_some_of_its_rounds(tmp_path, calm, format):
 def test_several_runs_one_of_which_goes_on(tmp_path, format):
     actions = Discrete(4)
     runs = [recorded(tmp_path / str(i), steps_of([3, 2], actions, i)) for i in range(2)]
-    with RunStore.resume(runs[1], {"task": "toy", "method": "mereq", "n_rounds": 1}) as store:  # is writing
+    with RunWriter.resume(runs[1], {"task": "toy", "method": "mereq", "n_rounds": 1}) as store:  # is writing
         store.resume_point()
         export(read_runs(runs, task=task_of(actions)), format, tmp_path / "before")
         store.add_step(steps_of([3, 3], actions, 1)[-1])

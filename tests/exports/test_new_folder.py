@@ -17,7 +17,7 @@ from mereq.core.actions import Box, Discrete
 from mereq.core.errors import CannotExport, CannotWrite, NoRun, RunExists, UnknownName
 from mereq.exports import export, read_runs
 from mereq.presets.registry import TASKS
-from mereq.store.run_store import RunStore
+from mereq.store.run_writer import RunWriter
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_what_cannot_be_exported_is_a_sentence(tmp_path, run):
         export(recording(run), "hdf", tmp_path / "out")
     with pytest.raises(UnknownName, match="no task called 'toy'"):
         read_runs([run])
-    RunStore.create(tmp_path / "begun", {"task": "toy"}).close()
+    RunWriter.create(tmp_path / "begun", {"task": "toy"}).close()
     with pytest.raises(CannotExport, match="has no steps yet"):
         recording(tmp_path / "begun")
     other = recorded(tmp_path / "other", steps_of([2], Discrete(3), 0), task="erasing")

@@ -11,7 +11,9 @@ from contextlib import contextmanager, nullcontext
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mereq.store.run_store import RunStore
+from mereq.runs.run import config_of
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.web.devices.polling import poll_device
 from mereq.web.server import listen, make_server
 from mereq.web.session import Session
@@ -88,7 +90,7 @@ class Sitting:
         self.until(lambda: self.steps() >= end)
 
     def recorded(self):
-        with RunStore.open(self.directory) as store:
+        with RunReader.open(self.directory) as store:
             return store.steps(0), store.seen_frames(0)
 
     def taken(self) -> list[int]:
@@ -98,7 +100,7 @@ class Sitting:
 
 @contextmanager
 def sitting(directory, browser, what, *, pace=PACE, device=None):
-    with RunStore.create(directory, what.config()) as store, listen("127.0.0.1", 0) as listening:
+    with RunWriter.create(directory, config_of(what)) as store, listen("127.0.0.1", 0) as listening:
         session = Session(what, store, pace=pace)
         server = make_server(session, listening, token=TOKEN)
         threads = [

@@ -18,7 +18,8 @@ from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.supervisor import Controller
 from mereq.core.task import Task
 from mereq.interventions.rollout import SupervisedStep
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 
 OBS, FEATURES = 3, ("near", "smooth")
 LEROBOT_INFO = {
@@ -103,14 +104,14 @@ def steps_of(lengths: list[int], actions: Actions, seed: int, *, cut: bool = Tru
 
 def recorded(directory: Path, steps: list[SupervisedStep], **config) -> Path:
     """A run whose first round is going on."""
-    with RunStore.create(directory, {"task": "toy", "method": "mereq", "n_rounds": 1, **config}) as store:
+    with RunWriter.create(directory, {"task": "toy", "method": "mereq", "n_rounds": 1, **config}) as store:
         for step in steps:
             store.add_step(step)
     return directory
 
 
 def stored(directory: Path, *rounds: int) -> list[SupervisedStep]:
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         return [step for index in rounds or (0,) for step in store.steps(index)]
 
 

@@ -9,7 +9,8 @@ from kill9 import config, corridor_events
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
 from mereq.store.recording import record
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.studies.comparing import differences
 
 ROUNDS = 3
@@ -18,18 +19,18 @@ EVENTS_PER_ROUND = 40 + 3 + 1  # supervised steps, steps of the inner loop, the 
 
 def start(directory: Path, events: int) -> None:
     """Begin the run and abandon it after so many events."""
-    with RunStore.create(directory, config(ROUNDS)) as store:
+    with RunWriter.create(directory, config(ROUNDS)) as store:
         list(itertools.islice(record(corridor_events(ROUNDS), store), events))
 
 
 def go_on(directory: Path, rounds: int = ROUNDS, events: int | None = None) -> int:
     """Resume the run, to its end unless told; returns how many events there were."""
-    with RunStore.resume(directory, config(rounds)) as store:
+    with RunWriter.resume(directory, config(rounds)) as store:
         return len(list(itertools.islice(record(corridor_events(rounds, store.resume_point()), store), events)))
 
 
 def compare(left: Path, right: Path) -> list[str]:
-    with RunStore.open(left) as one, RunStore.open(right) as other:
+    with RunReader.open(left) as one, RunReader.open(right) as other:
         return differences(one, other)
 
 

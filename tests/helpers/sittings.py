@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
-from mereq.store.run_store import RunStore
+from mereq.store.run_writer import RunWriter
 from mereq.web.clock import Clock
 from mereq.web.messages import Command, Input
 from mereq.web.server import listen, make_server
@@ -18,7 +19,7 @@ def spec(*, steps: int = 12, rounds: int = 1, method: str = "mereq", rate_thresh
     """A short run on the highway with a person, whose updates take no time to speak of."""
     named = RunSpec.named(
         task="highway", method=method, preset="fast", seed=3, n_rounds=rounds, rate_threshold=rate_threshold,
-        expert="person",
+        supervisor="person",
     )  # fmt: skip
     quick = {
         "rollout_steps": steps,
@@ -71,7 +72,7 @@ def say(session: Session, fields: dict, now: float) -> None:
 
 
 def latest(session: Session) -> dict:
-    return session.board._view
+    return session.latest_view._view
 
 
 def sit(
@@ -79,8 +80,8 @@ def sit(
 ) -> Session:
     """A session from its start to its end; the run is in `directory`."""
     what = what or spec()
-    opening = RunStore.resume if resume else RunStore.create
-    with opening(directory, what.config()) as store:
+    opening = RunWriter.resume if resume else RunWriter.create
+    with opening(directory, config_of(what)) as store:
         clock = Played(person)
         session = clock.session = Session(what, store, pace=pace, clock=clock)
         session.run()
@@ -104,7 +105,7 @@ def served(session: Session, token: str) -> Iterator[int]:
 @contextmanager
 def running(directory: Path, what: RunSpec, *, pace: float) -> Iterator[Session]:
     """A session that runs in its own thread and in real time, until the end of the block."""
-    with RunStore.create(directory, what.config()) as store:
+    with RunWriter.create(directory, config_of(what)) as store:
         session = Session(what, store, pace=pace)
         thread = threading.Thread(target=session.run)
         thread.start()

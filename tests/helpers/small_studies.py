@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import mereq
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.studies.comparing import differences, study_differences
 from mereq.studies.driver import Engine, Event, run_study
 from mereq.studies.grid import Study
@@ -52,7 +52,7 @@ def compare(left: Path, right: Path) -> list[str]:
     if names[0] != names[1]:
         return [*found, f"runs {names}"]
     for name in names[0]:
-        with RunStore.open(left / RUNS / name) as one, RunStore.open(right / RUNS / name) as other:
+        with RunReader.open(left / RUNS / name) as one, RunReader.open(right / RUNS / name) as other:
             found += [f"{name}: {what}" for what in differences(one, other)]
     return found
 

@@ -9,7 +9,8 @@ import pytest
 from mereq.core.errors import UnknownName
 from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.sac import SACSettings
-from mereq.presets.registry import HUMAN_TASKS, TASKS, definition_of, fast
+from mereq.presets.fast import fast
+from mereq.presets.registry import TASKS, definition_of
 from mereq.runs.spec import RunSpec
 from mereq.store.policies import describe_shipped
 from mereq.tasks import corridor
@@ -29,7 +30,7 @@ def test_training_is_table_6():
 
 
 def test_paper_preset_is_table_7():
-    paper = TASKS["highway"].align["paper"]
+    paper = TASKS["highway"].settings["paper"]
     assert paper.inference.max_updates * paper.training_steps == 40_000  # n_timesteps
     assert paper.training_steps == 1000  # env_update_freq
     assert (paper.inference.sample_length, paper.inference.tolerance, paper.inference.step_size) == (1000, 0.03, 0.2)
@@ -57,7 +58,7 @@ def test_training_on_the_arm_is_table_8(task):
     ("task", "tolerance", "length"), [(ARM[0], 0.2, 1000), (ARM[1], 0.1, 2000), (ARM[2], 0.1, 2000)]
 )
 def test_paper_preset_on_the_arm_is_table_9(task, tolerance, length):
-    paper = TASKS[task].align["paper"]
+    paper = TASKS[task].settings["paper"]
     assert paper.inference.max_updates * paper.training_steps == 20_000  # n_timesteps
     assert paper.training_steps == 1000  # env_update_freq
     assert (paper.inference.tolerance, paper.inference.sample_length, paper.inference.step_size) == (
@@ -74,14 +75,14 @@ def test_paper_preset_on_the_arm_is_table_9(task, tolerance, length):
 
 @pytest.mark.parametrize("task", ["highway", *ARM])
 def test_fast_has_the_protocol_of_paper(task):
-    fast, paper = (TASKS[task].align[name] for name in ("fast", "paper"))
+    fast, paper = (TASKS[task].settings[name] for name in ("fast", "paper"))
     assert fast.rollout_steps == paper.rollout_steps
     assert fast.learner.gamma == paper.learner.gamma
     assert fast.inference.step_size == paper.inference.step_size
 
 
 def test_fast_estimates_as_long_and_as_strictly_as_paper_on_the_highway():
-    fast, paper = (TASKS["highway"].align[name].inference for name in ("fast", "paper"))
+    fast, paper = (TASKS["highway"].settings[name].inference for name in ("fast", "paper"))
     assert (fast.tolerance, fast.sample_length) == (paper.tolerance, paper.sample_length)
 
 
@@ -98,7 +99,7 @@ def test_fast_for_a_task_of_your_own(task, learner):
 @pytest.mark.parametrize("task", ARM)
 def test_fast_takes_the_shipped_prior_at_the_temperature_it_was_trained_with(task):
     """Eq. (2) adds alpha log pi, which is Q* for the alpha alone that pi is the Boltzmann policy of."""
-    learner = TASKS[task].align["fast"].learner
+    learner = TASKS[task].settings["fast"].learner
     trained_with = describe_shipped(task, "prior")["curve"][-1]["temperature"]
     assert learner.temperature == learner.prior_temperature == pytest.approx(trained_with, rel=0.1)
 
@@ -147,7 +148,7 @@ def test_a_persons_tasks_are_the_simulated_ones_with_a_person():
         simulated = TASKS[name.removesuffix("-human")]
         assert human.task is simulated.task
         assert human.rate_threshold == 0.05
-        assert human.align["fast"].rollout_steps == (50 * 40 if name == "highway-human" else 10 * 100)
+        assert human.settings["fast"].rollout_steps == (50 * 40 if name == "highway-human" else 10 * 100)
         if name != "pillow-grasping-human":
             assert human.align == simulated.align
 
@@ -162,7 +163,7 @@ def test_table_9_of_the_human_pillow():
 @pytest.mark.parametrize("name", HUMAN_TASKS)
 def test_a_persons_task_has_the_shipped_policies_of_the_simulated_one(name):
     words = {"method": "mereq", "preset": "fast", "seed": 0, "n_rounds": 1, "rate_threshold": 0.05}
-    human = RunSpec.named(task=name, **words).config()
+    human = RunSpec.config_of(named(task=name, **words))
     simulated = RunSpec.named(task=name.removesuffix("-human"), **words).config()
     assert human["prior_sha256"] == simulated["prior_sha256"]
     assert human["expert_sha256"] == simulated["expert_sha256"]  # who stands in for the person in `mereq align`

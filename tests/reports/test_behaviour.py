@@ -28,9 +28,13 @@ from mereq.reports.behaviour import (
     observe,
     subjects,
 )
-from mereq.runs.spec import RunSpec, load_supervised_policy
+from mereq.runs.recorded import load_supervised_policy
+from mereq.runs.run import config_of
+from mereq.runs.run import run as run_of
+from mereq.runs.spec import RunSpec
 from mereq.store.policies import load_shipped
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.studies.study_store import EVALUATIONS, RUNS, StudyStore
 from mereq.tasks.arm.bottle_pushing import OBS_SIZE
 
@@ -104,7 +108,7 @@ def test_the_first_round_at_or_below_a_tenth_counts(rates, round):
 
 def test_the_policy_of_a_round_is_the_one_that_was_supervised_in_it(calm_study):
     """It proposes what was recorded."""
-    with RunStore.open(calm_study / RUNS / "highway-mereq-fast-small-3") as store:
+    with RunReader.open(calm_study / RUNS / "highway-mereq-fast-small-3") as store:
         for index in range(3):
             steps = store.steps(index)
             policy = load_supervised_policy(store, index)
@@ -119,8 +123,8 @@ def test_the_first_round_supervises_what_the_method_starts_from(tmp_path, method
     spec = RunSpec.named(task="highway", method=method, preset="fast", seed=5, n_rounds=1, rate_threshold=1.0).changed(
         {"settings": {"rollout_steps": 60, "warm_start": {"steps": 500, "updates": 50}}}
     )
-    with RunStore.create(tmp_path / "run", spec.config()) as store:
-        list(spec.events(store))
+    with RunWriter.create(tmp_path / "run", config_of(spec)) as store:
+        list(run_of(spec, store))
         steps, policy = store.steps(0), load_supervised_policy(store, 0)
     proposed = policy.distribution(np.stack([step.obs for step in steps])).mode()
     np.testing.assert_array_equal(proposed, [step.proposed for step in steps])
@@ -139,7 +143,7 @@ def test_subjects_are_expert_and_prior_and_a_policy_of_each_run(study, rates, ro
     expert, prior = found[0].load(), found[2].load()
     assert same_actions(found[1].load(), expert)
     assert not same_actions(prior, expert)
-    with RunStore.open(study / RUNS / found[3].run.name) as store:
+    with RunReader.open(study / RUNS / found[3].run.name) as store:
         wanted = prior if round == 0 else store.policy(round - 1, prior)
     assert same_actions(found[3].load(), wanted)
 

@@ -11,8 +11,9 @@ from breakable import Breakable
 from mereq.commands.align import align
 from mereq.core.errors import IncompatibleRun, RobotLost, UnknownName, WrongRobot
 from mereq.presets.registry import TASKS
+from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.studies.grid import Study, StudyFile
 from mereq.supervision.robot_environment import RobotEnvironment
 
@@ -55,8 +56,8 @@ def aligned(out, *, resume=False, **given) -> str:
 @pytest.mark.parametrize("robot", ["perturbed", MINE])
 def test_a_robot_is_written_down_with_the_run(task, robot):
     whole = spec(task=task, robot=robot)
-    assert RunSpec.from_config(json.loads(json.dumps(whole.config()))) == whole
-    assert whole.config()["robot"] == robot
+    assert RunSpec.from_config(json.loads(json.dumps(config_of(whole)))) == whole
+    assert config_of(whole)["robot"] == robot
     assert isinstance(whole.environment(), RobotEnvironment)
 
 
@@ -65,7 +66,7 @@ def test_a_robot_is_written_down_with_the_run(task, robot):
 def test_the_simulation_is_not_asked_to_repeat_a_robots_episodes(task, preset):
     """The numbers are those of the paper then, which compares in new episodes, and nothing else changes."""
     with_robot, without = spec(task=task, preset=preset, robot="perturbed"), spec(task=task, preset=preset)
-    paper = TASKS[task].align["paper"].inference
+    paper = TASKS[task].settings["paper"].inference
     inference = {"starts": "episodes", "kappa": paper.kappa}
     assert with_robot == without.changed({"robot": "perturbed"})
     assert with_robot.settings == without.changed({"settings": {"inference": inference}}).settings
@@ -74,8 +75,8 @@ def test_the_simulation_is_not_asked_to_repeat_a_robots_episodes(task, preset):
 
 
 def test_runs_from_before_there_were_robots_can_be_resumed():
-    assert "robot" not in spec().config()
-    assert RunSpec.from_config(spec().config()).robot == ""
+    assert "robot" not in config_of(spec())
+    assert RunSpec.from_config(config_of(spec())).robot == ""
     assert not isinstance(spec().environment(), RobotEnvironment)
 
 
@@ -122,7 +123,7 @@ def test_align_on_the_perturbed_highway(tmp_path):
     said = aligned(tmp_path / "run", robot="perturbed")
     assert "Supervised on the robot perturbed" in said
     assert "starts = 'episodes', kappa = 0.1" in said
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         perturbed, rounds = store.steps(0), len(store.rounds())
         assert store.starts()[-1].config["robot"] == "perturbed"
     assert rounds == 2
@@ -141,12 +142,12 @@ def test_a_lost_robot_ends_the_run_which_goes_on_in_a_new_episode(tmp_path, monk
         aligned(tmp_path / "run", robot=MINE)
     assert f"mereq align --resume --out {tmp_path / 'run'}" in (tmp_path / "said").read_text().replace("\n", "")
     assert Breakable.made.told == ["enter", "reset", *["step"] * 6, "stop", "exit"]
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         before = store.steps(0)
     assert len(before) == 5
     monkeypatch.setattr(Breakable, "__init__", made)
     aligned(tmp_path / "run", resume=True)
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         steps, rounds = store.steps(0), store.rounds()
     assert len(rounds) == 2
     assert [(step.episode, step.step) for step in steps[:7]] == [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 1)]

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
-from mereq.presets.registry import METHODS, TASKS
+from mereq.presets.methods import METHODS
+from mereq.presets.registry import TASKS
+from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
 from toys import always
 
-FAST = TASKS["highway"].align["fast"]
+FAST = TASKS["highway"].settings["fast"]
 
 NEEDED = [field.name for field in dataclasses.fields(RunSpec) if field.default is dataclasses.MISSING]
 
@@ -44,10 +46,10 @@ def test_what_was_written_is_read_again(task, method):
     """Through JSON, for every preset: equal, and of the same types, so that it is written the same once more."""
     for preset in TASKS[task].align:
         whole = spec(task=task, method=method, preset=preset)
-        text = json.dumps(whole.config())
+        text = json.dumps(config_of(whole))
         again = RunSpec.from_config(json.loads(text))
         assert again == whole
-        assert json.dumps(again.config()) == text
+        assert json.dumps(config_of(again)) == text
         assert isinstance(again.settings.learner.hidden, tuple)
 
 
@@ -57,11 +59,11 @@ def test_what_was_written_is_read_again(task, method):
 def test_changed_numbers_are_read_again(noise, seed, features):
     changed = spec().changed({"noise": noise, "seed": seed, "settings": {"inference": {"features": features}}})
     assert (changed.noise, changed.seed, changed.settings.inference.features) == (noise, seed, features)
-    assert RunSpec.from_config(json.loads(json.dumps(changed.config()))) == changed
+    assert RunSpec.from_config(json.loads(json.dumps(config_of(changed)))) == changed
 
 
 def test_the_checksums_of_its_policies_are_written_beside_it():
-    config = spec().config()
+    config = config_of(spec())
     assert len({config["prior_sha256"], config["expert_sha256"]}) == 2
     assert {len(config["prior_sha256"]), len(config["expert_sha256"])} == {64}
     assert config.keys() - {"prior_sha256", "expert_sha256"} == set(NEEDED)
@@ -70,11 +72,11 @@ def test_the_checksums_of_its_policies_are_written_beside_it():
 def test_what_came_later_is_written_down_only_when_it_is_used():
     """So a run of an older version stays what it was, and can be gone on with."""
     behind = spec().changed({"learning": "concurrent", "pace": 5})
-    assert {name: behind.config()[name] for name in behind.config().keys() - spec().config().keys()} == {
+    assert {name: config_of(behind)[name] for name in config_of(behind).keys() - config_of(spec()).keys()} == {
         "learning": "concurrent",
         "pace": 5.0,
     }
-    assert RunSpec.from_config(behind.config()) == behind
+    assert RunSpec.from_config(config_of(behind)) == behind
     assert (spec().learning, spec().pace) == ("sequential", 0.0)
 
 
@@ -85,14 +87,14 @@ def test_a_way_of_learning_that_there_is_not():
 
 @pytest.mark.parametrize("missing", NEEDED)
 def test_a_configuration_that_lacks_something_is_another_versions(missing):
-    config = spec().config()
+    config = config_of(spec())
     del config[missing]
     with pytest.raises(IncompatibleRun, match=f"No run can have this configuration: .*{missing}.* another version"):
         RunSpec.from_config(config)
 
 
 def test_a_configuration_that_has_more_settings_is_another_versions():
-    config = spec().config()
+    config = config_of(spec())
     config["settings"]["inference"]["lambda"] = 1.0
     with pytest.raises(IncompatibleRun, match=r"lambda.*run.settings.inference"):
         RunSpec.from_config(config)

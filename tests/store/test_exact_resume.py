@@ -11,13 +11,14 @@ from mereq.alignment.inverse_rl import MEREQ
 from mereq.core.errors import NonFiniteFeatures
 from mereq.core.task import Task
 from mereq.store.recording import record
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.tasks.corridor import TASK
 from recorded_runs import EVENTS_PER_ROUND, ROUNDS, compare, go_on, start
 
 
 def test_the_run_is_worth_interrupting(calm):
-    with RunStore.open(calm) as store:
+    with RunReader.open(calm) as store:
         rates = [row.intervention_rate for row in store.rounds()]
         assert len(rates) == ROUNDS
         assert sum(0 < rate < 1 for rate in rates) >= 2
@@ -52,7 +53,7 @@ def test_interrupted_many_times(calm, tmp_path):
         go_on(tmp_path / "run", events=int(rng.integers(1, 30)))
     go_on(tmp_path / "run")
     assert compare(calm, tmp_path / "run") == []
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         assert len(store.starts()) == 7
 
 
@@ -80,7 +81,7 @@ def test_damaged_states_are_made_again_from_the_steps(calm, longer, tmp_path, da
 
 
 def test_a_longer_run_begins_as_the_shorter_one(calm, longer):
-    with RunStore.open(calm) as left, RunStore.open(longer) as right:
+    with RunReader.open(calm) as left, RunReader.open(longer) as right:
         for index in range(ROUNDS):
             np.testing.assert_array_equal(left.rollout(index).obs, right.rollout(index).obs)
             np.testing.assert_array_equal(left.rounds()[index].theta, right.rounds()[index].theta)
@@ -94,17 +95,17 @@ def test_an_aligned_run_has_nothing_left_to_do(tmp_path):
             seed=1, n_rounds=3, rate_threshold=0.99, resume=resume,
         )  # fmt: skip
 
-    with RunStore.create(tmp_path / "run", {"n_rounds": 3}) as store:
+    with RunWriter.create(tmp_path / "run", {"n_rounds": 3}) as store:
         assert isinstance(list(record(stream(), store))[-1], Round)
         assert list(record(stream(store.resume_point()), store)) == []
         assert [row.aligned for row in store.rounds()] == [True]
 
 
 def test_what_the_store_gives_back_is_what_went_in(tmp_path):
-    with RunStore.create(tmp_path / "run", kill9.config(2)) as store:
+    with RunWriter.create(tmp_path / "run", kill9.config(2)) as store:
         stream = list(record(kill9.corridor_events(2), store))
     rounds = [event for event in stream if isinstance(event, Round)]
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         for iteration, row in zip(rounds, store.rounds(), strict=True):
             recorded = store.rollout(row.index)
             for name, column in vars(iteration.rollout).items():
@@ -146,11 +147,11 @@ def test_nan_in_features_stops_the_run_and_keeps_what_was_recorded(calm, tmp_pat
 
     task = Task(TASK.name, TASK.feature_names, TASK.obs_size, TASK.actions, Fails, TASK.simulate)
     with (
-        RunStore.create(tmp_path / "run", kill9.config(ROUNDS)) as store,
+        RunWriter.create(tmp_path / "run", kill9.config(ROUNDS)) as store,
         pytest.raises(NonFiniteFeatures, match="left_side"),
     ):
         list(record(kill9.corridor_events(ROUNDS, task=task), store))
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         assert len(store.steps(1)) == 8
     go_on(tmp_path / "run")
     assert compare(calm, tmp_path / "run") == []

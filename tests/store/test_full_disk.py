@@ -15,20 +15,21 @@ from mereq.core.errors import CannotWrite
 from mereq.interventions.rollout import SupervisedStep
 from mereq.store.checkpoints import load_arrays, save_arrays
 from mereq.store.recording import record
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from recorded_runs import ROUNDS, compare, go_on, step
 
 
 def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_space(calm, small_disk):
     run, acknowledged = small_disk / "run", []
-    with RunStore.create(run, kill9.config(ROUNDS)) as store:
+    with RunWriter.create(run, kill9.config(ROUNDS)) as store:
         events = record(kill9.corridor_events(ROUNDS), store)
         acknowledged += [next(events) for _ in range(50)]
         fill(small_disk)
         with pytest.raises(CannotWrite, match=r"What was recorded before is safe\. Free some space"):
             acknowledged.extend(events)  # a few more fit into the last page
     steps = [event for event in acknowledged if isinstance(event, SupervisedStep)]
-    with RunStore.open(run) as store:
+    with RunReader.open(run) as store:
         assert len(store.steps(0)) + len(store.steps(1)) == len(steps)
     with pytest.raises(CannotWrite):
         go_on(run)
@@ -40,9 +41,9 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_space(calm, small_d
 def test_creating_a_run_on_a_full_disk(small_disk):
     fill(small_disk)
     with pytest.raises(CannotWrite):
-        RunStore.create(small_disk / "run", {})
+        RunWriter.create(small_disk / "run", {})
     (small_disk / "ballast").unlink()
-    RunStore.create(small_disk / "run", {}).close()
+    RunWriter.create(small_disk / "run", {}).close()
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_old_one(small_disk):
@@ -53,15 +54,15 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_old_one(small_disk):
 
 
 def test_a_run_on_a_read_only_disk_can_be_shown_and_not_resumed(small_disk):
-    with RunStore.create(small_disk / "run", {}) as store:
+    with RunWriter.create(small_disk / "run", {}) as store:
         store.add_step(step(0))
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with RunStore.open(small_disk / "run") as store:
+    with RunReader.open(small_disk / "run") as store:
         assert len(store.steps(0)) == 1
     with pytest.raises(CannotWrite, match="Read-only file system"):
-        RunStore.resume(small_disk / "run", {})
+        RunWriter.resume(small_disk / "run", {})
     with pytest.raises(CannotWrite, match="Read-only file system"):
-        RunStore.create(small_disk / "another", {})
+        RunWriter.create(small_disk / "another", {})
 
 
 def test_a_limit_on_file_sizes(tmp_path):
@@ -72,9 +73,10 @@ def test_a_limit_on_file_sizes(tmp_path):
         from pathlib import Path
         from recorded_runs import step
         from mereq.core.errors import CannotWrite
-        from mereq.store.run_store import RunStore
+        from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 
-        with RunStore.create(Path({str(tmp_path / "run")!r}), {{}}) as store:
+        with RunWriter.create(Path({str(tmp_path / "run")!r}), {{}}) as store:
             store.add_step(step(0))
             resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, {resource.getrlimit(resource.RLIMIT_FSIZE)[1]}))
             for number in range(1, 10_000):
@@ -86,8 +88,8 @@ def test_a_limit_on_file_sizes(tmp_path):
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         assert len(store.steps(0)) == int(done.stdout)
-    with RunStore.resume(tmp_path / "run", {}) as store:
+    with RunWriter.resume(tmp_path / "run", {}) as store:
         store.resume_point()
         store.add_step(step(int(done.stdout)))

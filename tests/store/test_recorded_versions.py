@@ -13,9 +13,13 @@ from mereq.alignment.schedule import PolicyVersion
 from mereq.core.errors import IncompatibleRun, UnknownName
 from mereq.core.supervisor import Decision, DecisionContext
 from mereq.interventions.rollout import SupervisedStep
-from mereq.runs.spec import RunSpec, load_supervised_policy, load_version
+from mereq.runs.recorded import load_supervised_policy, load_version
+from mereq.runs.run import config_of
+from mereq.runs.run import run as run_of
+from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
-from mereq.store.run_store import RUN, RunStore
+from mereq.store.run_store import RUN, RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.supervision.paced import Paced
 from toys import POLICY, Nobody
 
@@ -31,7 +35,7 @@ def until(stream, enough) -> list:
 
 
 def go(directory, enough, rounds=10**6) -> list:
-    opening = RunStore.resume if (directory / RUN.file).exists() else RunStore.create
+    opening = RunWriter.resume if (directory / RUN.file).exists() else RunWriter.create
     with opening(directory, kill9.config(rounds)) as store:
         resume = store.resume_point(kill9.PRIOR)
         return until(record(kill9.corridor_events(rounds, resume, behind=True), store), enough)
@@ -62,7 +66,7 @@ def halves(tmp_path_factory):
 def test_nothing_recorded_is_lost_or_made_again(halves):
     directory, first, _, rest = halves
     made = [event for event in [*first, *rest] if isinstance(event, SupervisedStep)]
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         recorded = list(itertools.chain(*(store.steps(index) for index in range(len(store.rounds()) + 1))))
     assert len(recorded) == len(made)
     for one, other in zip(recorded, made, strict=True):
@@ -81,7 +85,7 @@ def test_a_resumed_run_goes_on_with_the_version_of_the_open_episode_and_numbers_
 def test_every_version_that_proposed_can_be_asked_again(halves):
     directory, first, _, rest = halves
     steps = [e for e in [*first, *rest] if isinstance(e, SupervisedStep) and e.version > 0]
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         policies = {number: store.version(number, kill9.PRIOR) for number in {s.version for s in steps}}
         with pytest.raises(UnknownName, match="published version"):
             store.version(10**6, kill9.PRIOR)
@@ -99,7 +103,7 @@ def test_every_version_that_proposed_can_be_asked_again(halves):
 def test_rounds_have_the_newest_version(halves):
     directory, first, _, rest = halves
     rounds = [event for event in [*first, *rest] if isinstance(event, Round)]
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         for event, row in zip(rounds, store.rounds(), strict=True):
             before = [v for v in store.versions() if (v.round, v.idx) <= (row.index, kill9.SETTINGS.rollout_steps)]
             np.testing.assert_array_equal(row.theta, before[-1].theta if before else np.zeros(3))
@@ -110,11 +114,11 @@ def test_rounds_have_the_newest_version(halves):
 
 def test_rounds_stay_when_the_last_state_is_damaged(halves, tmp_path):
     shutil.copytree(halves[0], tmp_path / "run")
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         finished = len(store.rounds())
     file = tmp_path / "run" / "checkpoints" / f"state-{finished - 1:04d}.safetensors"
     file.write_bytes(file.read_bytes()[:-1])
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         resume = store.resume_point(kill9.PRIOR)
         assert len(resume.log.rollouts) == finished
         assert all(len(steps) < kill9.SETTINGS.rollout_steps for steps in resume.recorded)
@@ -141,9 +145,9 @@ def short(**changes) -> RunSpec:
 @pytest.mark.parametrize("changes", [{}, {"learning": "concurrent", "pace": 40.0}], ids=["waiting", "concurrent"])
 def test_the_policy_of_each_step_of_a_run_by_name(tmp_path, changes):
     spec = short(**changes).with_rounds(2)
-    with RunStore.create(tmp_path / "run", spec.config()) as store:
-        list(spec.events(store))
-    with RunStore.open(tmp_path / "run") as store:
+    with RunWriter.create(tmp_path / "run", config_of(spec)) as store:
+        list(run_of(spec, store))
+    with RunReader.open(tmp_path / "run") as store:
         steps = [*store.steps(0), *store.steps(1)]
         if not changes:
             assert [s.version for s in steps] == [0] * 60 + [1] * 60

@@ -19,8 +19,10 @@ from mereq.core.errors import (
     RunExists,
     UnknownName,
 )
+from mereq.core.supervisor import SeenFrame
 from mereq.store.recording import record
-from mereq.store.run_store import RUN, RunStore, SeenFrame
+from mereq.store.run_store import RUN, RunReader
+from mereq.store.run_writer import RunWriter
 from recorded_runs import ROUNDS, step
 
 CONFIG = {"task": "toy", "n_rounds": 5, "settings": {"learner": {"gamma": 0.8, "hidden": (4, 4)}}}
@@ -32,14 +34,14 @@ def same(left, right) -> bool:
 
 @pytest.fixture
 def run(tmp_path):
-    with RunStore.create(tmp_path / "run", CONFIG) as store:
+    with RunWriter.create(tmp_path / "run", CONFIG) as store:
         for number in range(15):
             store.add_step(step(number), SeenFrame(10 * number, 5.0, 4.5) if number == 3 else None)
     return tmp_path / "run"
 
 
 def test_steps_come_back(run):
-    with RunStore.open(run) as store:
+    with RunReader.open(run) as store:
         assert all(same(step(number), again) for number, again in enumerate(store.steps(0)))
         assert store.rollout(0).obs.dtype == np.float32
         assert store.rounds() == []
@@ -48,7 +50,7 @@ def test_steps_come_back(run):
 
 def test_continuous_actions_come_back(tmp_path):
     acted = step(0)._replace(proposed=np.array([0.1, -0.2, 0.3], np.float32), executed=np.zeros(3, np.float32))
-    with RunStore.create(tmp_path / "run", CONFIG) as store:
+    with RunWriter.create(tmp_path / "run", CONFIG) as store:
         store.add_step(acted)
         assert same(store.steps(0)[0], acted)
         with pytest.raises(ValueError, match="changed from float32"):
@@ -59,8 +61,8 @@ def test_continuous_actions_come_back(tmp_path):
 
 
 def test_starts_tell_where_the_numbers_come_from(run):
-    RunStore.resume(run, CONFIG | {"n_rounds": 9}).close()
-    with RunStore.open(run) as store:
+    RunWriter.resume(run, CONFIG | {"n_rounds": 9}).close()
+    with RunReader.open(run) as store:
         first, second = store.starts()
     assert first.time < second.time
     assert first.config == CONFIG | {"settings": {"learner": {"gamma": 0.8, "hidden": [4, 4]}}}
@@ -78,21 +80,21 @@ def test_starts_tell_where_the_numbers_come_from(run):
 )
 def test_resuming_with_another_configuration(run, change, named):
     with pytest.raises(IncompatibleRun, match=named):
-        RunStore.resume(run, CONFIG | change)
-    RunStore.resume(run, CONFIG).close()  # the lock was given back
+        RunWriter.resume(run, CONFIG | change)
+    RunWriter.resume(run, CONFIG).close()  # the lock was given back
 
 
 def test_an_existing_run_is_not_written_over(run):
     before = (run / "run.sqlite").read_bytes()
     with pytest.raises(RunExists, match="holds a run already"):
-        RunStore.create(run, CONFIG)
+        RunWriter.create(run, CONFIG)
     assert (run / "run.sqlite").read_bytes() == before
 
 
 def test_a_directory_with_other_things_in_it(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(RunExists, match=r"not empty: there is 'thesis.tex'"):
-        RunStore.create(tmp_path, CONFIG)
+        RunWriter.create(tmp_path, CONFIG)
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
@@ -103,8 +105,8 @@ def test_a_creation_that_was_killed_is_no_run_and_no_obstacle(run, tmp_path):
     shutil.copy(run / "run.sqlite", half / "run.sqlite.new")
     (half / "run.sqlite.new-journal").write_bytes(b"half")
     with pytest.raises(NoRun):
-        RunStore.open(half)
-    with RunStore.create(half, CONFIG) as store:
+        RunReader.open(half)
+    with RunWriter.create(half, CONFIG) as store:
         assert store.steps(0) == ()
 
 
@@ -116,15 +118,15 @@ def test_a_creation_killed_at_its_last_breath_leaves_a_run_that_can_be_read(tmp_
 
     monkeypatch.setattr(mereq.store.database.Database, "open", killed)
     with pytest.raises(KeyboardInterrupt):
-        RunStore.create(tmp_path / "run", CONFIG)
+        RunWriter.create(tmp_path / "run", CONFIG)
     monkeypatch.undo()
     assert (tmp_path / "run" / RUN.file).read_bytes()[18:20] == b"\x02\x02"  # the file format's mark of it
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         assert len(store.starts()) == 1
 
 
 def test_no_run(tmp_path):
-    for verb in (lambda: RunStore.open(tmp_path / "no"), lambda: RunStore.resume(tmp_path / "no", CONFIG)):
+    for verb in (lambda: RunReader.open(tmp_path / "no"), lambda: RunWriter.resume(tmp_path / "no", CONFIG)):
         with pytest.raises(NoRun, match="no run in"):
             verb()
     assert not (tmp_path / "no").exists()
@@ -134,16 +136,16 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     for place in ("file", "file/run"):
         with pytest.raises(CannotWrite, match="Cannot write to"):
-            RunStore.create(tmp_path / place, CONFIG)
+            RunWriter.create(tmp_path / place, CONFIG)
 
 
 def test_a_run_of_another_version(run, monkeypatch):
     monkeypatch.setattr(mereq.store.database, "__version__", "0.3.3")
-    for verb in (lambda: RunStore.open(run), lambda: RunStore.resume(run, CONFIG)):
+    for verb in (lambda: RunReader.open(run), lambda: RunWriter.resume(run, CONFIG)):
         with pytest.raises(IncompatibleRun, match=r"recorded by mereq 0\.2\.\d+; this is mereq 0\.3\.3"):
             verb()
     monkeypatch.setattr(mereq.store.database, "__version__", "0.2.99")
-    RunStore.resume(run, CONFIG).close()
+    RunWriter.resume(run, CONFIG).close()
 
 
 def test_a_run_of_another_format(run):
@@ -151,25 +153,25 @@ def test_a_run_of_another_format(run):
         connection.execute("PRAGMA user_version = 7")
     connection.close()
     with pytest.raises(IncompatibleRun, match="in format 7"):
-        RunStore.open(run)
+        RunReader.open(run)
 
 
 def test_one_writer_and_many_readers(run):
-    with RunStore.resume(run, CONFIG) as writer:
+    with RunWriter.resume(run, CONFIG) as writer:
         writer.resume_point()
         with pytest.raises(CannotWrite, match=rf"Another process \({os.getpid()}\) is recording"):
-            RunStore.resume(run, CONFIG)
-        with RunStore.open(run) as reader, RunStore.open(run) as another:
+            RunWriter.resume(run, CONFIG)
+        with RunReader.open(run) as reader, RunReader.open(run) as another:
             for number in range(15, 20):
                 writer.add_step(step(number))
                 assert len(reader.steps(0)) == len(another.steps(0)) == number + 1
             with pytest.raises(RuntimeError, match="resume_point"):
                 reader.add_step(step(0))
-    RunStore.resume(run, CONFIG).close()
+    RunWriter.resume(run, CONFIG).close()
 
 
 def test_reading_while_a_run_goes_on(tmp_path):
-    with RunStore.create(tmp_path / "run", config(ROUNDS)) as writer, RunStore.open(tmp_path / "run") as reader:
+    with RunWriter.create(tmp_path / "run", config(ROUNDS)) as writer, RunReader.open(tmp_path / "run") as reader:
         stream = record(corridor_events(ROUNDS), writer)
         assert reader.rounds() == []
         list(itertools.islice(stream, 44 + 5))
@@ -183,7 +185,7 @@ def test_reading_while_a_run_goes_on(tmp_path):
 
 
 def test_a_store_that_was_not_asked_where_to_go_on_records_nothing(run):
-    with RunStore.resume(run, CONFIG) as store:
+    with RunWriter.resume(run, CONFIG) as store:
         with pytest.raises(RuntimeError, match="resume_point"):
             store.add_step(step(15))
         store.resume_point()
@@ -197,10 +199,10 @@ def test_a_damaged_record(run, damage):
     content = file.read_bytes()
     damaged = {"garbage": b"x" * 5000, "emptied": b"", "cut": content[:9000], "header": b"x" + content[1:]}[damage]
     file.write_bytes(damaged)
-    with pytest.raises(CorruptCheckpoint, match=r"run\.sqlite, is damaged"), RunStore.open(run) as store:
+    with pytest.raises(CorruptCheckpoint, match=r"run\.sqlite, is damaged"), RunReader.open(run) as store:
         store.steps(0)
     with pytest.raises(CorruptCheckpoint):
-        RunStore.resume(run, CONFIG)
+        RunWriter.resume(run, CONFIG)
     assert file.read_bytes() == damaged
 
 
@@ -210,7 +212,7 @@ def test_damage_anywhere_in_the_record_is_noticed(run):
     content = file.read_bytes()
 
     def everything():
-        with RunStore.open(run) as store:
+        with RunReader.open(run) as store:
             return [store.database.rows(table) for table in RUN.tables], str(store.starts()), str(store.steps(0))
 
     whole, noticed, chance = everything(), 0, random.Random(0)

@@ -3,7 +3,8 @@
 import pytest
 
 from mereq.core.errors import UnknownName, WrongStudy
-from mereq.presets.registry import METHODS, TASKS
+from mereq.presets.methods import METHODS
+from mereq.presets.registry import TASKS
 from mereq.studies.grid import Study, find_study, shipped_studies
 from small_studies import TEXT, study_file
 
@@ -23,7 +24,7 @@ def test_the_grid(tmp_path):
     first, second = study.runs[:2]
     assert first.name == "highway-mereq-fast-small-3"
     assert second.name == "highway-mereq-fast-kappa_0.3-3"
-    usual = TASKS["highway"].align["fast"]
+    usual = TASKS["highway"].settings["fast"]
     assert (first.spec.settings.rollout_steps, second.spec.settings.rollout_steps) == (120, usual.rollout_steps)
     assert (first.spec.settings.inference.kappa, second.spec.settings.inference.kappa) == (usual.inference.kappa, 0.3)
     assert {(run.spec.n_rounds, run.spec.rate_threshold) for run in study.runs} == {(3, 0.0)}
@@ -34,7 +35,7 @@ def test_without_variants_there_is_one_without_a_name(tmp_path):
     study = Study.read(study_file(tmp_path, text))
     assert [run.variant for run in study.runs] == [""] * 4
     assert study.runs[0].name == "highway-mereq-fast-3"
-    assert study.runs[0].spec.settings == TASKS["highway"].align["fast"]
+    assert study.runs[0].spec.settings == TASKS["highway"].settings["fast"]
 
 
 def test_every_shipped_study_can_be():

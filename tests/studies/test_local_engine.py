@@ -11,7 +11,8 @@ import pytest
 
 from mereq.core.errors import CannotWrite, StudyStopped
 from mereq.runs.spec import RunSpec
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.studies.comparing import differences
 from mereq.studies.driver import RoundFinished, RunFailed, RunFinished, RunStarted, WorkerDied, run_study
 from mereq.studies.grid import Study
@@ -62,7 +63,7 @@ def test_killed_twice_and_started_again_it_is_the_study_left_in_peace(calm_study
         assert files(out / RUNS / name) == kept[name]
     interrupted = 0
     for name in kept:
-        with RunStore.open(out / RUNS / name) as store:
+        with RunReader.open(out / RUNS / name) as store:
             interrupted += len(store.starts()) > 1
     assert interrupted >= 1  # went on in the middle, instead of anew
 
@@ -103,9 +104,9 @@ def test_a_killed_worker_costs_a_worker_and_nothing_else(calm_study, tmp_path):
 def test_a_run_in_the_foreground_gives_the_same_bits(calm_study, tmp_path):
     """As `mereq align` makes it: in this process, with all its threads, and not pinned to a core."""
     planned = Study.read(study_file(tmp_path)).runs[0]
-    with RunStore.create(tmp_path / "run", planned.spec.config()) as store:
-        list(planned.spec.events(store))
-    with RunStore.open(tmp_path / "run") as ours, RunStore.open(calm_study / RUNS / planned.name) as theirs:
+    with RunWriter.create(tmp_path / "run", planned.config_of(spec)) as store:
+        list(planned.run_of(spec, store))
+    with RunReader.open(tmp_path / "run") as ours, RunReader.open(calm_study / RUNS / planned.name) as theirs:
         assert theirs.starts()[0].provenance["threads"]["OMP_NUM_THREADS"] == "1"
         assert differences(ours, theirs) == []
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mereq.core.errors import WrongTrial
-from mereq.presets.registry import METHODS, TASKS
-from mereq.runs.spec import PERSON
+from mereq.presets.methods import METHODS
+from mereq.presets.registry import TASKS
 from mereq.trials.plan import Trial, TrialFile, Wait, shuffled_methods
 
 TEXT = """

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.web.messages import FIELDS, Refused, parse
 from mereq.web.server import MOST_BYTES
 from sittings import latest, running, served, spec
@@ -141,7 +141,7 @@ def wheel(nonsense, tmp_path_factory):
         while latest(session)["phase"] != "supervising":
             time.sleep(0.02)
         yield SupervisorSocket(session, port)
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         steps, seen_frames = store.steps(0), store.seen_frames(0)
     assert len(steps) == len(seen_frames) > 10
     assert not any(step.controller or step.retracts for step in steps)  # nobody took over in all that

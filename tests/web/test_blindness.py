@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mereq.presets.registry import METHODS
-from mereq.store.run_store import RunStore
+from mereq.presets.methods import METHODS
+from mereq.runs.run import config_of
+from mereq.store.run_writer import RunWriter
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.trials.plan import Wait
 from mereq.web.session import Session
@@ -23,16 +24,16 @@ def all_told(directory, method, *, blind=WAIT) -> tuple[list[dict], Session]:
     """
     what = spec(steps=12, rounds=2, method=method).changed({"settings": QUICK})
     clock = Played(Person(lambda _, step: {"engaged": True, "action": ACTIONS[step % 3]} if step < 12 else {}))
-    with RunStore.create(directory, what.config()) as store:
+    with RunWriter.create(directory, config_of(what)) as store:
         session = clock.session = Session(what, store, pace=5.0, clock=clock, blind=blind)
         told = [session.hello()]
-        put = session.board.put
+        put = session.latest_view.put
 
         def listening(view):
             put(view)
             told.append(json.loads(json.dumps(view)))
 
-        session.board.put = listening
+        session.latest_view.put = listening
         session.run()
     return told, session
 
@@ -71,16 +72,16 @@ def test_the_person_waits_as_long_for_every_method(tmp_path):
     what = spec(steps=12, rounds=2)
     clock = Played(Person(lambda *_: {}))
     begun: list[tuple[str, float]] = []  # each phase, and when it was first shown
-    with RunStore.create(tmp_path / "run", what.config()) as store:
+    with RunWriter.create(tmp_path / "run", config_of(what)) as store:
         session = clock.session = Session(what, store, pace=5.0, clock=clock, blind=WAIT)
-        put = session.board.put
+        put = session.latest_view.put
 
         def timing(view):
             put(view)
             if not begun or begun[-1][0] != view["phase"]:
                 begun.append((view["phase"], clock.now()))
 
-        session.board.put = timing
+        session.latest_view.put = timing
         session.run()
     phases, starts = zip(*begun, strict=True)
     assert phases == ("preparing", "supervising", "learning", "supervising", "learning", "supervising", "finished")
@@ -97,7 +98,7 @@ def test_a_mistake_of_the_programs_is_not_described(tmp_path):
 
     person = Person(lambda *_: {})
     clock = Played(act)
-    with RunStore.create(tmp_path / "run", spec().config()) as store:
+    with RunWriter.create(tmp_path / "run", config_of(spec())) as store:
         session = clock.session = Session(spec(), store, pace=5.0, clock=clock, blind=WAIT)
         with pytest.raises(ZeroDivisionError):
             session.run()

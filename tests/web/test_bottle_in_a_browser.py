@@ -5,7 +5,7 @@ import numpy as np
 from browsing import FAKE_HID, FAKE_PAD, push, sitting
 from mereq.core.actions import Box
 from mereq.runs.spec import RunSpec
-from mereq.web.arm_view import ArmView
+from mereq.tasks.arm.view import ArmView
 from mereq.web.devices.device import Held
 from mereq.web.devices.steering import action_of, beyond
 from sittings import latest
@@ -18,7 +18,7 @@ def bottle() -> RunSpec:
     """A round that ends with so few interventions that nothing is learned."""
     named = RunSpec.named(
         task="bottle-pushing", method="mereq", preset="fast", seed=2, n_rounds=1, rate_threshold=0.99,
-        expert="person",
+        supervisor="person",
     )  # fmt: skip
     return named.changed({"settings": {"rollout_steps": STEPS}})
 

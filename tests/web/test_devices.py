@@ -14,13 +14,13 @@ from hidraw import MOUSE, NAME, until
 from mereq.commands.installation import examine_supervision
 from mereq.core.actions import Box, Discrete
 from mereq.core.errors import NoDevice
+from mereq.tasks.arm.view import ArmView
 from mereq.tasks.highway.config import FASTER, LANE_LEFT, LANE_RIGHT, SLOWER
-from mereq.web.arm_view import ArmView
+from mereq.tasks.highway.view import HighwayView
 from mereq.web.controls import SILENCE
 from mereq.web.devices.device import Held
 from mereq.web.devices.spacemouse import SpaceMouse, spacemice
 from mereq.web.devices.steering import action_of, after
-from mereq.web.highway_view import HighwayView
 
 REPORTS = json.loads(Path(__file__).with_name("spacemouse_reports.json").read_text())
 

@@ -38,7 +38,7 @@ def arm(tmp_path_factory, browser):
     """One session for all; every test opens a page of its own."""
     named = RunSpec.named(
         task="bottle-pushing", method="mereq", preset="fast", seed=3, n_rounds=1, rate_threshold=0.0,
-        expert="person",
+        supervisor="person",
     )  # fmt: skip
     what = named.changed({"settings": {"rollout_steps": 2000}})
     with sitting(tmp_path_factory.mktemp("arm") / "run", browser, what) as at:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from browsing import FAKE_HID, FAKE_PAD, push, sitting
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
 from sittings import spec
 
@@ -235,7 +235,7 @@ def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
         assert {"LEARNING", "POLICY"} <= seen
         words = at.page.inner_text("#learning-words")
         assert str((tmp_path / "run").resolve()) in words
-        with RunStore.open(tmp_path / "run") as store:
+        with RunReader.open(tmp_path / "run") as store:
             rounds = store.rounds()
         assert len(rounds) == 2
         assert 3 <= rounds[-1].expert_steps < 16

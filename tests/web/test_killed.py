@@ -13,7 +13,7 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 
 STEPS = 60
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
@@ -95,7 +95,7 @@ def test_kill_9_in_mid_episode(tmp_path):
             told = command.drive(lambda view, stop=stop: view["step"] >= stop)["step"]
             command.kill()
             told = max(told, told_before_the_end(command))
-        with RunStore.open(tmp_path / "run") as store:
+        with RunReader.open(tmp_path / "run") as store:
             steps, seen_frames = store.steps(0), store.seen_frames(0)
         assert len(steps) == len(seen_frames) >= told >= stop
         for before, now in zip(kept, steps, strict=False):
@@ -114,7 +114,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         assert command.process.wait(30) == 130
     assert f"mereq supervise --resume --out {run}" in rest
     assert "Traceback" not in rest
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         assert len(store.steps(0)) >= 4
     answer = subprocess.run([*MEREQ, "align", "--resume", "--out", run], capture_output=True, text=True)
     assert answer.returncode == 2

@@ -7,7 +7,7 @@ import pytest
 
 from hidraw import NAME, until
 from mereq.core.errors import NoDevice
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.clock import Clock
 from mereq.web.controls import SILENCE, Controls
@@ -202,14 +202,14 @@ def test_a_round_by_a_scripted_device(tmp_path):
                 self.device = ScriptedDevice(script, session._clock).__enter__()
                 session.controls.give_to(self.device.name)
             held = self.device.read(0.0)
-            action = action_of(held, session.stage.keys, session.actions)
+            action = action_of(held, session.view.keys, session.actions)
             tell(session.controls, self.before, held, action, session._clock.now())
             self.before = held
             super().__call__(session)
 
     session = sit(tmp_path / "run", AtDevice(lambda *_: {}), what := spec())
     assert session.hello()["device"] == "scripted device"
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         steps = store.steps(0)
     hers = {number: int(step.executed) for number, step in enumerate(steps) if step.controller}
     assert hers == {2: IDLE, 3: IDLE, 4: LANE_LEFT, 5: LANE_LEFT, 6: IDLE, 7: IDLE}

@@ -11,8 +11,10 @@ import pytest
 from mereq.core.errors import IncompatibleRun
 from mereq.core.policy import GaussianPolicy
 from mereq.presets.registry import definition_of
+from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.messages import Command
 from mereq.web.session import Session
@@ -22,7 +24,7 @@ TOGGLED = {3: {"engaged": True, "action": LANE_RIGHT}, 4: {"engaged": True}, 8: 
 
 
 def recorded(directory, index=0):
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         return store.steps(index), store.seen_frames(index), store.rounds()
 
 
@@ -32,7 +34,7 @@ def test_who_acts_and_how(tmp_path):
     steps, _, rounds = recorded(tmp_path / "run")
     assert [number for number, step in enumerate(steps) if step.controller] == [3, 4, 8]
     assert [steps[number].executed for number in (3, 4, 8)] == [LANE_RIGHT, IDLE, LANE_LEFT]
-    prior = RunSpec.from_config(spec().config()).load("prior")
+    prior = RunSpec.from_config(config_of(spec())).load("prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed
@@ -112,7 +114,7 @@ def test_a_step_is_stored_before_it_is_seen(tmp_path):
 
     def act(session):
         person(session)
-        with RunStore.open(tmp_path / "run") as store:
+        with RunReader.open(tmp_path / "run") as store:
             checks.append((latest(session)["step"], len(store.steps(0))))
 
     sit(tmp_path / "run", act, spec(steps=3))
@@ -166,7 +168,7 @@ def test_a_stopped_session_goes_on(tmp_path, cut):
     person = Person(hands)
     stopped = sit(tmp_path / "run", stopping, what)
     assert latest(stopped)["phase"] == "stopped"
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         before = sum(len(store.steps(index)) for index in range(2))
     assert cut <= before <= cut + 1
     sit(tmp_path / "run", Person(hands), what, resume=True)
@@ -202,7 +204,7 @@ def test_learning_while_they_watch(tmp_path):
     assert {0, 1, 2} <= set(versions)
     assert any(view["progress"] for view in views)
     assert "mereq learner" not in {thread.name for thread in threading.enumerate()}
-    with RunStore.open(tmp_path / "run") as store:
+    with RunReader.open(tmp_path / "run") as store:
         assert [row.number for row in store.versions()] == [1, 2]
         assert all(row.seconds_waited >= 0 for row in store.rounds())
         last = store.versions()[-1].theta
@@ -242,7 +244,7 @@ def test_an_arm(tmp_path):
     """Vectors are executed as they are held, and the tool stays where it is for a person who holds nothing."""
     named = ArmSpec.named(
         task="bottle-pushing", method="mereq-np", preset="fast", seed=0, n_rounds=1, rate_threshold=0.99,
-        expert="person",
+        supervisor="person",
     )  # fmt: skip
     held = np.array([0.0, 1.0, -0.5], np.float32)
     hands = {2: {"engaged": True, "action": held}, 3: {"engaged": True}}
@@ -265,13 +267,13 @@ def test_an_arm(tmp_path):
 def test_a_program_cannot_go_on_with_a_persons_run():
     with pytest.raises(IncompatibleRun, match="mereq supervise --resume"):
         spec().supervisor()
-    assert "expert_sha256" not in spec().config()
-    assert spec().config()["prior_sha256"]
+    assert "expert_sha256" not in config_of(spec())
+    assert config_of(spec())["prior_sha256"]
 
 
 def test_the_page_is_not_told_the_method(tmp_path):
     """The person must not know which method they help; section 5 of the paper."""
-    with RunStore.create(tmp_path / "run", spec().config()) as store:
+    with RunWriter.create(tmp_path / "run", config_of(spec())) as store:
         told = repr(Session(spec(), store).hello())
     assert "mereq" not in told
     assert all(feature in told for feature in definition_of("highway").task.feature_names)

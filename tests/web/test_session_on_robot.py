@@ -4,7 +4,7 @@ import pytest
 
 from breakable import Breakable
 from mereq.core.errors import RobotLost
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import LANE_RIGHT
 from mereq.web.messages import Command
 from sittings import Person, latest, sit, spec
@@ -14,7 +14,7 @@ HANDS = {3: {"engaged": True, "action": LANE_RIGHT}, 4: {"engaged": True}}
 
 
 def steps_of(directory, index=0):
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         return store.steps(index)
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from mereq.commands import supervise, trial
-from mereq.presets.registry import METHODS
-from mereq.store.run_store import RunStore
+from mereq.presets.methods import METHODS
+from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import LANE_RIGHT
 from mereq.trials.trial_store import TrialStore
 from mereq.web.session import Session
@@ -65,7 +65,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
 
     def stopping(session):
         content(session)
-        if session.board._view["step"] == 4:
+        if session.latest_view._view["step"] == 4:
             raise KeyboardInterrupt
 
     content = content_after_a_round(taken[0])
@@ -73,7 +73,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
     status, _, told = mereq("trial", file, "--out", out)
     assert status == 130
     assert f"mereq trial {file} --out {out}" in told
-    with RunStore.open(out / "runs/01") as store:
+    with RunReader.open(out / "runs/01") as store:
         before = store.steps(0)
     assert len(before) == 4
 
@@ -87,7 +87,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
         assert f"run {number} of 2, highway-human" in told
     assert "1 of 2 runs left" in said[0]
     assert "All 2 runs are finished" in said[-1]
-    with RunStore.open(out / "runs/01") as store:  # the interrupted run went on, and nobody was asked twice
+    with RunReader.open(out / "runs/01") as store:  # the interrupted run went on, and nobody was asked twice
         assert len(store.starts()) == 2
         assert [step.obs.tolist() for step in store.steps(0)[:4]] == [step.obs.tolist() for step in before]
 
@@ -102,7 +102,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
         order = [run.spec.method for run in store.trial.runs]
         assert sorted(order) == ["maxent", "mereq"]
         for number, method in enumerate(order, 1):
-            with RunStore.open(out / f"runs/{number:02d}") as run:
+            with RunReader.open(out / f"runs/{number:02d}") as run:
                 assert run.starts()[-1].config["method"] == method
     status, _, told = mereq("report", out)
     assert status == 0, told

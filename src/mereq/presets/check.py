@@ -32,7 +32,8 @@ def check_task(task: Task, prior: Policy | None = None, supervisor: Supervisor |
 
     Checked are: two environments are two objects; observations and features have the declared sizes and are finite; the
     same seed and actions lead to the same observations, in two environments and in one of them twice; the simulator
-    steps; the prior's distribution fits the task, is finite, repeats itself and leaves its input alone; the supervisor's
+    steps; the prior's distribution fits the task, is finite, repeats itself and leaves its input alone; the
+    supervisor's
     decisions can be executed.
 
     Raises:
@@ -53,7 +54,8 @@ def check_task(task: Task, prior: Policy | None = None, supervisor: Supervisor |
         )
         _compare(
             task, traces[0], traces[2], "in one environment twice",
-            "Something outlives the episode, such as a running normalisation: take it out of `make`, or fix its numbers.",
+            "Something outlives the episode, such as a running normalisation: take it out of `make`, or fix its "
+            "numbers.",
         )  # fmt: skip
         if prior is not None:
             _check_prior(prior, task, np.stack(traces[0].obs).astype(np.float32))
@@ -77,7 +79,8 @@ def _trace(environment: Environment, task: Task, actions: list[Any]) -> _Trace:
         answer: Any = environment.step(action)
         if len(answer) != 5:
             raise WrongTask(
-                f"The environment of the task {task.name} returned {len(answer)} values from step(); Gymnasium's has 5: "
+                f"The environment of the task {task.name} returned {len(answer)} values from step(); Gymnasium's has "
+                f"5: "
                 "observation, reward, terminated, truncated, info."
             )
         obs, _, terminated, truncated, info = answer
@@ -102,13 +105,15 @@ def _checked_obs(obs: Any, task: Task) -> np.ndarray:
     found = np.array(obs)
     if found.shape != (task.obs_size,) or found.dtype.kind not in "fiub":
         raise WrongTask(
-            f"An observation of the task {task.name} has shape {found.shape} and type {found.dtype}; it must be a vector "
+            f"An observation of the task {task.name} has shape {found.shape} and type {found.dtype}; it must be a "
+            f"vector "
             f"of {task.obs_size} numbers. Flatten it, or declare its size."
         )
     if not np.isfinite(found).all():
         where = int(np.flatnonzero(~np.isfinite(found))[0])
         raise WrongTask(
-            f"Coordinate {where} of an observation of the task {task.name} is {found[where]}. Every coordinate must be a "
+            f"Coordinate {where} of an observation of the task {task.name} is {found[where]}. Every coordinate must "
+            f"be a "
             "finite number: clip it, or replace what the sensor did not measure."
         )
     return found
@@ -135,7 +140,8 @@ def _check_prior(prior: Policy, task: Task, obs: np.ndarray) -> None:
         _check_distribution(answer, task, len(obs))
     if not np.array_equal(answers[0].parameters, answers[1].parameters):
         raise WrongTask(
-            "The prior answered the same observations differently the second time. Switch off what is random in it, such "
+            "The prior answered the same observations differently the second time. Switch off what is random in it, "
+            "such "
             "as dropout, and give the distribution instead of a sample."
         )
 
@@ -144,7 +150,8 @@ def _check_distribution(answer: Distribution, task: Task, n: int) -> None:
     wanted = Categorical if isinstance(task.actions, Discrete) else SquashedGaussian
     if not isinstance(answer, wanted):
         raise WrongTask(
-            f"The prior gives a {type(answer).__name__}; for {task.actions} it must be a {wanted.__name__} (LogitsPolicy "
+            f"The prior gives a {type(answer).__name__}; for {task.actions} it must be a {wanted.__name__} "
+            f"(LogitsPolicy "
             "and GaussianPolicy make one of a function)."
         )
     if answer.parameters.shape != (n, task.actions.n_parameters):

@@ -66,7 +66,7 @@ class MeasurementExpert:
 
     def decide(self, context: DecisionContext) -> Decision:
         """Decision of the rule; the expert's action is the most probable one of its policy."""
-        measured = context.info["measurements"] if "measurements" in context.info else context.obs
+        measured = context.info.get("measurements", context.obs)
         controller = self._engine.judge(measured)
         if controller is Controller.POLICY:
             return Decision(controller, context.proposed)
