@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench slow page clean
+.PHONY: help demo test look check bench slow page clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
@@ -18,8 +18,12 @@ demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synth
 	$(BIN)/mereq align highway --seed 1 --iterations 6 --out demo --overwrite
 	$(BIN)/mereq show demo
 
-test: $(VENV)/.dev  ## Set up, then run the tests.
+test: look $(VENV)/.dev  ## Set up, find or install a browser of Chromium's family, then run the tests.
+	@$(BIN)/python tests/helpers/browser.py
 	$(BIN)/python -m pytest -n 2
+
+look:
+	@$(PYTHON) tests/helpers/browser.py --look
 
 check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/ruff check .

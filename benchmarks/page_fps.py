@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -28,9 +27,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from rich.console import Console
 from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))  # browser
+from browser import chromium
 
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
 FLAGS = ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
@@ -73,12 +75,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     rows = []
-    with sync_playwright() as playwright:
-        flags = FLAGS + ([] if given.gpu else SOFTWARE)
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+    with chromium(FLAGS + ([] if given.gpu else SOFTWARE)) as browser:
         for task in given.tasks:
             rows.append(measured(task, browser, painter=given.painter, seconds=given.seconds))
-        browser.close()
     show(rows)
     if given.out:
         facts = {
@@ -89,15 +88,6 @@ def main() -> None:
             "rows": rows,
         }
         given.out.write_text(json.dumps(facts, indent=1) + "\n")
-
-
-def chromium() -> str:
-    """The browser of the tests."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("MEREQ_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        raise SystemExit("Install chromium, or name one in MEREQ_CHROMIUM.")
-    return found
 
 
 @contextmanager

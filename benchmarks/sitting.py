@@ -1,30 +1,20 @@
-"""What the benchmarks of `mereq supervise` share: the command as a process, and a page in a headless Chromium.
-
-Chromium is found as `chromium` (Debian: apt-get install chromium), or named by MEREQ_CHROMIUM.
-"""
+"""What the benchmarks of `mereq supervise` share: the command as a process, and a page in a headless Chromium."""
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))  # browser
+from browser import FLAGS, chromium
+
+__all__ = ["COMMAND", "FLAGS", "SEE", "SMALL", "Supervise", "chromium", "who"]
 
 COMMAND = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 SMALL = {"width": 640, "height": 480}  # a window that costs little to draw
 
 
@@ -71,19 +61,6 @@ class Supervise:
             self.process.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("MEREQ_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if not found:
-        raise SystemExit("This benchmark drives a browser. Install chromium, or name one in MEREQ_CHROMIUM.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def who(page: Page) -> str:

@@ -1,15 +1,10 @@
-"""A real Chromium, a session with its server, and a person at the browser's keyboard, with devices of theirs.
+"""A real Chromium, a session with its server, and a person at the browser's keyboard, with devices of theirs."""
 
-Needs `chromium` (Debian: apt-get install chromium), or MEREQ_CHROMIUM naming a browser of its family.
-"""
-
-import os
-import shutil
 import threading
 import time
 from contextlib import contextmanager, nullcontext
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from mereq.runs.run import config_of
 from mereq.store.run_store import RunReader
@@ -21,26 +16,6 @@ from sittings import latest
 
 TOKEN = "a-token"
 PACE = 8.0  # steps per second
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@contextmanager
-def chromium():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("MEREQ_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    assert found, "These tests drive a browser. Install chromium, or name one in MEREQ_CHROMIUM."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Sitting:

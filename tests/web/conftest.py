@@ -6,7 +6,7 @@ from sittings import spec
 
 @pytest.fixture(scope="module")
 def browser():
-    from browsing import chromium
+    from browser import chromium
 
     with chromium() as running:
         yield running
