@@ -28,14 +28,14 @@ check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-Baselines3.
-	$(BIN)/python benchmarks/highway_engine.py
-	$(BIN)/python benchmarks/dqn_update.py
-	$(BIN)/python benchmarks/sac_update.py
+	$(BIN)/python benchmarks/speed/highway_engine.py
+	$(BIN)/python benchmarks/speed/dqn_update.py
+	$(BIN)/python benchmarks/speed/sac_update.py
 
 slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times, twice.
-	$(BIN)/python benchmarks/highway_equality.py
-	$(BIN)/python benchmarks/kill9.py --times 100
-	$(BIN)/python benchmarks/supervise_kill9.py --times 100
+	$(BIN)/python benchmarks/reliability/highway_equality.py
+	$(BIN)/python benchmarks/reliability/kill9.py --times 100
+	$(BIN)/python benchmarks/reliability/supervise_kill9.py --times 100
 
 page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change in frontend/src.
 	cd frontend && npm ci --no-audit --no-fund && npm run -s check && npm run -s build

@@ -1,6 +1,6 @@
 """Highway-Human with a program in place of the person: does MEReQ learn what somebody at the browser's keys wants?
 
-    nice python benchmarks/highway_human.py --seeds 11 12 13
+    nice python benchmarks/experiments/highway_human.py --seeds 11 12 13
 
 `mereq supervise highway` as a process of its own, with its page in a headless Chromium. A program (scripted_driver.py)
 sees what the page got by the time it was drawn (pictures, not the server's state), and presses the browser's keys:
@@ -12,6 +12,7 @@ interruption the same command goes on with them. Results, beside the paper's Tab
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from mereq.reports.paper import TABLE_2
 from mereq.store.provenance import provenance
 from mereq.store.run_store import RunStore
 from scripted_driver import Driver
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 from sitting import SEE, SMALL, Supervise, chromium
 
 STEPS, ROUNDS, DELTA = 2000, 10, 0.05

@@ -1,6 +1,6 @@
 """Seconds per DQN update at the paper's sizes: ours, Stable-Baselines3's, and the arithmetic floor, in one run.
 
-    python benchmarks/dqn_update.py [--json FILE]
+    python benchmarks/speed/dqn_update.py [--json FILE]
 
 Batch 32, 25 inputs, two hidden layers of 256, 5 actions (Table 7). The three take turns; medians are compared.
 The floor is the update's matrix products alone, in NumPy on one thread: two forward passes and one backward pass.

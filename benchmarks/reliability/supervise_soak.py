@@ -1,6 +1,6 @@
 """An hour at the wheel: does the memory of `mereq supervise` grow?
 
-    nice python benchmarks/supervise_soak.py --minutes 60 --out results/supervise_soak.json
+    nice python benchmarks/reliability/supervise_soak.py --minutes 60 --out results/supervise_soak.json
 
 The command as a process on the highway at its own pace of 2 steps a second, with its page in a headless Chromium, whose
 keys take over for 3 seconds in every 15. Rounds are short, so that the policy learns many times. What the process holds
@@ -9,6 +9,7 @@ is noted every minute, and written down at once. Needs Linux (/proc).
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from playwright.sync_api import Page
 
 from mereq.store.provenance import provenance
 from mereq.store.run_store import RunStore
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 from sitting import SMALL, Supervise, chromium, who
 
 EVERY, TAKEN_FOR = 15.0, 3.0  # s

@@ -1,6 +1,6 @@
 """On how rough a table do bottle policies still work, and do they topple the bottle there?
 
-    python benchmarks/bottle_friction.py [RUN...] [--out FILE.json]
+    python benchmarks/experiments/bottle_friction.py [RUN...] [--out FILE.json]
 
 The prior, the expert, and what each RUN ended with: a run's directory, such as
 runs/studies/bottle/runs/bottle-pushing-mereq-fast-0. All were made with a bottle on the table whose friction was drawn

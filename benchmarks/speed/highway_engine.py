@@ -1,6 +1,6 @@
 """How fast is the compiled highway? Against highway-env at the task, against EnvPool's C++ at the stock configurations.
 
-    .venv/bin/python benchmarks/highway_engine.py --out results/highway_engine.json
+    .venv/bin/python benchmarks/speed/highway_engine.py --out results/highway_engine.json
 
 Both sides in one process and by turns, one thread each, actions at random, median of several rounds. Our times include
 the resets of episodes that end, highway-env's do not; EnvPool spends a (cheap) step on each. EnvPool is optional.

@@ -1,7 +1,7 @@
 """Seconds per SAC update at the paper's sizes: ours, Stable-Baselines3's, and the arithmetic floor, in one run.
 
-    python benchmarks/sac_update.py [--json FILE]               on all cores that the process may use
-    taskset -c 0 python benchmarks/sac_update.py [--json FILE]  on one
+    python benchmarks/speed/sac_update.py [--json FILE]               on all cores that the process may use
+    taskset -c 0 python benchmarks/speed/sac_update.py [--json FILE]  on one
 
 Batch 512, 20 inputs, 3 action coordinates, hidden layers of 400 and 300 (Table 9). The sides take turns; medians are
 compared, of the wall clock and of the processor time of the busiest thread. On an idle machine these are nearly the

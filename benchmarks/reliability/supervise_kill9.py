@@ -1,6 +1,6 @@
 """Kill `mereq supervise` with SIGKILL at random moments, again and again: does it lose anything that was shown?
 
-    nice python benchmarks/supervise_kill9.py --times 100 --seed 1 --json results/supervise_kill9.json
+    nice python benchmarks/reliability/supervise_kill9.py --times 100 --seed 1 --json results/supervise_kill9.json
 
 The real command, and a program in place of its page: it answers views by inputs over the WebSocket, and takes over now
 and then. The command is killed at a time drawn uniformly over its life, from the start of the process on, then started
@@ -19,6 +19,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -38,6 +39,8 @@ from mereq.store.provenance import provenance
 from mereq.store.run_store import RunStore
 from mereq.tasks.highway import THETA_PRIOR
 from mereq.web.highway_view import NAMES
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 from sitting import Supervise
 
 STEPS, ROUNDS, PACE = 40, 3, 20

@@ -1,6 +1,6 @@
 """A million random actions per task: nothing becomes NaN, nothing is flung away, memory stays flat.
 
-    .venv/bin/python benchmarks/arm_soak.py --out results/arm_soak.json
+    .venv/bin/python benchmarks/reliability/arm_soak.py --out results/arm_soak.json
 
 Every 100,000 steps are one block with a seed of its own, written down when done, with where it comes from: run it again
 and it goes on where it was. When a task's code or MuJoCo's version is another, its blocks are made anew. Actions are

@@ -1,12 +1,13 @@
 """A picture of every state of the page of `mereq supervise`: docs/pictures/supervise_states.png.
 
-    python benchmarks/page_states.py
+    python benchmarks/pictures/page_states.py
 
 The command as a process on the highway, with its page in a headless Chromium: two short rounds in which the keys take
 over now and then, the panel of the devices, a second page, and a program that goes away.
 """
 
 import io
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import chdir
@@ -15,9 +16,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 from sitting import Supervise, chromium, who
 
-PICTURE = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "supervise_states.png"
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "supervise_states.png"
 WINDOW, ACROSS, SCALE = {"width": 1180, "height": 640}, 3, 2  # of the picture, each state is 1 / SCALE as large
 STEPS = 40  # of a round
 PATIENCE = 120_000  # ms

@@ -1,6 +1,6 @@
 """How smoothly does the page draw? Frames of a real Chromium that watches a real `mereq supervise`.
 
-    python benchmarks/page_fps.py --out results/page_fps.json
+    python benchmarks/speed/page_fps.py --out results/page_fps.json
 
 The policy drives; nobody touches a key. A loop of its own in the page notes when the browser begins each frame, so the
 intervals contain all that holds the next one up: the drawing of the picture, the words beside it, and what the

@@ -1,6 +1,6 @@
 """The arm's shipped policies, prior beside expert: a table and the figure of docs/model_card_arm.md.
 
-    python benchmarks/arm_policies.py
+    python benchmarks/experiments/arm_policies.py
 
 100 unsupervised episodes of each policy, and 5 supervised rollouts of 1000 steps for the first intervention rate.
 """
@@ -22,7 +22,7 @@ from mereq.reports.figures.arm import Panel, arm_figure
 from mereq.store.policies import load_shipped
 from mereq.supervision.supervise import supervise
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 ROLES = ("prior", "expert")
 QUANTITIES = {
     "bottle-pushing": ("height of pushes [cm]", push_heights),

@@ -1,6 +1,6 @@
 """Learning curves of our SAC and of Stable-Baselines3's, on Pendulum-v1 with the same settings.
 
-    python benchmarks/sac_parity.py [--out FOLDER]
+    python benchmarks/experiments/sac_parity.py [--out FOLDER]
 
 Each training is a file `SIDE_SEED.json` in the folder; those that are there are not made again. Ours goes through
 `Training` like any prior or expert; its reward is theta . f, equal to the environment's own. Both sides are evaluated

@@ -1,6 +1,6 @@
 """Residual SAC with the true residual reward: where its actor starts, and what the temperature does.
 
-    python benchmarks/residual_sac.py [--task bottle-pushing] [--out FOLDER]
+    python benchmarks/experiments/residual_sac.py [--task bottle-pushing] [--out FOLDER]
 
 Starts: as the prior plus a change that is zero (ours), or with a copy of the prior's weights, which forgets the prior
 except for its term in the target. Temperatures: held at the prior's, or learned. Each training is a file in the folder;

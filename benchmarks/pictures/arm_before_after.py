@@ -1,6 +1,6 @@
 """A picture per arm task for the model card: one moment of the same episode, before and after alignment.
 
-    python benchmarks/arm_before_after.py [--seed N] RUN...
+    python benchmarks/pictures/arm_before_after.py [--seed N] RUN...
 
 Each RUN is a run's directory, such as runs/studies/bottle/runs/bottle-pushing-mereq-fast-0; "after" is the policy that
 it ended with. The episode is the one of the seed; in 10, which the model card shows, the prior topples the bottle.
@@ -13,7 +13,7 @@ from mereq.evaluation.arm_clips import BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT
 from mereq.runs.spec import load_method_policy
 from mereq.store.run_store import RunStore
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SHOTS = {shot.task.name: shot for shot in (BOTTLE_SHOT, ERASING_SHOT, PILLOW_SHOT)}
 
 

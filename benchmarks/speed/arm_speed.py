@@ -1,6 +1,6 @@
 """How fast are the arm's tasks? The lockstep simulator against the same scene stepped one environment at a time.
 
-    .venv/bin/python benchmarks/arm_speed.py --out results/arm_speed.json
+    .venv/bin/python benchmarks/speed/arm_speed.py --out results/arm_speed.json
 
 The other side is what one would write with Gymnasium and MuJoCo's Python binding alone: one environment, the same
 model, the same controls, `mujoco.mj_step` for each substep, the same features and observation. That it does the same

@@ -1,6 +1,6 @@
 """Kill a run with SIGKILL at random moments, again and again, and see whether anything that was acknowledged is lost.
 
-    nice python benchmarks/kill9.py --times 100 --json kill9.json
+    nice python benchmarks/reliability/kill9.py --times 100 --json kill9.json
 
 A child process runs Algorithm 1 in the corridor, recording into a run directory, and prints one line for every event
 that came out of `record`: that line acknowledges it. The parent kills the child a random time after a random line,

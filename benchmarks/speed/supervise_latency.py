@@ -1,6 +1,6 @@
 """How long from a key to the step that obeys it, and from a step's picture to the screen?
 
-    nice python benchmarks/supervise_latency.py --json results/supervise_latency.json
+    nice python benchmarks/speed/supervise_latency.py --json results/supervise_latency.json
 
 `mereq supervise` on the highway in a process of its own, its page in a headless Chromium on the same machine, so that
 both ends share a clock. Keys are tapped at random moments while the person is in control. Median and 95th percentile of
@@ -40,6 +40,8 @@ from mereq.store.run_store import RunStore
 from mereq.web.messages import Command, Input
 from mereq.web.server import listen, serve
 from mereq.web.session import Session
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 from sitting import SEE, SMALL, chromium, who
 
 PACES = (5.0, 10.0, 20.0)

@@ -1,6 +1,6 @@
 """Is the compiled highway highway-env? Whole episodes of both, side by side, for hundreds of seeds.
 
-    .venv/bin/python benchmarks/highway_equality.py --seeds 300 --out results/highway_equality.json
+    .venv/bin/python benchmarks/reliability/highway_equality.py --seeds 300 --out results/highway_equality.json
 
 Even seeds are driven at random, odd ones by a scripted driver who goes fast and keeps right, or all by `--policy`.
 The result file is rewritten after every episode; run the same command again to go on where it stopped. Exits with 1
