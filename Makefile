@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench slow page clean
+.PHONY: help demo test check bench slow page docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
@@ -41,8 +41,15 @@ page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change
 	cd frontend && npm ci --no-audit --no-fund && npm run -s check && npm run -s build
 	$(PYTHON) frontend/stamp.py
 
-clean:  ## Remove the virtual environment and the demo.
-	rm -rf $(VENV) demo
+docs: $(VENV)/.docs  ## Build the documentation as a site into site/; a broken link fails.
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+hooks: $(VENV)/.hooks  ## Check every commit with ruff and a few basic hooks (pre-commit).
+	$(BIN)/pre-commit install
+
+clean:  ## Remove the virtual environment, the demo and the site.
+	rm -rf $(VENV) demo site
 
 define install
 	@command -v uv >/dev/null 2>&1 && uv venv -q --allow-existing $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -65,5 +72,13 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 $(VENV)/.bench: pyproject.toml constraints.txt
 	$(call install,[test$(comma)check$(comma)bench])
 	@touch $(VENV)/.run $(VENV)/.dev
+
+$(VENV)/.docs: pyproject.toml constraints.txt
+	$(call install,[docs])
+	@touch $(VENV)/.run
+
+$(VENV)/.hooks: pyproject.toml constraints.txt
+	$(call install,[check$(comma)dev])
+	@touch $(VENV)/.run
 
 comma := ,
