@@ -42,7 +42,7 @@ page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change
 	$(PYTHON) frontend/stamp.py
 
 docs: $(VENV)/.docs  ## Build the documentation as a site into site/; a broken link fails.
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 hooks: $(VENV)/.hooks  ## Check every commit with ruff and a few basic hooks (pre-commit).

@@ -22,7 +22,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a copy of each file outside of docs/ that a page links to, and turn notebooks into pages."""
     for notebook in [file for file in files if file.src_uri.endswith(".ipynb")]:
         files.remove(notebook)
-        files.append(File.generated(config, f"{notebook.src_uri[:-6]}.md", content=_notebook(notebook.content_string)))
+        files.append(File.generated(config, f"{notebook.src_uri[:-6]}.md", content=_notebook(notebook)))
         files.append(File.generated(config, notebook.src_uri, content=notebook.content_string))
     waiting = [(file.src_uri, file.content_string) for file in files.documentation_pages()]
     while waiting:
@@ -37,39 +37,39 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links that leave docs/ to the copies."""
-    here = PurePosixPath(page.file.src_uri)
+    """Lead links that leave docs/ to the copies, and links of copies to the pages."""
+    here = page.file.src_uri
 
     def led(link: re.Match) -> str:
-        target = _target(page.file.src_uri, link[2])
+        target = _target(here, link[2])
         if target is None:
             return link[0]
-        return f"{link[1]}{os.path.relpath(f'{COPIES}/{target}', here.parent)}{link[3] or ''}{link[4]}"
+        place = target.removeprefix("docs/") if target.startswith("docs/") else f"{COPIES}/{target}"
+        place = re.sub(r"\.ipynb$", ".md", place)
+        return f"{link[1]}{os.path.relpath(place, PurePosixPath(here).parent)}{link[3] or ''}{link[4]}"
 
     return LINK.sub(led, markdown)
 
 
 def _outside(page: str, text: str) -> set[str]:
-    return {target for link in LINK.finditer(text) if (target := _target(page, link[2])) is not None}
+    targets = {_target(page, link[2]) for link in LINK.finditer(text)}
+    return {target for target in targets if target is not None and not target.startswith("docs/")}
 
 
 def _target(page: str, link: str) -> str | None:
-    """The file of the repository outside of docs/ that a link leads to, as a path from the root; None: another link."""
+    """The file of the repository that a link of a page leads to, as a path from the root; None: no such file."""
     if re.match(r"[a-z]+:|/", link):
         return None
-    copied = page.startswith(f"{COPIES}/")
-    folder = ROOT / page.removeprefix(f"{COPIES}/") if copied else ROOT / "docs" / page
-    path = Path(os.path.normpath(folder.parent / link))
-    inside = path.is_relative_to(ROOT / "docs")
-    if inside or not path.is_relative_to(ROOT) or not path.is_file():
-        return None
-    return path.relative_to(ROOT).as_posix()
+    place = ROOT / page.removeprefix(f"{COPIES}/") if page.startswith(f"{COPIES}/") else ROOT / "docs" / page
+    path = Path(os.path.normpath(place.parent / link))
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) and path.is_file() else None
 
 
-def _notebook(text: str) -> str:
-    """The cells of a notebook as Markdown."""
+def _notebook(file: File) -> str:
+    """The cells of a notebook as Markdown, and the notebook itself to be downloaded."""
     parts = []
-    for cell in json.loads(text)["cells"]:
+    for cell in json.loads(file.content_string)["cells"]:
         source = "".join(cell["source"]).strip()
         parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
-    return "\n\n".join(parts) + "\n"
+    download = f'<a href="{PurePosixPath(file.src_uri).name}" download>Download this notebook</a>'
+    return "\n\n".join([*parts, download]) + "\n"
