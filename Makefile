@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test look check bench slow page clean
+.PHONY: help demo test look check bench slow page docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
@@ -32,21 +32,28 @@ check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-Baselines3.
-	$(BIN)/python benchmarks/highway_engine.py
-	$(BIN)/python benchmarks/dqn_update.py
-	$(BIN)/python benchmarks/sac_update.py
+	$(BIN)/python benchmarks/speed/highway_engine.py
+	$(BIN)/python benchmarks/speed/dqn_update.py
+	$(BIN)/python benchmarks/speed/sac_update.py
 
 slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times, twice.
-	$(BIN)/python benchmarks/highway_equality.py
-	$(BIN)/python benchmarks/kill9.py --times 100
-	$(BIN)/python benchmarks/supervise_kill9.py --times 100
+	$(BIN)/python benchmarks/reliability/highway_equality.py
+	$(BIN)/python benchmarks/reliability/kill9.py --times 100
+	$(BIN)/python benchmarks/reliability/supervise_kill9.py --times 100
 
 page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change in frontend/src.
 	cd frontend && npm ci --no-audit --no-fund && npm run -s check && npm run -s build
 	$(PYTHON) frontend/stamp.py
 
-clean:  ## Remove the virtual environment and the demo.
-	rm -rf $(VENV) demo
+docs: $(VENV)/.docs  ## Build the documentation as a site into site/; a broken link fails.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
+hooks: $(VENV)/.hooks  ## Check every commit with ruff and a few basic hooks (pre-commit).
+	$(BIN)/pre-commit install
+
+clean:  ## Remove the virtual environment, the demo and the site.
+	rm -rf $(VENV) demo site
 
 define install
 	@command -v uv >/dev/null 2>&1 && uv venv -q --allow-existing $(VENV) || $(PYTHON) -m venv $(VENV)
@@ -69,5 +76,13 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 $(VENV)/.bench: pyproject.toml constraints.txt
 	$(call install,[test$(comma)check$(comma)bench])
 	@touch $(VENV)/.run $(VENV)/.dev
+
+$(VENV)/.docs: pyproject.toml constraints.txt
+	$(call install,[docs])
+	@touch $(VENV)/.run
+
+$(VENV)/.hooks: pyproject.toml constraints.txt
+	$(call install,[check$(comma)dev])
+	@touch $(VENV)/.run
 
 comma := ,

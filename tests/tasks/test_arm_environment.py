@@ -154,7 +154,7 @@ def test_equal_seeds_are_equal_and_others_are_not(name):
 
 @EVERY_TASK
 def test_random_actions_fling_nothing_away(name):
-    """A short form of benchmarks/arm_soak.py."""
+    """A short form of benchmarks/reliability/arm_soak.py."""
     module = MODULES[name]
     simulator = ArmSimulator(module.TASK, 8)
     simulator.reset(0)
