@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from mereq.alignment.settings import AlignSettings, Inference, WarmStart
-from mereq.evaluation.highway_metrics import film_highway, highway_card
+from mereq.evaluation.highway_clips import film_highway
+from mereq.evaluation.highway_metrics import highway_card
 from mereq.imitation.cloning import CloningSettings
 from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.simulator_training import TrainingSchedule
