@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from mereq.core.errors import CannotExport, UnknownName
+from mereq.core.errors import CannotExport, RunExists, UnknownName
 from mereq.exports import csv_table, lerobot_dataset, minari_dataset
 from mereq.exports.columns import Table, described, table
 from mereq.exports.recording import Episode, Recording
-from mereq.store.new_folder import MARK, new_folder
+from mereq.store.atomic import replaced_folder, writing
 from mereq.store.provenance import clean_provenance, provenance
+
+MARK = "columns.json"  # a file that every export has, and nothing else that mereq writes
 
 
 class Format(NamedTuple):
@@ -54,7 +56,9 @@ def export(
         raise UnknownName("format", format, list(FORMATS))
     written = FORMATS[format]
     episodes = recording.episodes() if episodes is None else episodes
-    with new_folder(out, overwrite=overwrite) as folder:
+    with writing(out):
+        _refuse_occupied(out, overwrite=overwrite)
+    with replaced_folder(out) as folder:
         passing = _Alike(episodes)
         written.write(recording, passing, folder)
         columns = described(passing.first, recording.task)
@@ -81,6 +85,17 @@ columns.json has types and shapes; provenance.json has configuration, seed, vers
 {listed}
 """
         (folder / "README.txt").write_text(readme, encoding="utf-8")
+
+
+def _refuse_occupied(out: Path, *, overwrite: bool) -> None:
+    """Raises RunExists unless `out` is free: not there, an empty folder, or with `overwrite` another export."""
+    out = out.resolve()
+    occupied = out.exists() and (out.is_file() or any(out.iterdir()))
+    if occupied and not (overwrite and (out / MARK).is_file()):
+        mend = "Choose another --out." if overwrite else "Choose another --out; --overwrite replaces an export."
+        raise RunExists(
+            f"{out} {'is not an export' if overwrite else 'is there already'}: it is not overwritten. {mend}"
+        )
 
 
 class _Alike:
