@@ -20,8 +20,8 @@ from mereq.core.policy import Policy
 from mereq.core.simulator import Simulator
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.definition import TaskDefinition
+from mereq.presets.known_tasks import known_task
 from mereq.reports.distributions import feature_counts, jensen_shannon_distance
-from mereq.reports.known_tasks import known_task
 from mereq.reports.summary import Condition, condition_labels, condition_of, conditions_of, runs_of, tasks_of
 from mereq.runs.spec import RunSpec, load_supervised_policy, recorded_spec
 from mereq.store.checkpoints import digest, load_arrays, save_arrays

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mereq.core.errors import WrongThreshold
+from mereq.presets.known_tasks import known_task
 from mereq.reports import behaviour_tables, paper, tables
 from mereq.reports.behaviour import Behaviour
 from mereq.reports.behaviour_report import (
@@ -20,7 +21,6 @@ from mereq.reports.behaviour_report import (
 )
 from mereq.reports.behaviour_report import behaviour_tables as tables_of_behaviour
 from mereq.reports.figures import study_figure, theta_figure
-from mereq.reports.known_tasks import known_task
 from mereq.reports.results import StudyResults, read_results
 from mereq.reports.sources import differing_settings, full_record, source_line
 from mereq.reports.statistics import RESAMPLES, THRESHOLDS

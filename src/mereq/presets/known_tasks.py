@@ -1,4 +1,7 @@
-"""Tasks whose code a report may use: those that come with mereq. What a record names is never imported."""
+"""Tasks whose code may be used for reading a record: those that come with mereq.
+
+Whatever else a record names is code of somebody else, which is imported only when its user names it again.
+"""
 
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.registry import TASKS
