@@ -37,7 +37,7 @@ def test_a_study_fails_is_mended_ends_and_has_nothing_left_to_do(mereq, file, tm
     assert "highway-mereq-fast-small-6 failed: " in told
     assert "thesis.tex" in " ".join(told.split())
     assert "1 of the runs failed. Start the study again" in told
-    assert re.search(r"^ *1/2 ", table, re.MULTILINE)
+    assert re.search(r"^\| MEReQ, small \| 1/2 ", table, re.MULTILINE)
     assert "Traceback" in (out / "runs" / "highway-mereq-fast-small-6.failed.txt").read_text()
 
     (blocked / "thesis.tex").unlink()
@@ -45,7 +45,7 @@ def test_a_study_fails_is_mended_ends_and_has_nothing_left_to_do(mereq, file, tm
     assert status == 0
     assert re.search(r"highway, mereq, fast, small, seed 6: rate 0\.\d{3} -> 0\.\d{3}, \d+ expert samples, \d+ s", told)
     assert "seed 5" not in told
-    assert re.search(r"^ *2/2 +0\.\d{3} \(\d\.\d{3}\) ", table, re.MULTILINE)
+    assert re.search(r"^\| MEReQ, small \| 2/2 +\| 0\.\d{3} \(\d\.\d{3}\) ", table, re.MULTILINE)
     assert "samples to 0.05" in table
     assert not (out / "runs" / "highway-mereq-fast-small-6.failed.txt").exists()
 

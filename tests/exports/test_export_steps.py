@@ -91,6 +91,29 @@ def test_columns_say_what_they_are(tmp_path):
     assert all(column["about"] in (tmp_path / "out/README.txt").read_text() for column in columns(tmp_path / "out"))
 
 
+@pytest.mark.parametrize("actions", [Discrete(4), Box(2)])
+@pytest.mark.parametrize("format", READERS)
+def test_a_task_whose_code_is_not_here(tmp_path, format, actions):
+    """The dataset is the one of the task, as far as the runs recorded what it is."""
+    task = "/home/somebody/my_task.py:TOY"
+    steps = [step._replace(executed=np.int64(3)) if actions.shape == () else step for step in steps_of([4], actions, 0)]
+    run = recorded(tmp_path / "run", steps, task=task, feature_names=["near", "smooth"])
+    recording = read_runs([run])
+    assert recording.task.feature_names == task_of(actions).feature_names
+    assert recording.task.actions == actions
+    export(recording, format, tmp_path / "out")
+    found = READERS[format](tmp_path / "out", actions)
+    assert all(map(same, as_steps(found), stored(run)))
+    texts = [file.read_text() for file in (tmp_path / "out").rglob("*") if file.suffix in (".txt", ".json")]
+    assert all("somebody" not in text for text in texts)
+    assert any(text.startswith("my_task.py:TOY") for text in texts)
+
+
+def test_features_without_names_are_numbered(tmp_path):
+    run = recorded(tmp_path / "run", steps_of([2], Box(2), 0))
+    assert read_runs([run]).task.feature_names == ("0", "1")
+
+
 def test_a_full_file_is_followed_by_another(tmp_path, monkeypatch):
     monkeypatch.setattr(lerobot_dataset, "FILE_MEGABYTES", 0)
     monkeypatch.setattr(lerobot_dataset, "FILES_PER_CHUNK", 2)

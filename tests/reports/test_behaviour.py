@@ -1,4 +1,4 @@
-"""What a study's policies do when nobody watches: which ones they are, what is kept, and `mereq report --behaviour`."""
+"""Behaviour of a study's policies: which policies are evaluated, what is stored, and `mereq report --behaviour`."""
 
 import json
 import re
@@ -8,26 +8,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mereq.commands import behaviour as shown
-from mereq.commands import report
-from mereq.commands.report import StudyResults, write_report
 from mereq.core.errors import IncompatibleRun
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.maxent_rl.networks import Layer
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.presets.registry import TASKS
-from mereq.reports import behaviour
+from mereq.reports import behaviour, behaviour_report, study_report
 from mereq.reports import behaviour_tables as tables
 from mereq.reports.behaviour import (
     EXPERT,
     EXPERT_AGAIN,
     PRIOR,
     EvaluatedPolicy,
-    compared,
+    compare_with_expert,
+    evaluate_policies,
     first_aligned,
-    observe,
-    subjects,
+    policies_to_evaluate,
 )
+from mereq.reports.results import StudyResults
+from mereq.reports.study_report import write_report
 from mereq.runs.recorded import load_supervised_policy
 from mereq.runs.run import config_of
 from mereq.runs.run import run as run_of
@@ -74,7 +73,10 @@ def counted(monkeypatch):
 @pytest.fixture
 def without_pictures(monkeypatch):
     """For tests that look at words only: drawing is what takes time."""
-    for part, names in ((report, ("study_figure", "theta_figure")), (shown, ("feature_figure", "return_figure"))):
+    for part, names in (
+        (study_report, ("study_figure", "theta_figure")),
+        (behaviour_report, ("feature_figure", "return_figure")),
+    ):
         for name in names:
             monkeypatch.setattr(part, name, lambda *args, **kwargs: None)
 
@@ -134,9 +136,9 @@ def test_the_first_round_supervises_what_the_method_starts_from(tmp_path, method
     ("rates", "round", "reached"),
     [([0.3, 0.1, 0.2], 1, True), ([0.1, 0.3, 0.3], 0, True), ([0.3, 0.2, 0.11], 3, False)],
 )
-def test_subjects_are_expert_and_prior_and_a_policy_of_each_run(study, rates, round, reached):
-    found = subjects(study, runs_of(study, rates))
-    assert [s.who for s in found] == [EXPERT, EXPERT_AGAIN, PRIOR, *["MEReQ, small"] * 2, *["MEReQ-NP, small"] * 2]
+def test_expert_and_prior_and_a_policy_of_each_run_are_evaluated(study, rates, round, reached):
+    found = policies_to_evaluate(study, runs_of(study, rates))
+    assert [s.name for s in found] == [EXPERT, EXPERT_AGAIN, PRIOR, *["MEReQ, small"] * 2, *["MEReQ-NP, small"] * 2]
     assert [s.run and s.run.seed for s in found[3:]] == [3, 4, 3, 4]
     assert {(s.round, s.reached) for s in found[3:]} == {(round, reached)}
     assert len({s.seed for s in found} - {found[1].seed}) == 1
@@ -148,9 +150,11 @@ def test_subjects_are_expert_and_prior_and_a_policy_of_each_run(study, rates, ro
     assert same_actions(found[3].load(), wanted)
 
 
-def test_other_tasks_are_left_out(study):
-    runs = [run._replace(task="mine") for run in runs_of(study)]
-    assert subjects(study, runs) == []
+def test_tasks_without_code_are_left_out_and_named(study):
+    runs = [run._replace(task="/home/somebody/my_task.py:LANDER") for run in runs_of(study)]
+    assert policies_to_evaluate(study, runs) == []
+    assert behaviour_report.left_out(runs).startswith("The behaviour on my_task.py:LANDER is left out: ")
+    assert behaviour_report.left_out(runs_of(study)) == ""
 
 
 @pytest.mark.parametrize("which", ["prior", "expert"])
@@ -158,24 +162,24 @@ def test_several_priors_or_experts_are_refused(study, which):
     runs = runs_of(study)
     runs[1] = runs[1]._replace(config=runs[1].config | {f"{which}_sha256": "0"})
     with pytest.raises(IncompatibleRun, match=f"do not all have the same {which}"):
-        subjects(study, runs)
+        policies_to_evaluate(study, runs)
 
 
 @pytest.mark.parametrize("which", ["prior", "expert"])
 def test_another_prior_or_expert_than_then_is_refused(study, which):
     runs = [run._replace(config=run.config | {f"{which}_sha256": "0"}) for run in runs_of(study)]
     with pytest.raises(IncompatibleRun, match=f"made with another {which}"):
-        subjects(study, runs)
+        policies_to_evaluate(study, runs)
 
 
 # What they do
 
 
-def test_everybody_does_the_same_episodes(study):
+def test_every_policy_does_the_same_episodes(study):
     """The numbers are those of a plain evaluation."""
-    observed = list(observe(study, subjects(study, runs_of(study, [0.1, 0.3, 0.3]))))
-    expert, again, prior, mereq = observed[:4]
-    plain = evaluate(mereq.subject.load(), HIGHWAY.task.simulate(EPISODES), seed=SEED)
+    evaluations = list(evaluate_policies(study, policies_to_evaluate(study, runs_of(study, [0.1, 0.3, 0.3]))))
+    expert, again, prior, mereq = evaluations[:4]
+    plain = evaluate(mereq.policy.load(), HIGHWAY.task.simulate(EPISODES), seed=SEED)
     np.testing.assert_array_equal(mereq.features, plain.features)
     np.testing.assert_array_equal(mereq.features, prior.features)  # MEReQ starts as the prior
     np.testing.assert_allclose(
@@ -184,7 +188,7 @@ def test_everybody_does_the_same_episodes(study):
     assert mereq.measures == {"crash_rate": plain.terminated.mean(), "speed_mean": mereq.measures["speed_mean"]}
     assert not np.array_equal(expert.features, again.features)
 
-    (found,) = compared(observed)
+    (found,) = compare_with_expert(evaluations)
     assert found.feature_names == ("collision", "high_speed", "right_lane")
     groups = {group.name: group for group in found.groups}
     assert not groups[EXPERT].distances.any()
@@ -205,7 +209,7 @@ def test_continuous_actions_and_what_the_arm_measures(study, monkeypatch):
         EvaluatedPolicy("bottle-pushing", EXPERT, constant(0, 0, -3)),
         EvaluatedPolicy("bottle-pushing", PRIOR, constant(0, 0, 0)),
     ]
-    (found,) = compared(list(observe(study, wanted)))
+    (found,) = compare_with_expert(list(evaluate_policies(study, wanted)))
     prior = found.groups[1]
     assert found.feature_names[3] == "table_distance"
     assert prior.distances[0, 3] > 0.4
@@ -215,25 +219,27 @@ def test_continuous_actions_and_what_the_arm_measures(study, monkeypatch):
     assert tables.return_table(found).lines[0][3] == "-115.9 (25.9)"  # the paper's
 
 
-def test_what_was_observed_is_kept(study, counted):
-    wanted = subjects(study, runs_of(study))
-    first = list(observe(study, wanted))
+def test_an_evaluation_is_stored(study, counted):
+    wanted = policies_to_evaluate(study, runs_of(study))
+    first = list(evaluate_policies(study, wanted))
     made = len(counted)
     assert made > 3
-    second = list(observe(study, wanted))
+    second = list(evaluate_policies(study, wanted))
     assert len(counted) == made
     for one, other in zip(first, second, strict=True):
-        assert (one.subject, one.measures, one.provenance) == (other.subject, other.measures, other.provenance)
+        assert (one.policy, one.measures, one.provenance) == (other.policy, other.measures, other.provenance)
         np.testing.assert_array_equal(one.features, other.features)
         np.testing.assert_array_equal(one.returns, other.returns)
 
 
-def test_what_is_kept_is_not_used_when_it_is_damaged_or_anything_has_changed(study, counted, committed, monkeypatch):
-    expert = subjects(study, runs_of(study))[:1]
+def test_a_stored_evaluation_is_not_used_when_damaged_or_when_anything_has_changed(
+    study, counted, committed, monkeypatch
+):
+    expert = policies_to_evaluate(study, runs_of(study))[:1]
 
     def made() -> int:
         before = len(counted)
-        list(observe(study, expert))
+        list(evaluate_policies(study, expert))
         return len(counted) - before
 
     assert (made(), made()) == (1, 0)
@@ -248,9 +254,9 @@ def test_what_is_kept_is_not_used_when_it_is_damaged_or_anything_has_changed(stu
     assert (made(), made()) == (1, 1)
 
 
-def test_a_study_that_cannot_be_written_to_is_observed_all_the_same(study, counted, monkeypatch):
+def test_a_study_that_cannot_be_written_to_is_evaluated_all_the_same(study, counted, monkeypatch):
     (study / EVALUATIONS).write_text("in the way")
-    (expert,) = observe(study, subjects(study, runs_of(study))[:1])
+    (expert,) = evaluate_policies(study, policies_to_evaluate(study, runs_of(study))[:1])
     assert len(expert.returns) == EPISODES
 
 
@@ -291,7 +297,7 @@ def test_it_is_the_same_report_with_more_in_it(study, tmp_path, mereq, without_p
     assert plain == more[:start] + more[end:]
 
 
-def test_stopped_in_the_middle_it_goes_on_from_there(study, tmp_path, mereq, monkeypatch, counted, without_pictures):
+def test_stopped_in_the_middle_it_resumes_from_there(study, tmp_path, mereq, monkeypatch, counted, without_pictures):
     counting = behaviour.evaluate
 
     def stopping(policy, simulator, *, seed):
@@ -302,7 +308,7 @@ def test_stopped_in_the_middle_it_goes_on_from_there(study, tmp_path, mereq, mon
     monkeypatch.setattr(behaviour, "evaluate", stopping)
     status, printed, told = mereq("report", study, "--out", tmp_path / "out", "--behaviour")
     assert (status, printed) == (130, "")
-    assert "Stopped after 3 of 7 policies. The same command goes on from there." in told
+    assert "Stopped after 3 of 7 policies. The same command resumes from there." in told
     assert not (tmp_path / "out").exists()
     assert len(list((study / EVALUATIONS).glob("*.json"))) == 3
     monkeypatch.setattr(behaviour, "evaluate", counting)
@@ -310,10 +316,10 @@ def test_stopped_in_the_middle_it_goes_on_from_there(study, tmp_path, mereq, mon
     assert counted.count(SEED) + counted.count(SEED + 1) == len(list((study / EVALUATIONS).glob("*.json")))
 
 
-def test_who_never_got_there_is_marked_in_the_report(study, tmp_path, without_pictures):
+def test_a_run_that_never_reached_the_rate_is_marked_in_the_report(study, tmp_path, without_pictures):
     runs = runs_of(study, [0.3, 0.2, 0.11])
-    found = compared(list(observe(study, subjects(study, runs))))
-    write_report(StudyResults("Small", "", 4, runs), tmp_path / "out", deltas=(0.1,), behaviours=found)
+    found = compare_with_expert(list(evaluate_policies(study, policies_to_evaluate(study, runs))))
+    write_report(StudyResults("Small", "", 4, runs), tmp_path / "out", thresholds=(0.1,), behaviours=found)
     assert "| MEReQ, small †2/2 | MEReQ-NP, small †2/2 |" in (tmp_path / "out" / "report.md").read_text()
 
 

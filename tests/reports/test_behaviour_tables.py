@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from behaviours import FEATURES, behaviour, group, observed
-from mereq.commands import behaviour as command
-from mereq.commands.behaviour import sections, write_files
+from behaviours import FEATURES, behaviour, evaluation, group
+from mereq.reports import behaviour_report
 from mereq.reports import behaviour_tables as tables
 from mereq.reports.behaviour import Behaviour
+from mereq.reports.behaviour_report import behaviour_sections, write_behaviour
 from mereq.reports.figures import feature_figure, return_figure
 from mereq.reports.paper import METHODS
 from study_runs import run
@@ -109,8 +109,8 @@ def read(file):
 
 
 def test_every_number_is_in_a_file(everybody, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "feature_figure", lambda behaviour, path: path.touch())  # drawn below
-    write_files([everybody], tmp_path)
+    monkeypatch.setattr(behaviour_report, "feature_figure", lambda behaviour, path: path.touch())  # drawn below
+    write_behaviour([everybody], tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == FILES
     policies = read(tmp_path / "behaviour.csv")
     (mine,) = [
@@ -138,18 +138,18 @@ def test_every_number_is_in_a_file(everybody, tmp_path, monkeypatch):
 
 
 def test_the_report_tells_where_it_comes_from_under_everything(everybody):
-    text = "\n\n".join(sections([everybody]))
+    text = "\n\n".join(behaviour_sections([everybody]))
     assert "(the paper's Figure 11 and Table 3)" in text
     assert text.count("<sub>") == text.count("Their policies were evaluated with mereq 0.1.0 at commit 0123456789") == 5
     assert text.count("12 runs, seeds 0 to 1") == 5
-    assert "(as the paper's Figure 11 and Table 3)" in "\n\n".join(sections([behaviour(task="erasing")]))
+    assert "(as the paper's Figure 11 and Table 3)" in "\n\n".join(behaviour_sections([behaviour(task="erasing")]))
 
 
 def test_a_task_that_measures_nothing_has_no_table_of_it(everybody):
-    silent = [group([observed(g.name, 0.1 * i, of=g.members[0].subject.run)]) for i, g in enumerate(everybody.groups)]
+    silent = [group([evaluation(g.name, 0.1 * i, of=g.members[0].policy.run)]) for i, g in enumerate(everybody.groups)]
     for member in (member for g in silent for member in g.members):
         member.measures.clear()
-    text = "\n\n".join(sections([Behaviour("bottle-pushing", FEATURES, silent)]))
+    text = "\n\n".join(behaviour_sections([Behaviour("bottle-pushing", FEATURES, silent)]))
     assert "Before and after" not in text
 
 
@@ -170,7 +170,7 @@ def many() -> Behaviour:
     found = replace(behaviour(()), feature_names=FEATURES[:1])
     for kappa in range(9):
         runs = [run("mereq", seed, [0.1], task="bottle-pushing", variant=f"kappa {kappa}") for seed in range(2)]
-        found.groups.append(group([observed(f"MEReQ, kappa {kappa}", 0.1 * kappa, of=r) for r in runs]))
+        found.groups.append(group([evaluation(f"MEReQ, kappa {kappa}", 0.1 * kappa, of=r) for r in runs]))
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mereq.reports.figures import study_figure, theta_figure
-from mereq.reports.figures.style import row_styles
+from mereq.reports.figures.style import condition_styles
 from mereq.reports.summary import Condition, outcomes
 from study_runs import kappa_study, methods_study, run
 
@@ -46,10 +46,10 @@ def test_weights_are_drawn_for_methods_that_have_them(tmp_path):
 
 def test_a_method_keeps_its_colour():
     mereq, maxent = Condition("mereq", "", "fast"), Condition("maxent", "", "fast")
-    assert row_styles([mereq, maxent])[maxent] == row_styles([maxent])[maxent]
+    assert condition_styles([mereq, maxent])[maxent] == condition_styles([maxent])[maxent]
 
 
-def test_every_row_has_its_own_look():
+def test_every_condition_has_its_own_look():
     for n in (2, 7, 12):
-        rows = [Condition("mereq", f"kappa {i}", "fast") for i in range(n)]
-        assert len(set(row_styles(rows).values())) == n
+        conditions = [Condition("mereq", f"kappa {i}", "fast") for i in range(n)]
+        assert len(set(condition_styles(conditions).values())) == n

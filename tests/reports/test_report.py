@@ -10,8 +10,10 @@ import pytest
 
 from mereq import cli
 from mereq.commands import report as command
-from mereq.commands.report import StudyResults, write_report
 from mereq.core.errors import NoRun, WrongThreshold
+from mereq.reports import results, study_report
+from mereq.reports.results import StudyResults
+from mereq.reports.study_report import report, write_report
 from study_runs import kappa_study, methods_study, run
 
 DELTAS = (0.15, 0.10, 0.05)
@@ -45,7 +47,7 @@ class StoreByHand:
 def without_pictures(monkeypatch):
     """For tests that look at words only: drawing is what takes time."""
     for name in ("study_figure", "theta_figure"):
-        monkeypatch.setattr(command, name, lambda *args, **kwargs: None)
+        monkeypatch.setattr(study_report, name, lambda *args, **kwargs: None)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,9 @@ def written(tmp_path_factory):
     """The report of an unfinished study."""
     out = tmp_path_factory.mktemp("report")
     write_report(
-        StudyResults("Six methods", "On the highway.", 48, methods_study(methods=METHODS, seeds=3)), out, deltas=DELTAS
+        StudyResults("Six methods", "On the highway.", 48, methods_study(methods=METHODS, seeds=3)),
+        out,
+        thresholds=DELTAS,
     )
     return out
 
@@ -76,7 +80,7 @@ def test_the_same_study_gives_the_same_bytes(written, tmp_path):
     write_report(
         StudyResults("Six methods", "On the highway.", 48, methods_study(methods=METHODS, seeds=3)),
         tmp_path,
-        deltas=DELTAS,
+        thresholds=DELTAS,
     )
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
@@ -89,7 +93,7 @@ def test_no_path_host_or_user_gets_into_the_files(tmp_path):
     runs = [r._replace(provenance=r.provenance | command_line) for r in runs]
     runs[1] = runs[1]._replace(config=runs[1].config | {"prior": "/home/else/other.safetensors"})
     out = tmp_path / "out"
-    write_report(StudyResults("In /home/somebody/runs", "From ~/studies/a.toml", 2, runs), out, deltas=DELTAS)
+    write_report(StudyResults("In /home/somebody/runs", "From ~/studies/a.toml", 2, runs), out, thresholds=DELTAS)
     for file in out.iterdir():
         content = file.read_bytes()
         for secret in ("/home", str(tmp_path), "somebody"):
@@ -102,27 +106,70 @@ def test_no_path_host_or_user_gets_into_the_files(tmp_path):
 
 def test_a_study_the_paper_knows_nothing_of(tmp_path, without_pictures):
     runs = [run("mine", seed, [0.3, 0.1], task="my-task", theta=()) for seed in range(2)]
-    table = write_report(StudyResults("Mine", "", 2, runs), tmp_path, deltas=DELTAS)
+    made = write_report(StudyResults("Mine", "", 2, runs), tmp_path, thresholds=DELTAS)
     text = (tmp_path / "report.md").read_text()
     assert "The paper has no number" in text
     assert "Finished: 2 of 2 runs." in text
     assert "thetas.png" not in text  # no method here learns weights
-    assert table.header[0] == "method"  # the overview
+    assert made.main_table.header[0] == "method"  # the overview
+
+
+def test_the_report_of_a_task_whose_code_is_not_here(tmp_path, monkeypatch):
+    """Everything that needs no code is there, under the names that the runs recorded; folders are not."""
+    drawn = {}
+    monkeypatch.setattr(study_report, "theta_figure", lambda runs, path, **names: drawn.update(names))
+    monkeypatch.setattr(study_report, "study_figure", lambda *args: None)
+    task, names = "/home/somebody/my_task.py:LANDER", ["fuel", "tilt"]
+    runs = [run("mereq", s, [0.3, 0.04], task=task, theta=(0, 1), config={"feature_names": names}) for s in range(2)]
+    runs += [run("mereq", 0, [0.3, 0.1], task="another", theta=(0, 1, 2))]
+    made = write_report(StudyResults("Mine", "", 3, runs), tmp_path)
+    assert drawn == {"feature_names": {task: ("fuel", "tilt")}, "difference": {}}
+    assert [line[0] for line in made.main_table.lines] == ["my_task.py:LANDER", "another"]
+    assert "feature_names" not in made.files[0].read_text()
+    written = [file for file in made.files if file.suffix != ".png"]
+    assert {file.name for file in written} == set(FILES) - {"figure2.png", "thetas.png"}
+    assert all("somebody" not in file.read_text() for file in written)
+
+
+def test_weights_of_a_task_without_names_are_numbered(tmp_path):
+    runs = [run("mereq", 0, [0.3, 0.04], task="another", theta=(0, 1, 2))]
+    assert "thetas.png" in [file.name for file in write_report(StudyResults("Mine", "", 1, runs), tmp_path).files]
+
+
+def test_who_supervised_is_read_from_the_runs(tmp_path, without_pictures):
+    runs = [run("mereq", s, [0.3, 0.04], task="my_task.py:LANDER", config={"expert": "person"}) for s in range(2)]
+    made = write_report(StudyResults("Mine", "", 2, runs), tmp_path)
+    assert "table2.csv" in [file.name for file in made.files]
+    assert "table1.csv" not in [file.name for file in made.files]
+    assert list(made.tables) == ["A person's samples", "Overview"]
+
+
+def test_from_python(tmp_path, monkeypatch, without_pictures):
+    """The value has the files and tables; nothing is printed."""
+    monkeypatch.setattr(results, "StudyStore", StoreByHand(methods_study(methods=METHODS, seeds=2)))
+    made = report(str(tmp_path), thresholds=(0.1,))
+    assert made.folder == tmp_path / "report"
+    assert made.files[0].name == "report.md"
+    assert sorted({file.name for file in made.files}) == FILES
+    assert list(made.tables) == ["Expert samples", "Beside the paper", "Overview"]
+    assert made.main_table is made.tables["Beside the paper"]
+    assert made.state.startswith("**Unfinished: 6 of 48 runs.**")
+    assert (made.behaviour_tables, made.notes) == ({}, ())
 
 
 def test_several_tasks_and_an_ablation(tmp_path, without_pictures):
     write_report(
         StudyResults("Two", "", 8, methods_study(("highway", "erasing"), methods=METHODS[:2], seeds=2)),
         tmp_path / "a",
-        deltas=DELTAS,
+        thresholds=DELTAS,
     )
     assert "## Over all tasks" in (tmp_path / "a/report.md").read_text()
-    write_report(StudyResults("kappa", "", 4, kappa_study((0.0, 1.0), seeds=2)), tmp_path / "b", deltas=DELTAS)
+    write_report(StudyResults("kappa", "", 4, kappa_study((0.0, 1.0), seeds=2)), tmp_path / "b", thresholds=DELTAS)
     assert "`settings.inference.kappa`: 0.0 (MEReQ, kappa 0.0);" in (tmp_path / "b/report.md").read_text()
 
 
 def test_the_command_prints_the_table_beside_the_papers(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "StudyStore", StoreByHand(methods_study(methods=METHODS, seeds=2)))
+    monkeypatch.setattr(results, "StudyStore", StoreByHand(methods_study(methods=METHODS, seeds=2)))
     monkeypatch.setattr(sys, "argv", ["mereq", "report", str(tmp_path), "--deltas", "0.15"])
     cli.main()
     printed = capsys.readouterr()
@@ -135,7 +182,7 @@ def test_the_command_prints_the_table_beside_the_papers(tmp_path, monkeypatch, c
 def test_a_terminal_gets_a_table_without_markdown(tmp_path, monkeypatch, capsys, without_pictures):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(command, "StudyStore", StoreByHand(methods_study(methods=METHODS, seeds=2)))
+    monkeypatch.setattr(results, "StudyStore", StoreByHand(methods_study(methods=METHODS, seeds=2)))
     command.report(tmp_path, tmp_path / "out", deltas=(0.15,), console=cli.console)
     printed = capsys.readouterr().out
     assert "IWR-FT" in printed
@@ -143,12 +190,12 @@ def test_a_terminal_gets_a_table_without_markdown(tmp_path, monkeypatch, capsys,
 
 
 def test_nothing_finished_yet_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "StudyStore", StoreByHand([]))
+    monkeypatch.setattr(results, "StudyStore", StoreByHand([]))
     with pytest.raises(NoRun, match=r"No run .* finished yet \(planned: 48\)"):
-        command.report(tmp_path, None, deltas=DELTAS, console=cli.console)
+        report(tmp_path)
 
 
 @pytest.mark.parametrize("deltas", [(), (0.0,), (1.5,), (0.1, 0.1)])
 def test_thresholds_must_make_sense(tmp_path, deltas):
     with pytest.raises(WrongThreshold, match="different numbers above 0"):
-        command.report(tmp_path, None, deltas=deltas, console=cli.console)
+        report(tmp_path, thresholds=deltas)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from mereq.commands.report import StudyResults, write_report
 from mereq.reports import paper
+from mereq.reports.results import StudyResults
+from mereq.reports.study_report import write_report
 from mereq.reports.summary import outcomes
 from mereq.reports.tables import table_2
 from study_runs import run
@@ -51,7 +52,7 @@ def test_a_task_that_the_paper_has_not():
 
 def test_the_report_of_a_person(tmp_path):
     runs = human_runs()
-    write_report(StudyResults("Mine", "", len(runs), runs), tmp_path, deltas=(0.15, 0.1, 0.05))
+    write_report(StudyResults("Mine", "", len(runs), runs), tmp_path, thresholds=(0.15, 0.1, 0.05))
     text = (tmp_path / "report.md").read_text()
     assert "(the paper's Figure 3)\n\n![" in text
     assert "(the paper's Table 2)\n\n| task " in text
@@ -60,7 +61,7 @@ def test_the_report_of_a_person(tmp_path):
     assert not (tmp_path / "table1.csv").exists()
     assert (tmp_path / "figure3.png").stat().st_size > 10_000
     assert text.count("<sub>") == 5  # under each table and picture
-    assert "a program stood in" not in text
+    assert "a program took" not in text
     with (tmp_path / "table2.csv").open() as file:
         ours = {line["method"]: line for line in csv.DictReader(file)}
     assert float(ours["mereq"]["mean"]) == pytest.approx(1730 / 3, abs=1e-3)
@@ -71,13 +72,13 @@ def test_the_report_of_a_person(tmp_path):
 def test_a_stand_in_is_called_one(tmp_path):
     runs = human_runs()
     runs[0] = runs[0]._replace(config=runs[0].config | {"expert": "shipped"})
-    write_report(StudyResults("Mine", "", len(runs), runs), tmp_path, deltas=(0.05,))
-    assert "**In 1 of 6 runs a program stood in for the person.**" in (tmp_path / "report.md").read_text()
+    write_report(StudyResults("Mine", "", len(runs), runs), tmp_path, thresholds=(0.05,))
+    assert "**In 1 of 6 runs a program took the person's place.**" in (tmp_path / "report.md").read_text()
 
 
 def test_both_kinds_of_task_in_one_report(tmp_path):
     runs = [run("mereq", seed, [0.3, 0.1]) for seed in range(2)] + human_runs()
-    write_report(StudyResults("Both", "", len(runs), runs), tmp_path, deltas=(0.05,))
+    write_report(StudyResults("Both", "", len(runs), runs), tmp_path, thresholds=(0.05,))
     text = (tmp_path / "report.md").read_text()
     for number in ("Figure 2", "Table 1", "Figure 3", "Table 2"):
         assert f"(the paper's {number})" in text

@@ -1,4 +1,4 @@
-"""Rows, outcomes and tables of studies made by hand."""
+"""Conditions, outcomes and tables of studies made by hand."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mereq.reports import paper, tables
-from mereq.reports.sources import differing_settings, full_record, origin_line
+from mereq.reports.sources import differing_settings, full_record, source_line
 from mereq.reports.statistics import Estimate
 from mereq.reports.summary import (
     Condition,
@@ -25,8 +25,8 @@ from study_runs import PROVENANCE, kappa_study, methods_study, run
 FAST, STEADY, NEVER = [0.30, 0.12, 0.04], [0.30, 0.14, 0.09], [0.30, 0.20, 0.16]
 
 
-def rows_at(runs, delta=0.15):
-    return {o.row: o for o in outcomes(runs, (delta,))}
+def outcomes_at(runs, delta=0.15):
+    return {o.condition: o for o in outcomes(runs, (delta,))}
 
 
 # The paper's numbers
@@ -45,25 +45,26 @@ def test_table_1_is_complete_and_spot_checked():
 
 def test_tables_2_to_5_spot_checked():
     assert paper.TABLE_2["bottle-pushing-human"]["hg-dagger-ft"] == (450, 105)
-    assert paper.TABLE_3["control_effort"]["maxent-ft"] == (0.505, 0.016)
-    assert paper.TABLE_4["mereq"] == (-140.5, 30.8)
-    assert paper.TABLE_5[0.5]["iwr-ft"] == (11487, 3966)
-    assert paper.TABLE_5[0.0] == {m: paper.TABLE_1["bottle-pushing", 0.10][m] for m in paper.TABLE_5[0.0]}
+    assert paper.TABLE_3["bottle-pushing", "control_effort"]["maxent-ft"] == (0.505, 0.016)
+    assert paper.TABLE_4["bottle-pushing", "mereq"] == (-140.5, 30.8)
+    assert paper.TABLE_5["bottle-pushing", 0.10, 0.5]["iwr-ft"] == (11487, 3966)
+    without_noise = paper.TABLE_5["bottle-pushing", 0.10, 0.0]
+    assert without_noise == {m: paper.TABLE_1["bottle-pushing", 0.10][m] for m in without_noise}
 
 
-# Rows
+# Conditions
 
 
-def test_rows_follow_the_papers_order_and_methods_of_ones_own_come_last():
+def test_conditions_follow_the_papers_order_and_methods_of_ones_own_come_last():
     runs = [run(method, 0, FAST) for method in ("mine", "iwr-ft", "maxent", "mereq")]
-    assert [row.method for row in conditions_of(runs)] == ["mereq", "maxent", "iwr-ft", "mine"]
+    assert [condition.method for condition in conditions_of(runs)] == ["mereq", "maxent", "iwr-ft", "mine"]
 
 
 def test_labels_say_what_varies():
-    rows = [Condition("mereq", "", "fast"), Condition("mereq", "kappa 0.3", "fast")]
-    assert list(condition_labels(rows).values()) == ["MEReQ", "MEReQ, kappa 0.3"]
-    rows = [Condition("mereq", "", "fast"), Condition("maxent-ft", "", "paper")]
-    assert list(condition_labels(rows).values()) == ["MEReQ, fast", "MaxEnt-FT, paper"]
+    conditions = [Condition("mereq", "", "fast"), Condition("mereq", "kappa 0.3", "fast")]
+    assert list(condition_labels(conditions).values()) == ["MEReQ", "MEReQ, kappa 0.3"]
+    conditions = [Condition("mereq", "", "fast"), Condition("maxent-ft", "", "paper")]
+    assert list(condition_labels(conditions).values()) == ["MEReQ, fast", "MaxEnt-FT, paper"]
 
 
 # Outcomes
@@ -72,7 +73,7 @@ def test_labels_say_what_varies():
 def test_an_outcome_by_hand():
     runs = [run("mereq", seed, FAST, steps=1000) for seed in range(2)]  # 300, 420, 460 samples
     runs += [run("maxent", 0, [0.5, 0.14], steps=1000), run("maxent", 1, [0.5, 0.2, 0.1], steps=1000)]  # 640 and 800
-    mereq, maxent = rows_at(runs).values()
+    mereq, maxent = outcomes_at(runs).values()
     assert (mereq.mean.value, maxent.mean.value) == (420, 720)
     assert (mereq.ratio, mereq.mereq_fewer) == (None, None)
     assert maxent.ratio.value == pytest.approx(720 / 420)
@@ -98,26 +99,26 @@ def test_an_outcome_by_hand():
     ],
 )
 def test_as_good_as_the_paper_knows_what_is_open(estimate, answer):
-    (_, outcome) = rows_at([run(m, s, FAST) for m in ("mereq", "maxent") for s in range(2)]).values()
+    (_, outcome) = outcomes_at([run(m, s, FAST) for m in ("mereq", "maxent") for s in range(2)]).values()
     assert replace(outcome, ratio=estimate, reported_ratio=2.0).at_least_as_good == answer
 
 
 def test_censoring_reaches_the_ratio():
     runs = [run("mereq", seed, FAST) for seed in range(3)]
     runs += [run("maxent", 0, NEVER), run("maxent", 1, FAST)]
-    _, maxent = rows_at(runs).values()
+    _, maxent = outcomes_at(runs).values()
     assert (maxent.mean.sign, maxent.ratio.sign, maxent.ratio.high) == ("≥", "≥", np.inf)
     assert maxent.samples.censored.tolist() == [True, False]
 
 
-def test_rows_are_compared_with_the_mereq_of_their_variant_and_preset():
+def test_conditions_are_compared_with_the_mereq_of_their_variant_and_preset():
     runs = [
         *(run("mereq", s, FAST) for s in range(2)),
         *(run("mereq", s, STEADY, variant="noise 0.5") for s in range(2)),
         *(run("maxent", s, STEADY, variant="noise 0.5") for s in range(2)),
         *(run("maxent", s, STEADY, preset="paper") for s in range(2)),
     ]
-    found = {(o.row.method, o.row.variant, o.row.preset): o for o in outcomes(runs, (0.15,))}
+    found = {(o.condition.method, o.condition.variant, o.condition.preset): o for o in outcomes(runs, (0.15,))}
     steady, fast = 880 / 880, 880 / 840
     assert found["maxent", "noise 0.5", "fast"].ratio.value == steady
     assert found["mereq", "noise 0.5", "fast"].ratio.value == pytest.approx(fast)
@@ -133,7 +134,7 @@ def test_noisy_runs_are_beside_table_5():
         ]
 
     runs = noisy("mereq", 0.1) + noisy("iwr-ft", 0.1) + noisy("mereq", 0.3)
-    reported = {(o.row.method, o.row.variant): o.reported for o in outcomes(runs, (0.10,))}
+    reported = {(o.condition.method, o.condition.variant): o.reported for o in outcomes(runs, (0.10,))}
     assert reported["iwr-ft", "noise 0.1"] == (11921, 1749)
     assert reported["mereq", "noise 0.3"] is None
     assert all(o.reported is None for o in outcomes(runs, (0.15,)))
@@ -165,13 +166,13 @@ def test_a_unit_that_is_a_lower_bound_leaves_an_upper_bound():
     assert maxent.interquartile_mean.low == 0.0
 
 
-def test_a_course_by_hand():
-    (course,) = condition_summaries([run("mereq", seed, [0.5, 0.3, 0.2, 0.1]) for seed in range(2)])
-    assert course.first_rate.value == 0.5
-    assert course.last_rate.value == pytest.approx(0.2)
-    assert course.wait_median == pytest.approx(0.655)
-    assert course.seconds == 12.5
-    assert (course.first_samples.value, course.later_samples.value) == (1000, 1200)
+def test_a_condition_summary_by_hand():
+    (summary,) = condition_summaries([run("mereq", seed, [0.5, 0.3, 0.2, 0.1]) for seed in range(2)])
+    assert summary.first_rate.value == 0.5
+    assert summary.last_rate.value == pytest.approx(0.2)
+    assert summary.wait_median == pytest.approx(0.655)
+    assert summary.seconds == 12.5
+    assert (summary.first_samples.value, summary.later_samples.value) == (1000, 1200)
 
 
 def test_a_rounds_mean_is_over_the_runs_that_had_it():
@@ -237,9 +238,18 @@ def test_one_seed_has_no_interval_anywhere():
 
 def test_overview_of_an_ablation():
     runs = kappa_study()
-    table = tables.overview(condition_summaries(runs), outcomes(runs))
+    table = tables.overview(runs)
     assert [line[0] for line in table.lines] == [f"MEReQ, kappa {kappa}" for kappa in (0.0, 0.1, 0.3, 1.0)]
     assert all(len(line) == len(table.header) for line in table.lines)
+
+
+def test_overview_of_what_is_planned():
+    """A condition without a finished run has a line, too."""
+    mereq, maxent = (Condition(method, "", "fast") for method in ("mereq", "maxent"))
+    table = tables.overview([run("mereq", 0, FAST)], planned={("highway", mereq): 2, ("highway", maxent): 2})
+    assert [line[:4] for line in table.lines] == [("MEReQ", "1/2", "0.300", "0.153"), ("MaxEnt", "0/2", "–", "–")]
+    assert all(len(line) == len(table.header) for line in table.lines)
+    assert len(tables.overview([], planned={("highway", mereq): 2}).lines) == 1
 
 
 def test_csv_files_read_back(tmp_path):
@@ -277,26 +287,26 @@ def test_runs_know_their_own_samples_whatever_the_order():
 # Where numbers come from
 
 
-def test_origin_in_one_line():
+def test_source_in_one_line():
     runs = [run("mereq", seed, FAST) for seed in (0, 1, 2)]
-    assert origin_line(runs, planned=8) == (
+    assert source_line(runs, planned=8) == (
         "From 3 of 8 planned runs, seeds 0 to 2; mereq 0.1.0 at commit 0123456789; Python 3.11.2; numpy 2.0.0; "
         "2 cores of A Processor, Linux x86_64; 2026-11-21; made with `mereq study highway`."
     )
-    assert "seeds 0, 2;" in origin_line(runs[::2])
-    assert "seed 1;" in origin_line(runs[1:2])
+    assert "seeds 0, 2;" in source_line(runs[::2])
+    assert "seed 1;" in source_line(runs[1:2])
 
 
-def test_origin_names_every_version_and_what_is_unknown():
+def test_source_names_every_version_and_what_is_unknown():
     other = PROVENANCE | {"git": {"commit": "fedcba98765", "dirty": True}, "time": "2026-11-23T00:00:00+00:00"}
     runs = [run("mereq", 0, FAST), run("mereq", 1, FAST)._replace(provenance=other)]
-    line = origin_line(runs)
+    line = source_line(runs)
     assert "mereq 0.1.0 at commit 0123456789 / 0.1.0 at commit fedcba9876 with uncommitted changes;" in line
     assert "2026-11-21 to 2026-11-23" in line
-    assert "mereq unknown" in origin_line([runs[0]._replace(provenance={})])
+    assert "mereq unknown" in source_line([runs[0]._replace(provenance={})])
 
 
-def test_settings_that_differ_are_listed_with_their_rows():
+def test_settings_that_differ_are_listed_with_their_conditions():
     assert differing_settings(kappa_study((0.1, 1.0))) == [
         ("settings.inference.kappa", "0.1 (MEReQ, kappa 0.1); 1.0 (MEReQ, kappa 1.0)")
     ]
@@ -306,7 +316,7 @@ def test_settings_that_differ_are_listed_with_their_rows():
 def test_a_command_keeps_no_host():
     command = PROVENANCE | {"command": "mereq study highway --engine ray --address=ray://head.example.org:10001"}
     made = run("mereq", 0, FAST)._replace(provenance=command)
-    assert "made with `mereq study highway --engine ray --address=HOST:PORT`" in origin_line([made])
+    assert "made with `mereq study highway --engine ray --address=HOST:PORT`" in source_line([made])
     assert "example" not in str(full_record([made]))
 
 

@@ -77,7 +77,7 @@ def test_a_second_start_is_refused_and_ctrl_c_keeps_everything(calm_study, tmp_p
         StudyStore.begin(out, Study.read(words[0]))
     told = kill_driver(process, signal.SIGINT)
     assert process.returncode == 130
-    assert f"Go on with the same command:  mereq study {words[0]} --out {out}" in told
+    assert f"Resume with the same command:  mereq study {words[0]} --out {out}" in told
     assert "Traceback" not in told
     finish(Study.read(words[0]), out, LocalEngine(1))
     assert compare(calm_study, out) == []

@@ -122,7 +122,7 @@ def test_a_damaged_study_is_a_sentence(copy, tmp_path, damage):
     file = copy / "study.sqlite"
     content = file.read_bytes()
     file.write_bytes({"garbage": b"x" * 5000, "emptied": b"", "cut": content[:9000]}[damage])
-    with pytest.raises(CorruptCheckpoint, match=r"study\.sqlite, is damaged.*finished runs are read anew from runs/"):
+    with pytest.raises(CorruptCheckpoint, match=r"study\.sqlite, is damaged.*finished runs are read again from runs/"):
         finished(copy)
     with pytest.raises(CorruptCheckpoint):
         StudyStore.begin(copy, read(tmp_path))
@@ -154,5 +154,5 @@ def test_the_time_left():
     assert pace.seconds_left([(("a",), 3), (("a",), 3)], 1) == 60
     assert pace.seconds_left([(("a",), 3), (("a",), 3)], 2) == 30
     assert pace.seconds_left([(("a",), 1), (("b",), 4)], 8) == 120  # rounds come one after another
-    assert pace.seconds_left([(("c",), 3)], 1) == pytest.approx(50)  # a row never seen: the mean of the others
+    assert pace.seconds_left([(("c",), 3)], 1) == pytest.approx(50)  # a condition never seen: the mean of the others
     assert pace.seconds_left([], 2) == 0

@@ -1,4 +1,4 @@
-"""`mereq export`: recorded runs as a dataset."""
+"""`mereq export`: writes recorded runs as a dataset."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ def export(
 ) -> None:
     """Write a dataset of what these runs have recorded so far."""
     recording = read_runs(runs, rounds=rounds)
-    write(recording, format, out, overwrite=overwrite, episodes=_watched(recording, console))
+    write(recording, format, out, overwrite=overwrite, episodes=_with_bar(recording, console))
     console.print(f"The dataset is in {out}. Its README.txt says how to load it.", soft_wrap=True)
 
 
-def _watched(recording: Recording, console: Console) -> Iterator[Episode]:
-    """The episodes, with a bar that counts their rounds."""
+def _with_bar(recording: Recording, console: Console) -> Iterator[Episode]:
+    """Episodes of the recording, while a bar counts their rounds."""
     with progress_bar(console) as progress:
         bar = progress.add_task("rounds", total=recording.n_rounds, note="")
         seen: set[tuple[int, int]] = set()

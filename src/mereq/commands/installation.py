@@ -7,6 +7,7 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 
+from mereq.core.cores import usable_cores
 from mereq.web.devices.spacemouse import RULE, spacemice
 
 
@@ -69,7 +70,7 @@ def examine() -> list[Finding]:
     findings += [
         Finding(
             "processors",
-            f"{len(os.sched_getaffinity(0))} usable" if hasattr(os, "sched_getaffinity") else f"{os.cpu_count()}",
+            f"{len(usable_cores())} usable",
             "two let practice and updates overlap",
             True,
         ),

@@ -1,18 +1,20 @@
-"""`mereq study`: a grid of runs, from a file."""
+"""`mereq study`: does a grid of runs that a file describes."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mereq.commands.tables import print_table
 from mereq.commands.terminal import warm_up
 from mereq.core.errors import StudyStopped
-from mereq.reports.statistics import THRESHOLDS, mean_ci95, samples_to_threshold
+from mereq.reports.summary import Condition
+from mereq.reports.tables import overview
 from mereq.studies.driver import (
     Engine,
     Pace,
@@ -42,11 +44,11 @@ def list_studies(console: Console) -> None:
         table.add_row(name, str(len(study.runs)), study.description or study.title)
     console.print(table)
     folder = next(iter(shipped_studies().values())).parent
-    console.print(f"Their files are in {folder}. Copy one to begin one of your own.", style="dim", soft_wrap=True)
+    console.print(f"Their files are in {folder}. Copy one to start your own.", style="dim", soft_wrap=True)
 
 
 def study(name: str, out: Path | None, engine: str, workers: int | None, address: str | None, console: Console) -> int:
-    """Do what is missing of a study, and print its table. Returns how many runs failed."""
+    """Do the missing runs of a study, and print its overview. Returns how many runs failed."""
     if workers is not None and workers < 1:
         raise StudyStopped(f"--workers is {workers}, and must be at least 1.")
     if address and engine != "ray":
@@ -67,15 +69,19 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
                 engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "row": LockstepEngine}
                 failed = _follow(planned, store, engines[engine](workers), console)
             except KeyboardInterrupt:
-                words = f"mereq study {name} --out {out}"
+                again = f"mereq study {name} --out {out}"
                 console.print(
-                    f"\nStopped. Everything so far is in {out}. Go on with the same command:  {words}", soft_wrap=True
+                    f"\nStopped. Everything so far is in {out}. Resume with the same command:  {again}", soft_wrap=True
                 )
                 raise
-        Console(highlight=False, width=max(Console().width, 130)).print(summary(store.runs(), planned))
+        runs = store.runs()
+        counts = Counter((run.spec.task, _condition(run)) for run in planned.runs)
+        print_table(f"{planned.title}: {len(runs)} of {len(planned.runs)} runs", overview(runs, planned=counts))
         console.print(f"The study is in {store.directory}; `mereq show` works on each of {out / 'runs'}.")
+        if runs:
+            console.print(f"For figures, intervals and the paper's numbers:  mereq report {out}", soft_wrap=True)
     if failed:
-        console.print(f"[bold red]{failed} of the runs failed.[/] Start the study again to try them again.")
+        console.print(f"[bold red]{failed} of the runs failed.[/] Start the study again to repeat them.")
     return failed
 
 
@@ -90,8 +96,8 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
     rounds = {name: finished_rounds(store.run_directory(run)) for name, run in missing.items()}
     pace, failed = Pace(), 0
     for run in store.runs():
-        pace.add(run[:4], run.seconds, len(run.rounds))
-    since: dict[str, float] = {}  # the last event of each run
+        pace.add(run.condition, run.seconds, len(run.rounds))
+    since: dict[str, float] = {}  # time of the last event of each run
     total = sum(run.spec.n_rounds for run in planned.runs)
     with Progress(
         TextColumn("rounds"),
@@ -104,7 +110,7 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
     ) as progress:
         bar = progress.add_task("", total=total, left="")
         for event, done in run_study(planned, store, engine):
-            run = missing.get(event.name)  # None: late news of a run that has ended
+            run = missing.get(event.name)  # None: a late event of a run that has ended
             now = time.perf_counter()
             if run and isinstance(event, RunStarted):
                 rounds[run.name] = event.rounds
@@ -121,7 +127,7 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
                 progress.console.print(f"[bold red]{run.name} failed:[/] {event.sentence}")
                 _traceback_file(store, run).write_text(event.traceback)
             elif run and isinstance(event, WorkerDied):
-                progress.console.print(f"[yellow]a worker died ({event.how}) at {run.name}, which will go on[/]")
+                progress.console.print(f"[yellow]a worker died ({event.how}) at {run.name}, which is resumed[/]")
             since[event.name] = now
             left = pending(list(missing.values()), rounds)
             progress.update(bar, completed=total - sum(n for _, n in left), left=_left(pace, left, engine.workers))
@@ -143,7 +149,7 @@ def _traceback_file(store: StudyStore, run: PlannedRun) -> Path:
 
 
 def _run_line(run: PlannedRun, done: StudyRun) -> str:
-    rates = [row.intervention_rate for row in done.rounds]
+    rates = [r.intervention_rate for r in done.rounds]
     variant = f", {run.variant}" if run.variant else ""
     return (
         f"{done.task}, {done.method}, {done.preset}{variant}, seed {done.seed}: "
@@ -151,45 +157,5 @@ def _run_line(run: PlannedRun, done: StudyRun) -> str:
     )
 
 
-def summary(runs: Sequence[StudyRun], planned: Study) -> Table:
-    """A row per task, method, preset and variant: mean (95 % interval) over its finished seeds."""
-    rows = list(dict.fromkeys(run.row for run in planned.runs))
-    names = ("task", "method", "preset", "variant")
-    shown = [i for i in range(len(names)) if len({row[i] for row in rows}) > 1]  # the others are the same everywhere
-    same = [text for i, text in enumerate(rows[0]) if i not in shown and text]
-    table = Table(box=None, header_style="bold", title=", ".join([planned.title, *same]), title_justify="left")
-    for i in shown:
-        table.add_column(names[i], no_wrap=True)
-    for column in ("seeds", "first rate", "last 3 rounds", *(f"samples to {delta:.2f}" for delta in THRESHOLDS)):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in rows:
-        seeds = sum(run.row == row for run in planned.runs)
-        mine = [run for run in runs if run[:4] == row]
-        cells = [*(row[i] for i in shown), f"{len(mine)}/{seeds}"]
-        if mine:
-            rates = [[r.intervention_rate for r in run.rounds] for run in mine]
-            cells += [
-                _with_interval([r[0] for r in rates], 3),
-                _with_interval([float(np.mean(r[-3:])) for r in rates], 3),
-            ]
-            cells += [_samples(mine, delta) for delta in THRESHOLDS]
-        table.add_row(*cells)
-    table.caption = "mean (95 % interval over seeds); not: seeds that never got there, counted with all their samples"
-    table.caption_justify = "left"
-    return table
-
-
-def _samples(runs: Sequence[StudyRun], delta: float) -> str:
-    reached = [
-        samples_to_threshold(
-            [r.intervention_rate for r in run.rounds], [r.expert_steps for r in run.rounds], delta=delta
-        )
-        for run in runs
-    ]
-    censored = sum(r.censored for r in reached)
-    return _with_interval([r.samples for r in reached], 0) + (f"; {censored} not" if censored else "")
-
-
-def _with_interval(values: Sequence[float], digits: int) -> str:
-    mean, half = mean_ci95(np.asarray(values, float))
-    return f"{mean:.{digits}f}" + ("" if np.isnan(half) else f" ({half:.{digits}f})")
+def _condition(run: PlannedRun) -> Condition:
+    return Condition(run.spec.method, run.variant, run.spec.preset)

@@ -1,4 +1,4 @@
-"""The arm before and after: the same episode of two policies side by side, as a film or as one telling moment."""
+"""Clips and stills of the arm: the same episode of two policies, before and after, side by side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
 from mereq.core.policy import Policy
+from mereq.evaluation.clips import Picture, write_gif
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, ArmTask
 from mereq.tasks.arm.drawing import draw
@@ -19,8 +19,6 @@ EVERY = 3  # steps between frames
 FRAME_MILLISECONDS = 150  # twice as fast as life: a step is 0.1 s
 FILM_SIZE, STILL_SIZE = (320, 240), (480, 360)  # of each side [px]
 COLOURS = 96  # of a film
-
-Picture = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,8 @@ class Shot:
         """The same episode of the prior (left) and of another policy (right), as an animated GIF."""
         steps = range(0, n_steps, EVERY)
         pairs = self._pairs(prior, policy, seed, steps, FILM_SIZE)
-        sample = Image.fromarray(np.vstack(pairs[:: max(len(pairs) // 4, 1)]))
-        palette = sample.quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # small things keep their colours
-        first, *rest = [Image.fromarray(pair).quantize(palette=palette, dither=Image.Dither.NONE) for pair in pairs]
-        first.save(path, save_all=True, append_images=rest, duration=FRAME_MILLISECONDS, loop=0, optimize=True)
+        coverage = Image.Quantize.MAXCOVERAGE  # the bottle's cap and the marker are small
+        write_gif(pairs, path, frame_milliseconds=FRAME_MILLISECONDS, colours=COLOURS, method=coverage)
 
     def still(self, prior: Policy, policy: Policy, path: Path, *, seed: int = 1) -> None:
         """The moment of the same episode that tells most, with the prior (left) and with another policy (right)."""

@@ -1,20 +1,12 @@
-"""The highway's model card, and its film before and after."""
+"""Model card of the highway: speed, lanes and crashes."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from mereq.core.policy import Policy
 from mereq.evaluation.rollouts import Evaluation
-from mereq.tasks.highway.config import HighwayConfig
-from mereq.tasks.highway.drawing import draw
-from mereq.tasks.highway.engine import HighwayEngine
 
-SPEED_OF_ONE = 80.0  # m/s that the observation's vx = 1 stands for
-FRAME_MILLISECONDS = 100  # twice as fast as life: the simulation has 5 frames per second
-FILM_SIZE = (600, 110)
+SPEED_OF_ONE = 80.0  # m/s that the observation's vx = 1 represents
 
 
 def highway_card(evaluation: Evaluation) -> dict[str, Any]:
@@ -31,29 +23,3 @@ def highway_card(evaluation: Evaluation) -> dict[str, Any]:
             for lane, share in zip(lanes, counts / counts.sum(), strict=True)
         },
     }
-
-
-def film_highway(prior: Policy, policy: Policy, path: Path, *, seed: int = 1, n_steps: int = 30) -> None:
-    """The same traffic, driven by the prior (above) and by another policy (below), as an animated GIF."""
-    above, below = (_drive(p, name, seed, n_steps) for p, name in ((prior, "before"), (policy, "after")))
-    length = max(len(above), len(below))
-    pairs = [np.vstack([above[min(i, len(above) - 1)], below[min(i, len(below) - 1)]]) for i in range(length)]
-    palette = Image.fromarray(np.vstack(pairs[:: max(length // 4, 1)])).quantize(64, dither=Image.Dither.NONE)
-    first, *rest = [Image.fromarray(pair).quantize(palette=palette, dither=Image.Dither.NONE) for pair in pairs]
-    first.save(path, save_all=True, append_images=rest, duration=FRAME_MILLISECONDS, loop=0, optimize=True)
-
-
-def _drive(policy: Policy, caption: str, seed: int, n_steps: int) -> list[np.ndarray]:
-    """Frames of one unsupervised episode; a crash ends it."""
-    engine = HighwayEngine(HighwayConfig.TASK, film=True)
-    obs, frames = engine.reset([seed]).obs, []
-    for _ in range(n_steps):
-        out = engine.step(policy.distribution(obs).mode())
-        frames += [
-            draw(scene, size=FILM_SIZE, caption=f"{caption}: {scene.speed[0]:.0f} m/s")
-            for scene in engine.film_scenes()
-        ]
-        if out.terminated[0]:
-            break
-        obs = out.obs
-    return frames

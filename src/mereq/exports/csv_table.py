@@ -1,4 +1,4 @@
-"""CSV: `steps.csv`, a row per step, for spreadsheets and everything else."""
+"""CSV format: `steps.csv`, a line per step, for spreadsheets and everything else."""
 
 import csv
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from mereq.exports.columns import Table, parts
 from mereq.exports.recording import Recording
 
 HOW_TO_LOAD = """\
-steps.csv has a row per step and a header. true and false are 1 and 0. A vector takes a column per coordinate, such as
+steps.csv has a header and a line per step. true and false are 1 and 0. A vector takes a column per coordinate, such as
 observation_0; features are called by their names. Every number is the shortest text that reads back as the same one.
 
     import pandas
@@ -19,12 +19,13 @@ observation_0; features are called by their names. Every number is the shortest 
 
 
 def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
-    """Write all episodes."""
+    """Write all episodes into `steps.csv`."""
     with (folder / "steps.csv").open("w", newline="", encoding="utf-8") as opened:
         lines = csv.writer(opened, lineterminator="\n")
         for number, table in enumerate(tables):
             if number == 0:
-                lines.writerow([part for name, values in table.items() for part in parts(name, values, recording.task)])
+                names = recording.task.feature_names
+                lines.writerow([part for name, values in table.items() for part in parts(name, values, names)])
             columns = [column for values in table.values() for column in _flat(values)]
             lines.writerows(zip(*(_texts(column) for column in columns), strict=True))
 
@@ -34,5 +35,5 @@ def _flat(values: np.ndarray) -> list[np.ndarray]:
 
 
 def _texts(column: np.ndarray) -> list[str]:
-    """The shortest texts that read back as the same numbers."""
+    """Shortest texts that read back as the same numbers."""
     return [str(value) for value in (column.astype(np.int64) if column.dtype == bool else column)]

@@ -1,16 +1,18 @@
-"""The formats, and one way to write any of them."""
+"""Formats of datasets, and one function that writes any of them."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from mereq.core.errors import CannotExport, UnknownName
+from mereq.core.errors import CannotExport, RunExists, UnknownName
 from mereq.exports import csv_table, lerobot_dataset, minari_dataset
 from mereq.exports.columns import Table, described, table
 from mereq.exports.recording import Episode, Recording
-from mereq.store.new_folder import MARK, new_folder
+from mereq.store.atomic import replaced_folder, writing
 from mereq.store.provenance import clean_provenance, provenance
+
+MARK = "columns.json"  # a file that every export has, and nothing else that mereq writes
 
 
 class Format(NamedTuple):
@@ -38,14 +40,14 @@ def export(
     """Write a dataset, with `columns.json`, `provenance.json` and a `README.txt` beside it.
 
     Args:
-        recording: of which runs.
+        recording: the runs to export.
         format: one of `FORMATS`.
-        out: folder to make. Whatever stops the export leaves none, or the one that was there.
+        out: folder to write. An export that is stopped leaves none, or the one that was there.
         overwrite: replace an export that is there.
-        episodes: the recording's; give them to watch them pass.
+        episodes: those of the recording; given by a caller who wants to see them pass.
 
     Raises:
-        UnknownName: there is no such format.
+        UnknownName: no format has this name.
         CannotExport: a package is missing, or two runs do not fit together.
         RunExists: `out` is taken.
         CannotWrite: no permission, or the disk is full.
@@ -54,10 +56,12 @@ def export(
         raise UnknownName("format", format, list(FORMATS))
     written = FORMATS[format]
     episodes = recording.episodes() if episodes is None else episodes
-    with new_folder(out, overwrite=overwrite) as folder:
+    with writing(out):
+        _refuse_occupied(out, overwrite=overwrite)
+    with replaced_folder(out) as folder:
         passing = _Alike(episodes)
         written.write(recording, passing, folder)
-        columns = described(passing.first, recording.task)
+        columns = described(passing.first, recording.task.feature_names)
         _write_json(folder / MARK, columns)
         origin = {
             "format": format,
@@ -71,9 +75,9 @@ def export(
         listed = "\n".join(f"  {column['name']}: {column['about']}" for column in columns)
         runs = "1 run" if len(recording.runs) == 1 else f"{len(recording.runs)} runs"
         amount = f"{passing.n_steps} supervised steps, {passing.n_episodes} episodes, {runs}"
-        readme = f"""{recording.task.name}: {recording.summary}
+        readme = f"""{recording.task.name}: {recording.task.summary}
 
-{amount}; exported by mereq. Steps per second of the task's own time: {recording.hz:g}.
+{amount}; exported by mereq. {_pace(recording.task.hz)}
 columns.json has types and shapes; provenance.json has configuration, seed, versions, commit and inferred weights.
 
 {written.how_to_load}
@@ -83,8 +87,19 @@ columns.json has types and shapes; provenance.json has configuration, seed, vers
         (folder / "README.txt").write_text(readme, encoding="utf-8")
 
 
+def _refuse_occupied(out: Path, *, overwrite: bool) -> None:
+    """Raises RunExists unless `out` is free: not there, an empty folder, or with `overwrite` another export."""
+    out = out.resolve()
+    occupied = out.exists() and (out.is_file() or any(out.iterdir()))
+    if occupied and not (overwrite and (out / MARK).is_file()):
+        mend = "Choose another --out." if overwrite else "Choose another --out; --overwrite replaces an export."
+        raise RunExists(
+            f"{out} {'is not an export' if overwrite else 'is there already'}: it is not overwritten. {mend}"
+        )
+
+
 class _Alike:
-    """Tables of episodes that all have the first one's types and shapes; counts them as they pass."""
+    """Tables of episodes, refused unless all have the same types and shapes; counts them as they pass."""
 
     def __init__(self, episodes: Iterable[Episode]):
         self._episodes = episodes
@@ -100,11 +115,17 @@ class _Alike:
                 if (values.dtype, values.shape[1:]) != (wanted.dtype, wanted.shape[1:]):
                     raise CannotExport(
                         f"The runs do not fit together: {name} is {wanted.dtype}{wanted.shape[1:]} in the first one "
-                        f"and {values.dtype}{values.shape[1:]} in run {episode.run}. Export them by themselves."
+                        f"and {values.dtype}{values.shape[1:]} in run {episode.run}. Export each by itself."
                     )
             self.n_steps += len(episode)
             self.n_episodes += 1
             yield found
+
+
+def _pace(hz: float | None) -> str:
+    if hz is None:
+        return "Steps per second of the task's own time: not recorded; where a format needs the number, it is 1."
+    return f"Steps per second of the task's own time: {hz:g}."
 
 
 def _write_json(file: Path, content: object) -> None:

@@ -1,4 +1,4 @@
-"""LeRobot: the dataset format v3.0 of robot learners, in Parquet. Observations are vectors, so there are no videos."""
+"""LeRobot format: datasets v3.0 in Parquet. Observations are vectors, so there are no videos."""
 
 import json
 from collections.abc import Iterable
@@ -30,16 +30,17 @@ A LeRobot dataset, format v3.0. With  pip install "lerobot[dataset]" , and FOLDE
     dataset[0]["observation.state"], dataset[0]["action"], dataset[0]["is_intervention"]
 
 There, observation is called observation.state, terminated next.done, truncated next.truncated, step frame_index and
-episode episode_of_round. There is no next.reward: nobody gave any. For weights theta it is features @ theta."""
+episode episode_of_round. There is no next.reward, because no reward was given. For weights theta the reward is
+features @ theta."""
 
 
 def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
-    """Write all episodes into `data`, and what there is to say of them into `meta`.
+    """Write all episodes into `data`, and their description into `meta`.
 
     Raises:
         CannotExport: pyarrow is not installed.
     """
-    fps = max(1, round(recording.hz))
+    fps = max(1, round(recording.task.hz or 1))
     episodes: list[dict[str, Any]] = []
     of_episodes: list[dict[str, Statistics]] = []
     features: dict[str, dict[str, Any]] = {}
@@ -54,7 +55,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
             episodes.append(
                 {
                     "episode_index": number,
-                    "tasks": [recording.summary],
+                    "tasks": [recording.task.summary],
                     "length": length,
                     **{f"data/{name}": index for name, index in place.items()},
                     "dataset_from_index": n_frames,
@@ -85,11 +86,11 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
         "splits": {"train": f"0:{len(episodes)}"},
     }
     whole = {name: merged([of[name] for of in of_episodes]) for name in features}
-    _write_meta(folder / "meta", info, whole, recording.summary, episodes)
+    _write_meta(folder / "meta", info, whole, recording.task.summary, episodes)
 
 
 class _DataFiles:
-    """The files of frames: a row group per episode, the next file when one is full."""
+    """Files of frames: a row group per episode, the next file when one is full."""
 
     def __init__(self, folder: Path):
         self._pa, self._parquet = _pyarrow()
@@ -104,7 +105,7 @@ class _DataFiles:
             self._writer.close()
 
     def add(self, frames: Table) -> dict[str, int]:
-        """Write an episode; says where it is."""
+        """Write an episode; returns the chunk and file it is in."""
         table = self._pa.table({name: self._column(values) for name, values in frames.items()})
         if self._writer is None or self._path.stat().st_size >= FILE_MEGABYTES * 2**20:
             self.__exit__()
@@ -126,7 +127,7 @@ class _DataFiles:
 
 
 def _frames(table: Table, number: int, first: int, fps: int) -> Table:
-    """The columns of an episode under LeRobot's names, with those that every LeRobot dataset has.
+    """Columns of an episode under LeRobot's names, with those that every LeRobot dataset has.
 
     number: of the episode. first: number of its first frame.
     """
@@ -142,8 +143,8 @@ def _frames(table: Table, number: int, first: int, fps: int) -> Table:
 
 
 def _features(table: Table, frames: Table, recording: Recording) -> dict[str, dict[str, Any]]:
-    """What `info.json` says of each column."""
-    names = {NAMES.get(name, name): parts(name, values, recording.task) for name, values in table.items()}
+    """Description of each column in `info.json`."""
+    names = {NAMES.get(name, name): parts(name, values, recording.task.feature_names) for name, values in table.items()}
     return {
         name: {
             "dtype": values.dtype.name,

@@ -1,4 +1,4 @@
-"""Statistics of a LeRobot dataset: of each feature in each episode, and merged over the episodes as LeRobot does."""
+"""Statistics of a LeRobot dataset: of each feature in each episode, and merged over episodes as LeRobot does."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 
 
 def statistics(values: np.ndarray) -> Statistics:
-    """Of one episode.
+    """Statistics of one episode.
 
     values: (T,) or (T, n) numbers.
     """
@@ -26,7 +26,7 @@ def statistics(values: np.ndarray) -> Statistics:
 
 
 def merged(of_episodes: Sequence[Statistics]) -> Statistics:
-    """Of all episodes. Quantiles are means of the episodes' quantiles, weighted by length, as LeRobot has them."""
+    """Statistics of all episodes. Quantiles are means of the episodes', weighted by length, as LeRobot has them."""
     columns = {name: np.stack([found[name] for found in of_episodes]) for name in of_episodes[0]}
     counts = columns["count"]
     total = counts.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Minari: the dataset format of Gymnasium's makers, in HDF5.
+"""Minari format: datasets of the Farama Foundation, in HDF5.
 
 Gymnasium's convention for infos holds: entry 0 is that of the reset, entry t + 1 that of step t.
 """
@@ -14,12 +14,17 @@ import numpy as np
 
 from mereq.core.actions import Discrete
 from mereq.core.errors import CannotExport
-from mereq.core.task import Task
 from mereq.exports.columns import Table
-from mereq.exports.recording import Recording
+from mereq.exports.recording import RecordedTask, Recording
 
 OF_EPISODE = ("run", "round", "episode")  # infos that the reset has too
-NATIVE = ("observation", "action", "next_observation", "terminated", "truncated")  # Minari has places for them
+NATIVE = (
+    "observation",
+    "action",
+    "next_observation",
+    "terminated",
+    "truncated",
+)  # Minari has entries of its own for them
 HOW_TO_LOAD = """\
 A Minari dataset. With  pip install "minari[hdf5]":
 
@@ -30,7 +35,7 @@ A Minari dataset. With  pip install "minari[hdf5]":
     episode.infos["is_intervention"][1:]              # of each step; entry 0 of every info is the reset's
 
 In the folder that MINARI_DATASETS_PATH names, and called NAME-v0, it is  minari.load_dataset("NAME-v0") .
-Rewards are NaN: nobody gave any. For weights theta they are  episode.infos["features"][1:] @ theta .
+Rewards are NaN, because none were given. For weights theta they are  episode.infos["features"][1:] @ theta .
 An episode that neither terminated nor was truncated was cut off by the end of its round."""
 
 
@@ -58,7 +63,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
             "dataset_id": _identifier(folder.name),
             "minari_version": version("minari"),
             "algorithm_name": ", ".join(methods),
-            "description": f"{recording.summary}. Supervised rollouts with interventions, exported by mereq; "
+            "description": f"{recording.task.summary}. Supervised rollouts with interventions, exported by mereq; "
             "provenance.json beside this folder says where they come from.",
         }
     )
@@ -68,7 +73,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
         raise OSError(error) from error
 
 
-def _spaces(task: Task, first: Table) -> tuple[Any, Any]:
+def _spaces(task: RecordedTask, first: Table) -> tuple[Any, Any]:
     from gymnasium import spaces
 
     seen, done = first["observation"], first["action"]
@@ -98,6 +103,6 @@ def _with_reset(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def _identifier(name: str) -> str:
-    """The name as Minari wants it: letters, digits, - and _, and a version at the end."""
+    """Name as Minari wants it: letters, digits, - and _, and a version at the end."""
     plain = re.sub(r"[^\w-]", "-", name)
     return plain if re.search(r"-v\d+$", plain) else f"{plain}-v0"

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from mereq.evaluation.highway_metrics import film_highway, highway_card
+from mereq.evaluation.highway_clips import film_highway
+from mereq.evaluation.highway_metrics import highway_card
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.presets.definition import Preparation, TaskDefinition
 from mereq.presets.highway_settings import DQN, FAST, PAPER, TRAINING

@@ -1,4 +1,4 @@
-"""Tables of how policies behave, beside the paper's Tables 3 and 4; and the numbers as CSV."""
+"""Tables of the behaviour of policies, beside the paper's Tables 3 and 4; and the same numbers as CSV records."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mereq.reports import paper
-from mereq.reports.behaviour import EXPERT, Behaviour, Group, Observed
+from mereq.reports.behaviour import EXPERT, Behaviour, PolicyEvaluation, PolicyGroup
 from mereq.reports.distributions import BINS
 from mereq.reports.statistics import mean_ci95
 from mereq.reports.tables import Record, Table
@@ -20,14 +20,14 @@ DAGGER = "†"
 
 
 def distance_table(behaviour: Behaviour) -> Table:
-    """Table 3: a line per feature, a column per policy; mean over seeds (95 % interval); the paper's below, if any.
+    """Table 3: a line per feature, a column per group; mean over seeds (95 % interval); the paper's below, if any.
 
     The smallest mean of the methods is bold where there are several.
     """
     groups = [group for group in behaviour.groups if group.name != EXPERT]
     lines, beside = [], _has_paper(behaviour)
     for index, feature in enumerate(behaviour.feature_names):
-        means = {group.name: group.distances[:, index].mean() for group in groups if group.row}
+        means = {group.name: group.distances[:, index].mean() for group in groups if group.condition}
         best = min(means, key=lambda name: means[name]) if len(means) > 1 else None
         cells = [_bold(_mean(group.distances[:, index], ".3f"), group.name == best) for group in groups]
         lines.append((feature, *(["ours"] if beside else []), *cells))
@@ -46,7 +46,7 @@ def return_table(behaviour: Behaviour) -> Table:
             f"{len(group.returns)}",
             f"{group.returns.mean():.1f} ({group.returns.std():.1f})",
             *([_spread(paper_return(behaviour.task, group), 1)] if beside else []),
-            _mean(seed_returns(group), ".1f") if group.row else "–",
+            _mean(seed_returns(group), ".1f") if group.condition else "–",
         )
         for group in behaviour.groups
     ]
@@ -55,51 +55,50 @@ def return_table(behaviour: Behaviour) -> Table:
 
 
 def measure_table(behaviour: Behaviour) -> Table:
-    """What the task measures itself, a line per policy: the prior is before, the methods are after."""
+    """Measures of the task's own, a line per group: the prior is before, the methods are after."""
     names = measures_of(behaviour)
     lines = [(heading(group), *(_mean(measured(group, name), ".3g") for name in names)) for group in behaviour.groups]
     return Table(("policy", *names), lines)
 
 
-def heading(group: Group) -> str:
-    """The name of a group; with a dagger, how many of its runs never reached a rate that is low enough."""
+def heading(group: PolicyGroup) -> str:
+    """Name of a group; with a dagger, how many of its runs never had a rate that is low enough."""
     n = group.never_reached
     return f"{group.name} {DAGGER}{n}/{len(group.members)}" if n else group.name
 
 
 def measures_of(behaviour: Behaviour) -> list[str]:
-    """Names of all that the task measures."""
-    return list(dict.fromkeys(name for group in behaviour.groups for o in group.members for name in o.measures))
+    """Names of the task's own measures."""
+    members = [member for group in behaviour.groups for member in group.members]
+    return list(dict.fromkeys(name for member in members for name in member.measures))
 
 
-def measured(group: Group, name: str) -> np.ndarray:
-    """One measure of each member."""
+def measured(group: PolicyGroup, name: str) -> np.ndarray:
+    """Value of one measure for each member."""
     return np.array([member.measures.get(name, np.nan) for member in group.members])
 
 
-def seed_returns(group: Group) -> np.ndarray:
+def seed_returns(group: PolicyGroup) -> np.ndarray:
     """Mean return of each member."""
     return np.array([member.returns.mean() for member in group.members])
 
 
-def paper_distance(task: str, group: Group, feature: str) -> paper.Reported | None:
-    """Table 3, where it has this."""
-    if group.row is None or not _is_papers(task, group):
+def paper_distance(task: str, group: PolicyGroup, feature: str) -> paper.Reported | None:
+    """Distance of a method's policies in Table 3; None where the table has none."""
+    if group.condition is None:
         return None
-    return paper.TABLE_3.get(feature, {}).get(group.row.method)
+    return paper.feature_distance(task, group.condition.method, feature, noise=_noise(group))
 
 
-def paper_return(task: str, group: Group) -> tuple[float, float] | None:
-    """Table 4, where it has this: mean and standard deviation."""
-    if not _is_papers(task, group):
-        return None
-    return paper.TABLE_4.get("expert" if group.name == EXPERT else group.row.method if group.row else "")
+def paper_return(task: str, group: PolicyGroup) -> tuple[float, float] | None:
+    """Mean and standard deviation of a group's returns in Table 4; None where the table has none."""
+    policy = "expert" if group.name == EXPERT else group.condition.method if group.condition else ""
+    return paper.episode_return(task, policy, noise=_noise(group))
 
 
-def _is_papers(task: str, group: Group) -> bool:
-    """The paper reports one task, without noise."""
-    run = group.members[0].subject.run
-    return task == paper.BEHAVIOUR_TASK and not (run and run.config.get("noise"))
+def _noise(group: PolicyGroup) -> float:
+    run = group.members[0].policy.run
+    return run.config.get("noise", 0.0) if run else 0.0
 
 
 def _has_paper(behaviour: Behaviour) -> bool:
@@ -123,7 +122,7 @@ def _bold(text: str, bold: bool) -> str:
 
 
 def policy_records(behaviours: Sequence[Behaviour]) -> list[Record]:
-    """A line per policy and quantity."""
+    """Records of `behaviour.csv`, one per policy and quantity."""
     return [
         _key(b, group, member) | {"quantity": quantity, "value": value}
         for b in behaviours
@@ -140,9 +139,10 @@ def policy_records(behaviours: Sequence[Behaviour]) -> list[Record]:
 
 
 def summary_records(behaviours: Sequence[Behaviour]) -> list[Record]:
-    """A line per group and quantity: mean over seeds, half width of its 95 % interval, and the paper's numbers.
+    """Records of `behaviour_summary.csv`, one per group and quantity: mean over seeds, half width of its 95 % interval.
 
-    `return` is the mean over all episodes; its spread, and the paper's, is the standard deviation.
+    The paper's numbers stand beside ours. `return` is the mean over all episodes; its spread, and the paper's, is the
+    standard deviation.
     """
     records = []
     for b in behaviours:
@@ -164,7 +164,7 @@ def summary_records(behaviours: Sequence[Behaviour]) -> list[Record]:
 
 
 def return_records(behaviours: Sequence[Behaviour]) -> list[Record]:
-    """A line per episode."""
+    """Records of `returns.csv`, one per episode."""
     return [
         _key(b, group, member) | {"episode": episode, "return": float(value)}
         for b in behaviours
@@ -175,7 +175,7 @@ def return_records(behaviours: Sequence[Behaviour]) -> list[Record]:
 
 
 def distribution_records(behaviours: Sequence[Behaviour]) -> list[Record]:
-    """A line per group, feature and bin: the share of the steps of all seeds."""
+    """Records of `distributions.csv`, one per group, feature and bin: the share of the steps of all seeds."""
     return [
         _group_key(b, group) | {"feature": name, "from": i / BINS, "to": (i + 1) / BINS, "share": float(share)}
         for b in behaviours
@@ -186,7 +186,7 @@ def distribution_records(behaviours: Sequence[Behaviour]) -> list[Record]:
 
 
 def evaluation_records(behaviours: Sequence[Behaviour]) -> list[Record]:
-    """Where the evaluations come from, for JSON: each provenance, and the policies that were evaluated there."""
+    """Provenances of the evaluations, for JSON: each with the policies that were evaluated there."""
     found: dict[str, tuple[dict[str, Any], list[Record]]] = {}
     for b in behaviours:
         for group in b.groups:
@@ -196,14 +196,14 @@ def evaluation_records(behaviours: Sequence[Behaviour]) -> list[Record]:
     return [{"provenance": clean_provenance(origin), "policies": policies} for origin, policies in found.values()]
 
 
-def _group_key(behaviour: Behaviour, group: Group) -> Record:
-    row = group.row._asdict() if group.row else {"method": "", "variant": "", "preset": ""}
-    return {"task": behaviour.task, "policy": group.name} | row
+def _group_key(behaviour: Behaviour, group: PolicyGroup) -> Record:
+    condition = group.condition._asdict() if group.condition else {"method": "", "variant": "", "preset": ""}
+    return {"task": behaviour.task, "policy": group.name} | condition
 
 
-def _key(behaviour: Behaviour, group: Group, member: Observed) -> Record:
-    about = member.subject
-    of_run = {"seed": about.run.seed, "round": about.round, "reached": int(about.reached)} if about.run else {}
+def _key(behaviour: Behaviour, group: PolicyGroup, member: PolicyEvaluation) -> Record:
+    policy = member.policy
+    of_run = {"seed": policy.run.seed, "round": policy.round, "reached": int(policy.reached)} if policy.run else {}
     return _group_key(behaviour, group) | {"seed": None, "round": None, "reached": None} | of_run
 
 

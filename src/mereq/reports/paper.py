@@ -68,34 +68,63 @@ TABLE_2: dict[str, dict[str, Reported]] = {
     "pillow-grasping-human": _line(_WITHOUT_NP, (149, 20), (376, 123), (234, 141), (456, 126), (497, 301)),
 }
 
-BEHAVIOUR_TASK = "bottle-pushing"  # of Tables 3 and 4
 # Table 3: Jensen-Shannon distance of each feature's distribution from the expert's, rate <= 0.1, 8 seeds.
-TABLE_3: dict[str, dict[str, Reported]] = {
-    "tip2bottle":
+# By task and feature.
+TABLE_3: dict[tuple[str, str], dict[str, Reported]] = {
+    ("bottle-pushing", "tip2bottle"):
         _line(_ALL, (.237, .032), (.265, .023), (.245, .022), (.250, .038), (.240, .017), (.302, .058)),
-    "bottle2goal":
+    ("bottle-pushing", "bottle2goal"):
         _line(_ALL, (.139, .005), (.194, .044), (.247, .046), (.238, .039), (.167, .033), (.236, .040)),
-    "control_effort":
+    ("bottle-pushing", "control_effort"):
         _line(_ALL, (.460, .018), (.479, .022), (.500, .026), (.505, .016), (.707, .006), (.654, .022)),
-    "table_distance":
+    ("bottle-pushing", "table_distance"):
         _line(_ALL, (.177, .021), (.219, .025), (.236, .029), (.210, .049), (.284, .080), (.308, .051)),
 }
 
-# Table 4: episode return under the expert's reward: mean and *standard deviation*.
-TABLE_4: dict[str, tuple[float, float]] = {
-    "expert": (-115.9, 25.9),
-    "mereq": (-140.5, 30.8),
-    "mereq-np": (-184.7, 46.9),
-    "maxent": (-231.1, 52.9),
-    "maxent-ft": (-214.1, 36.7),
-    "hg-dagger-ft": (-157.5, 46.1),
-    "iwr-ft": (-228.1, 56.1),
+# Table 4: episode return under the expert's reward: mean and *standard deviation*. By task and policy.
+TABLE_4: dict[tuple[str, str], tuple[float, float]] = {
+    ("bottle-pushing", "expert"): (-115.9, 25.9),
+    ("bottle-pushing", "mereq"): (-140.5, 30.8),
+    ("bottle-pushing", "mereq-np"): (-184.7, 46.9),
+    ("bottle-pushing", "maxent"): (-231.1, 52.9),
+    ("bottle-pushing", "maxent-ft"): (-214.1, 36.7),
+    ("bottle-pushing", "hg-dagger-ft"): (-157.5, 46.1),
+    ("bottle-pushing", "iwr-ft"): (-228.1, 56.1),
 }
 
-# Table 5: expert samples to delta 0.10 on bottle-pushing. By the probability that an expert step is disturbed.
-TABLE_5: dict[float, dict[str, Reported]] = {
-    0.0: _line(_NOISY, (1613, 141), (2636, 468), (1706, 785), (2280, 1273)),
-    0.1: _line(_NOISY, (1043, 420), (2228, 182), (3987, 1831), (11921, 1749)),
-    0.5: _line(_NOISY, (1011, 315), (2612, 252), (3612, 1529), (11487, 3966)),
+# Table 5: expert samples to delta. By task, delta and the probability that an expert step is disturbed.
+TABLE_5: dict[tuple[str, float, float], dict[str, Reported]] = {
+    ("bottle-pushing", 0.10, 0.0): _line(_NOISY, (1613, 141), (2636, 468), (1706, 785), (2280, 1273)),
+    ("bottle-pushing", 0.10, 0.1): _line(_NOISY, (1043, 420), (2228, 182), (3987, 1831), (11921, 1749)),
+    ("bottle-pushing", 0.10, 0.5): _line(_NOISY, (1011, 315), (2612, 252), (3612, 1529), (11487, 3966)),
 }
 # fmt: on
+
+
+def samples(task: str, method: str, delta: float, *, noise: float = 0.0) -> Reported | None:
+    """Expert samples until the intervention rate is below delta: Tables 1, 2 and 5; None where the paper has none.
+
+    noise: probability that an expert step is disturbed.
+    """
+    if noise:
+        known = TABLE_5.get((task, delta, noise), {})
+    elif delta == TABLE_2_DELTA and task in TABLE_2:
+        known = TABLE_2[task]
+    else:
+        known = TABLE_1.get((task, delta), {})
+    return known.get(method)
+
+
+def feature_distance(task: str, method: str, feature: str, *, noise: float = 0.0) -> Reported | None:
+    """Jensen-Shannon distance of a feature from the expert's: Table 3, which is without noise."""
+    return None if noise else TABLE_3.get((task, feature), {}).get(method)
+
+
+def episode_return(task: str, policy: str, *, noise: float = 0.0) -> tuple[float, float] | None:
+    """Mean and standard deviation of the return of a method's policy, or of the "expert": Table 4, without noise."""
+    return None if noise else TABLE_4.get((task, policy))
+
+
+def has_behaviour(task: str) -> bool:
+    """Whether Tables 3 and 4 are about this task."""
+    return any(task == known for known, _ in TABLE_3)

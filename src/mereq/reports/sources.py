@@ -1,4 +1,4 @@
-"""Where a study's numbers come from: what its runs share, in what they differ, and the line that says so."""
+"""Sources of a study's numbers: what its runs share, in what they differ, and the line under a table that says so."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,34 +8,34 @@ from mereq.reports.summary import condition_labels, condition_of, conditions_of,
 from mereq.store.provenance import clean, clean_provenance, command_line, without_folders
 from mereq.studies.study_store import StudyRun
 
-NAMED_ELSEWHERE = {"task", "method", "preset", "seed"}  # entries of a configuration that every row is named by
+NAMED_ELSEWHERE = {"task", "method", "preset", "seed", "feature_names"}  # shown in other places of a report
 
 
-def origin_line(runs: Sequence[StudyRun], planned: int | None = None) -> str:
-    """One sentence under a table or picture: runs, seeds, version, commit, packages, machine, time and command."""
-    origins = [run.provenance for run in runs]
+def source_line(runs: Sequence[StudyRun], planned: int | None = None) -> str:
+    """Sentence under a table or figure: runs, seeds, version, commit, packages, machine, time and command."""
+    sources = [run.provenance for run in runs]
     amount = f"{len(runs)} runs" if planned is None else f"{len(runs)} of {planned} planned runs"
-    return f"From {amount}, {_seeds(runs)}; {_made_with(origins)}."
+    return f"From {amount}, {_seeds(runs)}; {_made_with(sources)}."
 
 
-def evaluation_line(origins: Sequence[dict[str, Any]]) -> str:
-    """One sentence about where evaluations of policies come from, whose runs `origin_line` tells of."""
-    return f"Their policies were evaluated with {_made_with(origins)}."
+def evaluation_line(sources: Sequence[dict[str, Any]]) -> str:
+    """Sentence about the sources of evaluations of policies, whose runs `source_line` describes."""
+    return f"Their policies were evaluated with {_made_with(sources)}."
 
 
 def differing_settings(runs: Sequence[StudyRun]) -> list[tuple[str, str]]:
-    """Settings in which the runs differ, by dotted name, and their values: `0.1 (MEReQ); 1.0 (MEReQ-NP)`."""
+    """Settings in which the runs differ, by dotted name, with their values: `0.1 (MEReQ); 1.0 (MEReQ-NP)`."""
     labels, several = condition_labels(conditions_of(runs)), len(tasks_of(runs)) > 1
     flat = [(run, _flat(run.config)) for run in runs]
     found = []
     for name in sorted({name for _, config in flat for name in config} - NAMED_ELSEWHERE):
-        having: dict[str, dict[str, None]] = {}  # an ordered set of rows, by value
+        having: dict[str, dict[str, None]] = {}  # an ordered set of conditions, by value
         for run, config in flat:
             value = without_folders(str(config.get(name, "none")))
-            row = labels[condition_of(run)] + (f" on {task_name(run.task)}" if several else "")
-            having.setdefault(value, {})[row] = None
+            condition = labels[condition_of(run)] + (f" on {task_name(run.task)}" if several else "")
+            having.setdefault(value, {})[condition] = None
         if len(having) > 1:
-            found.append((name, "; ".join(f"{value} ({', '.join(rows)})" for value, rows in having.items())))
+            found.append((name, "; ".join(f"{value} ({', '.join(where)})" for value, where in having.items())))
     return found
 
 
@@ -43,7 +43,7 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
     """Configuration and provenance of every run, for JSON. Of a path only the last part is kept."""
     return [
         {
-            "task": run.task,
+            "task": without_folders(run.task),
             "method": run.method,
             "variant": run.variant,
             "preset": run.preset,
@@ -56,15 +56,15 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
     ]
 
 
-def _made_with(origins: Sequence[dict[str, Any]]) -> str:
-    """Version, commit, packages, machine, days and commands."""
+def _made_with(sources: Sequence[dict[str, Any]]) -> str:
+    """Text of versions, commits, packages, machines, days and commands."""
     parts = [
-        "mereq " + _all(f"{o.get('mereq', 'unknown')}{_commit(o.get('git'))}" for o in origins),
-        "Python " + _all(str(o.get("python", "unknown")) for o in origins),
-        _all(", ".join(f"{name} {v}" for name, v in o.get("packages", {}).items() if v) for o in origins),
-        _all(_machine(o.get("machine", {})) for o in origins),
-        _days([str(o["time"]) for o in origins if "time" in o]),
-        "made with " + _all(f"`{command_line(o)}`" for o in origins),
+        "mereq " + _all(f"{o.get('mereq', 'unknown')}{_commit(o.get('git'))}" for o in sources),
+        "Python " + _all(str(o.get("python", "unknown")) for o in sources),
+        _all(", ".join(f"{name} {v}" for name, v in o.get("packages", {}).items() if v) for o in sources),
+        _all(_machine(o.get("machine", {})) for o in sources),
+        _days([str(o["time"]) for o in sources if "time" in o]),
+        "made with " + _all(f"`{command_line(o)}`" for o in sources),
     ]
     return "; ".join(part for part in parts if part)
 
@@ -77,7 +77,7 @@ def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _all(texts: Iterable[str]) -> str:
-    """Every different text once."""
+    """The different texts, each once."""
     return " / ".join(dict.fromkeys(text for text in texts if text))
 
 

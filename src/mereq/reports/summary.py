@@ -1,6 +1,6 @@
-"""What the runs of a study add up to: rows, and for each the expert samples to every threshold, beside the paper's."""
+"""Summary of a study: its conditions, and for each the expert samples to every threshold, beside the paper's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,13 +19,14 @@ from mereq.reports.statistics import (
     ratio_of_means,
     samples_to_threshold,
 )
+from mereq.store.provenance import without_folders
 from mereq.studies.study_store import StudyRun
 
 MEREQ = "mereq"
 
 
 class Condition(NamedTuple):
-    """Runs that differ in their seed only (and in the task, where there are several)."""
+    """A condition of a study, its task aside: what runs share that differ in their seed only."""
 
     method: str
     variant: str
@@ -34,23 +35,23 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Expert samples of one row on one task until the intervention rate was below delta."""
+    """Expert samples of one condition on one task until the intervention rate was below delta."""
 
     task: str
-    row: Condition
+    condition: Condition
     delta: float
     samples: Samples
     mean: Estimate
     interquartile_mean: Estimate
-    ratio: Estimate | None  # of the means: this row's over MEReQ's; None for MEReQ itself, and where it is not there
+    ratio: Estimate | None  # mean of this condition over MEReQ's; None for MEReQ itself, and where there is no MEReQ
     mereq_fewer: Estimate | None  # probability that MEReQ needs fewer
     reported: paper.Reported | None  # the paper's mean, where it has this task and method
     reported_ratio: float | None  # of the paper's means
 
     @property
     def is_reference(self) -> bool:
-        """Whether others are compared with this one: MEReQ as it is, no variant of it."""
-        return self.row.method == MEREQ and not self.row.variant
+        """Whether the other conditions are compared with this one: MEReQ as it is, no variant of it."""
+        return self.condition.method == MEREQ and not self.condition.variant
 
     @property
     def at_least_as_good(self) -> str:
@@ -68,9 +69,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class AcrossTasks:
-    """One row over all tasks that MEReQ was run on too, its samples in units of MEReQ's mean on the same task."""
+    """One condition over all tasks that MEReQ was run on too, its samples in units of MEReQ's mean on the same task."""
 
-    row: Condition
+    condition: Condition
     delta: float
     tasks: tuple[str, ...]
     runs: int
@@ -81,61 +82,64 @@ class AcrossTasks:
 
 @dataclass(frozen=True)
 class ConditionSummary:
-    """How one row went on one task, thresholds aside."""
+    """Rates, samples and times of one condition on one task, thresholds aside."""
 
     task: str
-    row: Condition
+    condition: Condition
     runs: list[StudyRun]
     first_rate: Estimate
     last_rate: Estimate  # mean of the last three rounds
-    first_samples: Estimate  # of the expert, in the first round: before anything was learned
-    later_samples: Estimate  # of the expert, in all rounds after it
+    first_samples: Estimate  # expert samples of the first round: before anything was learned
+    later_samples: Estimate  # expert samples of all later rounds
     wait_median: float  # between two rounds [s]
     wait_p95: float
     seconds: float  # per run, mean
 
 
 def tasks_of(runs: Sequence[StudyRun]) -> list[str]:
-    """The tasks, in the paper's order, others after it as they come."""
+    """Names of the tasks: the paper's in its order, then the others as they come."""
     return _ordered((run.task for run in runs), paper.TASKS)
 
 
 def conditions_of(runs: Sequence[StudyRun]) -> list[Condition]:
-    """The rows, by method in the paper's order, and for each method as they come."""
+    """Conditions of the runs: methods in the paper's order, then the others; of one method as they come."""
     methods = _ordered((run.method for run in runs), paper.METHODS)
-    rows = dict.fromkeys(condition_of(run) for run in runs)
-    return sorted(rows, key=lambda row: methods.index(row.method))
+    conditions = dict.fromkeys(condition_of(run) for run in runs)
+    return sorted(conditions, key=lambda condition: methods.index(condition.method))
 
 
 def condition_of(run: StudyRun) -> Condition:
-    """The row a run belongs to."""
+    """Condition of a run."""
     return Condition(run.method, run.variant, run.preset)
 
 
-def condition_labels(rows: Sequence[Condition]) -> dict[Condition, str]:
-    """A short name for each row: "MEReQ", "MEReQ, kappa 0.3"; the preset where there are several."""
-    presets = {row.preset for row in rows}
+def condition_labels(conditions: Sequence[Condition]) -> dict[Condition, str]:
+    """Short name of each condition: "MEReQ", "MEReQ, kappa 0.3"; with the preset where there are several."""
+    presets = {condition.preset for condition in conditions}
     return {
-        row: ", ".join(
-            part for part in (method_name(row.method), row.variant, row.preset if len(presets) > 1 else "") if part
+        condition: ", ".join(
+            filter(
+                None,
+                (method_name(condition.method), condition.variant, condition.preset if len(presets) > 1 else ""),
+            )
         )
-        for row in rows
+        for condition in conditions
     }
 
 
 def method_name(method: str) -> str:
-    """As the paper writes it."""
+    """Name of a method, as the paper writes it where it has the method."""
     return paper.METHODS.get(method, method)
 
 
 def task_name(task: str) -> str:
-    """As the paper writes it."""
-    return paper.TASKS.get(task, task)
+    """Name of a task, as the paper writes it where it has the task; of a file, without its folders."""
+    return paper.TASKS.get(task) or without_folders(task)
 
 
-def runs_of(runs: Sequence[StudyRun], task: str, row: Condition) -> list[StudyRun]:
-    """The runs of one row on one task."""
-    return [run for run in runs if run.task == task and condition_of(run) == row]
+def runs_of(runs: Sequence[StudyRun], task: str, condition: Condition) -> list[StudyRun]:
+    """Runs of one condition on one task."""
+    return [run for run in runs if run.task == task and condition_of(run) == condition]
 
 
 def samples_of(runs: Sequence[StudyRun], delta: float) -> Samples:
@@ -151,36 +155,36 @@ def samples_of(runs: Sequence[StudyRun], delta: float) -> Samples:
 
 
 def outcomes(runs: Sequence[StudyRun], deltas: Sequence[float] = THRESHOLDS) -> list[Outcome]:
-    """Every task, delta and row that there are runs of."""
+    """Outcome of every task, delta and condition that has runs."""
     return [
-        _outcome(runs, task, row, delta)
+        _outcome(runs, task, condition, delta)
         for task in tasks_of(runs)
         for delta in deltas
-        for row in conditions_of(runs)
-        if runs_of(runs, task, row)
+        for condition in conditions_of(runs)
+        if runs_of(runs, task, condition)
     ]
 
 
 def across_tasks(runs: Sequence[StudyRun], deltas: Sequence[float] = THRESHOLDS) -> list[AcrossTasks]:
-    """Every delta and row, over all tasks; none when there is only one task."""
+    """Summary over all tasks of every delta and condition; empty when there is only one task."""
     found = []
     for delta in deltas if len(tasks_of(runs)) > 1 else ():
-        for row in conditions_of(runs):
-            reference = {task: _reference(runs, task, row) or row for task in tasks_of(runs)}
-            tasks = [t for t in tasks_of(runs) if runs_of(runs, t, row) and reference[t].method == MEREQ]
-            ours = [samples_of(runs_of(runs, task, row), delta) for task in tasks]
+        for condition in conditions_of(runs):
+            reference = {task: _reference(runs, task, condition) or condition for task in tasks_of(runs)}
+            tasks = [t for t in tasks_of(runs) if runs_of(runs, t, condition) and reference[t].method == MEREQ]
+            ours = [samples_of(runs_of(runs, task, condition), delta) for task in tasks]
             mereq = [samples_of(runs_of(runs, task, reference[task]), delta) for task in tasks]
             units = [samples.at_least.mean() for samples in mereq]
             if not tasks or min(units) == 0:
                 continue
             scaled = [Samples(s.at_least / u, s.at_most / u) for s, u in zip(ours, units, strict=True)]
-            same = all(reference[task] == row for task in tasks)
+            same = all(reference[task] == condition for task in tasks)
             iqm = interquartile_mean_samples(scaled, rng=_generator())
             if any(samples.censored.any() for samples in mereq):  # then the unit is a lower bound
                 iqm = Estimate(iqm.value, 0.0, iqm.high, "≷" if iqm.sign else "≤")
             found.append(
                 AcrossTasks(
-                    row=row,
+                    condition=condition,
                     delta=delta,
                     tasks=tuple(tasks),
                     runs=sum(map(len, ours)),
@@ -193,12 +197,12 @@ def across_tasks(runs: Sequence[StudyRun], deltas: Sequence[float] = THRESHOLDS)
 
 
 def condition_summaries(runs: Sequence[StudyRun]) -> list[ConditionSummary]:
-    """Every task and row that there are runs of."""
+    """Summary of every task and condition that has runs."""
     return [
-        _course(task, row, runs_of(runs, task, row))
+        _condition_summary(task, condition, runs_of(runs, task, condition))
         for task in tasks_of(runs)
-        for row in conditions_of(runs)
-        if runs_of(runs, task, row)
+        for condition in conditions_of(runs)
+        if runs_of(runs, task, condition)
     ]
 
 
@@ -218,8 +222,8 @@ def per_round(runs: Sequence[StudyRun], of: str) -> tuple[np.ndarray, np.ndarray
     return np.array(means), np.array(halves)
 
 
-def _outcome(runs: Sequence[StudyRun], task: str, row: Condition, delta: float) -> Outcome:
-    mine, reference = runs_of(runs, task, row), _reference(runs, task, row)
+def _outcome(runs: Sequence[StudyRun], task: str, condition: Condition, delta: float) -> Outcome:
+    mine, reference = runs_of(runs, task, condition), _reference(runs, task, condition)
     samples = samples_of(mine, delta)
     ratio, mereq_fewer = None, None
     if reference is not None:
@@ -227,10 +231,10 @@ def _outcome(runs: Sequence[StudyRun], task: str, row: Condition, delta: float) 
         ratio = ratio_of_means(samples, mereq, rng=_generator())
         mereq_fewer = probability_of_fewer_samples([mereq], [samples], rng=_generator())
     noise = mine[0].config.get("noise", 0.0)
-    reported, reported_mereq = (_reported(task, method, delta, noise) for method in (row.method, MEREQ))
+    reported, reported_mereq = (paper.samples(task, m, delta, noise=noise) for m in (condition.method, MEREQ))
     return Outcome(
         task=task,
-        row=row,
+        condition=condition,
         delta=delta,
         samples=samples,
         mean=mean_samples(samples),
@@ -242,28 +246,18 @@ def _outcome(runs: Sequence[StudyRun], task: str, row: Condition, delta: float) 
     )
 
 
-def _reference(runs: Sequence[StudyRun], task: str, row: Condition) -> Condition | None:
-    """The MEReQ that a row is compared with: of the same variant and preset, else of the preset; None for itself."""
-    candidates = [Condition(MEREQ, row.variant, row.preset)] if row.method != MEREQ else []
-    candidates += [Condition(MEREQ, "", row.preset)] if row.variant or row.method != MEREQ else []
+def _reference(runs: Sequence[StudyRun], task: str, condition: Condition) -> Condition | None:
+    """MEReQ's condition to compare with: of the same variant and preset, else of the preset; None for MEReQ itself."""
+    candidates = [Condition(MEREQ, condition.variant, condition.preset)] if condition.method != MEREQ else []
+    candidates += [Condition(MEREQ, "", condition.preset)] if condition.variant or condition.method != MEREQ else []
     return next((candidate for candidate in candidates if runs_of(runs, task, candidate)), None)
 
 
-def _reported(task: str, method: str, delta: float, noise: float) -> paper.Reported | None:
-    if noise:
-        known = paper.TABLE_5.get(noise, {}) if (task, delta) == ("bottle-pushing", 0.10) else {}
-    elif delta == paper.TABLE_2_DELTA and task in paper.TABLE_2:
-        known = paper.TABLE_2[task]
-    else:
-        known = paper.TABLE_1.get((task, delta), {})
-    return known.get(method)
-
-
-def _course(task: str, row: Condition, runs: list[StudyRun]) -> ConditionSummary:
+def _condition_summary(task: str, condition: Condition, runs: list[StudyRun]) -> ConditionSummary:
     waits = np.array([r.seconds_waited for run in runs for r in run.rounds])
     return ConditionSummary(
         task=task,
-        row=row,
+        condition=condition,
         runs=runs,
         first_rate=_mean([run.rounds[0].intervention_rate for run in runs]),
         last_rate=_mean([float(np.mean([r.intervention_rate for r in run.rounds[-3:]])) for run in runs]),
@@ -281,9 +275,10 @@ def _mean(values: Sequence[float]) -> Estimate:
 
 
 def _generator() -> np.random.Generator:
-    """The same draws for every number, so that none depends on which others there are."""
+    """Generator of the bootstrap: the same draws for every number, so that none depends on which others there are."""
     return stream(0, "bootstrap")
 
 
-def _ordered(names, known) -> list[str]:
+def _ordered(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """Names once each: the known ones in their order, then the others as they come."""
     return sorted(dict.fromkeys(names), key=lambda name: list(known).index(name) if name in known else len(known))

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,21 @@ from typing import Any
 import numpy as np
 
 from mereq.reports.paper import Reported
-from mereq.reports.statistics import Estimate
+from mereq.reports.statistics import THRESHOLDS, Estimate, Samples, mean_samples
 from mereq.reports.summary import (
     AcrossTasks,
     Condition,
     ConditionSummary,
     Outcome,
     condition_labels,
+    condition_of,
+    condition_summaries,
     conditions_of,
     samples_of,
     task_name,
     tasks_of,
 )
+from mereq.store.provenance import without_folders
 from mereq.studies.study_store import StudyRun
 
 Record = dict[str, Any]  # one line of a CSV file
@@ -29,13 +32,13 @@ Record = dict[str, Any]  # one line of a CSV file
 
 @dataclass(frozen=True)
 class Table:
-    """Text in cells, in Markdown's notation."""
+    """A table of texts, in Markdown's notation."""
 
     header: tuple[str, ...]
     lines: list[tuple[str, ...]]
 
     def markdown(self) -> str:
-        """The table with its columns lined up."""
+        """The table in Markdown, with its columns aligned."""
         cells = [[cell.replace("|", r"\|") for cell in line] for line in (self.header, *self.lines)]
         widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
         cells.insert(1, ["-" * width for width in widths])
@@ -44,57 +47,63 @@ class Table:
 
 
 def write_csv(path: Path, records: Sequence[Record]) -> None:
-    """One line per record under the names of the first; NaN and None are empty, infinity is `inf`."""
+    """Write a CSV file: a line per record, under the names of the first; NaN and None are empty, infinity is `inf`."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, records[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _plain(value) for name, value in record.items()} for record in records)
 
 
+def small(text: str) -> str:
+    """Text in small letters, in Markdown: the line under a table or figure."""
+    return f"<sub>{text}</sub>"
+
+
 # For people
 
 
 def table_1(outcomes: Sequence[Outcome]) -> Table:
-    """Expert samples, a line per task and delta, a column per row; as the paper's Table 1.
+    """Table 1: expert samples, a line per task and delta, a column per condition.
 
-    The smallest mean is bold, unless a lower bound (censored runs) leaves open which one is.
+    The smallest mean is bold, unless a lower bound (censored runs) leaves open which one is the smallest.
     """
-    labels = condition_labels(_rows(outcomes))
+    labels = condition_labels(_conditions(outcomes))
     tasks = list(dict.fromkeys(o.task for o in outcomes))
     lines = []
     for task, delta in dict.fromkeys((o.task, o.delta) for o in outcomes):
-        of_row = {o.row: o for o in outcomes if (o.task, o.delta) == (task, delta)}
-        best = _best(list(of_row.values()))
-        cells = [_samples_cell(of_row[row], bold=of_row[row] is best) if row in of_row else "–" for row in labels]
+        of_condition = {o.condition: o for o in outcomes if (o.task, o.delta) == (task, delta)}
+        best = _best(list(of_condition.values()))
+        cells = [_outcome_cell(of_condition.get(condition), best) for condition in labels]
         lines.append((*([task_name(task)] if len(tasks) > 1 else []), f"{delta:.2f}", *cells))
     return Table((*(["task"] if len(tasks) > 1 else []), "δ", *labels.values()), lines)
 
 
 def table_2(outcomes: Sequence[Outcome]) -> Table:
-    """A person's samples until one threshold, two lines per task: ours and the paper's; as the paper's Table 2."""
-    labels = condition_labels(_rows(outcomes))
+    """Table 2: expert samples of a person until one threshold, two lines per task: ours and the paper's."""
+    labels = condition_labels(_conditions(outcomes))
     lines = []
     for task in dict.fromkeys(o.task for o in outcomes):
-        of_row = {o.row: o for o in outcomes if o.task == task}
-        best = _best(list(of_row.values()))
-        ours = [_samples_cell(of_row[row], bold=of_row[row] is best) if row in of_row else "–" for row in labels]
+        of_condition = {o.condition: o for o in outcomes if o.task == task}
+        best = _best(list(of_condition.values()))
+        ours = [_outcome_cell(of_condition.get(condition), best) for condition in labels]
         lines.append((task_name(task), "here", *ours))
-        if any(o.reported for o in of_row.values()):
-            theirs = [reported_text(of_row[row].reported if row in of_row else None) for row in labels]
+        if any(o.reported for o in of_condition.values()):
+            found = [of_condition.get(condition) for condition in labels]
+            theirs = [reported_text(outcome.reported if outcome else None) for outcome in found]
             lines.append(("", "paper", *theirs))
     return Table(("task", "", *labels.values()), lines)
 
 
 def side_by_side(outcomes: Sequence[Outcome]) -> Table:
-    """Ours beside the paper's, where the paper has the task and the method; no lines when it has none."""
-    labels = condition_labels(_rows(outcomes))
+    """Our numbers beside the paper's, where the paper has the task and the method; no lines when it has none."""
+    labels = condition_labels(_conditions(outcomes))
     several = len({o.task for o in outcomes}) > 1
     words = {"within": "no, but within", "": "–"}
     lines = [
         (
             *([task_name(o.task)] if several else []),
             f"{o.delta:.2f}",
-            labels[o.row],
+            labels[o.condition],
             estimate_with_half_width(o.mean),
             reported_text(o.reported),
             estimate_with_interval(o.interquartile_mean),
@@ -116,12 +125,12 @@ def side_by_side(outcomes: Sequence[Outcome]) -> Table:
 
 
 def across_tasks_table(over: Sequence[AcrossTasks]) -> Table:
-    """Each row over all tasks, in units of MEReQ's mean."""
-    labels = condition_labels(_rows(over))
+    """Expert samples of each condition over all tasks, in units of MEReQ's mean."""
+    labels = condition_labels(_conditions(over))
     lines = [
         (
             f"{a.delta:.2f}",
-            labels[a.row],
+            labels[a.condition],
             f"{len(a.tasks)}",
             estimate_with_interval(a.interquartile_mean, 2),
             estimate_with_interval(a.mereq_fewer, 2),
@@ -132,44 +141,58 @@ def across_tasks_table(over: Sequence[AcrossTasks]) -> Table:
     return Table(("δ", "method", "tasks", "IQM / MEReQ's mean [CI]", "P(MEReQ needs fewer) [CI]", "censored"), lines)
 
 
-def overview(condition_summaries: Sequence[ConditionSummary], outcomes: Sequence[Outcome]) -> Table:
-    """A line for each task and row, of any study."""
-    labels = condition_labels(_rows(outcomes))
-    several = len({c.task for c in condition_summaries}) > 1
-    deltas = list(dict.fromkeys(o.delta for o in outcomes))
-    reached = {(o.task, o.row, o.delta): o for o in outcomes}
-    lines = [
-        (
-            *([task_name(c.task)] if several else []),
-            labels[c.row],
-            str(len(c.runs)),
-            estimate_with_half_width(c.first_rate, 3),
-            estimate_with_half_width(c.last_rate, 3),
-            *(_samples_cell(reached[c.task, c.row, delta]) for delta in deltas),
-            estimate_with_half_width(c.first_samples),
-            estimate_with_half_width(c.later_samples),
-            f"{c.wait_median:.1f}, {c.wait_p95:.1f}",
-            f"{c.seconds:.0f}",
-        )
-        for c in condition_summaries
-    ]
+def overview(
+    runs: Sequence[StudyRun],
+    thresholds: Sequence[float] = THRESHOLDS,
+    *,
+    planned: Mapping[tuple[str, Condition], int] | None = None,
+) -> Table:
+    """Overview of any study, a line per task and condition: rates, expert samples and times.
+
+    planned: number of planned runs by task and condition; then conditions without a finished run have a line too, and
+        `seeds` is "finished/planned".
+    """
+    summaries = {(c.task, c.condition): c for c in condition_summaries(runs)}
+    places = list(summaries if planned is None else planned)
+    labels = condition_labels([condition for _, condition in places])
+    several = len({task for task, _ in places}) > 1
     header = (
         *(["task"] if several else []),
         *("method", "seeds", "first rate", "last 3 rounds"),
-        *(f"samples to {delta:.2f}" for delta in deltas),
+        *(f"samples to {delta:.2f}" for delta in thresholds),
         *("samples in the first round", "in all later ones", "wait: median, 95th pct [s]", "run [s]"),
     )
+    lines = []
+    for task, condition in places:
+        found = summaries.get((task, condition))
+        seeds = str(len(found.runs) if found else 0) + (f"/{planned[task, condition]}" if planned else "")
+        names = (*([task_name(task)] if several else []), labels[condition], seeds)
+        cells = _overview_cells(found, thresholds) if found else ["–"] * (len(header) - len(names))
+        lines.append((*names, *cells))
     return Table(header, lines)
 
 
+def _overview_cells(summary: ConditionSummary, thresholds: Sequence[float]) -> list[str]:
+    samples = [samples_of(summary.runs, delta) for delta in thresholds]
+    return [
+        estimate_with_half_width(summary.first_rate, 3),
+        estimate_with_half_width(summary.last_rate, 3),
+        *(_samples_cell(found, mean_samples(found)) for found in samples),
+        estimate_with_half_width(summary.first_samples),
+        estimate_with_half_width(summary.later_samples),
+        f"{summary.wait_median:.1f}, {summary.wait_p95:.1f}",
+        f"{summary.seconds:.0f}",
+    ]
+
+
 def estimate_with_half_width(estimate: Estimate, digits: int = 0) -> str:
-    """As in the paper: `1819 (456)`; `≥ 1819 (456)` for a lower bound; no brackets for a single run."""
+    """Text of an estimate as in the paper: `1819 (456)`; `≥ 1819 (456)` for a lower bound; no brackets for one run."""
     half = "" if math.isnan(estimate.low) else f" ({estimate.value - estimate.low:.{digits}f})"
     return f"{_signed(estimate, digits)}{half}"
 
 
 def estimate_with_interval(estimate: Estimate | None, digits: int = 0) -> str:
-    """`1.23 [1.01, 1.40]`; the sign alone where censored runs leave nothing to compare; `–` for no estimate."""
+    """Text of an estimate: `1.23 [1.01, 1.40]`; the sign alone where it is bounded on neither side; `–` for none."""
     if estimate is None or math.isnan(estimate.value):
         return "–"
     if estimate.sign == "≷":
@@ -180,7 +203,7 @@ def estimate_with_interval(estimate: Estimate | None, digits: int = 0) -> str:
 
 
 def reported_text(reported: Reported | None) -> str:
-    """A number of the paper's."""
+    """Text of a number of the paper's; `–` for none."""
     return "–" if reported is None else f"{reported.mean:.0f} ({reported.ci95:.0f})"
 
 
@@ -189,34 +212,38 @@ def _signed(estimate: Estimate, digits: int) -> str:
     return f"{estimate.sign} {value}" if estimate.sign else value
 
 
-def _samples_cell(outcome: Outcome, *, bold: bool = False) -> str:
-    text = estimate_with_half_width(outcome.mean)
+def _outcome_cell(outcome: Outcome | None, best: Outcome | None) -> str:
+    return "–" if outcome is None else _samples_cell(outcome.samples, outcome.mean, bold=outcome is best)
+
+
+def _samples_cell(samples: Samples, mean: Estimate, *, bold: bool = False) -> str:
+    text = estimate_with_half_width(mean)
     text = f"**{text}**" if bold else text
-    n = int(outcome.samples.censored.sum())
-    return f"{text} ({n}/{len(outcome.samples)} censored)" if n else text
+    n = int(samples.censored.sum())
+    return f"{text} ({n}/{len(samples)} censored)" if n else text
 
 
 def _best(outcomes: Sequence[Outcome]) -> Outcome | None:
-    """The one with the smallest mean; None when that is a lower bound, or when it has nothing beside it."""
+    """Outcome with the smallest mean; None when that is a lower bound, or the only outcome."""
     best = min(outcomes, key=lambda o: o.mean.value)
     return best if len(outcomes) > 1 and not best.mean.sign else None
 
 
-def _rows(of: Sequence[Outcome] | Sequence[AcrossTasks]) -> list[Condition]:
-    return list(dict.fromkeys(item.row for item in of))
+def _conditions(of: Sequence[Outcome] | Sequence[AcrossTasks]) -> list[Condition]:
+    return list(dict.fromkeys(item.condition for item in of))
 
 
 # For programs
 
 
 def table_1_records(outcomes: Sequence[Outcome]) -> list[Record]:
-    """Table 1, a line per cell."""
+    """Records of Table 1, one per cell."""
     best = [
         _best([o for o in outcomes if (o.task, o.delta) == place])
         for place in dict.fromkeys((o.task, o.delta) for o in outcomes)
     ]
     return [
-        _key(o.task, o.row)
+        _key(o.task, o.condition)
         | {
             "delta": o.delta,
             "mean": o.mean.value,
@@ -231,7 +258,7 @@ def table_1_records(outcomes: Sequence[Outcome]) -> list[Record]:
 
 
 def table_2_records(outcomes: Sequence[Outcome]) -> list[Record]:
-    """Table 2, a line per cell, with the paper's number where it has one."""
+    """Records of Table 2, one per cell, with the paper's number where it has one."""
     reported = [o.reported for o in outcomes]
     return [
         record | {"paper_mean": theirs and theirs.mean, "paper_ci95": theirs and theirs.ci95}
@@ -240,10 +267,10 @@ def table_2_records(outcomes: Sequence[Outcome]) -> list[Record]:
 
 
 def round_records(runs: Sequence[StudyRun]) -> list[Record]:
-    """A line per run and round."""
+    """Records of `rounds.csv`, one per run and round."""
     weights = max(r.theta.size for run in runs for r in run.rounds)
     return [
-        _key(run.task, Condition(run.method, run.variant, run.preset))
+        _key(run.task, condition_of(run))
         | {
             "seed": run.seed,
             "round": r.index,
@@ -258,11 +285,11 @@ def round_records(runs: Sequence[StudyRun]) -> list[Record]:
 
 
 def run_records(runs: Sequence[StudyRun], deltas: Sequence[float]) -> list[Record]:
-    """A line per run."""
+    """Records of `runs.csv`, one per run."""
     reached = {delta: samples_of(runs, delta) for delta in deltas}
     place = {id(run): index for index, run in enumerate(runs)}
     return [
-        _key(run.task, Condition(run.method, run.variant, run.preset))
+        _key(run.task, condition_of(run))
         | {
             "seed": run.seed,
             "rounds": len(run.rounds),
@@ -287,14 +314,22 @@ def run_records(runs: Sequence[StudyRun], deltas: Sequence[float]) -> list[Recor
 def summary_records(
     outcomes: Sequence[Outcome], condition_summaries: Sequence[ConditionSummary], over: Sequence[AcrossTasks]
 ) -> list[Record]:
-    """Every statistic, a line each; `task` is empty for those over all tasks."""
+    """Records of `summary.csv`, one per statistic; `task` is empty for those over all tasks."""
     records = []
 
-    def add(task: str, row: Condition, runs: int, statistic: str, estimate: Estimate | None, delta=None, censored=None):
+    def add(
+        task: str,
+        condition: Condition,
+        runs: int,
+        statistic: str,
+        estimate: Estimate | None,
+        delta: float | None = None,
+        censored: int | None = None,
+    ) -> None:
         if estimate is not None:
             bounds = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "sign": estimate.sign}
             counts = {"runs": runs, "censored": censored}
-            records.append(_key(task, row) | {"delta": delta, "statistic": statistic} | bounds | counts)
+            records.append(_key(task, condition) | {"delta": delta, "statistic": statistic} | bounds | counts)
 
     for o in outcomes:
         exact = None if o.reported_ratio is None else _exactly(o.reported_ratio)
@@ -309,7 +344,7 @@ def summary_records(
             ("paper_mean", theirs),
             ("paper_ratio_to_mereq", exact),
         ):
-            add(o.task, o.row, len(o.samples), statistic, estimate, o.delta, int(o.samples.censored.sum()))
+            add(o.task, o.condition, len(o.samples), statistic, estimate, o.delta, int(o.samples.censored.sum()))
     for c in condition_summaries:
         for statistic, estimate in (
             ("first_rate", c.first_rate),
@@ -320,23 +355,23 @@ def summary_records(
             ("wait_95th_percentile_seconds", _exactly(c.wait_p95)),
             ("seconds_per_run", _exactly(c.seconds)),
         ):
-            add(c.task, c.row, len(c.runs), statistic, estimate)
+            add(c.task, c.condition, len(c.runs), statistic, estimate)
     for a in over:
-        add("", a.row, a.runs, "interquartile_mean_over_mereq_mean", a.interquartile_mean, a.delta, a.censored)
-        add("", a.row, a.runs, "probability_mereq_needs_fewer", a.mereq_fewer, a.delta, a.censored)
+        add("", a.condition, a.runs, "interquartile_mean_over_mereq_mean", a.interquartile_mean, a.delta, a.censored)
+        add("", a.condition, a.runs, "probability_mereq_needs_fewer", a.mereq_fewer, a.delta, a.censored)
     return records
 
 
-def _key(task: str, row: Condition) -> Record:
-    return {"task": task, "method": row.method, "variant": row.variant, "preset": row.preset}
+def _key(task: str, condition: Condition) -> Record:
+    return {"task": without_folders(task)} | condition._asdict()
 
 
 def _in_order(runs: Sequence[StudyRun]) -> list[StudyRun]:
-    """By task, row and seed, whatever the grid's order was."""
-    tasks, rows = tasks_of(runs), conditions_of(runs)
+    """The runs by task, condition and seed, whatever the grid's order was."""
+    tasks, conditions = tasks_of(runs), conditions_of(runs)
     return sorted(
         runs,
-        key=lambda run: (tasks.index(run.task), rows.index(Condition(run.method, run.variant, run.preset)), run.seed),
+        key=lambda run: (tasks.index(run.task), conditions.index(condition_of(run)), run.seed),
     )
 
 

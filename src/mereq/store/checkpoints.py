@@ -8,8 +8,6 @@ killed, the pair on disk is the old one or the new one, whole.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -20,7 +18,8 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from mereq import __version__
-from mereq.core.errors import CannotWrite, CorruptCheckpoint
+from mereq.core.errors import CorruptCheckpoint
+from mereq.store.atomic import replace_file, writing
 
 FORMAT = 2
 LARGEST = {"policy": 256 * 2**20, "state": 8 * 2**30, "evaluation": 256 * 2**20}  # bytes of arrays, by kind
@@ -54,8 +53,8 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray], *, kind: str, about: 
     path = without_suffix(path)
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path.with_name(f"{path.name}.json.next"), sidecar)  # from the next line on it is the true one
-        _replace(path.with_name(f"{path.name}.safetensors"), tensors)
+        replace_file(path.with_name(f"{path.name}.json.next"), sidecar)  # from the next line on it is the true one
+        replace_file(path.with_name(f"{path.name}.safetensors"), tensors)
         os.replace(path.with_name(f"{path.name}.json.next"), path.with_name(f"{path.name}.json"))
 
 
@@ -110,23 +109,6 @@ def remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-@contextmanager
-def writing(directory: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write into a sentence.
-
-    Raises:
-        CannotWrite: no permission, no such place, or the disk is full.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror or error
-        raise CannotWrite(
-            f"Cannot write to {directory}: {reason}. What was recorded before is safe. Free some "
-            "space or mend the permissions and resume, or choose another directory."
-        ) from error
-
-
 def corrupt(file: Traversable | str, problem: str) -> CorruptCheckpoint:
     """The error to raise about a file that cannot be used."""
     return CorruptCheckpoint(
@@ -137,25 +119,6 @@ def corrupt(file: Traversable | str, problem: str) -> CorruptCheckpoint:
 def without_suffix(path: Path) -> Path:
     """The name of the pair, given it or either file."""
     return path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Put content into a file, all or nothing, and see it onto the disk."""
-    temporary = file.with_name(f".{file.name}.tmp")
-    try:
-        with temporary.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(temporary, file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _bytes(file: Traversable, largest: int) -> bytes:

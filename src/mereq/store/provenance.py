@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import mereq
+from mereq.core.cores import usable_cores
 
 _PACKAGES = ("numpy", "jax", "jaxlib", "optax", "numba", "mujoco", "gymnasium", "safetensors")
 _THREADS = (
@@ -39,7 +40,7 @@ def provenance() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(),
             "cores": os.cpu_count(),
-            "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "usable_cores": len(usable_cores()),
         },
         "threads": {name: without_folders(os.environ[name]) for name in _THREADS if name in os.environ},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

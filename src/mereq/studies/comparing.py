@@ -1,18 +1,19 @@
-"""Comparing runs and studies: what exact resume, and "the same seed gives the same run", are checked with."""
+"""Differences between recorded runs or studies, for checking that a resumed or repeated run is the same bit for bit."""
 
 from pathlib import Path
+from typing import Any
 
 from mereq.store.database import Database
 from mereq.store.run_store import RunStore
-from mereq.studies.study_store import StudyStore
+from mereq.studies.study_store import StudyStore, column_names
 
 CLOCKS_AND_MEMORY = {"time", "seconds", "seconds_waited", "memory"}  # columns that no two runs share
 
 
 def differences(left: RunStore, right: RunStore) -> list[str]:
-    """Where two runs differ, bit for bit, in steps, inner loops, rounds, policies and states; empty when nowhere.
+    """Differences between two runs in steps, inner loops, rounds, policies and states; empty when they are equal.
 
-    When things happened, how long they took and the memory they used are not compared.
+    Times, durations and memory are not compared.
     """
     tables = ("fields", "steps", "versions", "progress", "rounds")
     found = _differing_rows(left.database, right.database, tables, CLOCKS_AND_MEMORY)
@@ -22,9 +23,9 @@ def differences(left: RunStore, right: RunStore) -> list[str]:
 
 
 def study_differences(left: StudyStore, right: StudyStore) -> list[str]:
-    """Where the finished runs of two studies differ, bit for bit; empty when nowhere.
+    """Differences between the finished runs of two studies; empty when they are equal.
 
-    Clocks and memory are not compared, nor where the runs were made.
+    Times, durations, memory and provenance are not compared.
     """
     return _differing_rows(left.database, right.database, ("runs", "rounds"), CLOCKS_AND_MEMORY | {"provenance"})
 
@@ -32,12 +33,18 @@ def study_differences(left: StudyStore, right: StudyStore) -> list[str]:
 def _differing_rows(left: Database, right: Database, tables: tuple[str, ...], ignored: set[str]) -> list[str]:
     found = []
     for table in tables:
-        columns = ", ".join(left.schema.tables[table]).split(", ")
-        compared = [i for i, name in enumerate(columns) if name not in ignored]
-        rows = [{tuple(row[i] for i in compared) for row in database.rows(table)} for database in (left, right)]
-        if rows[0] != rows[1]:
-            found.append(f"{len(rows[0] ^ rows[1])} rows of the table {table}")
+        ours, theirs = (_compared_rows(database, table, ignored) for database in (left, right))
+        if ours != theirs:
+            found.append(f"{len(ours ^ theirs)} rows of the table {table}")
     return found
+
+
+def _compared_rows(database: Database, table: str, ignored: set[str]) -> set[tuple[Any, ...]]:
+    names = column_names(database.schema, table)
+    return {
+        tuple(value for name, value in zip(names, row, strict=True) if name not in ignored)
+        for row in database.rows(table)
+    }
 
 
 def _tensor_files(directory: Path) -> dict[str, bytes]:

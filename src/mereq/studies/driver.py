@@ -1,4 +1,4 @@
-"""Doing a study: its missing runs go to an engine, which computes them somewhere; what comes back is stored here."""
+"""Driver of a study: its missing runs go to an engine, which computes them somewhere; their results are stored here."""
 
 import os
 import traceback
@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from mereq.alignment.algorithm import Round
 from mereq.core.errors import MereqError
+from mereq.runs.finished import is_finished
 from mereq.runs.spec import RunSpec
 from mereq.store.compatibility import check_resumable
 from mereq.store.run_store import RUN, RunStore
@@ -28,19 +29,19 @@ ONE_THREAD = {  # variables of a worker's environment, read when it imports NumP
 
 
 class Job(NamedTuple):
-    """A run to compute, or to go on with."""
+    """A run to compute, or to resume."""
 
     name: str
     spec: RunSpec
-    directory: Path  # where this machine keeps it
+    directory: Path  # where this machine records it
 
 
 class RunStarted(NamedTuple):
-    """A worker began a run, or went on with it."""
+    """A worker began a run, or resumed it."""
 
     name: str
     pid: int
-    rounds: int  # that were there already
+    rounds: int  # recorded before
 
 
 class RoundFinished(NamedTuple):
@@ -51,7 +52,7 @@ class RoundFinished(NamedTuple):
 
 
 class RunFinished(NamedTuple):
-    """A run is whole, in its directory."""
+    """A run is finished, and recorded in its directory."""
 
     name: str
 
@@ -65,7 +66,7 @@ class RunFailed(NamedTuple):
 
 
 class WorkerDied(NamedTuple):
-    """A worker died in the middle of a run, which another worker goes on with."""
+    """A worker died in the middle of a run, which another worker resumes."""
 
     name: str
     how: str
@@ -79,23 +80,23 @@ class Engine(Protocol):
 
     @property
     def workers(self) -> int:
-        """Runs it can compute at once."""
+        """Number of runs that the engine can compute at once."""
         ...
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
-        """Compute the runs, each into its directory, as far as they go. Closing this stops all of them.
+        """Compute the runs, each into its directory. Closing the generator stops all of them.
 
         Raises:
-            StudyStopped: the engine cannot go on.
+            StudyStopped: the engine cannot continue.
         """
         ...
 
 
 def run_study(study: Study, store: StudyStore, engine: Engine) -> Iterator[tuple[Event, StudyRun | None]]:
-    """Compute the missing runs of a study. A finished run is in the store before its event is seen, with its results.
+    """Compute the missing runs of a study. The results of a finished run are stored before its event is yielded.
 
     Raises:
-        StudyStopped: the engine cannot go on.
+        StudyStopped: the engine cannot continue.
         CannotWrite: the disk is full.
     """
     planned = {run.name: run for run in store.missing(study)}
@@ -106,7 +107,10 @@ def run_study(study: Study, store: StudyStore, engine: Engine) -> Iterator[tuple
 
 
 def compute(job: Job, directory: Path, tell: Callable[[Event], None]) -> None:
-    """A worker's work: one run, into a directory, from wherever it stands there."""
+    """Compute one run in a worker: begin it in the directory, or resume what is recorded there.
+
+    tell: takes the events of the run, the last of which is `RunFinished` or `RunFailed`.
+    """
     try:
         tell(RunStarted(job.name, os.getpid(), finished_rounds(directory)))
         for index in _rounds(job.spec, directory):
@@ -120,7 +124,7 @@ def compute(job: Job, directory: Path, tell: Callable[[Event], None]) -> None:
 
 
 def finished_rounds(directory: Path) -> int:
-    """Of the run in a directory, if there is one."""
+    """Number of finished rounds of the run in a directory; 0 if there is no run."""
     if not (directory / RUN.file).is_file():
         return 0
     with RunStore.open(directory) as store:
@@ -128,16 +132,15 @@ def finished_rounds(directory: Path) -> int:
 
 
 def _rounds(spec: RunSpec, directory: Path) -> Iterator[int]:
-    """Compute a run, round by round. One that is whole already is left as it is."""
+    """Compute a run, yielding the index of each round. A finished run is left as it is."""
     config = spec.config()
     if not (directory / RUN.file).is_file():
         store = RunStore.create(directory, config)
     else:
         with RunStore.open(directory) as recorded:
             check_resumable(recorded.starts()[-1].config, config)
-            rounds = recorded.rounds()
-        if rounds and (rounds[-1].aligned or len(rounds) == spec.n_rounds):
-            return
+            if is_finished(recorded.rounds(), spec.n_rounds):
+                return
         store = RunStore.resume(directory, config)
     with store, closing(spec.events(store)) as events:
         for event in events:
@@ -147,31 +150,33 @@ def _rounds(spec: RunSpec, directory: Path) -> Iterator[int]:
 
 @dataclass
 class Pace:
-    """How fast a study goes, and how long it will take."""
+    """Speed of a study, and an estimate of the time that is left."""
 
-    _spent: dict[tuple[str, ...], tuple[float, int]] = field(default_factory=dict)  # by row: seconds, rounds
+    _spent: dict[tuple[str, ...], tuple[float, int]] = field(default_factory=dict)  # by condition: seconds, rounds
 
-    def add(self, row: tuple[str, ...], seconds: float, rounds: int = 1) -> None:
-        """So many rounds of a row of the study took so long."""
-        before = self._spent.get(row, (0.0, 0))
-        self._spent[row] = before[0] + seconds, before[1] + rounds
+    def add(self, condition: tuple[str, ...], seconds: float, rounds: int = 1) -> None:
+        """Add the time that some rounds of a condition of the study took."""
+        before = self._spent.get(condition, (0.0, 0))
+        self._spent[condition] = before[0] + seconds, before[1] + rounds
 
     def seconds_left(self, runs: Sequence[tuple[tuple[str, ...], int]], workers: int) -> float | None:
-        """Estimate for runs of some row, with some rounds left; None before any round is finished.
+        """Estimate of the time that is left [s]; None before any round is finished.
 
-        A row without a finished round counts as the mean of the others. A run's rounds come one after another, so that
-        no number of workers is faster than the longest run.
+        runs: condition of each unfinished run, and how many rounds are left.
+
+        A condition without a finished round counts as the mean of the others. A run's rounds come one after another,
+        so that no number of workers is faster than the longest run.
         """
         seconds, rounds = (sum(column) for column in zip(*self._spent.values(), strict=True)) if self._spent else (0, 0)
         if not rounds:
             return None
         times = []
-        for row, left in runs:
-            spent, done = self._spent.get(row, (seconds, rounds))
+        for condition, left in runs:
+            spent, done = self._spent.get(condition, (seconds, rounds))
             times.append(left * spent / done)
         return max(sum(times) / workers, max(times, default=0.0))
 
 
 def pending(planned: Sequence[PlannedRun], rounds: dict[str, int]) -> list[tuple[tuple[str, ...], int]]:
-    """Row and number of rounds left of each run, given how many each has finished."""
+    """Condition and number of rounds left of each run, given how many rounds each has finished."""
     return [(run.row, run.spec.n_rounds - rounds[run.name]) for run in planned]

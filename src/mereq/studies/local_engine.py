@@ -1,7 +1,7 @@
-"""The local engine: worker processes on this machine, one thread each, and one core each when there are as many.
+"""Local engine: worker processes on this machine, one thread each, and one core each when there are as many.
 
-A run is recorded where it will stay, so a worker may die at any moment: another one goes on with its run. No worker
-outlives the process that started it.
+A run is recorded where it stays, so a worker may die at any moment: another one resumes its run. No worker outlives
+the process that started it.
 """
 
 import multiprocessing
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
+from mereq.core.cores import keep_to_core, usable_cores
 from mereq.core.errors import StudyStopped
 from mereq.studies.driver import ONE_THREAD, Event, Job, RunFailed, RunFinished, WorkerDied, compute
 
@@ -31,11 +32,11 @@ class LocalEngine:
     """
 
     def __init__(self, workers: int | None = None):
-        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        self.workers = workers or len(self._cores) or os.cpu_count() or 1
+        self._cores = usable_cores()
+        self.workers = workers or len(self._cores)
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
-        """Compute the runs. Closing this stops the workers at once; nothing recorded is lost by that.
+        """Compute the runs. Closing the generator stops the workers at once; nothing recorded is lost by that.
 
         Raises:
             StudyStopped: the workers die again and again.
@@ -75,8 +76,9 @@ class LocalEngine:
                 worker.stop()
 
     def _core(self, number: int) -> int | None:
-        """The core of a worker; none of its own where there are cores to choose from, or too few (of paced runs, many
-        fit on a core, and none may keep it from another).
+        """Core that a worker keeps to; None unless there are as many workers as cores.
+
+        With fewer workers the system chooses better; with more, as for paced runs, several share a core.
         """
         return self._cores[number] if self.workers == len(self._cores) else None
 
@@ -88,7 +90,7 @@ class _Worker:
     process: SpawnProcess
     connection: Connection
     core: int | None
-    job: Job | None = None  # that it is at
+    job: Job | None = None  # that it computes now
 
     @classmethod
     def start(cls, core: int | None) -> "_Worker":
@@ -100,14 +102,14 @@ class _Worker:
         return cls(process, here, core)
 
     def give(self, jobs: deque[Job]) -> None:
-        """The next job, if there is one."""
+        """Send the next job, if there is one."""
         self.job = jobs.popleft() if jobs else None
         if self.job:
-            with suppress(OSError):  # it has just died: reading from it will say so
+            with suppress(OSError):  # it has just died, which reading from it will tell
                 self.connection.send(self.job)
 
     def reap(self) -> str:
-        """How the process died."""
+        """Wait for the end of a process that died, and say how it died."""
         self.connection.close()
         self.process.join()
         code = self.process.exitcode or 0
@@ -121,7 +123,7 @@ class _Worker:
 
 @contextmanager
 def _surroundings() -> Iterator[None]:
-    """What a worker inherits: variables for one thread, and deafness to Ctrl-C, which is for the parent to act on."""
+    """Environment that a worker inherits: variables for one thread, and Ctrl-C blocked, which the parent acts on."""
     multiprocessing.resource_tracker.ensure_running()  # it would inherit, and undo, the mask
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     flags = " ".join(filter(None, (before["XLA_FLAGS"], ONE_THREAD["XLA_FLAGS"])))
@@ -139,16 +141,16 @@ def _surroundings() -> Iterator[None]:
 
 
 def _work(connection: Connection, core: int | None) -> None:
-    """The life of a worker: job after job."""
+    """Main loop of a worker process: job after job."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if core is not None:
-        os.sched_setaffinity(0, {core})
+        keep_to_core(core)
     try:
         while True:
             job: Job = connection.recv()
             compute(job, job.directory, connection.send)
     except (EOFError, OSError):
-        pass  # the parent has gone
+        pass  # the parent has ended
 
 
 def _die_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""The row engine: all seeds of a row of the grid in lockstep, in this process, their updates as one batch.
+"""Lockstep engine: all seeds of a condition in lockstep, in this process, their updates as one batch.
 
 For an accelerator, which computes the updates of many small networks in the time of one. On a CPU the local engine is
 faster.
@@ -14,26 +14,26 @@ from mereq.studies.driver import Event, Job, RunFailed, RunFinished, compute
 
 
 class LockstepEngine:
-    """One thread per seed; see `LockstepBatch`.
+    """Runs in lockstep, one thread per seed; see `LockstepBatch`.
 
-    workers: most seeds at once; all of a row if None.
+    workers: most seeds at once; 64 if None.
     """
 
     def __init__(self, workers: int | None = None):
         self.workers = workers or 64
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
-        """Compute the runs, row by row. Closing this stops the threads at their next update."""
-        rows: dict[str, list[Job]] = {}
+        """Compute the runs, condition by condition. Closing the generator stops the threads at their next update."""
+        conditions: dict[str, list[Job]] = {}
         for job in jobs:
-            rows.setdefault(repr(replace(job.spec, seed=0)), []).append(job)
-        for row in rows.values():
-            for first in range(0, len(row), self.workers):
-                yield from _in_lockstep(row[first : first + self.workers])
+            conditions.setdefault(repr(replace(job.spec, seed=0)), []).append(job)
+        for seeds in conditions.values():
+            for first in range(0, len(seeds), self.workers):
+                yield from _in_lockstep(seeds[first : first + self.workers])
 
 
 def _in_lockstep(jobs: Sequence[Job]) -> Generator[Event, None, None]:
-    row, events = LockstepBatch(len(jobs)), queue.SimpleQueue[Event]()
+    batch, events = LockstepBatch(len(jobs)), queue.SimpleQueue[Event]()
     stopping = threading.Event()
 
     def tell(event: Event) -> None:
@@ -43,7 +43,7 @@ def _in_lockstep(jobs: Sequence[Job]) -> Generator[Event, None, None]:
 
     def work(number: int, job: Job) -> None:
         try:
-            with row.member(number):
+            with batch.member(number):
                 compute(job, job.directory, tell)
         except Stopped:
             pass
@@ -59,6 +59,6 @@ def _in_lockstep(jobs: Sequence[Job]) -> Generator[Event, None, None]:
             yield event
     finally:
         stopping.set()
-        row.stop()
+        batch.stop()
         for thread in threads:
             thread.join()

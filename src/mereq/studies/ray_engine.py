@@ -1,12 +1,11 @@
-"""The Ray engine: the same runs on a Ray cluster, or on a Ray that is started for them on this machine.
+"""Ray engine: runs on a Ray cluster, or on a Ray that is started for them on this machine.
 
-A worker records into a temporary directory of its machine and sends it back whole. Ray does a run again whose worker
-died. The only place that knows Ray.
+A worker records into a temporary directory of its machine and sends it back whole. A run whose worker died is sent out
+again. The only module that imports Ray.
 """
 
 import logging
 import os
-import shutil
 import socket
 import sys
 import tempfile
@@ -14,8 +13,9 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mereq.core.cores import usable_cores
 from mereq.core.errors import CannotWrite, StudyStopped
-from mereq.store.checkpoints import writing
+from mereq.store.atomic import replaced_folder
 from mereq.studies.driver import ONE_THREAD, Event, Job, RunFailed, RunFinished, WorkerDied, compute
 
 MOST_DEATHS = 3  # of workers at one run
@@ -23,7 +23,7 @@ Files = dict[str, bytes]  # a run's directory, by relative names
 
 
 class RayEngine:
-    """Runs on Ray.
+    """Engine that computes runs on Ray.
 
     Args:
         address: of a cluster, as `ray.init` takes it; RAY_ADDRESS if None; a local Ray if there is neither.
@@ -44,8 +44,8 @@ class RayEngine:
             ) from error
         self._ray = ray
         address = address or os.environ.get("RAY_ADDRESS")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        where: dict[str, Any] = {"address": address} if address else {"address": "local", "num_cpus": workers or cores}
+        local: dict[str, Any] = {"address": "local", "num_cpus": workers or len(usable_cores())}
+        where: dict[str, Any] = {"address": address} if address else local
         try:
             if address:
                 _knock(address)
@@ -61,10 +61,10 @@ class RayEngine:
         self.workers = max(int(ray.cluster_resources().get("CPU", 1)), 1)
 
     def events(self, jobs: Sequence[Job]) -> Generator[Event, None, None]:
-        """Compute the runs. Closing this stops them, and Ray too if it was started here.
+        """Compute the runs. Closing the generator stops them, and Ray too if it was started here.
 
-        A run that was begun on this machine goes on from there. One that is stopped on a worker is lost to its last
-        finished run, as it is recorded there until it is whole.
+        A run that was begun on this machine is resumed. What a worker recorded is lost when the run is stopped before
+        its end, because the worker sends it back only then.
         """
         ray = self._ray
         try:
@@ -96,7 +96,7 @@ class RayEngine:
             ray.shutdown()
 
     def _told(self, news: Any) -> list[Event]:
-        """What the workers have said since it was last asked. Progress only: it may be lost with a machine."""
+        """Events of the workers since the last call. Progress only: they may be lost with a machine."""
         try:
             return self._ray.get(news.take.remote())
         except self._ray.exceptions.RayError:
@@ -104,10 +104,10 @@ class RayEngine:
 
 
 def _knock(address: str) -> None:
-    """Ray itself would wait for a cluster that is not there.
+    """Connect once to the address, because Ray itself would wait for a cluster that does not exist.
 
     Raises:
-        OSError: nobody listens at a host and port.
+        OSError: nothing listens at the host and port.
     """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
@@ -115,7 +115,7 @@ def _knock(address: str) -> None:
 
 
 class _News:
-    """Events on their way from the workers to the driver."""
+    """Queue of events from the workers to the driver."""
 
     def __init__(self):
         self._events: list[Event] = []
@@ -129,7 +129,7 @@ class _News:
 
 
 def _compute_away(job: Job, begun: Files, news: Any, command: list[str]) -> tuple[Event, Files]:
-    """A run, into a directory that is gone afterwards: its last event, and its files if it finished."""
+    """Compute a run in a temporary directory; returns its last event, and its files if it finished."""
     sys.argv = command  # Ray's own names machines and folders
     events: list[Event] = []
 
@@ -147,7 +147,7 @@ def _compute_away(job: Job, begun: Files, news: Any, command: list[str]) -> tupl
 
 
 def packed(directory: Path) -> Files:
-    """Every file of a directory; none if there is no such directory."""
+    """Every file of a directory, by its relative name; none if there is no such directory."""
     return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
 
@@ -155,20 +155,12 @@ def unpack(files: Files, directory: Path) -> None:
     """Make a directory of such files, in place of the one that is there: all or nothing.
 
     Raises:
-        CannotWrite: no permission, or the disk is full.
+        CannotWrite: no permission, the disk is full, or a name that leads out of the directory.
     """
-    arriving = directory.with_name(f".{directory.name}.arriving")
-    with writing(directory):
-        shutil.rmtree(arriving, ignore_errors=True)
+    with replaced_folder(directory) as folder:
         for name, content in files.items():
-            file = arriving / name
-            if not file.resolve().is_relative_to(arriving.resolve()):
+            file = folder / name
+            if not file.resolve().is_relative_to(folder):
                 raise CannotWrite(f"A worker sent a file called {name!r}, which is outside of the run. It is refused.")
             file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("wb") as opened:
-                opened.write(content)
-                opened.flush()
-                os.fsync(opened.fileno())
-        if directory.exists():
-            shutil.rmtree(directory)
-        os.rename(arriving, directory)
+            file.write_bytes(content)

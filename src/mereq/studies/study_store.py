@@ -1,4 +1,4 @@
-"""The study store: one SQLite file with the results of a grid of runs, added run by run as they finish.
+"""Study store: one SQLite file with the results of a grid of runs, added run by run as they finish.
 
 `study.sqlite` has a row for each start of the study, each finished run and each of its rounds. A finished run's rows
 are never changed. The runs themselves are beside it, in `runs/`, each a run store of its own.
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun
+from mereq.runs.spec import PERSON
 from mereq.store.compatibility import changes
 from mereq.store.database import Database, Schema, Store
 from mereq.store.provenance import provenance
@@ -18,7 +19,7 @@ from mereq.store.run_store import ROUND, RecordedRound, RunStore
 from mereq.studies.grid import PlannedRun, Study, run_name
 
 RUNS = "runs"  # the directory of the runs
-EVALUATIONS = "evaluations"  # that of what a report of the runs' behaviour keeps
+EVALUATIONS = "evaluations"  # the directory of evaluated policies, which a report of their behaviour keeps
 STUDY = Schema(
     what="study",
     format=1,
@@ -27,7 +28,7 @@ STUDY = Schema(
         "runs": ("run", "time, task, method, preset, variant, seed, seconds, config, provenance"),
         "rounds": ("run, round", ROUND),
     },
-    remedy="Restore it from a copy; or delete it and start the study again: finished runs are read anew from runs/.",
+    remedy="Restore it from a copy; or delete it and start the study again: finished runs are read again from runs/.",
     beside=frozenset({RUNS, EVALUATIONS}),
 )
 
@@ -47,8 +48,24 @@ class StudyRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its directory's name."""
-        return run_name(*self[:5])
+        """Name of the run's directory."""
+        return run_name(*self.condition, self.seed)
+
+    @property
+    def condition(self) -> tuple[str, str, str, str]:
+        """Task, method, preset and variant: what the seeds of a condition share."""
+        return self.task, self.method, self.preset, self.variant
+
+    @property
+    def supervised_by_person(self) -> bool:
+        """Whether a person supervised the run, by its configuration."""
+        return self.config.get("expert") == PERSON
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the features, as the run recorded them; None where it did not."""
+        names = self.config.get("feature_names")
+        return None if names is None else tuple(names)
 
 
 class StudyStore(Store):
@@ -56,24 +73,23 @@ class StudyStore(Store):
 
     @classmethod
     def begin(cls, directory: Path, study: Study) -> "StudyStore":
-        """A study, new or as far as it got, ready to add runs to. One that is as it was and finished is not touched.
+        """Open a study to add runs to, new or begun before. A finished study that did not change is not touched.
 
         Raises:
             RunExists: the directory holds something else.
             IncompatibleRun: recorded by another version, or with other configurations of runs that are finished.
             CorruptCheckpoint: its record is damaged.
-            CannotWrite: no permission, the disk is full, or another process is at it.
+            CannotWrite: no permission, the disk is full, or another process is writing.
         """
         if not (directory / STUDY.file).is_file():
-            return cls(directory, Database.create(STUDY, directory, *_start(0, study)))
+            return cls(directory, Database.create(STUDY, directory, *_start(0, study).values()))
         store = cls(directory, Database.open(STUDY, directory, write=True))
         try:
             store._check(study)
-            starts = store.database.rows("study")
-            start = _start(len(starts), study)
-            if store.missing(study) or start[3:6] != starts[-1][3:6]:
+            last, start = store._last_start(), _start(len(store._rows("study")), study)
+            if store.missing(study) or any(start[name] != last[name] for name in ("title", "description", "grid")):
                 with store.database.transaction():
-                    store.database.insert("study", *start)
+                    store.database.insert("study", *start.values())
         except BaseException:
             store.close()
             raise
@@ -81,10 +97,10 @@ class StudyStore(Store):
 
     @classmethod
     def open(cls, directory: Path) -> "StudyStore":
-        """A study to read, also while it goes on.
+        """Open a study to read, also while another process writes.
 
         Raises:
-            NoRun: there is none.
+            NoRun: there is no study.
             IncompatibleRun: recorded by another version.
             CorruptCheckpoint: its record is damaged.
         """
@@ -92,23 +108,23 @@ class StudyStore(Store):
 
     @property
     def title(self) -> str:
-        """What the study is called."""
-        return self._last_start()[3]
+        """Title of the study."""
+        return self._last_start()["title"]
 
     @property
     def description(self) -> str:
-        """What it is about."""
-        return self._last_start()[4]
+        """Description of the study; may be empty."""
+        return self._last_start()["description"]
 
     @property
     def planned(self) -> int:
-        """Runs in the grid."""
+        """Number of runs in the grid."""
         return len(self._grid())
 
     @property
     def commits(self) -> list[str | None]:
-        """Of the code, at each start."""
-        origins = [json.loads(start[6]) for start in self.database.rows("study")]
+        """Commit of the code at each start; None where it was unknown."""
+        origins = [json.loads(start["provenance"]) for start in self._rows("study")]
         return [(origin.get("git") or {}).get("commit") for origin in origins]
 
     def runs(self) -> list[StudyRun]:
@@ -118,27 +134,31 @@ class StudyStore(Store):
             CorruptCheckpoint: what is read is damaged.
         """
         rounds: dict[str, list[RecordedRound]] = {}
-        for run, *columns in self.database.rows("rounds"):
-            rounds.setdefault(run, []).append(RecordedRound.from_row(tuple(columns)))
+        for row in self._rows("rounds"):
+            rounds.setdefault(row["run"], []).append(_recorded_round(row))
         found = {
-            row[0]: StudyRun(
-                *row[2:7],
-                rounds=rounds.get(row[0], []),
-                config=json.loads(row[8]),
-                provenance=json.loads(row[9]),
-                seconds=row[7],
+            row["run"]: StudyRun(
+                task=row["task"],
+                method=row["method"],
+                preset=row["preset"],
+                variant=row["variant"],
+                seed=row["seed"],
+                rounds=rounds.get(row["run"], []),
+                config=json.loads(row["config"]),
+                provenance=json.loads(row["provenance"]),
+                seconds=row["seconds"],
             )
-            for row in self.database.rows("runs")
+            for row in self._rows("runs")
         }
         return [found[name] for name in self._grid() if name in found]
 
     def missing(self, study: Study) -> list[PlannedRun]:
-        """The runs of a grid that are not finished, in its order."""
-        finished = {row[0] for row in self.database.rows("runs")}
+        """Runs of a grid that are not finished, in its order."""
+        finished = {row["run"] for row in self._rows("runs")}
         return [run for run in study.runs if run.name not in finished]
 
     def run_directory(self, run: PlannedRun) -> Path:
-        """Where a run is recorded."""
+        """Directory that a run is recorded in."""
         return self.directory / RUNS / run.name
 
     def add(self, run: PlannedRun) -> StudyRun:
@@ -153,14 +173,14 @@ class StudyStore(Store):
             done = StudyRun(*run.row, run.spec.seed, rounds, start.config, start.provenance, store.seconds())
         texts = json.dumps(done.config), json.dumps(done.provenance)
         with self.database.transaction():
-            self.database.insert("runs", run.name, time.time(), *done[:5], done.seconds, *texts)
+            self.database.insert("runs", run.name, time.time(), *done.condition, done.seed, done.seconds, *texts)
             for row in rounds:
                 self.database.insert("rounds", run.name, *row.to_row())
         return done
 
     def _check(self, study: Study) -> None:
-        """Refuse a grid in which finished runs are to have been otherwise."""
-        recorded = {row[0]: json.loads(row[8]) for row in self.database.rows("runs")}
+        """Refuse a grid in which finished runs have other configurations than they were made with."""
+        recorded = {row["run"]: json.loads(row["config"]) for row in self._rows("runs")}
         finished = [run for run in study.runs if run.name in recorded]
         wanted = {run.name: run.spec.config() for run in finished}
         different = {name: found for name in wanted if (found := changes(recorded[name], wanted[name]))}
@@ -168,18 +188,40 @@ class StudyStore(Store):
             name, what = next(iter(different.items()))
             others = f", and those of {len(different) - 1} more" if len(different) > 1 else ""
             raise IncompatibleRun(
-                f"Numbers of the finished run {name} of the study in {self.directory} are not what they were{others}: "
-                f"{what}. A finished run is not made again. Put the numbers back, write them as a variant of the "
-                "study, or start it in another directory (--out)."
+                f"The study in {self.directory} has a finished run {name} with other numbers{others}: {what}. A "
+                "finished run is not repeated. Restore the numbers, write them as a variant of the study, or start the "
+                "study in another directory (--out)."
             )
 
-    def _last_start(self) -> tuple[Any, ...]:
-        return self.database.rows("study")[-1]
+    def _last_start(self) -> dict[str, Any]:
+        return self._rows("study")[-1]
 
     def _grid(self) -> list[str]:
-        return json.loads(self._last_start()[5])
+        return json.loads(self._last_start()["grid"])
+
+    def _rows(self, table: str) -> list[dict[str, Any]]:
+        """Rows of a table in the order of their key, by name of the column."""
+        return [dict(zip(column_names(STUDY, table), row, strict=True)) for row in self.database.rows(table)]
 
 
-def _start(number: int, study: Study) -> tuple[Any, ...]:
-    grid = json.dumps([run.name for run in study.runs])
-    return number, time.time(), __version__, study.title, study.description, grid, json.dumps(provenance())
+def column_names(schema: Schema, table: str) -> list[str]:
+    """Names of the columns of a table: the key's, then the others."""
+    return ", ".join(schema.tables[table]).split(", ")
+
+
+def _recorded_round(row: dict[str, Any]) -> RecordedRound:
+    """Round of a row of the table `rounds`, whose first column is the run."""
+    return RecordedRound.from_row(tuple(value for name, value in row.items() if name != "run"))
+
+
+def _start(number: int, study: Study) -> dict[str, Any]:
+    """Row of the table `study`, in the order of its columns."""
+    return {
+        "start": number,
+        "time": time.time(),
+        "mereq": __version__,
+        "title": study.title,
+        "description": study.description,
+        "grid": json.dumps([run.name for run in study.runs]),
+        "provenance": json.dumps(provenance()),
+    }

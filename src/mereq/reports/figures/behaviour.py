@@ -1,4 +1,4 @@
-"""Pictures of how policies behave: the paper's Figures 11 and 12."""
+"""Figures of the behaviour of policies: the paper's Figures 11 and 12."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mereq.reports.behaviour import EXPERT, EXPERT_AGAIN, PRIOR, Behaviour, Group
+from mereq.reports.behaviour import EXPERT, EXPERT_AGAIN, PRIOR, Behaviour, PolicyGroup
 from mereq.reports.behaviour_tables import heading, paper_return
 from mereq.reports.distributions import BINS
-from mereq.reports.figures.style import DPI, bare, picture_width, row_styles, text_sizes
+from mereq.reports.figures.style import DPI, bare, condition_styles, picture_width, text_sizes
 
 GREYS = {EXPERT: "0.55", PRIOR: "0.25"}
 RETURN_BINS = 30
@@ -96,18 +96,18 @@ def return_figure(behaviour: Behaviour, path: Path) -> None:
         figure.savefig(path, dpi=DPI)
 
 
-def _colors(groups: Sequence[Group]) -> dict[str, str]:
-    rows = [group.row for group in groups if group.row]
-    styles = row_styles(rows)
-    return {group.name: styles[group.row].color if group.row else GREYS[group.name] for group in groups}
+def _colors(groups: Sequence[PolicyGroup]) -> dict[str, str]:
+    conditions = [group.condition for group in groups if group.condition]
+    styles = condition_styles(conditions)
+    return {group.name: styles[group.condition].color if group.condition else GREYS[group.name] for group in groups}
 
 
 def _wrapped(text: str, letters: int) -> str:
     return fill(text, letters, break_on_hyphens=False, break_long_words=False)
 
 
-def _shares(axes: Axes, counts: np.ndarray, **how) -> None:
-    axes.stairs(counts / counts.sum(), np.linspace(0, 1, BINS + 1), **how)
+def _shares(axes: Axes, counts: np.ndarray, *, color: str, fill: bool = False, linewidth: float | None = None) -> None:
+    axes.stairs(counts / counts.sum(), np.linspace(0, 1, BINS + 1), color=color, fill=fill, linewidth=linewidth)
 
 
 def _root(share: np.ndarray) -> np.ndarray:

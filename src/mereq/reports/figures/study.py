@@ -1,4 +1,4 @@
-"""Pictures of a study: the paper's Figure 2, for its methods or for any rows; and the weights."""
+"""Figures of a study: the paper's Figure 2, for its methods or for any conditions; and the weights."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from mereq.reports.figures.style import (
     DPI,
     Style,
     bare,
+    condition_styles,
     picture_width,
-    row_styles,
     text_sizes,
     threshold_lines,
 )
@@ -40,11 +40,11 @@ HATCH = "////"
 def study_figure(runs: Sequence[StudyRun], every: Sequence[Outcome], path: Path) -> None:
     """Figure 2: above, the intervention rate of each round (mean, 95 % band); below, expert samples to each threshold.
 
-    A column per task. Bars are means with 95 % intervals, hatched where some runs never got there (how many stands
-    above); beside a bar, hollow, the paper's number with its interval. every: the runs' outcomes.
+    A column per task. Bars are means with 95 % intervals, hatched where some runs are censored (their number stands
+    above); beside a bar, hollow, the paper's number with its interval. every: the outcomes of the runs.
     """
-    tasks, rows = tasks_of(runs), conditions_of(runs)
-    styles = row_styles(rows)
+    tasks, conditions = tasks_of(runs), conditions_of(runs)
+    styles = condition_styles(conditions)
     deltas = list(dict.fromkeys(o.delta for o in every))
     counted = len(tasks) < 3  # else there is no room for numbers
     with rc_context(text_sizes(len(tasks))):
@@ -53,13 +53,18 @@ def study_figure(runs: Sequence[StudyRun], every: Sequence[Outcome], path: Path)
         grid = figure.subplots(2, len(tasks), squeeze=False)
         for task, (above, below) in zip(tasks, grid.T, strict=True):
             above.set_title(task_name(task), fontweight="bold")
-            _rates(above, {row: found for row in rows if (found := runs_of(runs, task, row))}, styles, deltas)
+            _rates(
+                above,
+                {condition: found for condition in conditions if (found := runs_of(runs, task, condition))},
+                styles,
+                deltas,
+            )
             _bars(below, [o for o in every if o.task == task], styles, deltas, counted=counted)
             if above is not grid[0, 0]:
                 above.sharey(grid[0, 0])
         grid[0, 0].set(ylabel="intervention rate", ylim=(0, 1.05 * max(axes.dataLim.ymax for axes in grid[0])))
         grid[1, 0].set_ylabel("expert samples")
-        _legend(figure, _row_handles(condition_labels(rows), styles) + _bar_handles(every, counted=counted))
+        _legend(figure, _condition_handles(condition_labels(conditions), styles) + _bar_handles(every, counted=counted))
         figure.savefig(path, dpi=DPI)
 
 
@@ -70,21 +75,21 @@ def theta_figure(
     feature_names: Mapping[str, Sequence[str]],
     difference: Mapping[str, np.ndarray],
 ) -> None:
-    """Weights after each round, a line of panels per task, a panel per feature: mean and 95 % band of each row.
+    """Weights after each round, a line of panels per task, a panel per feature: mean and 95 % band of each condition.
 
     feature_names, difference: for tasks where they are known, the names, and the expert's weights less the prior's
     (dashed). Runs of methods that learn no weights are left out.
     """
     runs = [run for run in runs if run.rounds[0].theta.size]
-    tasks, rows = tasks_of(runs), conditions_of(runs)
-    styles = row_styles(rows)
+    tasks, conditions = tasks_of(runs), conditions_of(runs)
+    styles = condition_styles(conditions)
     n_features = {task: max(run.rounds[0].theta.size for run in runs if run.task == task) for task in tasks}
     columns = max(n_features.values())
     with rc_context(text_sizes(columns - 1)):
         figure = Figure(figsize=(picture_width(columns - 1), 0.9 + 2.4 * len(tasks)), layout="constrained")
         grid = figure.subplots(len(tasks), columns, squeeze=False, sharex=True, sharey="row")
         for task, line in zip(tasks, grid, strict=True):
-            names = feature_names.get(task, [f"feature {index}" for index in range(n_features[task])])
+            names = feature_names.get(task) or [f"feature {index}" for index in range(n_features[task])]
             for index, axes in enumerate(line):
                 if index >= n_features[task]:
                     axes.set_visible(False)
@@ -92,18 +97,18 @@ def theta_figure(
                 axes.axhline(0, color="0.75", linewidth=0.8, zorder=0)
                 if task in difference:
                     axes.axhline(difference[task][index], color="0.3", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-                for row in rows:
-                    mine = runs_of(runs, task, row)
+                for condition in conditions:
+                    mine = runs_of(runs, task, condition)
                     if mine:
                         mean, half = per_round(mine, "theta")
-                        _line_with_band(axes, mean[:, index], half[:, index], styles[row])
+                        _line_with_band(axes, mean[:, index], half[:, index], styles[condition])
                 axes.set_yscale("symlog", linthresh=1)  # weights that run away leave the others to be seen
                 axes.set_title(names[index])
                 bare(axes)
             line[0].set_ylabel(f"{task_name(task)}\nweight" if len(tasks) > 1 else "weight")
         for axes in grid[-1]:
             axes.set_xlabel("round")
-        handles = _row_handles(condition_labels(rows), styles)
+        handles = _condition_handles(condition_labels(conditions), styles)
         if any(task in difference for task in tasks):
             dashes = {"color": "0.3", "linewidth": 1, "linestyle": (0, (4, 3))}
             handles.append(Line2D([], [], label="expert's less prior's", **dashes))
@@ -113,15 +118,15 @@ def theta_figure(
 
 def _rates(
     axes: Axes,
-    of_rows: Mapping[Condition, Sequence[StudyRun]],
+    of_conditions: Mapping[Condition, Sequence[StudyRun]],
     styles: Mapping[Condition, Style],
     deltas: Sequence[float],
 ) -> None:
     threshold_lines(axes, deltas, fontsize=rcParams["font.size"] - 2)
-    for row, runs in reversed(list(of_rows.items())):  # the first row lies on top
-        _line_with_band(axes, *per_round(runs, "intervention_rate"), styles[row], floor=0.0, ceiling=1.0)
+    for condition, runs in reversed(list(of_conditions.items())):  # the first condition lies on top
+        _line_with_band(axes, *per_round(runs, "intervention_rate"), styles[condition], floor=0.0, ceiling=1.0)
     axes.set_xlabel("round")
-    axes.set_xticks(range(max(len(run.rounds) for runs in of_rows.values() for run in runs)))
+    axes.set_xticks(range(max(len(run.rounds) for runs in of_conditions.values() for run in runs)))
     bare(axes)
 
 
@@ -142,13 +147,13 @@ def _line_with_band(
 def _bars(
     axes: Axes, here: Sequence[Outcome], styles: Mapping[Condition, Style], deltas: Sequence[float], *, counted: bool
 ) -> None:
-    """Groups of bars, a group per delta, a place per row. counted: say above a bar how many runs are censored."""
-    present = list(dict.fromkeys(o.row for o in here))
+    """Groups of bars, a group per delta, a place per condition. counted: say above a bar how many runs are censored."""
+    present = list(dict.fromkeys(o.condition for o in here))
     group = len(present) + 1.2
     for o, following in zip(here, [*here[1:], None], strict=True):
-        left = deltas.index(o.delta) * group + present.index(o.row)
+        left = deltas.index(o.delta) * group + present.index(o.condition)
         hatch = HATCH if o.mean.sign else None
-        color = styles[o.row].color
+        color = styles[o.condition].color
         axes.bar(left, o.mean.value, BAR, align="edge", color=color, edgecolor="white", hatch=hatch, linewidth=0)
         top = o.mean.value
         if np.isfinite(o.mean.high):
@@ -167,7 +172,7 @@ def _bars(
                 rotation=90 if len(present) > 4 else 0,
             )
         if o.reported and not _shares_the_papers(o, following):
-            alone = sum(row.method == o.row.method for row in present) == 1
+            alone = sum(condition.method == o.condition.method for condition in present) == 1
             color = color if alone else "0.3"
             _whisker(axes, left + THEIRS, o.reported.mean, o.reported.ci95, color=color)
             axes.plot(left + THEIRS, o.reported.mean, "D", markersize=3.5, color=color, markerfacecolor="white")
@@ -191,20 +196,20 @@ def _shares_the_papers(outcome: Outcome, following: Outcome | None) -> bool:
     """Whether the paper's number stands beside the next bar too: it is drawn once, at the last of them."""
     return (
         following is not None
-        and (following.delta, following.row.method) == (outcome.delta, outcome.row.method)
+        and (following.delta, following.condition.method) == (outcome.delta, outcome.condition.method)
         and following.reported == outcome.reported
     )
 
 
-def _row_handles(labels: Mapping[Condition, str], styles: Mapping[Condition, Style]) -> list[Artist]:
+def _condition_handles(labels: Mapping[Condition, str], styles: Mapping[Condition, Style]) -> list[Artist]:
     return [
-        Line2D([], [], color=style.color, marker=style.marker, markersize=5, linewidth=2.5, label=labels[row])
-        for row, style in styles.items()
+        Line2D([], [], color=style.color, marker=style.marker, markersize=5, linewidth=2.5, label=labels[condition])
+        for condition, style in styles.items()
     ]
 
 
 def _bar_handles(here: Sequence[Outcome], *, counted: bool) -> list[Artist]:
-    """What is seen in the bars besides the rows."""
+    """What is seen in the bars besides the conditions."""
     handles: list[Artist] = []
     if any(o.reported for o in here):
         diamond = {"marker": "D", "markersize": 4, "markerfacecolor": "white", "color": "0.3", "linewidth": 0.9}

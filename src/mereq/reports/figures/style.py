@@ -18,22 +18,28 @@ FONTS = (9.0, 10.0, 11.0, 12.0)  # so that text can be read when the picture is 
 
 
 class Style(NamedTuple):
-    """How one row is drawn."""
+    """How one condition is drawn."""
 
     color: str
     marker: str
 
 
-def row_styles(rows: Sequence[Condition]) -> dict[Condition, Style]:
-    """A method has the same colour in every study; rows that share methods are coloured in their order."""
+def condition_styles(conditions: Sequence[Condition]) -> dict[Condition, Style]:
+    """A method has the same colour in every study; conditions that share methods are coloured in their order."""
     known = list(METHODS)
-    if len({row.method for row in rows}) == len(rows) and all(row.method in known for row in rows):
-        return {row: Style(COLORS[known.index(row.method)], MARKERS[known.index(row.method)]) for row in rows}
-    if len(rows) <= len(COLORS):
-        return {row: Style(COLORS[i], MARKERS[i]) for i, row in enumerate(rows)}
+    if len({condition.method for condition in conditions}) == len(conditions) and all(
+        condition.method in known for condition in conditions
+    ):
+        return {
+            condition: Style(COLORS[known.index(condition.method)], MARKERS[known.index(condition.method)])
+            for condition in conditions
+        }
+    if len(conditions) <= len(COLORS):
+        return {condition: Style(COLORS[i], MARKERS[i]) for i, condition in enumerate(conditions)}
     shades = colormaps["viridis"]
     return {
-        row: Style(to_hex(shades(0.95 * i / (len(rows) - 1))), MARKERS[i % len(MARKERS)]) for i, row in enumerate(rows)
+        condition: Style(to_hex(shades(0.95 * i / (len(conditions) - 1))), MARKERS[i % len(MARKERS)])
+        for i, condition in enumerate(conditions)
     }
 
 

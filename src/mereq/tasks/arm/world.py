@@ -4,7 +4,6 @@
 # pyright: reportAttributeAccessIssue=false
 
 import copy
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from mujoco.rollout import Rollout
 
+from mereq.core.cores import usable_cores
 from mereq.core.errors import WrongAction
 from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.model import DAMPING, STIFFNESS, SUBSTEPS, TIMESTEP, Tool
@@ -77,7 +77,7 @@ class ArmWorld:
     """n copies of a model. What happens is a function of the starts and the actions, whatever the number of threads."""
 
     def __init__(self, setup: Setup, n_envs: int = 1, threads: int | None = None):
-        threads = min(n_envs, len(os.sched_getaffinity(0)) if threads is None else threads)
+        threads = min(n_envs, len(usable_cores()) if threads is None else threads)
         if n_envs < 1 or threads < 1:
             raise ValueError(f"need at least 1 environment and 1 thread, got {n_envs} and {threads}")
         self.setup, self.n_envs = setup, n_envs

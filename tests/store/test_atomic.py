@@ -1,0 +1,68 @@
+"""Files and folders that are whole or not there; exports and Ray's workers write through these."""
+
+import os
+
+import pytest
+
+from mereq.core.errors import CannotWrite
+from mereq.store.atomic import replace_file, replaced_folder
+from mereq.studies.ray_engine import packed, unpack
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    replace_file(tmp_path / "file", b"one")
+    replace_file(tmp_path / "file", b"two")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"file": b"two"}
+
+
+def test_a_failed_replacement_leaves_the_old_file(tmp_path, monkeypatch):
+    replace_file(tmp_path / "file", b"one")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(tmp_path / "file", b"two")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"file": b"one"}
+
+
+@pytest.mark.parametrize("mishap", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path, there, mishap):
+    out = tmp_path / "out"
+    if there:
+        with replaced_folder(out) as folder:
+            (folder / "old").write_text("1")
+    refused = CannotWrite if isinstance(mishap, OSError) else KeyboardInterrupt
+
+    def interrupted():
+        with replaced_folder(out) as folder:
+            (folder / "new").write_text("2")
+            raise mishap
+
+    with pytest.raises(refused):
+        interrupted()
+    assert [path.name for path in tmp_path.rglob("*")] == (["out", "old"] if there else [])
+    with replaced_folder(out) as folder:
+        assert folder.name == "out"
+        (folder / "new").write_text("2")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / "out.unfinished/out").mkdir(parents=True)
+    with replaced_folder(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_run_from_another_machine_takes_the_place_of_the_one_here(tmp_path):
+    files = {"run.sqlite": b"rows", "checkpoints/policy-0000.json": b"{}"}
+    for _ in range(2):
+        unpack(files, tmp_path / "run")
+        assert packed(tmp_path / "run") == files
+    with pytest.raises(CannotWrite, match=r"'\.\./other', which is outside of the run"):
+        unpack({"../other": b""}, tmp_path / "run")
+    assert packed(tmp_path / "run") == files
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
