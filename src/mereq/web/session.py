@@ -31,6 +31,7 @@ from mereq.web.task_view import task_view_of
 
 TICK = 0.02  # s between two looks at the wheel
 MOMENT = 1e-4  # s that are not worth waiting for
+STOPPED = "The program was stopped. Everything so far is stored."
 UNTOLD = "The program has a mistake, and cannot go on. Everything so far is stored."  # the rest may name the method
 
 
@@ -90,7 +91,7 @@ class Session:
                 pass  # the next episode waits for the person
             self._status.phase = "finished"
         except Stopped:
-            self._status.phase, self._status.words = "stopped", "The program was stopped. Everything so far is stored."
+            self._status.phase, self._status.words = "stopped", STOPPED
         except Exception as error:
             what = UNTOLD if self._blind else f"{type(error).__name__}: {error}"
             words = str(error) if isinstance(error, MereqError) else what
