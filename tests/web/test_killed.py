@@ -11,7 +11,6 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-from sittings import spec
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -19,6 +18,7 @@ from mereq.runs.run import create
 from mereq.store.run_store import RunReader
 from mereq.web.server import GOING_AWAY
 from mereq.web.session import STOPPED
+from sittings import spec
 
 STEPS = 60
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")

@@ -24,6 +24,7 @@ from mereq.web.access_control import AccessControl
 from mereq.web.messages import Input, Refused, parse
 from mereq.web.session import STOPPED, Session
 from mereq.web.token_bucket import TokenBucket
+from mereq.web.views import Refusal
 
 FILES = {
     "/": ("index.html", "text/html"),
@@ -114,7 +115,8 @@ class SupervisorSocket:
                     self._has_drawn.set()
             except Refused as refusal:
                 if answers.spend(time.monotonic()):
-                    await ws.send_text(json.dumps({"kind": "refused", "reason": str(refusal)}))
+                    answer: Refusal = {"kind": "refused", "reason": str(refusal)}
+                    await ws.send_text(json.dumps(answer))
 
 
 async def _close(ws: WebSocket, code: int, reason: str) -> None:
