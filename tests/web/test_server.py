@@ -176,7 +176,10 @@ def test_a_second_page_is_told_why_it_is_refused(client, sitting):
     with client.wheel() as first:
         with client.wheel(greeted=False) as second, pytest.raises(ConnectionClosed) as refusal:
             hear(second)
-        assert (refusal.value.rcvd.code, refusal.value.rcvd.reason) == (OCCUPIED, "Another page is at the wheel.")
+        assert (refusal.value.rcvd.code, refusal.value.rcvd.reason) == (
+            OCCUPIED,
+            "Another page is in control of this run.",
+        )
         first.send("nonsense")
         assert hear(first)["kind"] == "refused"  # the first one is still there
 

@@ -56,11 +56,11 @@ class SupervisorSocket:
         await ws.accept()
         before = self._driver
         if before is not None and ws.query_params.get("take") != "1":
-            await ws.close(OCCUPIED, "Another page is at the wheel.")
+            await ws.close(OCCUPIED, "Another page is in control of this run.")
             return
         self._driver = ws
         if before is not None:
-            await _close(before, TAKEN, "Another page has taken the wheel.")
+            await _close(before, TAKEN, "Another page has taken control.")
         self._session.controls.release("ready when you are")
         showing = asyncio.create_task(self._show(ws))
         try:

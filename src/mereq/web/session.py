@@ -34,7 +34,7 @@ from mereq.web.views import Key as KeyView
 TICK = 0.02  # s between two looks at the wheel
 MOMENT = 1e-4  # s that are not worth waiting for
 STOPPED = "The program was stopped. Everything so far is stored."
-UNTOLD = "The program has a mistake, and cannot go on. Everything so far is stored."  # the rest may name the method
+UNTOLD = "The program has failed and cannot continue. Everything so far is stored."  # the rest may name the method
 
 
 class Stopped(Exception):
@@ -120,7 +120,7 @@ class Session:
             return True
         except RobotLost as lost:
             words = str(lost).rstrip(".")
-            self.controls.release(f"{words}. Going on connects anew and begins a new episode")
+            self.controls.release(f"{words}. Continue reconnects and begins a new episode")
             return False
 
     @property
