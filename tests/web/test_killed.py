@@ -145,6 +145,6 @@ def test_a_stop_by_signal_in_an_episode_is_quiet_and_the_run_can_be_resumed(tmp_
 def test_a_stop_by_signal_after_the_end_is_quiet(tmp_path, by):
     """The page is still open, or was left less than RELOAD seconds ago."""
     run = str(tmp_path / "run")
-    with Command("highway", "--steps", "10", "--iterations", "1", "--hz", "20", "--out", run) as command:
+    with Command("highway", "--steps", "10", "--rounds", "1", "--hz", "20", "--out", run) as command:
         command.drive(lambda view: view["phase"] == "finished")
         stop(command, by)

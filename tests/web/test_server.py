@@ -37,8 +37,8 @@ class Sitting(Session):
     over = False
 
     def __init__(self):
-        self.controls, self.board, self.actions = Controls(pace=2.0), LatestView(), Discrete(5)
-        self.board.put({"kind": "view", "frame": 0})
+        self.controls, self.latest_view, self.actions = Controls(pace=2.0), LatestView(), Discrete(5)
+        self.latest_view.put({"kind": "view", "frame": 0})
 
     def hello(self) -> dict:
         return {"kind": "hello"}
@@ -164,7 +164,7 @@ def test_a_page_gets_everything_and_is_listened_to(client, sitting):
         assert sitting.controls.state(0.0).paused
         page.send(INPUT)
         page.send(GO)
-        sitting.board.put({"kind": "view", "frame": 1})
+        sitting.latest_view.put({"kind": "view", "frame": 1})
         assert hear(page)["frame"] == 1
         page.send("nonsense")  # its answer says that all before was taken in
         assert hear(page)["kind"] == "refused"
@@ -250,15 +250,15 @@ def test_a_slow_page_gets_the_latest_view_only(client, sitting):
     """What was put while it had too many pictures to draw is gone, but the last; and nothing queues on the way."""
     with client.wheel() as page:
         for frame in range(1, AHEAD + 2):
-            sitting.board.put({"kind": "view", "frame": frame})
+            sitting.latest_view.put({"kind": "view", "frame": frame})
             assert hear(page)["frame"] == frame
         for frame in range(AHEAD + 2, 1000):
-            sitting.board.put({"kind": "view", "frame": frame})
+            sitting.latest_view.put({"kind": "view", "frame": frame})
         page.send("nonsense")  # its answer is all that comes
         assert hear(page)["kind"] == "refused"
         page.send(INPUT)  # it has drawn the first one
         assert hear(page)["frame"] == 999
-        sitting.board.put({"kind": "view", "frame": 1000})
+        sitting.latest_view.put({"kind": "view", "frame": 1000})
         with pytest.raises(TimeoutError):
             page.recv(timeout=0.2)
         page.send(INPUT.replace('"frame": 1,', '"frame": 999,'))
@@ -267,12 +267,12 @@ def test_a_slow_page_gets_the_latest_view_only(client, sitting):
 
 def test_a_page_that_comes_back_starts_with_what_is_there_now(client, sitting):
     """However many pictures were shown before it."""
-    sitting.board.put({"kind": "view", "frame": 5000})
+    sitting.latest_view.put({"kind": "view", "frame": 5000})
     with client.wheel(greeted=False) as page:
         assert hear(page) == {"kind": "hello"}
         assert hear(page)["frame"] == 5000
         for frame in range(5001, 5003):
-            sitting.board.put({"kind": "view", "frame": frame})
+            sitting.latest_view.put({"kind": "view", "frame": frame})
             assert hear(page)["frame"] == frame
 
 
@@ -299,7 +299,7 @@ def test_a_server_that_stops_does_not_wait_for_a_page_that_reads_nothing(sitting
         page.sendall(HANDSHAKE.format(host=client.host).encode())
         assert b" 101 " in page.recv(64)
         for frame in range(1, AHEAD):
-            sitting.board.put({"kind": "view", "frame": frame, "ballast": "0" * 4_000_000})
+            sitting.latest_view.put({"kind": "view", "frame": frame, "ballast": "0" * 4_000_000})
             time.sleep(0.05)
         logging.getLogger("uvicorn.error").addHandler(caplog.handler)
         server.force_exit = force_exit

@@ -24,8 +24,6 @@ LISTING = json.loads((Path(__file__).parents[2] / "frontend" / "message_types.js
 FROM_PAGE = {"Input": messages.Input, "Command": messages.Command}
 TYPES = vars(view) | vars(views)
 DECLARED = {name: found for name, found in TYPES.items() if is_typeddict(found) and name != "Status"}
-    name: found for name, found in (vars(view) | vars(views)).items() if is_typeddict(found) and name != "Status"
-}
 SCALARS = {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}
 
 
