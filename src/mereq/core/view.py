@@ -2,13 +2,44 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 
 from mereq.core.actions import Actions, Discrete
 
-Picture = dict[str, Any]  # as JSON; its entry `draw` names the painter of the page
+
+class HighwayPicture(TypedDict):
+    """Vehicles on the road, the ego first."""
+
+    draw: Literal["highway"]
+    lanes: int
+    cars: list[tuple[float, float, float]]  # x, y [m], heading [rad]
+    crashed: list[bool]
+    ids: list[int]  # identity of each car from picture to picture
+
+
+class ShapesPicture(TypedDict):
+    """Shapes in space, those of lower layers first."""
+
+    draw: Literal["shapes"]
+    shapes: list[str]
+    sizes: list[tuple[float, float, float]]
+    colours: list[tuple[float, float, float, float]]
+    positions: list[tuple[float, float, float]]  # world frame [m]
+    orientations: list[list[float]]  # nine numbers each, row-major, world from shape
+    layers: list[int]
+    tip: tuple[float, float, float]  # of the tool, world frame [m]
+
+
+class ImagePicture(TypedDict):
+    """A picture from `render()`, as a data URL."""
+
+    draw: Literal["image"]
+    source: str
+
+
+Picture = HighwayPicture | ShapesPicture | ImagePicture  # as JSON; `draw` names the renderer of the page
 
 
 class Key(NamedTuple):
