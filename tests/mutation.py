@@ -236,7 +236,8 @@ def _run_tests(checkout: Path, tests: list[str], write_bytecode: bool) -> None:
     try:
         import pytest
 
-        status = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", *tests]))
+        preloaded = "ignore::pytest.PytestAssertRewriteWarning"
+        status = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", preloaded, *tests]))
     finally:
         os._exit(status)
 
