@@ -21,6 +21,7 @@ install_import_hook("mereq", "shape_checks.checked")
 sys.meta_path.insert(0, NumbaModulesUnchecked)
 
 jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("exact")
 

@@ -82,8 +82,8 @@ def policy_of(state: SACState, settings: SACSettings) -> np.ndarray:
     """Mean and log-std in each state."""
     (*hidden, head), x = state.actor, jnp.eye(S)
     for weight, bias in hidden:
-        x = jax.nn.relu(x @ weight + bias)
-    return np.asarray(x @ head.weight + head.bias) + (PRIOR if settings.prior_temperature else 0)
+        x = jax.nn.relu(x @ weight + bias[None])
+    return np.asarray(x @ head.weight + head.bias[None]) + (PRIOR if settings.prior_temperature else 0)
 
 
 def values_of(state: SACState, actions: np.ndarray) -> np.ndarray:
