@@ -15,7 +15,7 @@ help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s  %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synthesized expert (a few minutes).
-	$(BIN)/mereq align highway --seed 1 --iterations 6 --out demo --overwrite
+	$(BIN)/mereq align highway --seed 1 --rounds 6 --out demo --overwrite
 	$(BIN)/mereq show demo
 
 test: look $(VENV)/.dev  ## Set up, find or install a browser of Chromium's family, then run the tests.
