@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mereq.presets.fast import fast as fast
     from mereq.presets.methods import METHODS as METHODS
     from mereq.presets.registry import find_task as find_task
-    from mereq.reports import report as report
+    from mereq.reports.study_report import report as report
     from mereq.runs.run import create as create
     from mereq.runs.run import resume as resume
     from mereq.runs.run import run as run
@@ -68,7 +68,7 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.presets.fast": ("fast",),
     "mereq.presets.methods": ("METHODS",),
     "mereq.presets.registry": ("find_task",),
-    "mereq.reports": ("report",),
+    "mereq.reports.study_report": ("report",),
     "mereq.runs.run": ("create", "resume", "run"),
     "mereq.runs.spec": ("RunSpec",),
     "mereq.store.policies": ("load_policy", "save_policy"),

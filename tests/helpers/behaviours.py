@@ -27,7 +27,9 @@ def evaluation(
     features[: round(200 * off)] = 1.0
     returns = -100.0 - 100.0 * off - np.arange(10.0)
     policy = EvaluatedPolicy(task, name, lambda: None, run=of, round=of and 2, reached=reached)
-    return PolicyEvaluation(policy, features, returns, {"success_rate": 1.0 - off, "toppled": 0.0}, PROVENANCE)
+    return PolicyEvaluation(
+        policy, FEATURES, features, returns, {"success_rate": 1.0 - off, "toppled": 0.0}, PROVENANCE
+    )
 
 
 def group(members: list[PolicyEvaluation]) -> PolicyGroup:

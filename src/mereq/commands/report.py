@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 
 from mereq.commands.tables import print_table
-from mereq.commands.terminal import progress_bar, warm_up
+from mereq.commands.terminal import progress_bar
 from mereq.reports.study_report import report as write
 
 
@@ -36,7 +36,7 @@ def report(
 
 
 class _Bar:
-    """Bar of the policies that are evaluated; it appears with the first one, and then also while figures are drawn."""
+    """Bar of the policies that are evaluated; it stays while figures are drawn."""
 
     def __init__(self, console: Console):
         self._console, self._done, self._total = console, 0, 0
@@ -56,8 +56,7 @@ class _Bar:
 
     def show(self, what: str, done: int, total: int) -> None:
         """Show how many policies are evaluated; takes the calls of `report`."""
-        if not done:
-            warm_up(self._console)
+        if not self._total:
             self._progress.start()
         self._done, self._total = done, total
         note = "drawing" if done == total else what

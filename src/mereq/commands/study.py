@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from mereq.commands.tables import print_table
-from mereq.commands.terminal import warm_up
+from mereq.commands.terminal import prepare
 from mereq.core.errors import StudyStopped
+from mereq.presets.registry import definition_of
 from mereq.reports.summary import Condition
 from mereq.reports.tables import overview
 from mereq.studies.driver import (
@@ -64,9 +65,10 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
         failed = 0
         if missing:
             _warn_of_other_code(store, console)
-            warm_up(console)
+            for task in dict.fromkeys(run.spec.task for run in missing):
+                prepare(definition_of(task), console)
             try:
-                engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "row": LockstepEngine}
+                engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "lockstep": LockstepEngine}
                 failed = _follow(planned, store, engines[engine](workers), console)
             except KeyboardInterrupt:
                 again = f"mereq study {name} --out {out}"
@@ -75,7 +77,7 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
                 )
                 raise
         runs = store.runs()
-        counts = Counter((run.spec.task, _condition(run)) for run in planned.runs)
+        counts = Counter((run.row[0], _condition(run)) for run in planned.runs)
         print_table(f"{planned.title}: {len(runs)} of {len(planned.runs)} runs", overview(runs, planned=counts))
         console.print(f"The study is in {store.directory}; `mereq show` works on each of {out / 'runs'}.")
         if runs:

@@ -15,7 +15,7 @@ from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
 from mereq.presets.known_tasks import known_task
 from mereq.store.provenance import clean, clean_provenance, without_folders
-from mereq.store.run_store import RecordedRound, RunStore, Start
+from mereq.store.run_store import RecordedRound, RunReader, Start
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RecordedRun:
 
     def episodes(self, number: int) -> Iterator[Episode]:
         """Episodes of the run, which has this number in the recording."""
-        with RunStore.open(self.directory) as store:
+        with RunReader.open(self.directory) as store:
             for index in self.rounds:
                 rollout = store.rollout(index)
                 retracted = rollout.by_expert & ~demonstrated(rollout)
@@ -151,11 +151,11 @@ def read_runs(
     known = known_task(names[0])
     if known is None:
         return Recording(RecordedTask.from_record(names[0], runs), runs)
-    return Recording(RecordedTask.of(known.task, known.summary, known.hz), runs)
+    return Recording(RecordedTask.of(known.task, known.summary or known.name, known.hz), runs)
 
 
 def _read(directory: Path, rounds: tuple[int, ...]) -> RecordedRun:
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         finished = store.rounds()
         recorded = list(range(len(finished) + bool(store.steps(len(finished)))))
         if not recorded:

@@ -1,12 +1,9 @@
-"""Tasks whose code may be used for reading a record: those that come with mereq.
-
-Whatever else a record names is code of somebody else, which is imported only when its user names it again.
-"""
+"""Tasks whose code may be used for reading a record. Whatever else a record names is not imported."""
 
 from mereq.presets.definition import TaskDefinition
-from mereq.presets.registry import TASKS
+from mereq.presets.registry import definition_of, is_known
 
 
 def known_task(name: str) -> TaskDefinition | None:
-    """Definition of a task that comes with mereq; None for any other task."""
-    return TASKS.get(name)
+    """Definition of a recorded task; None unless mereq or a package offers it, or the user named it in this process."""
+    return definition_of(name) if is_known(name) else None

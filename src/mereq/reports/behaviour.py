@@ -23,11 +23,12 @@ from mereq.presets.definition import TaskDefinition
 from mereq.presets.known_tasks import known_task
 from mereq.reports.distributions import feature_counts, jensen_shannon_distance
 from mereq.reports.summary import Condition, condition_labels, condition_of, conditions_of, runs_of, tasks_of
-from mereq.runs.spec import RunSpec, load_supervised_policy, recorded_spec
+from mereq.runs.policies import checksum_of, policy_of
+from mereq.runs.recorded import load_supervised_policy, recorded_spec
+from mereq.runs.spec import RunSpec
 from mereq.store.checkpoints import digest, load_arrays, save_arrays
-from mereq.store.policies import fingerprint
 from mereq.store.provenance import provenance
-from mereq.store.run_store import RunStore
+from mereq.store.run_store import RunReader
 from mereq.studies.study_store import EVALUATIONS, RUNS, StudyRun
 
 ALIGNED = 0.1  # an intervention rate of at most this: Table 3
@@ -52,6 +53,7 @@ class PolicyEvaluation:
     """Features and returns of a policy in whole unsupervised episodes."""
 
     policy: EvaluatedPolicy
+    feature_names: tuple[str, ...]
     features: Float[np.ndarray, "steps features"]
     returns: Float[np.ndarray, " episodes"]  # undiscounted, under the expert's reward
     measures: dict[str, float]  # the task's own, such as a success rate
@@ -97,9 +99,25 @@ def first_aligned(rates: Sequence[float]) -> int | None:
     return next((index for index, rate in enumerate(rates) if rate <= ALIGNED), None)
 
 
-def tasks_to_evaluate(runs: Sequence[StudyRun]) -> list[str]:
-    """Tasks whose policies can be evaluated: mereq comes with their code, and their expert's reward is known."""
-    return [task for task in tasks_of(runs) if _evaluable(task) is not None]
+@dataclass(frozen=True)
+class EvaluationTask:
+    """A task whose policies can be evaluated: its code, and its expert's reward."""
+
+    definition: TaskDefinition
+    theta_expert: Float[np.ndarray, " features"]
+
+
+def tasks_to_evaluate(runs: Sequence[StudyRun]) -> dict[str, EvaluationTask]:
+    """Tasks whose policies can be evaluated, by name: their code is known, and so are their expert's reward and policy.
+
+    See `known_task` for the code that may be used.
+    """
+    found = {}
+    for name in tasks_of(runs):
+        task = _evaluation_task(name)
+        if task is not None and all("expert_sha256" in run.config for run in runs if run.task == name):
+            found[name] = task
+    return found
 
 
 def policies_to_evaluate(study: Path, runs: Sequence[StudyRun]) -> list[EvaluatedPolicy]:
@@ -116,9 +134,9 @@ def policies_to_evaluate(study: Path, runs: Sequence[StudyRun]) -> list[Evaluate
         mine = [run for run in runs if run.task == task]
         spec = _shared_spec(mine)
         found += [
-            EvaluatedPolicy(task, EXPERT, partial(spec.load, "expert")),
-            EvaluatedPolicy(task, EXPERT_AGAIN, partial(spec.load, "expert"), seed=SEED + 1),
-            EvaluatedPolicy(task, PRIOR, partial(spec.load, "prior")),
+            EvaluatedPolicy(task, EXPERT, partial(policy_of, spec, "expert")),
+            EvaluatedPolicy(task, EXPERT_AGAIN, partial(policy_of, spec, "expert"), seed=SEED + 1),
+            EvaluatedPolicy(task, PRIOR, partial(policy_of, spec, "prior")),
         ]
         for condition in conditions_of(mine):
             for run in sorted(runs_of(mine, task, condition), key=lambda run: run.seed):
@@ -136,19 +154,22 @@ def evaluate_policies(study: Path, policies: Sequence[EvaluatedPolicy]) -> Itera
     code = provenance()
     simulators: dict[str, Simulator] = {}
     for policy in policies:
-        loaded, definition = policy.load(), _definition(policy.task)
-        file = study / EVALUATIONS / digest(_dependencies(policy, loaded, definition, code))[:16]
-        if (stored := _read_stored(file, policy, code)) is not None:
+        loaded, task = policy.load(), _evaluation_task(policy.task)
+        if task is None:
+            raise ValueError(f"{policy.task} is not a task that can be evaluated; see `tasks_to_evaluate`")
+        file = study / EVALUATIONS / digest(_dependencies(policy, loaded, task, code))[:16]
+        if (stored := _read_stored(file, policy, task, code)) is not None:
             yield stored
             continue
         if policy.task not in simulators:
-            simulators[policy.task] = definition.task.simulate(EPISODES)
+            simulators[policy.task] = task.definition.task.simulate(EPISODES)
         result = evaluate(loaded, simulators[policy.task], seed=policy.seed)
         evaluation = PolicyEvaluation(
             policy,
+            task.definition.task.feature_names,
             result.features,
-            result.returns(definition.theta_expert),
-            {name: float(value) for name, value in definition.describe(result).items() if isinstance(value, Real)},
+            result.returns(task.theta_expert),
+            {name: float(value) for name, value in task.definition.metrics(result).items() if isinstance(value, Real)},
             code,
         )
         with suppress(CannotWrite):  # then it is evaluated again next time
@@ -170,7 +191,14 @@ def _compare_on(task: str, evaluations: Sequence[PolicyEvaluation]) -> Behaviour
         run = members[0].policy.run
         distances = [jensen_shannon_distance(feature_counts(member.features), expert) for member in members]
         groups.append(PolicyGroup(name, run and condition_of(run), members, np.array(distances)))
-    return Behaviour(task, _definition(task).task.feature_names, groups)
+    return Behaviour(task, evaluations[0].feature_names, groups)
+
+
+def _evaluation_task(name: str) -> EvaluationTask | None:
+    definition = known_task(name)
+    if definition is None or definition.theta_expert is None:
+        return None
+    return EvaluationTask(definition, definition.theta_expert)
 
 
 def _policy_of_run(study: Path, run: StudyRun, name: str) -> EvaluatedPolicy:
@@ -178,18 +206,6 @@ def _policy_of_run(study: Path, run: StudyRun, name: str) -> EvaluatedPolicy:
     index = len(run.rounds) if aligned is None else aligned
     load = partial(_supervised_policy, study / RUNS / run.name, index)
     return EvaluatedPolicy(run.task, name, load, run=run, round=index, reached=aligned is not None)
-
-
-def _evaluable(task: str) -> TaskDefinition | None:
-    definition = known_task(task)
-    return definition if definition is not None and definition.theta_expert is not None else None
-
-
-def _definition(task: str) -> TaskDefinition:
-    definition = _evaluable(task)
-    if definition is None:
-        raise ValueError(f"{task} is not one of the tasks that can be evaluated; see `tasks_to_evaluate`")
-    return definition
 
 
 def _shared_spec(runs: Sequence[StudyRun]) -> RunSpec:
@@ -204,18 +220,18 @@ def _shared_spec(runs: Sequence[StudyRun]) -> RunSpec:
 
 
 def _supervised_policy(directory: Path, index: int) -> Policy:
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         return load_supervised_policy(store, index)
 
 
 def _dependencies(
-    policy: EvaluatedPolicy, loaded: Policy, definition: TaskDefinition, code: dict[str, Any]
+    policy: EvaluatedPolicy, loaded: Policy, task: EvaluationTask, code: dict[str, Any]
 ) -> dict[str, Any]:
     """Everything that an evaluation depends on."""
     return {
         "task": policy.task,
-        "policy": fingerprint(loaded),
-        "theta": definition.theta_expert.tolist(),
+        "policy": checksum_of(loaded, task.definition.task),
+        "theta": task.theta_expert.tolist(),
         "episodes": [EPISODES, policy.seed],
         "code": [code["mereq"], code["git"], code["packages"]],
     }
@@ -227,7 +243,9 @@ def _store(file: Path, evaluation: PolicyEvaluation) -> None:
     save_arrays(file, arrays, kind="evaluation", about=about)
 
 
-def _read_stored(file: Path, policy: EvaluatedPolicy, code: dict[str, Any]) -> PolicyEvaluation | None:
+def _read_stored(
+    file: Path, policy: EvaluatedPolicy, task: EvaluationTask, code: dict[str, Any]
+) -> PolicyEvaluation | None:
     """Evaluation that was made before; None if there is none, or if the code has uncommitted changes and so no name."""
     if (code["git"] or {}).get("dirty"):
         return None
@@ -235,6 +253,6 @@ def _read_stored(file: Path, policy: EvaluatedPolicy, code: dict[str, Any]) -> P
         found = load_arrays(file, kind="evaluation")
     except CorruptCheckpoint:
         return None
-    return PolicyEvaluation(
-        policy, found.arrays["features"], found.arrays["returns"], found.about["measures"], found.about["provenance"]
-    )
+    names = task.definition.task.feature_names
+    features, returns = found.arrays["features"], found.arrays["returns"]
+    return PolicyEvaluation(policy, names, features, returns, found.about["measures"], found.about["provenance"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mereq.core.errors import NoRun
 from mereq.evaluation.rollouts import EPISODES
+from mereq.presets.definition import TaskDefinition
 from mereq.reports import behaviour_tables as tables
 from mereq.reports import paper
 from mereq.reports.behaviour import (
@@ -23,7 +24,7 @@ from mereq.reports.summary import task_name, tasks_of
 from mereq.reports.tables import Table, small, write_csv
 from mereq.studies.study_store import StudyRun
 
-Progress = Callable[[str, int, int], None]  # what was done last (empty at the start), how much is done, of how much
+Progress = Callable[[str, int, int], None]  # what is or was done, how many policies are evaluated, of how many
 
 WHICH_POLICIES = f"""\
 Of each run, the policy that was supervised in the first round with an intervention rate of at most {ALIGNED:.2f}: it
@@ -43,8 +44,8 @@ def evaluate_behaviour(study: Path, runs: Sequence[StudyRun], progress: Progress
 
     Args:
         study: directory of the study, with its runs.
-        runs: the finished runs. Those of tasks that mereq does not come with are left out; see `left_out`.
-        progress: called before the first evaluation and after each.
+        runs: the finished runs. Those of tasks whose code is not known are left out; see `left_out`.
+        progress: called before work that is done once on a machine, such as compiling, and after each evaluation.
 
     Raises:
         NoRun, CorruptCheckpoint, IncompatibleRun: a policy cannot be loaded, or a person supervised the runs.
@@ -54,15 +55,23 @@ def evaluate_behaviour(study: Path, runs: Sequence[StudyRun], progress: Progress
             f"The runs in {study} were supervised by a person, who is no policy that others could be compared with. "
             "Report them without --behaviour."
         )
+    tasks = tasks_to_evaluate(runs)
     policies, evaluations = policies_to_evaluate(study, runs), []
-    if progress and policies:
-        progress("", 0, len(policies))
+    for task in tasks.values():
+        _prepare(task.definition, lambda what: progress(what, 0, len(policies)) if progress else None)
     for evaluation in evaluate_policies(study, policies):
         evaluations.append(evaluation)
         if progress:
             policy = evaluation.policy
             progress(f"{policy.name} on {task_name(policy.task)}", len(evaluations), len(policies))
     return compare_with_expert(evaluations)
+
+
+def _prepare(definition: TaskDefinition, say: Callable[[str], None]) -> None:
+    preparation = definition.preparation
+    if preparation is not None and not preparation.is_done():
+        say(preparation.what)
+        preparation.do()
 
 
 def left_out(runs: Sequence[StudyRun]) -> str:
@@ -72,8 +81,8 @@ def left_out(runs: Sequence[StudyRun]) -> str:
     if not names:
         return ""
     return (
-        f"The behaviour on {', '.join(names)} is left out: evaluating it needs the task's code and its expert's "
-        "reward, and a report imports no code that is only named in a record."
+        f"The behaviour on {', '.join(names)} is left out: evaluating it needs the task's code, and its expert's "
+        "reward and policy; and a report imports no code that is only named in a record."
     )
 
 
@@ -115,7 +124,8 @@ def behaviour_tables(behaviours: Sequence[Behaviour]) -> dict[str, Table]:
 
 
 def _figure(number: int, behaviour: Behaviour) -> str:
-    return f"figure{number}_{behaviour.task}.png"
+    task = "".join(c if c.isalnum() or c in "-._" else "_" for c in behaviour.task)
+    return f"figure{number}_{task}.png"
 
 
 def _section(behaviour: Behaviour) -> list[str]:

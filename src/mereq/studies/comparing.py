@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from mereq.store.database import Database
-from mereq.store.run_store import RunStore
-from mereq.studies.study_store import StudyStore, column_names
+from mereq.store.run_store import RunReader
+from mereq.studies.study_store import StudyStore
 
 CLOCKS_AND_MEMORY = {"time", "seconds", "seconds_waited", "memory"}  # columns that no two runs share
 
 
-def differences(left: RunStore, right: RunStore) -> list[str]:
+def differences(left: RunReader, right: RunReader) -> list[str]:
     """Differences between two runs in steps, inner loops, rounds, policies and states; empty when they are equal.
 
     Times, durations and memory are not compared.
@@ -40,11 +40,8 @@ def _differing_rows(left: Database, right: Database, tables: tuple[str, ...], ig
 
 
 def _compared_rows(database: Database, table: str, ignored: set[str]) -> set[tuple[Any, ...]]:
-    names = column_names(database.schema, table)
-    return {
-        tuple(value for name, value in zip(names, row, strict=True) if name not in ignored)
-        for row in database.rows(table)
-    }
+    names = [name for name in database.schema.columns(table) if name not in ignored]
+    return {tuple(row[name] for name in names) for row in database.rows(table)}
 
 
 def _tensor_files(directory: Path) -> dict[str, bytes]:

@@ -11,10 +11,11 @@ from typing import NamedTuple, Protocol
 from mereq.alignment.algorithm import Round
 from mereq.core.errors import MereqError
 from mereq.runs.finished import is_finished
+from mereq.runs.run import config_of, create, resume, run
 from mereq.runs.spec import RunSpec
 from mereq.store.compatibility import check_resumable
-from mereq.store.run_store import RUN, RunStore
-from mereq.studies.grid import PlannedRun, Study
+from mereq.store.run_store import RUN, RunReader
+from mereq.studies.grid import PlannedRun, Study, import_named
 from mereq.studies.study_store import StudyRun, StudyStore
 
 ONE_THREAD = {  # variables of a worker's environment, read when it imports NumPy, Numba and JAX
@@ -127,22 +128,22 @@ def finished_rounds(directory: Path) -> int:
     """Number of finished rounds of the run in a directory; 0 if there is no run."""
     if not (directory / RUN.file).is_file():
         return 0
-    with RunStore.open(directory) as store:
+    with RunReader.open(directory) as store:
         return len(store.rounds())
 
 
 def _rounds(spec: RunSpec, directory: Path) -> Iterator[int]:
     """Compute a run, yielding the index of each round. A finished run is left as it is."""
-    config = spec.config()
+    import_named(spec)  # a worker process has not imported the code that the study file names
     if not (directory / RUN.file).is_file():
-        store = RunStore.create(directory, config)
+        writer = create(spec, directory)
     else:
-        with RunStore.open(directory) as recorded:
-            check_resumable(recorded.starts()[-1].config, config)
+        with RunReader.open(directory) as recorded:
+            check_resumable(recorded.starts()[-1].config, config_of(spec))
             if is_finished(recorded.rounds(), spec.n_rounds):
                 return
-        store = RunStore.resume(directory, config)
-    with store, closing(spec.events(store)) as events:
+        writer = resume(spec, directory)
+    with writer, closing(run(spec, writer)) as events:
         for event in events:
             if isinstance(event, Round):
                 yield event.index

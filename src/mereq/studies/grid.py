@@ -24,6 +24,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mereq.core.errors import MereqError, UnknownName, WrongStudy
+from mereq.presets.named import recorded_name
+from mereq.presets.registry import find_task
+from mereq.runs.policies import name_policy
 from mereq.runs.spec import RunSpec
 from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_and_twice, wrong_file
 
@@ -83,7 +86,7 @@ class PlannedRun(NamedTuple):
     @property
     def row(self) -> tuple[str, str, str, str]:
         """The run without its seed: task, method, preset, variant."""
-        return self.spec.task, self.spec.method, self.spec.preset, self.variant
+        return recorded_name(self.spec.task), self.spec.method, self.spec.preset, self.variant
 
     @property
     def name(self) -> str:
@@ -136,12 +139,24 @@ class Study:
                 rate_threshold=file.rate_threshold,
             )
             runs.append(PlannedRun(variant, _varied(spec, variant, changes)))
+            import_named(runs[-1].spec)
         names = Counter(run.name for run in runs)
         alike = [run for run in runs if names[run.name] > 1]
         if alike:
             variants = sorted({repr(run.variant) for run in alike})
             raise WrongStudy(f"the variants {' and '.join(variants)} are too much alike for names of directories.")
         return cls(file.title, file.description, tuple(runs))
+
+
+def import_named(spec: RunSpec) -> None:
+    """Import the code of the user's own that a run names: its task, its prior and its expert.
+
+    Raises:
+        CannotLoad: it cannot be imported.
+    """
+    find_task(spec.task)
+    for source in (spec.prior, spec.expert):
+        name_policy(source)
 
 
 def find_study(name: str) -> Path:

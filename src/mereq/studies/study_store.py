@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun
-from mereq.runs.spec import PERSON
+from mereq.runs.run import config_of
 from mereq.store.compatibility import changes
 from mereq.store.database import Database, Schema, Store
 from mereq.store.provenance import provenance
-from mereq.store.run_store import ROUND, RecordedRound, RunStore
+from mereq.store.run_store import ROUND, RecordedRound, RunReader
 from mereq.studies.grid import PlannedRun, Study, run_name
 
 RUNS = "runs"  # the directory of the runs
@@ -59,7 +59,7 @@ class StudyRun(NamedTuple):
     @property
     def supervised_by_person(self) -> bool:
         """Whether a person supervised the run, by its configuration."""
-        return self.config.get("expert") == PERSON
+        return self.config.get("supervisor") == "person"
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -82,14 +82,14 @@ class StudyStore(Store):
             CannotWrite: no permission, the disk is full, or another process is writing.
         """
         if not (directory / STUDY.file).is_file():
-            return cls(directory, Database.create(STUDY, directory, *_start(0, study).values()))
+            return cls(directory, Database.create(STUDY, directory, _start(0, study)))
         store = cls(directory, Database.open(STUDY, directory, write=True))
         try:
             store._check(study)
-            last, start = store._last_start(), _start(len(store._rows("study")), study)
+            last, start = store._last_start(), _start(len(store.database.rows("study")), study)
             if store.missing(study) or any(start[name] != last[name] for name in ("title", "description", "grid")):
                 with store.database.transaction():
-                    store.database.insert("study", *start.values())
+                    store.database.insert("study", start)
         except BaseException:
             store.close()
             raise
@@ -124,7 +124,7 @@ class StudyStore(Store):
     @property
     def commits(self) -> list[str | None]:
         """Commit of the code at each start; None where it was unknown."""
-        origins = [json.loads(start["provenance"]) for start in self._rows("study")]
+        origins = [json.loads(start["provenance"]) for start in self.database.rows("study")]
         return [(origin.get("git") or {}).get("commit") for origin in origins]
 
     def runs(self) -> list[StudyRun]:
@@ -134,8 +134,8 @@ class StudyStore(Store):
             CorruptCheckpoint: what is read is damaged.
         """
         rounds: dict[str, list[RecordedRound]] = {}
-        for row in self._rows("rounds"):
-            rounds.setdefault(row["run"], []).append(_recorded_round(row))
+        for row in self.database.rows("rounds"):
+            rounds.setdefault(row["run"], []).append(RecordedRound.from_row(row))
         found = {
             row["run"]: StudyRun(
                 task=row["task"],
@@ -148,13 +148,13 @@ class StudyStore(Store):
                 provenance=json.loads(row["provenance"]),
                 seconds=row["seconds"],
             )
-            for row in self._rows("runs")
+            for row in self.database.rows("runs")
         }
         return [found[name] for name in self._grid() if name in found]
 
     def missing(self, study: Study) -> list[PlannedRun]:
         """Runs of a grid that are not finished, in its order."""
-        finished = {row["run"] for row in self._rows("runs")}
+        finished = {row["run"] for row in self.database.rows("runs")}
         return [run for run in study.runs if run.name not in finished]
 
     def run_directory(self, run: PlannedRun) -> Path:
@@ -168,21 +168,20 @@ class StudyStore(Store):
             CorruptCheckpoint: the run's record is damaged.
             CannotWrite: the disk is full.
         """
-        with RunStore.open(self.run_directory(run)) as store:
+        with RunReader.open(self.run_directory(run)) as store:
             start, rounds = store.starts()[-1], store.rounds()
             done = StudyRun(*run.row, run.spec.seed, rounds, start.config, start.provenance, store.seconds())
-        texts = json.dumps(done.config), json.dumps(done.provenance)
         with self.database.transaction():
-            self.database.insert("runs", run.name, time.time(), *done.condition, done.seed, done.seconds, *texts)
-            for row in rounds:
-                self.database.insert("rounds", run.name, *row.to_row())
+            self.database.insert("runs", _row(run.name, done))
+            for recorded in rounds:
+                self.database.insert("rounds", {"run": run.name} | recorded.to_row())
         return done
 
     def _check(self, study: Study) -> None:
         """Refuse a grid in which finished runs have other configurations than they were made with."""
-        recorded = {row["run"]: json.loads(row["config"]) for row in self._rows("runs")}
+        recorded = {row["run"]: json.loads(row["config"]) for row in self.database.rows("runs")}
         finished = [run for run in study.runs if run.name in recorded]
-        wanted = {run.name: run.spec.config() for run in finished}
+        wanted = {run.name: config_of(run.spec) for run in finished}
         different = {name: found for name in wanted if (found := changes(recorded[name], wanted[name]))}
         if different:
             name, what = next(iter(different.items()))
@@ -194,28 +193,30 @@ class StudyStore(Store):
             )
 
     def _last_start(self) -> dict[str, Any]:
-        return self._rows("study")[-1]
+        return self.database.rows("study")[-1]
 
     def _grid(self) -> list[str]:
         return json.loads(self._last_start()["grid"])
 
-    def _rows(self, table: str) -> list[dict[str, Any]]:
-        """Rows of a table in the order of their key, by name of the column."""
-        return [dict(zip(column_names(STUDY, table), row, strict=True)) for row in self.database.rows(table)]
 
-
-def column_names(schema: Schema, table: str) -> list[str]:
-    """Names of the columns of a table: the key's, then the others."""
-    return ", ".join(schema.tables[table]).split(", ")
-
-
-def _recorded_round(row: dict[str, Any]) -> RecordedRound:
-    """Round of a row of the table `rounds`, whose first column is the run."""
-    return RecordedRound.from_row(tuple(value for name, value in row.items() if name != "run"))
+def _row(name: str, run: StudyRun) -> dict[str, Any]:
+    """Row of the table `runs`."""
+    return {
+        "run": name,
+        "time": time.time(),
+        "task": run.task,
+        "method": run.method,
+        "preset": run.preset,
+        "variant": run.variant,
+        "seed": run.seed,
+        "seconds": run.seconds,
+        "config": json.dumps(run.config),
+        "provenance": json.dumps(run.provenance),
+    }
 
 
 def _start(number: int, study: Study) -> dict[str, Any]:
-    """Row of the table `study`, in the order of its columns."""
+    """Row of the table `study`."""
     return {
         "start": number,
         "time": time.time(),

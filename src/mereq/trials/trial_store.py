@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun, StillBlind
+from mereq.runs.finished import is_finished
 from mereq.runs.run import config_of
 from mereq.runs.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
@@ -131,8 +132,7 @@ class TrialStore(Store):
         if not (directory / RUN.file).is_file():
             return False
         with RunReader.open(directory) as store:
-            rounds = store.rounds()
-        return bool(rounds) and (rounds[-1].aligned or len(rounds) == run.spec.n_rounds)
+            return is_finished(store.rounds(), run.spec.n_rounds)
 
     def _read(self, run: BlindRun) -> StudyRun:
         spec = run.spec
