@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test look check bench slow page docs hooks clean
+.PHONY: help demo test look matrix check bench slow page docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ test: look $(VENV)/.dev  ## Set up, find or install a browser of Chromium's fami
 
 look:
 	@$(PYTHON) tests/helpers/browser.py --look
+
+matrix:  ## Install the wheel for Python 3.11, 3.12 and 3.13, where they are found, and try each (docs/matrix.md).
+	@$(PYTHON) tests/helpers/matrix.py
 
 check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/ruff check .
