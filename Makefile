@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# One more than the cores that the tests are meant for: tests of the page mostly wait. A file's tests share what they make.
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 # One thread per process for the linear algebra of acting; updates run in JAX's own threads.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -20,7 +22,7 @@ demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synth
 
 test: look $(VENV)/.dev  ## Set up, find or install a browser of Chromium's family, then run the tests.
 	@$(BIN)/python tests/helpers/browser.py
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(WORKERS)
 
 look:
 	@$(PYTHON) tests/helpers/browser.py --look
