@@ -4,12 +4,14 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# One more than the cores that the tests are meant for: tests of the page mostly wait. A file's tests share what they make.
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 # One thread per process for the linear algebra of acting; updates run in JAX's own threads.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test look check bench slow page page-check docs hooks clean
+.PHONY: help demo test look matrix check bench slow page page-check docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s  %s\n", $$1, $$2}'
@@ -20,10 +22,13 @@ demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synth
 
 test: look $(VENV)/.dev  ## Set up, find or install a browser of Chromium's family, then run the tests.
 	@$(BIN)/python tests/helpers/browser.py
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(WORKERS)
 
 look:
 	@$(PYTHON) tests/helpers/browser.py --look
+
+matrix:  ## Install the wheel for Python 3.11, 3.12 and 3.13, where they are found, and try each (docs/matrix.md).
+	@$(PYTHON) tests/helpers/matrix.py
 
 check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/ruff check .

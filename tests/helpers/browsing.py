@@ -66,6 +66,12 @@ class Sitting:
         end = self.steps() + steps
         self.until(lambda: self.steps() >= end)
 
+    def until_left(self, server, seconds: float = 10.0) -> None:
+        """Wait until the server knows that its page has gone: what it does for a run that is over takes seconds."""
+        end = time.monotonic() + seconds
+        while server.server_state.tasks and not self.session.over and time.monotonic() < end:
+            time.sleep(0.01)
+
     def recorded(self):
         with RunReader.open(self.directory) as store:
             return store.steps(0), store.seen_frames(0)
@@ -94,6 +100,7 @@ def sitting(directory, browser, what, *, pace=PACE, device=None):
                 yield at
         finally:
             at.page.close()
+            at.until_left(server)
             session.stop()
             server.should_exit = True
             for thread in threads:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
 from mereq.web.session import STOPPED
@@ -47,11 +48,11 @@ def test_toggle(endless):
     assert taken == list(range(taken[0], taken[-1] + 1))
     assert 2 <= taken[0] <= taken_over + 1
     assert taken_over < taken[-1] <= back
-    prior = spec().load("prior")
+    prior = policy_of(spec(), "prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed
-    frames = [sight.frame for seen in seen_frames]
+    frames = [seen.frame for seen in seen_frames]
     assert frames == sorted(frames)
     assert all(0 <= seen.decided - seen.sent < 1.0 for seen in seen_frames)
 

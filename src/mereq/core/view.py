@@ -86,6 +86,7 @@ class TaskView(Protocol):
         ...
 
 
+RESERVED = {"Enter", "Escape", "KeyP", "KeyM", "KeyH", "Minus", "Equal"}  # of the page itself
 DIGITS = tuple(f"Digit{n}" for n in range(1, 10))
 AXIS_KEYS = (  # of one axis after another: the key that increases it, the key that decreases it
     ("ArrowRight", "ArrowLeft"),
@@ -112,12 +113,13 @@ def discrete_controls(names: Sequence[str], *, keys: Sequence[str] = (), nothing
         nothing: the action that does nothing. Without one, the run waits while a person in control presses no key.
 
     Raises:
-        ValueError: there are more keys than names, a key is used twice, or `nothing` is no action.
+        ValueError: there are more keys than names, a key is used twice or by the page, or `nothing` is no action.
     """
     used = tuple(keys) or DIGITS
     pressed = [code for code in used[: len(names)] if code]
-    if len(keys) > len(names) or len(set(pressed)) < len(pressed):
-        raise ValueError(f"{len(names)} actions need at most as many keys, all different; got {', '.join(keys)}")
+    if len(keys) > len(names):
+        raise ValueError(f"{len(names)} actions need at most as many keys; got {', '.join(keys)}")
+    _check_keys(pressed)
     if nothing is not None and not 0 <= nothing < len(names):
         raise ValueError(f"nothing = {nothing} is not one of the actions 0 to {len(names) - 1}")
     known = tuple(names)
@@ -141,12 +143,11 @@ def axis_controls(names: Sequence[str], *, keys: Sequence[tuple[str, str]] = AXI
             moved by no key.
 
     Raises:
-        ValueError: a key is used twice.
+        ValueError: a key is used twice, or by the page itself.
     """
     pairs = tuple(zip(names, keys, strict=False))
     pressed = [code for _, pair in pairs for code in pair]
-    if len(set(pressed)) < len(pressed):
-        raise ValueError(f"the keys of the axes must all be different; got {', '.join(pressed)}")
+    _check_keys(pressed)
     unit = np.eye(len(names), dtype=int)
     found = [
         Key(_codes(code), f"{name} {sign}", _shown(code), (way * unit[axis]).tolist())
@@ -163,6 +164,13 @@ def default_controls(actions: Actions) -> ActionControls:
     if isinstance(actions, Discrete):
         return discrete_controls([f"action {n}" for n in range(actions.n)])
     return axis_controls([f"axis {n}" for n in range(actions.size)])
+
+
+def _check_keys(pressed: Sequence[str]) -> None:
+    if len(set(pressed)) < len(pressed):
+        raise ValueError(f"the keys of actions must all be different; got {', '.join(pressed)}")
+    if taken := sorted(RESERVED.intersection(pressed)):
+        raise ValueError(f"the keys {', '.join(taken)} belong to the page itself: choose others")
 
 
 def _codes(code: str) -> tuple[str, ...]:
