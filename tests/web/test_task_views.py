@@ -130,5 +130,5 @@ def test_axes_have_two_keys_each_and_rest_in_the_middle():
     [{"keys": ["KeyA", "KeyA"]}, {"keys": ["KeyA"] * 3}, {"nothing": 2}, {"keys": ["KeyP", "KeyA"]}, {"nothing": -1}],
 )
 def test_impossible_controls(wrong):
-    with pytest.raises(ValueError, match="keys|nothing"):
+    with pytest.raises(ValueError, match=r"keys|nothing"):
         discrete_controls(["left", "right"], **wrong)

@@ -37,16 +37,17 @@ def run(
         environment: for supervised rollouts; by default the specification's.
     """
     chosen = environment_of(spec) if environment is None else environment
+    prior = policy_of(spec, "prior")
     stream = events(
         definition_of(spec.task).task,
-        policy_of(spec, "prior"),
+        prior,
         supervisor_of(spec) if supervisor is None else supervisor,
         METHODS[spec.method],
         spec.settings,
         seed=spec.seed,
         n_rounds=spec.n_rounds,
         rate_threshold=spec.rate_threshold,
-        resume=writer.start,
+        resume=writer.restart(prior),
         learning=SCHEDULES[spec.learning],
         environment=chosen,
     )

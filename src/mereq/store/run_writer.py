@@ -36,11 +36,22 @@ class RunWriter(RunReader):
 
     def __init__(self, directory: Path, database: Database, start: Resume):
         super().__init__(directory, database)
+        self._stand(start)
+
+    def _stand(self, start: Resume) -> None:
         self.start = start
         done = len(start.log.rollouts)
-        self._next = (done, len(self.steps(done)))  # round and number of the next step
+        self._next = self._started = (done, len(self.steps(done)))  # round and number of the next step
         self._published = max((row.number for row in self.versions()), default=0)  # newest version
         self._last_step = time.perf_counter()
+
+    def restart(self, prior: Policy | None = None) -> Resume:
+        """Where Algorithm 1 continues now: `start`, read again if something was added since. For a stream of events that
+        ended early, such as that of a lost robot.
+        """
+        if self._next != self._started:
+            self._stand(self.resume_point(prior))
+        return self.start
 
     @classmethod
     def create(cls, directory: Path, config: dict[str, Any]) -> "RunWriter":
