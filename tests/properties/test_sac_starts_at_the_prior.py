@@ -101,7 +101,7 @@ def first_gradient(temperature: float, prior_temperature: float) -> tuple[np.nda
     obs = rng.normal(size=(n, OBS_SIZE)).astype(np.float32)
     empty = np.zeros(n, np.float32)
     batch = Batch(obs, np.zeros((n, N_ACTIONS), np.float32), empty, obs, empty, prior, prior)
-    gradient, _ = jax.grad(sac._actor_loss, has_aux=True)(
+    gradient, _ = jax.jit(jax.grad(sac._actor_loss, has_aux=True))(
         state.actor, state.critics, jnp.float32(temperature), batch, jax.random.key(0)
     )
     spread = np.array([1 / np.exp(-0.5), 1 / np.exp(-1.0), np.sqrt(2), np.sqrt(2)])  # of d log pihat / d parameters
