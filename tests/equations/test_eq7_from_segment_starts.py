@@ -297,7 +297,7 @@ def test_no_expert_steps_are_no_segments():
 def test_a_simulator_that_leads_elsewhere_is_refused(astray, elsewhere):
     """With the round, the episode and the step at which it did, and with what to do."""
     estimator = FromSegmentStarts(elsewhere, 10, "greedy", run_seed=RUN_SEED)
-    sentence = r"Round 0, episode 0, step 2: the simulator does not lead where .* Use .*starts = 'episodes'"
+    sentence = r"Round 0, episode 0, step 2: the simulator does not reproduce the state .* Use .*starts = 'episodes'"
     with pytest.raises(IncompatibleRun, match=sentence):
         estimator.observe(astray, kappa=1.0)
 

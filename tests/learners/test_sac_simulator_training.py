@@ -50,7 +50,7 @@ def practice(
         prior=prior,
         schedule=schedule,
     )
-    practised.begin(seed=seed, index=0)
+    practised.start_phase(seed=seed, index=0)
     return practised
 
 
@@ -64,7 +64,7 @@ def same(one: dict, other: dict) -> bool:
 def test_what_is_recorded_is_what_happened():
     """Transitions follow the line; the prior's parameters at both ends, also where an episode ended or was cut."""
     practised = practice(schedule=ONLY_ACT)
-    practised.advance(1000, TOWARDS, epsilon=0.3)
+    practised.train(1000, TOWARDS, epsilon=0.3)
     recorded = practised.replay.columns
     rows = slice(practised.replay.size)
     before, action, after = recorded.obs[rows, 0], recorded.action[rows, 0], recorded.next_obs[rows, 0]
@@ -84,7 +84,7 @@ def test_what_is_recorded_is_what_happened():
 @pytest.mark.parametrize("prior", [None, PRIOR])
 def test_without_a_priors_term_zeros_are_recorded(prior):
     practised = practice(learner=replace(LEARNER, prior_temperature=0.0), prior=prior, schedule=ONLY_ACT)
-    practised.advance(200, TOWARDS, epsilon=0.3)
+    practised.train(200, TOWARDS, epsilon=0.3)
     assert not practised.replay.columns.prior.any()
     assert not practised.replay.columns.next_prior.any()
 
@@ -96,7 +96,7 @@ def actions_taken(epsilon: float) -> np.ndarray:
     """2000 of them, under a prior that is nearly sure of tanh(1)."""
     sure = GaussianPolicy(lambda obs: (np.ones((len(obs), 1)), np.full((len(obs), 1), -5.0)), 1)
     practised = practice(schedule=ONLY_ACT, prior=sure)
-    practised.advance(2000, TOWARDS, epsilon=epsilon)
+    practised.train(2000, TOWARDS, epsilon=epsilon)
     return practised.replay.columns.action[:2000, 0]
 
 
@@ -119,7 +119,7 @@ def test_epsilon_is_the_share_of_uniformly_random_actions():
 def test_practice_changes_the_policy_towards_the_reward():
     """The prior pulls back to the middle; reward is to the right. Its pull is overcome, but not forgotten."""
     practised = practice(learner=replace(LEARNER, temperature=0.05, prior_temperature=0.05))
-    practised.advance(1500, LinearReward(np.array([3.0, 0.0])), epsilon=0.1)
+    practised.train(1500, LinearReward(np.array([3.0, 0.0])), epsilon=0.1)
     obs = np.array([[-0.3, 1.0], [0.3, 1.0]], np.float32)
     assert (practised.policy().distribution(obs).mode() > PRIOR.distribution(obs).mode() + 0.3).all()
     assert practised.metrics.keys() == {"loss", "actor_loss", "temperature", "entropy"}
@@ -131,7 +131,7 @@ def test_updates_are_made_at_the_promised_rate():
     """100 steps come first; from there 10 updates per 50 steps: all three Adams count them."""
     practised = practice()
     for made in (0, 10, 20):
-        practised.advance(50, TOWARDS, epsilon=0.0)
+        practised.train(50, TOWARDS, epsilon=0.0)
         counts = {int(a) for n, a in practised.state.arrays().items() if n.endswith(".count")}
         assert counts == {made}
 
@@ -144,7 +144,7 @@ def test_same_seed_bit_equal_two_seeds_differ():
     results = []
     for seed in (3, 3, 4):
         practised = practice(seed=seed)
-        practised.advance(300, TOWARDS, epsilon=0.2)
+        practised.train(300, TOWARDS, epsilon=0.2)
         results.append(practised.arrays())
     assert same(results[0], results[1])
     for name in ("learner.actor[0].weight", "learner.log_temperature", "learner.key", "replay.action", "replay.obs"):

@@ -72,8 +72,8 @@ def test_time_limits_bootstrap_and_terminations_do_not(terminal, limit):
     mdp = one_way(terminal=terminal)
     learner = replace(LEARNER, learning_rate=0.05, gamma=0.5)
     practised = practice(mdp, TabularSimulator(mdp, 10, limits=[limit]), learner=learner)
-    practised.begin(seed=0, index=0)
-    practised.advance(4000, LinearReward(np.ones(1)), epsilon=1.0)
+    practised.start_phase(seed=0, index=0)
+    practised.train(4000, LinearReward(np.ones(1)), epsilon=1.0)
     exact = 1.0 if terminal else 2 + 0.5 * np.log(2)  # Q = 1 + gamma V, V = Q + alpha log 2
     np.testing.assert_allclose(mdp.soft_q(np.ones((2, 2)), temperature=0.5, gamma=0.5)[0], exact, rtol=1e-9)
     np.testing.assert_allclose(values(practised, 2)[0], exact, atol=0.03)
@@ -92,8 +92,8 @@ def test_residual_q_from_short_episodes():
     )
     simulator = TabularSimulator(mdp, 10, limits=[1, 2, 3])
     practised = practice(mdp, simulator, learner=learner, prior=table_policy(q_star, prior_temperature))
-    practised.begin(seed=0, index=0)
-    practised.advance(8000, LinearReward(theta), epsilon=1.0)
+    practised.start_phase(seed=0, index=0)
+    practised.train(8000, LinearReward(theta), epsilon=1.0)
     alive = ~mdp.terminal
     assert np.abs(q_hat - q_star)[alive].max() > 0.4
     np.testing.assert_allclose(values(practised, 5)[alive], (q_hat - q_star)[alive], atol=0.06)
@@ -116,10 +116,10 @@ def test_practice_in_the_corridor_finds_the_soft_optimal_policy(with_prior):
     )
     prior = table_policy(q_prior, temperature) if with_prior else None
     practised = practice(mdp, TASK.simulate(10), learner=learner, prior=prior)
-    practised.begin(seed=0, index=0)
+    practised.start_phase(seed=0, index=0)
     reward = LinearReward(THETA_EXPERT - THETA_PRIOR if with_prior else THETA_EXPERT)
     for step in range(50):
-        practised.advance(200, reward, epsilon=1.0 - step / 50)
+        practised.train(200, reward, epsilon=1.0 - step / 50)
     alive = np.flatnonzero(~mdp.terminal)
     learned = np.exp(practised.policy().distribution(one_hot(alive, 12)).log_probs)
     np.testing.assert_allclose(learned, boltzmann(q_expert, temperature)[alive], atol=0.06)
@@ -154,8 +154,8 @@ def practise_briefly(seed: int) -> dict[str, np.ndarray]:
     q = mdp.soft_q(mdp.features @ THETA_PRIOR, temperature=0.5, gamma=0.8)
     learner = replace(LEARNER, prior_temperature=0.5)
     practised = practice(mdp, TASK.simulate(10), learner=learner, prior=table_policy(q, 0.5), seed=seed)
-    practised.begin(seed=seed, index=0)
-    practised.advance(1000, LinearReward(THETA_EXPERT), epsilon=0.3)
+    practised.start_phase(seed=seed, index=0)
+    practised.train(1000, LinearReward(THETA_EXPERT), epsilon=0.3)
     return practised.arrays()
 
 
@@ -173,8 +173,8 @@ def test_stretches_differ_by_their_index():
     mdp = corridor_mdp()
     first, second = (practice(mdp, TASK.simulate(10)) for _ in range(2))
     for index, practised in enumerate([first, second]):
-        practised.begin(seed=0, index=index)
-        practised.advance(400, LinearReward(THETA_PRIOR), epsilon=1.0)
+        practised.start_phase(seed=0, index=index)
+        practised.train(400, LinearReward(THETA_PRIOR), epsilon=1.0)
     for column in ("obs", "action"):  # at epsilon = 1 an action depends on nothing but the exploration's own stream
         assert not np.array_equal(first.arrays()[f"replay.{column}"], second.arrays()[f"replay.{column}"])
 
@@ -182,7 +182,7 @@ def test_stretches_differ_by_their_index():
     for index in range(2):  # from the same replay
         practised = practice(mdp, TASK.simulate(10))
         practised.replay.restore({n: a.copy() for n, a in first.replay.state().items()})
-        practised.begin(seed=0, index=index)
+        practised.start_phase(seed=0, index=index)
         drawn.append(practised.replay.draw(practised._drawing, (50,), LinearReward(THETA_PRIOR)).obs)
     assert not np.array_equal(*drawn)
 
@@ -191,10 +191,10 @@ def test_the_loss_is_this_stretchs():
     """NaN before a stretch's first update, also where another stretch came before: a resumed run reports the same."""
     practised = practice(corridor_mdp(), TASK.simulate(10))
     assert np.isnan(practised.loss)
-    practised.begin(seed=0, index=0)
-    practised.advance(600, LinearReward(THETA_PRIOR), epsilon=1.0)
+    practised.start_phase(seed=0, index=0)
+    practised.train(600, LinearReward(THETA_PRIOR), epsilon=1.0)
     assert 0 < practised.loss < 1
-    practised.begin(seed=0, index=1)
+    practised.start_phase(seed=0, index=1)
     assert np.isnan(practised.loss)
 
 
@@ -202,10 +202,10 @@ def test_nothing_is_learned_before_learning_starts_and_then_at_the_promised_rate
     """400 steps come first; from there half an update per step, batch for batch: Adam counts them."""
     mdp = corridor_mdp()
     practised = practice(mdp, TASK.simulate(10))
-    practised.begin(seed=0, index=0)
+    practised.start_phase(seed=0, index=0)
     counts = []
     for _ in range(4):
-        practised.advance(200, LinearReward(THETA_PRIOR), epsilon=0.5)
+        practised.train(200, LinearReward(THETA_PRIOR), epsilon=0.5)
         (count,) = (array for name, array in practised.state.arrays().items() if name.endswith(".count"))
         counts.append(int(count))
     assert counts == [0, 100, 200, 300]
@@ -220,8 +220,8 @@ def test_what_is_recorded_is_what_happened():
     simulator = TabularSimulator(mdp, 10, limits=[1, 2, 3])
     learner = replace(LEARNER, prior_temperature=0.5)
     practised = practice(mdp, simulator, learner=learner, schedule=ONLY_ACT, prior=prior)
-    practised.begin(seed=0, index=0)
-    practised.advance(600, LinearReward(np.ones(2)), epsilon=0.5)
+    practised.start_phase(seed=0, index=0)
+    practised.train(600, LinearReward(np.ones(2)), epsilon=0.5)
     recorded = practised.replay.columns
     log_probs = prior.distribution(np.eye(5)).log_probs
     for n in range(practised.replay.size):
@@ -248,8 +248,8 @@ def test_epsilon_is_the_share_of_random_actions():
     for epsilon in (0.0, 0.3, 1.0):
         simulator = TabularSimulator(mdp, 10, limits=[50])
         practised = practice(mdp, simulator, learner=learner, schedule=ONLY_ACT, prior=sure)
-        practised.begin(seed=0, index=0)
-        practised.advance(4000, LinearReward(np.zeros(1)), epsilon=epsilon)
+        practised.start_phase(seed=0, index=0)
+        practised.train(4000, LinearReward(np.zeros(1)), epsilon=epsilon)
         taken = np.bincount(practised.replay.columns.action[:4000], minlength=3) / 4000
         np.testing.assert_allclose(taken, [epsilon / 3, epsilon / 3, 1 - epsilon * 2 / 3], atol=0.03)
 

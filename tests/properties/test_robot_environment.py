@@ -100,7 +100,7 @@ def test_nobody_asks_for_more():
 def test_an_observation_that_is_none(obs):
     environment, robot = driven()
     robot.unwrapped.reset = lambda seed: (obs, {})
-    with pytest.raises(WrongRobot, match="as observation; the task corridor has 12 finite numbers there"):
+    with pytest.raises(WrongRobot, match="as observation; the task corridor requires 12 finite numbers"):
         environment.reset(seed=0)
     assert robot.told == ["enter", "reset", "stop", "exit"]
 

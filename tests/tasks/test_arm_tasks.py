@@ -1,4 +1,4 @@
-"""Features at the edges of their ramps, rules at theirs, and what good and careless scripts get. Spec 5.3 to 5.5."""
+"""Features at the edges of their ramps, rules at their thresholds, and results of good and of careless scripts."""
 
 from dataclasses import fields, replace
 
