@@ -1,7 +1,7 @@
 """Appendices A.1.2 to A.1.4: when the arm's experts take over and hand back, in whole supervised rollouts.
 
 The rules are applied once more, by hand, in centimetres, from positions and forces, as the paper words them and
-deviations 34 and 44 change them.
+docs/deviations.md#ends-when-settled and docs/deviations.md#gripper-open change them.
 """
 
 from collections.abc import Callable
