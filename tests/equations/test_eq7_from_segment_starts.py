@@ -51,7 +51,7 @@ def simulator(n_envs: int = 20, starts=(LEFT,), mdp: MDP = TIMED, limit: int = H
 
 
 def record(iteration: int, episodes, act, *, starts=(LEFT,), mdp: MDP = TIMED, limit: int = HORIZON) -> Rollout:
-    """A round in which each episode has the given controllers, and whoever acts takes act(state, controller)."""
+    """A round in which each episode has the given controllers, and the one in control takes act(state, controller)."""
     table, steps = TabularSimulator(mdp, 1, limits=[limit], starts=starts), []
     for number, controllers in enumerate(episodes):
         obs = table.reset(episode_seed(RUN_SEED, iteration, number))

@@ -117,7 +117,7 @@ def test_squashed_samples_are_float32_and_follow_their_generator():
 
 
 def test_log_softmax_is_over_the_last_axis():
-    """Of any number of axes; what the sum over that axis is, is known."""
+    """For any number of axes, probabilities sum to 1 over the last one."""
     x = np.random.default_rng(0).normal(size=(3, 2, 4))
     np.testing.assert_allclose(np.exp(log_softmax(x)).sum(axis=2), np.ones((3, 2)), rtol=1e-12)
     np.testing.assert_array_equal(log_softmax(x)[1], log_softmax(x[1]))

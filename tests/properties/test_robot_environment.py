@@ -88,7 +88,7 @@ def test_ctrl_c_in_a_step():
     assert robot.told[3:] == ["step", "stop", "exit"]
 
 
-def test_nobody_asks_for_more():
+def test_events_are_not_read_to_their_end():
     environment, robot = driven()
     steps = stop_robot_on_exit(rollout(environment, 10), environment)
     next(steps)

@@ -42,7 +42,7 @@ def judged_by(engine: RuleEngine, history) -> list:
 
 
 def reference(rule: Rule, history) -> list:
-    """Who acts, found at each step from scratch: the steps since control last changed are looked through again."""
+    """Controller of each step, computed from scratch: all steps since the last change of control are judged again."""
     who = []
     for now in range(len(history)):
         present = who[-1] if who else POLICY

@@ -81,7 +81,7 @@ def test_horizontal_movement_is_a_ramp_to_six_millimetres():
 
 
 def controllers(module, history):
-    """Who executes each step, for a history of measurements given as dictionaries."""
+    """Controller of each step, for a history of measurements given as dictionaries."""
     start, engine = measured_at_start(module), RuleEngine(module.RULE)
     return [engine.judge(with_values(start, **values).single(0)) for values in history]
 
