@@ -204,7 +204,7 @@ def test_update_leaves_the_state_it_was_given():
 
 
 def test_a_state_survives_its_arrays():
-    """arrays() and from_arrays(): training that continues from there is bit-equal, optimisers, temperature and key included."""
+    """arrays() and from_arrays(): continued training is bit-equal, optimisers, temperature and key included."""
     state, _ = LEARNER.update(LEARNER.init(0, zero_head=False), batches(0))
     arrays = {name: array.copy() for name, array in state.arrays().items()}
     assert (arrays[".key"].dtype, arrays[".key"].shape) == (np.uint32, (2,))
