@@ -244,10 +244,20 @@ def _run_tests(checkout: Path, tests: list[str], write_bytecode: bool) -> None:
     try:
         import pytest
 
+        _find_without_shrinking()
         preloaded = "ignore::pytest.PytestAssertRewriteWarning"
         status = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", preloaded, *tests]))
     finally:
         os._exit(status)
+
+
+def _find_without_shrinking() -> None:
+    """Let Hypothesis stop at the first failing example: a mutant is killed by any."""
+    from hypothesis import Phase, settings
+
+    register = settings.register_profile
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile = lambda name, **how: register(name, phases=phases, report_multiple_bugs=False, **how)
 
 
 def copied(folder: Path) -> Path:
