@@ -35,10 +35,18 @@ TESTS = {  # source file: the test files that hold it to its contract, quick one
     "core/policy": [f"{P}/test_user_mistakes.py", f"{P}/test_continuous_mistakes.py"],
     "core/reward": [f"{P}/test_replay.py", f"{E}/test_eq3_4_maxent_irl.py"],
     "core/seeding": [f"{P}/test_seeding.py"],
-    "core/supervisor": [f"{P}/test_supervise.py"],
+    "core/supervisor": [f"{P}/test_intervention_log.py", f"{P}/test_supervise.py"],
     "core/task": [f"{P}/test_user_mistakes.py"],
-    "interventions/log": [f"{P}/test_segments.py", f"{E}/test_section_5_3_pseudo_expert.py"],
-    "interventions/rollout": [f"{P}/test_segments.py", f"{E}/test_algorithm1_intervention_rate.py"],
+    "interventions/log": [
+        f"{P}/test_intervention_log.py",
+        f"{P}/test_segments.py",
+        f"{E}/test_section_5_3_pseudo_expert.py",
+    ],
+    "interventions/rollout": [
+        f"{P}/test_intervention_log.py",
+        f"{P}/test_segments.py",
+        f"{E}/test_algorithm1_intervention_rate.py",
+    ],
     "interventions/segments": [f"{P}/test_segments.py", f"{E}/test_section_5_3_pseudo_expert.py"],
     "irl/ascent": [f"{E}/test_natural_ascent.py"],
     "irl/estimators": [f"{E}/test_eq7_from_segment_starts.py", f"{E}/test_eq8_where_episodes_end.py"],
@@ -236,10 +244,20 @@ def _run_tests(checkout: Path, tests: list[str], write_bytecode: bool) -> None:
     try:
         import pytest
 
+        _find_without_shrinking()
         preloaded = "ignore::pytest.PytestAssertRewriteWarning"
         status = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", preloaded, *tests]))
     finally:
         os._exit(status)
+
+
+def _find_without_shrinking() -> None:
+    """Let Hypothesis stop at the first failing example: a mutant is killed by any."""
+    from hypothesis import Phase, settings
+
+    register = settings.register_profile
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile = lambda name, **how: register(name, phases=phases, report_multiple_bugs=False, **how)
 
 
 def copied(folder: Path) -> Path:

@@ -87,11 +87,11 @@ def train(name: str, task_name: str, seed: int) -> dict:
         learner=learner, state=state, replay=replay, task=task, prior=prior, schedule=settings.schedule
     )
     reward = LinearReward(numbers.theta_expert - numbers.theta_prior)
-    practice.begin(seed, 0)
+    practice.start_phase(seed, 0)
     points = []
     for step in range(0, STEPS + 1, LEG):
         if step:
-            practice.advance(LEG, reward, epsilon=0.0)
+            practice.train(LEG, reward, epsilon=0.0)
         returns = evaluate(practice.policy(), task.simulate(EPISODES), seed=20_000).returns(numbers.theta_expert)
         temperature = float(np.exp(practice.state.log_temperature))
         points.append({"step": step, "return": round(float(returns.mean()), 2), "temperature": round(temperature, 5)})

@@ -204,7 +204,7 @@ def test_training_goes_on_from_a_trained_policy(mereq, tmp_path):
     assert card["start"]["sha256"] == describe_shipped("bottle-pushing", "prior")["sha256"]
     status, _, told = mereq("train", "bottle-pushing", "prior", "--preset", "paper", "--start", "shipped", "--out", "x")
     assert status == 2
-    assert "[128, 128] units, the learner's settings say [400, 300]" in told
+    assert "[128, 128] units; the learner's settings require [400, 300]" in told
 
 
 def test_tasks_and_doctor(mereq):

@@ -108,7 +108,9 @@ class Refusing(Nobody):
 
 
 def test_a_simulator_of_another_task():
-    """It does not lead where the supervised environment led: no rollouts from where the expert took over."""
+    """A simulator that does not reproduce the supervised states: no rollouts from where the expert took over."""
     task = task_of(simulated=lambda: Corridor(length=LENGTH, horizon=HORIZON, slip=0.9))
-    with pytest.raises(IncompatibleRun, match="the simulator does not lead where the supervised environment led"):
+    with pytest.raises(
+        IncompatibleRun, match="the simulator does not reproduce the state of the supervised environment"
+    ):
         run(MEREQ_NP, inner(starts="segments"), task=task, seed=1)

@@ -34,7 +34,7 @@ def test_each_row_has_its_own_action():
 
 
 def controllers(divergences) -> str:
-    """Who executes each step: p or E."""
+    """Controller of each step: p or E."""
     engine = RuleEngine(divergence_rule(upper=UPPER, lower=LOWER))
     return "".join("E" if engine.judge(float(d)) is EXPERT else "p" for d in divergences)
 
@@ -54,7 +54,7 @@ def controllers(divergences) -> str:
         ([FAR, FAR, LOWER, LOWER, LOWER, LOWER], "pEEEEp"),
         ([FAR, FAR, NEAR, NEAR, NEAR, BETWEEN, NEAR, NEAR, NEAR, NEAR], "pEEEEEEEEp"),
         ([FAR, FAR, *[BETWEEN] * 9], "p" + "E" * 10),
-        # counts start anew when control changes: two further steps until the next intervention
+        # counts are reset when control changes: two further steps until the next intervention
         ([FAR, FAR, NEAR, NEAR, NEAR, NEAR, FAR, FAR], "pEEEEppE"),
         ([FAR, FAR, FAR, FAR, FAR, NEAR, NEAR, NEAR, NEAR, FAR, FAR], "pEEEEEEEppE"),
     ],

@@ -6,7 +6,10 @@ import pytest
 from scipy.optimize import minimize
 
 from mereq.core.distribution import Categorical
+from mereq.core.policy import LogitsPolicy
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, soft_value
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.networks import Layer
 
 ALPHAS = [0.05, 0.5, 1.0, 3.0]
 
@@ -60,3 +63,23 @@ def test_large_values_do_not_overflow():
         log_policy = np.asarray(boltzmann_log_policy(q, temperature=1.0))
     np.testing.assert_allclose(log_policy[0, :2], [-np.log1p(np.exp(-1.0)), -1 - np.log1p(np.exp(-1.0))], rtol=1e-9)
     np.testing.assert_allclose(Categorical.from_logits(q).log_probs, log_policy, rtol=1e-9)
+
+
+@pytest.mark.parametrize("temperature", ALPHAS)
+def test_the_acting_policy_is_this_function_of_its_q(q, temperature):
+    """A network that returns the rows of q for one-hot observations acts with exactly these log-probabilities."""
+    policy = QPolicy((Layer(q, np.zeros(4)),), prior=None, temperature=temperature, prior_temperature=0.0)
+    acting = policy.distribution(np.eye(7)).log_probs
+    assert isinstance(acting, np.ndarray)
+    np.testing.assert_array_equal(acting, boltzmann_log_policy(q, temperature=temperature))
+
+
+def test_acting_with_a_prior_is_exact(q):
+    """pihat = softmax((Q_R + alpha log pi) / alphahat), in NumPy."""
+    prior = LogitsPolicy(lambda obs: q[:, ::-1].copy(), 4)
+    policy = QPolicy((Layer(q, np.zeros(4)),), prior, temperature=0.5, prior_temperature=0.3)
+    log_prior = q[:, ::-1] - np.log(np.exp(q[:, ::-1]).sum(axis=1, keepdims=True))
+    expected = np.exp((q + 0.3 * log_prior) / 0.5)
+    acting = policy.distribution(np.eye(7)).log_probs
+    assert type(acting) is np.ndarray
+    np.testing.assert_allclose(np.exp(acting), expected / expected.sum(axis=1, keepdims=True), rtol=1e-12)

@@ -51,7 +51,7 @@ def simulator(n_envs: int = 20, starts=(LEFT,), mdp: MDP = TIMED, limit: int = H
 
 
 def record(iteration: int, episodes, act, *, starts=(LEFT,), mdp: MDP = TIMED, limit: int = HORIZON) -> Rollout:
-    """A round in which each episode has the given controllers, and whoever acts takes act(state, controller)."""
+    """A round in which each episode has the given controllers, and the one in control takes act(state, controller)."""
     table, steps = TabularSimulator(mdp, 1, limits=[limit], starts=starts), []
     for number, controllers in enumerate(episodes):
         obs = table.reset(episode_seed(RUN_SEED, iteration, number))
@@ -297,7 +297,7 @@ def test_no_expert_steps_are_no_segments():
 def test_a_simulator_that_leads_elsewhere_is_refused(astray, elsewhere):
     """With the round, the episode and the step at which it did, and with what to do."""
     estimator = FromSegmentStarts(elsewhere, 10, "greedy", run_seed=RUN_SEED)
-    sentence = r"Round 0, episode 0, step 2: the simulator does not lead where .* Use .*starts = 'episodes'"
+    sentence = r"Round 0, episode 0, step 2: the simulator does not reproduce the state .* Use .*starts = 'episodes'"
     with pytest.raises(IncompatibleRun, match=sentence):
         estimator.observe(astray, kappa=1.0)
 

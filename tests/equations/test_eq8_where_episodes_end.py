@@ -1,4 +1,4 @@
-"""Eq. (8) when supervised episodes end because nothing is left to watch, and practice goes on."""
+"""Eq. (8) when supervised episodes end as soon as they are settled, and training episodes have full length."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ class InControl:
 
 @pytest.mark.parametrize("name", ["bottle-pushing", "erasing", "pillow-grasping"])
 def test_a_policy_against_itself_has_no_gradient(name):
-    """With rollouts from new episodes; practice's own, of 100 steps each, would ask for .3 and .7 of change."""
+    """With rollouts from new episodes; rollouts of 100 steps, as in training, would ask for .3 and .7 of change."""
     preset = definition_of(name)
     task, expert, paper = preset.task, load_shipped(preset.task, "expert"), preset.settings["paper"]
     steps = supervise(

@@ -63,3 +63,16 @@ def test_what_is_left_out_stays_out(seen, gradient):
     """A feature that weighs nothing: its gradient is 0, and so are its columns."""
     one_less = np.array([1.0, 1.0, 0.0])
     assert direction(gradient * one_less, seen * one_less, "natural")[2] == 0.0
+
+
+def test_a_step_in_numbers():
+    """Two features, one of variance 1/4 and one that is constant: v = 1/8, and the constant counts as .0002."""
+    seen = np.array([[0.0, 0.5], [1.0, 0.5]])
+    way = direction(np.array([0.1, 0.01]), seen, "natural")
+    np.testing.assert_allclose(way, [0.125 * 0.1 / 0.2502, 0.125 * 0.01 / 0.0002], rtol=1e-12)
+
+
+def test_a_task_with_one_feature():
+    """np.cov of one column is a number; the way is v / (v + .0002) times the gradient."""
+    way = direction(np.array([0.3]), np.array([[0.0], [1.0]]), "natural")
+    np.testing.assert_allclose(way, [0.25 / 0.2502 * 0.3], rtol=1e-12)

@@ -157,7 +157,7 @@ def test_update_leaves_the_state_it_was_given():
 
 
 def test_a_state_survives_its_arrays():
-    """arrays() and from_arrays(): what goes on from there is bit-equal, the optimiser's moments included."""
+    """arrays() and from_arrays(): continued training is bit-equal, the optimiser's moments included."""
     learner = Cloning(OBS_SIZE, CategoricalLikelihood(N_ACTIONS), NETWORK)
     state, _ = learner.update(learner.init(0), batches(0))
     restored = learner.init(9).from_arrays({name: array.copy() for name, array in state.arrays().items()})

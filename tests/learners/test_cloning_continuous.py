@@ -94,7 +94,7 @@ def test_an_action_at_its_limit_is_approached():
     np.testing.assert_allclose(learner.policy(state).distribution(obs).mode(), np.sign(ACTIONS - 0.1), atol=0.03)
 
 
-def test_where_somebody_samples_it_the_clone_has_a_spread():
+def test_a_sampled_clone_has_a_spread():
     """`CLONE_STD`, before the tanh, in every state; and it stands on no prior."""
     learner = Cloning(OBS_SIZE, NormalLikelihood(N_ACTIONS), TABLE)
     policy = learner.policy(learner.init(0))
@@ -104,7 +104,7 @@ def test_where_somebody_samples_it_the_clone_has_a_spread():
 
 
 def test_a_state_survives_its_arrays():
-    """What goes on from there is bit-equal."""
+    """Training that continues from there is bit-equal."""
     obs = one_hot(range(OBS_SIZE), OBS_SIZE)
     learner, state, _ = cloned(Demonstrations(obs, ACTIONS), (8,))
     restored = learner.init(9).from_arrays({name: array.copy() for name, array in state.arrays().items()})

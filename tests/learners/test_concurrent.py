@@ -1,4 +1,4 @@
-"""Zero wait: policies are made while supervision goes on, and the record says exactly which one acted when."""
+"""Concurrent learning: policies are trained during supervision, and the record says which one acted when."""
 
 import itertools
 import threading
@@ -160,7 +160,7 @@ def test_what_was_made_acts_from_the_next_episode_on():
     assert learners() == []
 
 
-def test_nothing_is_learned_while_nobody_intervenes():
+def test_nothing_is_learned_without_interventions():
     method = Schooled()
     first = list(stream(method, Whims(intervenes=lambda n: False)))
     assert [type(e) for e in first if not isinstance(e, SupervisedStep)] == [Round, Round]
@@ -267,7 +267,7 @@ def test_an_improver_remembers_each_step_once():
 
 
 def test_a_resumed_run_goes_on_with_its_versions():
-    """The unfinished episode with the one that has acted in it, the next one with the newest; numbers go on."""
+    """The unfinished episode resumes with its own policy, the next one has the newest; versions continue."""
     first = Schooled()
     running = stream(first, Whims(), rounds=1)
     steps = list(itertools.islice((e for e in running if isinstance(e, SupervisedStep)), 16))

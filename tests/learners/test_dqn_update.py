@@ -197,7 +197,7 @@ def test_update_leaves_the_state_it_was_given():
 
 
 def test_a_state_survives_its_arrays():
-    """arrays() and from_arrays(): what goes on from there is bit-equal, optimiser and target period included."""
+    """arrays() and from_arrays(): continued training is bit-equal, optimiser and target period included."""
     dqn = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
     state, _ = dqn.update(dqn.init(0, zero_head=False), batches(0))  # half-way to a copy of the target network
     restored = dqn.init(9, zero_head=False).from_arrays({n: a.copy() for n, a in state.arrays().items()})

@@ -1,4 +1,4 @@
-"""Seeds as a batch axis: many learners' updates in one call are each learner's own, whoever else is in the row."""
+"""Seeds as a batch axis: updates of many learners in one call equal each learner's own, for any other members."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""A SAC that practises: what is recorded, how it explores, repeatability, and exact resumption."""
+"""Training of SAC in a simulator: recorded transitions, exploration, repeatability, and exact resumption."""
 
 from dataclasses import replace
 
@@ -38,11 +38,11 @@ TOWARDS = LinearReward(np.array([1.0, -0.1]))
 PRIOR = GaussianPolicy(lambda obs: (-obs[:, :1], 0.3 * obs[:, :1] - 0.5), 1)
 
 
-def practice(
+def new_training(
     *, schedule=SCHEDULE, learner=LEARNER, prior: Policy | None = PRIOR, seed=0, capacity=2000
 ) -> SimulatorTraining:
     sac = SAC(LINE.obs_size, 1, learner)
-    practised = SimulatorTraining(
+    training = SimulatorTraining(
         learner=sac,
         state=sac.init(seed, zero_head=sac.has_prior),
         replay=Replay(capacity, obs_size=LINE.obs_size, actions=LINE.actions, n_features=2),
@@ -50,8 +50,8 @@ def practice(
         prior=prior,
         schedule=schedule,
     )
-    practised.begin(seed=seed, index=0)
-    return practised
+    training.start_phase(seed=seed, index=0)
+    return training
 
 
 def same(one: dict, other: dict) -> bool:
@@ -63,16 +63,16 @@ def same(one: dict, other: dict) -> bool:
 
 def test_what_is_recorded_is_what_happened():
     """Transitions follow the line; the prior's parameters at both ends, also where an episode ended or was cut."""
-    practised = practice(schedule=ONLY_ACT)
-    practised.advance(1000, TOWARDS, epsilon=0.3)
-    recorded = practised.replay.columns
-    rows = slice(practised.replay.size)
+    training = new_training(schedule=ONLY_ACT)
+    training.train(1000, TOWARDS, epsilon=0.3)
+    recorded = training.replay.columns
+    rows = slice(training.replay.size)
     before, action, after = recorded.obs[rows, 0], recorded.action[rows, 0], recorded.next_obs[rows, 0]
     assert recorded.action.dtype == np.float32
     np.testing.assert_allclose(after, before + 0.3 * action, atol=1e-6)
     np.testing.assert_allclose(recorded.features[rows], np.stack([after, action**2], axis=1), atol=1e-6)
     np.testing.assert_array_equal(recorded.terminated[rows], np.abs(after) > 1)
-    assert (np.abs(before) <= 1).all()  # nobody acts after the end
+    assert (np.abs(before) <= 1).all()  # no action follows an end
     for obs, parameters in ((recorded.obs, recorded.prior), (recorded.next_obs, recorded.next_prior)):
         np.testing.assert_array_equal(parameters[rows], PRIOR.distribution(obs[rows]).parameters)
     ended = recorded.terminated[rows]
@@ -83,10 +83,10 @@ def test_what_is_recorded_is_what_happened():
 
 @pytest.mark.parametrize("prior", [None, PRIOR])
 def test_without_a_priors_term_zeros_are_recorded(prior):
-    practised = practice(learner=replace(LEARNER, prior_temperature=0.0), prior=prior, schedule=ONLY_ACT)
-    practised.advance(200, TOWARDS, epsilon=0.3)
-    assert not practised.replay.columns.prior.any()
-    assert not practised.replay.columns.next_prior.any()
+    training = new_training(learner=replace(LEARNER, prior_temperature=0.0), prior=prior, schedule=ONLY_ACT)
+    training.train(200, TOWARDS, epsilon=0.3)
+    assert not training.replay.columns.prior.any()
+    assert not training.replay.columns.next_prior.any()
 
 
 # --------------------------------------------------------------------------------------------------- how it explores
@@ -95,9 +95,9 @@ def test_without_a_priors_term_zeros_are_recorded(prior):
 def actions_taken(epsilon: float) -> np.ndarray:
     """2000 of them, under a prior that is nearly sure of tanh(1)."""
     sure = GaussianPolicy(lambda obs: (np.ones((len(obs), 1)), np.full((len(obs), 1), -5.0)), 1)
-    practised = practice(schedule=ONLY_ACT, prior=sure)
-    practised.advance(2000, TOWARDS, epsilon=epsilon)
-    return practised.replay.columns.action[:2000, 0]
+    training = new_training(schedule=ONLY_ACT, prior=sure)
+    training.train(2000, TOWARDS, epsilon=epsilon)
+    return training.replay.columns.action[:2000, 0]
 
 
 def test_it_acts_with_samples_of_its_policy():
@@ -116,23 +116,23 @@ def test_epsilon_is_the_share_of_uniformly_random_actions():
 # ----------------------------------------------------------------------------------------------------- what is learned
 
 
-def test_practice_changes_the_policy_towards_the_reward():
+def test_training_changes_the_policy_towards_the_reward():
     """The prior pulls back to the middle; reward is to the right. Its pull is overcome, but not forgotten."""
-    practised = practice(learner=replace(LEARNER, temperature=0.05, prior_temperature=0.05))
-    practised.advance(1500, LinearReward(np.array([3.0, 0.0])), epsilon=0.1)
+    training = new_training(learner=replace(LEARNER, temperature=0.05, prior_temperature=0.05))
+    training.train(1500, LinearReward(np.array([3.0, 0.0])), epsilon=0.1)
     obs = np.array([[-0.3, 1.0], [0.3, 1.0]], np.float32)
-    assert (practised.policy().distribution(obs).mode() > PRIOR.distribution(obs).mode() + 0.3).all()
-    assert practised.metrics.keys() == {"loss", "actor_loss", "temperature", "entropy"}
-    assert all(np.isfinite(value) for value in practised.metrics.values())
-    assert practised.loss == practised.metrics["loss"]
+    assert (training.policy().distribution(obs).mode() > PRIOR.distribution(obs).mode() + 0.3).all()
+    assert training.metrics.keys() == {"loss", "actor_loss", "temperature", "entropy"}
+    assert all(np.isfinite(value) for value in training.metrics.values())
+    assert training.loss == training.metrics["loss"]
 
 
 def test_updates_are_made_at_the_promised_rate():
     """100 steps come first; from there 10 updates per 50 steps: all three Adams count them."""
-    practised = practice()
+    training = new_training()
     for made in (0, 10, 20):
-        practised.advance(50, TOWARDS, epsilon=0.0)
-        counts = {int(a) for n, a in practised.state.arrays().items() if n.endswith(".count")}
+        training.train(50, TOWARDS, epsilon=0.0)
+        counts = {int(a) for n, a in training.state.arrays().items() if n.endswith(".count")}
         assert counts == {made}
 
 
@@ -143,9 +143,9 @@ def test_same_seed_bit_equal_two_seeds_differ():
     """Parameters, optimisers, temperature, key and every recorded transition."""
     results = []
     for seed in (3, 3, 4):
-        practised = practice(seed=seed)
-        practised.advance(300, TOWARDS, epsilon=0.2)
-        results.append(practised.arrays())
+        training = new_training(seed=seed)
+        training.train(300, TOWARDS, epsilon=0.2)
+        results.append(training.arrays())
     assert same(results[0], results[1])
     for name in ("learner.actor[0].weight", "learner.log_temperature", "learner.key", "replay.action", "replay.obs"):
         assert not np.array_equal(results[0][name], results[2][name]), name

@@ -204,7 +204,7 @@ def test_update_leaves_the_state_it_was_given():
 
 
 def test_a_state_survives_its_arrays():
-    """arrays() and from_arrays(): what goes on from there is bit-equal, optimisers, temperature and key included."""
+    """arrays() and from_arrays(): continued training is bit-equal, optimisers, temperature and key included."""
     state, _ = LEARNER.update(LEARNER.init(0, zero_head=False), batches(0))
     arrays = {name: array.copy() for name, array in state.arrays().items()}
     assert (arrays[".key"].dtype, arrays[".key"].shape) == (np.uint32, (2,))
@@ -217,7 +217,7 @@ def test_a_state_survives_its_arrays():
     "part", ["actor_optimizer", "critics_optimizer", "temperature_optimizer", "log_temperature", "key"]
 )
 def test_every_part_of_the_state_matters(part):
-    """Without it what goes on is another training: the test above can fail for each."""
+    """Without it the continued training differs: the test above can fail for each."""
     fresh = LEARNER.init(7, zero_head=False)
     state, _ = LEARNER.update(LEARNER.init(0, zero_head=False), batches(0))
     forgetful = state._replace(**{part: getattr(fresh, part)})

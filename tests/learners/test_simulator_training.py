@@ -1,4 +1,4 @@
-"""A learner that practises: known optima from sampled experience, time limits, and repeatability."""
+"""Training of soft DQN in a simulator: known optima from sampled experience, time limits, and repeatability."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ LEARNER = DQNSettings(
 )
 
 
-def practice(
+def new_training(
     mdp: MDP, simulator, *, learner=LEARNER, schedule=SCHEDULE, prior=None, seed=0, **replay
 ) -> SimulatorTraining:
     dqn = DQN(mdp.n_states, mdp.n_actions, learner)
@@ -54,15 +54,15 @@ def practice(
     )
 
 
-def values(practised: SimulatorTraining, n_states: int) -> np.ndarray:
-    return practised.policy().values(one_hot(range(n_states), n_states))
+def values(training: SimulatorTraining, n_states: int) -> np.ndarray:
+    return training.policy().values(one_hot(range(n_states), n_states))
 
 
 # ----------------------------------------------------------------------------------------- truncated, terminated
 
 
 def one_way(*, terminal: bool) -> MDP:
-    """From state 0 into state 1 at once, one point a step; state 1, where it goes on like this, may be terminal."""
+    """From state 0 into state 1 at once, one point a step; state 1, where the points continue, may be terminal."""
     return MDP(np.ones((2, 2, 1), int), np.array([False, terminal]), np.ones((2, 2, 1)))
 
 
@@ -71,12 +71,12 @@ def test_time_limits_bootstrap_and_terminations_do_not(terminal, limit):
     """Episodes cut after every single step are worth as much as endless ones; a crash ends all reward."""
     mdp = one_way(terminal=terminal)
     learner = replace(LEARNER, learning_rate=0.05, gamma=0.5)
-    practised = practice(mdp, TabularSimulator(mdp, 10, limits=[limit]), learner=learner)
-    practised.begin(seed=0, index=0)
-    practised.advance(4000, LinearReward(np.ones(1)), epsilon=1.0)
+    training = new_training(mdp, TabularSimulator(mdp, 10, limits=[limit]), learner=learner)
+    training.start_phase(seed=0, index=0)
+    training.train(4000, LinearReward(np.ones(1)), epsilon=1.0)
     exact = 1.0 if terminal else 2 + 0.5 * np.log(2)  # Q = 1 + gamma V, V = Q + alpha log 2
     np.testing.assert_allclose(mdp.soft_q(np.ones((2, 2)), temperature=0.5, gamma=0.5)[0], exact, rtol=1e-9)
-    np.testing.assert_allclose(values(practised, 2)[0], exact, atol=0.03)
+    np.testing.assert_allclose(values(training, 2)[0], exact, atol=0.03)
 
 
 def test_residual_q_from_short_episodes():
@@ -91,19 +91,19 @@ def test_residual_q_from_short_episodes():
         LEARNER, learning_rate=0.005, gamma=0.6, temperature=temperature, prior_temperature=prior_temperature
     )
     simulator = TabularSimulator(mdp, 10, limits=[1, 2, 3])
-    practised = practice(mdp, simulator, learner=learner, prior=table_policy(q_star, prior_temperature))
-    practised.begin(seed=0, index=0)
-    practised.advance(8000, LinearReward(theta), epsilon=1.0)
+    training = new_training(mdp, simulator, learner=learner, prior=table_policy(q_star, prior_temperature))
+    training.start_phase(seed=0, index=0)
+    training.train(8000, LinearReward(theta), epsilon=1.0)
     alive = ~mdp.terminal
     assert np.abs(q_hat - q_star)[alive].max() > 0.4
-    np.testing.assert_allclose(values(practised, 5)[alive], (q_hat - q_star)[alive], atol=0.06)
+    np.testing.assert_allclose(values(training, 5)[alive], (q_hat - q_star)[alive], atol=0.06)
 
 
 # ------------------------------------------------------------------------------------------------------- corridor
 
 
 @pytest.mark.parametrize("with_prior", [False, True])
-def test_practice_in_the_corridor_finds_the_soft_optimal_policy(with_prior):
+def test_training_in_the_corridor_finds_the_soft_optimal_policy(with_prior):
     """Action probabilities of the exact solution, by a plain learner and by one that starts from the prior.
 
     The corridor slips, terminates at its end and is cut after 20 steps; the learner explores with its own policy.
@@ -115,13 +115,13 @@ def test_practice_in_the_corridor_finds_the_soft_optimal_policy(with_prior):
         LEARNER, gamma=gamma, temperature=temperature, prior_temperature=temperature if with_prior else 0.0
     )
     prior = table_policy(q_prior, temperature) if with_prior else None
-    practised = practice(mdp, TASK.simulate(10), learner=learner, prior=prior)
-    practised.begin(seed=0, index=0)
+    training = new_training(mdp, TASK.simulate(10), learner=learner, prior=prior)
+    training.start_phase(seed=0, index=0)
     reward = LinearReward(THETA_EXPERT - THETA_PRIOR if with_prior else THETA_EXPERT)
     for step in range(50):
-        practised.advance(200, reward, epsilon=1.0 - step / 50)
+        training.train(200, reward, epsilon=1.0 - step / 50)
     alive = np.flatnonzero(~mdp.terminal)
-    learned = np.exp(practised.policy().distribution(one_hot(alive, 12)).log_probs)
+    learned = np.exp(training.policy().distribution(one_hot(alive, 12)).log_probs)
     np.testing.assert_allclose(learned, boltzmann(q_expert, temperature)[alive], atol=0.06)
     assert np.abs(boltzmann(q_prior, temperature) - boltzmann(q_expert, temperature))[alive].max() > 0.5
 
@@ -149,19 +149,19 @@ def test_the_exact_corridor_is_the_corridor():
 # -------------------------------------------------------------------------------------------------- repeatability
 
 
-def practise_briefly(seed: int) -> dict[str, np.ndarray]:
+def train_briefly(seed: int) -> dict[str, np.ndarray]:
     mdp = corridor_mdp()
     q = mdp.soft_q(mdp.features @ THETA_PRIOR, temperature=0.5, gamma=0.8)
     learner = replace(LEARNER, prior_temperature=0.5)
-    practised = practice(mdp, TASK.simulate(10), learner=learner, prior=table_policy(q, 0.5), seed=seed)
-    practised.begin(seed=seed, index=0)
-    practised.advance(1000, LinearReward(THETA_EXPERT), epsilon=0.3)
-    return practised.arrays()
+    training = new_training(mdp, TASK.simulate(10), learner=learner, prior=table_policy(q, 0.5), seed=seed)
+    training.start_phase(seed=seed, index=0)
+    training.train(1000, LinearReward(THETA_EXPERT), epsilon=0.3)
+    return training.arrays()
 
 
 def test_same_seed_bit_equal_two_seeds_differ():
     """Parameters, optimiser and every recorded transition."""
-    one, again, other = practise_briefly(3), practise_briefly(3), practise_briefly(4)
+    one, again, other = train_briefly(3), train_briefly(3), train_briefly(4)
     assert one.keys() == again.keys()
     assert all(np.array_equal(one[name], again[name]) for name in one)
     for name in ("learner.q[0].weight", "learner.target_q[0].bias", "replay.obs", "replay.action"):
@@ -171,45 +171,45 @@ def test_same_seed_bit_equal_two_seeds_differ():
 def test_stretches_differ_by_their_index():
     """Two stretches of one run start in different episodes, explore differently and draw different batches."""
     mdp = corridor_mdp()
-    first, second = (practice(mdp, TASK.simulate(10)) for _ in range(2))
-    for index, practised in enumerate([first, second]):
-        practised.begin(seed=0, index=index)
-        practised.advance(400, LinearReward(THETA_PRIOR), epsilon=1.0)
+    first, second = (new_training(mdp, TASK.simulate(10)) for _ in range(2))
+    for index, training in enumerate([first, second]):
+        training.start_phase(seed=0, index=index)
+        training.train(400, LinearReward(THETA_PRIOR), epsilon=1.0)
     for column in ("obs", "action"):  # at epsilon = 1 an action depends on nothing but the exploration's own stream
         assert not np.array_equal(first.arrays()[f"replay.{column}"], second.arrays()[f"replay.{column}"])
 
     drawn = []
     for index in range(2):  # from the same replay
-        practised = practice(mdp, TASK.simulate(10))
-        practised.replay.restore({n: a.copy() for n, a in first.replay.state().items()})
-        practised.begin(seed=0, index=index)
-        drawn.append(practised.replay.draw(practised._drawing, (50,), LinearReward(THETA_PRIOR)).obs)
+        training = new_training(mdp, TASK.simulate(10))
+        training.replay.restore({n: a.copy() for n, a in first.replay.state().items()})
+        training.start_phase(seed=0, index=index)
+        drawn.append(training.replay.draw(training._drawing, (50,), LinearReward(THETA_PRIOR)).obs)
     assert not np.array_equal(*drawn)
 
 
 def test_the_loss_is_this_stretchs():
     """NaN before a stretch's first update, also where another stretch came before: a resumed run reports the same."""
-    practised = practice(corridor_mdp(), TASK.simulate(10))
-    assert np.isnan(practised.loss)
-    practised.begin(seed=0, index=0)
-    practised.advance(600, LinearReward(THETA_PRIOR), epsilon=1.0)
-    assert 0 < practised.loss < 1
-    practised.begin(seed=0, index=1)
-    assert np.isnan(practised.loss)
+    training = new_training(corridor_mdp(), TASK.simulate(10))
+    assert np.isnan(training.loss)
+    training.start_phase(seed=0, index=0)
+    training.train(600, LinearReward(THETA_PRIOR), epsilon=1.0)
+    assert 0 < training.loss < 1
+    training.start_phase(seed=0, index=1)
+    assert np.isnan(training.loss)
 
 
 def test_nothing_is_learned_before_learning_starts_and_then_at_the_promised_rate():
     """400 steps come first; from there half an update per step, batch for batch: Adam counts them."""
     mdp = corridor_mdp()
-    practised = practice(mdp, TASK.simulate(10))
-    practised.begin(seed=0, index=0)
+    training = new_training(mdp, TASK.simulate(10))
+    training.start_phase(seed=0, index=0)
     counts = []
     for _ in range(4):
-        practised.advance(200, LinearReward(THETA_PRIOR), epsilon=0.5)
-        (count,) = (array for name, array in practised.state.arrays().items() if name.endswith(".count"))
+        training.train(200, LinearReward(THETA_PRIOR), epsilon=0.5)
+        (count,) = (array for name, array in training.state.arrays().items() if name.endswith(".count"))
         counts.append(int(count))
     assert counts == [0, 100, 200, 300]
-    assert practised.replay.added == 800
+    assert training.replay.added == 800
 
 
 def test_what_is_recorded_is_what_happened():
@@ -219,19 +219,19 @@ def test_what_is_recorded_is_what_happened():
     prior = table_policy(rng.normal(size=(5, 3)), 1.0)
     simulator = TabularSimulator(mdp, 10, limits=[1, 2, 3])
     learner = replace(LEARNER, prior_temperature=0.5)
-    practised = practice(mdp, simulator, learner=learner, schedule=ONLY_ACT, prior=prior)
-    practised.begin(seed=0, index=0)
-    practised.advance(600, LinearReward(np.ones(2)), epsilon=0.5)
-    recorded = practised.replay.columns
+    training = new_training(mdp, simulator, learner=learner, schedule=ONLY_ACT, prior=prior)
+    training.start_phase(seed=0, index=0)
+    training.train(600, LinearReward(np.ones(2)), epsilon=0.5)
+    recorded = training.replay.columns
     log_probs = prior.distribution(np.eye(5)).log_probs
-    for n in range(practised.replay.size):
+    for n in range(training.replay.size):
         state, action, reached = recorded.obs[n].argmax(), recorded.action[n], recorded.next_obs[n].argmax()
         assert reached in mdp.successors[state, action]
         assert recorded.terminated[n] == mdp.terminal[reached]
         np.testing.assert_allclose(recorded.features[n], mdp.features[state, action], rtol=1e-6)
         np.testing.assert_allclose(recorded.prior[n], log_probs[state], rtol=1e-5)
         np.testing.assert_allclose(recorded.next_prior[n], log_probs[reached], rtol=1e-5)
-    assert not mdp.terminal[recorded.obs[: practised.replay.size].argmax(axis=1)].any()  # nobody acts after the end
+    assert not mdp.terminal[recorded.obs[: training.replay.size].argmax(axis=1)].any()  # no action follows an end
 
 
 def test_exploration_falls_linearly():
@@ -247,10 +247,10 @@ def test_epsilon_is_the_share_of_random_actions():
     learner = replace(LEARNER, gamma=0.0, prior_temperature=0.5)
     for epsilon in (0.0, 0.3, 1.0):
         simulator = TabularSimulator(mdp, 10, limits=[50])
-        practised = practice(mdp, simulator, learner=learner, schedule=ONLY_ACT, prior=sure)
-        practised.begin(seed=0, index=0)
-        practised.advance(4000, LinearReward(np.zeros(1)), epsilon=epsilon)
-        taken = np.bincount(practised.replay.columns.action[:4000], minlength=3) / 4000
+        training = new_training(mdp, simulator, learner=learner, schedule=ONLY_ACT, prior=sure)
+        training.start_phase(seed=0, index=0)
+        training.train(4000, LinearReward(np.zeros(1)), epsilon=epsilon)
+        taken = np.bincount(training.replay.columns.action[:4000], minlength=3) / 4000
         np.testing.assert_allclose(taken, [epsilon / 3, epsilon / 3, 1 - epsilon * 2 / 3], atol=0.03)
 
 

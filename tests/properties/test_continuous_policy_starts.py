@@ -1,4 +1,4 @@
-"""Where each method's policy starts where actions are continuous: at the prior, at its parameters, at random."""
+"""Start of each method's policy with continuous actions: at the prior, at its parameters, at random."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is imitated, and how batches are drawn from it: HG-DAgger takes all alike, IWR gives interventions half."""
+"""Demonstrations and batches drawn from them: HG-DAgger draws uniformly, IWR gives interventions half of a batch."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, norm
 
-from mereq.core.distribution import Categorical, SquashedGaussian
+from mereq.core.distribution import Categorical, SquashedGaussian, log_softmax
 
 logits = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e4, 1e4))
 
@@ -114,3 +114,19 @@ def test_squashed_samples_are_float32_and_follow_their_generator():
     assert one.dtype == np.float32
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
+
+
+def test_log_softmax_is_over_the_last_axis():
+    """For any number of axes, probabilities sum to 1 over the last one."""
+    x = np.random.default_rng(0).normal(size=(3, 2, 4))
+    np.testing.assert_allclose(np.exp(log_softmax(x)).sum(axis=2), np.ones((3, 2)), rtol=1e-12)
+    np.testing.assert_array_equal(log_softmax(x)[1], log_softmax(x[1]))
+    np.testing.assert_array_equal(log_softmax(x)[1, 0], log_softmax(x[1, 0]))
+
+
+def test_a_squashed_gaussian_adds_its_noise_to_the_mean():
+    """Recorded runs depend on the sign, too."""
+    mean, log_std = np.array([[0.5, -1.0]], np.float32), np.array([[0.0, -2.0]], np.float32)
+    noise = np.random.default_rng(4).standard_normal((1, 2), dtype=np.float32)
+    drawn = SquashedGaussian(mean, log_std).sample(np.random.default_rng(4))
+    np.testing.assert_array_equal(drawn, np.tanh(mean + np.exp(log_std) * noise))

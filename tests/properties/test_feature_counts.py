@@ -32,7 +32,7 @@ def test_counts_are_a_commutative_monoid(a, b, c):
 
 @given(steps)
 def test_counts_are_sums_over_steps(features):
-    """Of every step once; no steps are the neutral element."""
+    """The union counts every step once; no steps are the neutral element."""
     counted = FeatureCounts.of(features)
     assert counted.steps == len(features)
     assert counted.total.tolist() == [sum(column) for column in features.T.tolist()]

@@ -238,7 +238,7 @@ def test_continuous_actions_slip_as_finitely_many_do():
 
 @pytest.mark.parametrize("cut", range(1, N_STEPS, 7))
 def test_an_interrupted_rollout_goes_on_exactly(cut):
-    """The slips of the unfinished episode so far are brought back, too, though they are not made again."""
+    """After a resume, the disturbances of the unfinished episode are restored without being drawn again."""
     whole = record(noisy(0.4))
     assert same(record(noisy(0.4), recorded=whole[:cut]), whole[cut:])
 

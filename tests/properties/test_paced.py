@@ -8,7 +8,7 @@ from mereq.supervision.paced import Paced
 
 
 class Clock:
-    """Seconds that pass only when somebody waits, or when the test says so."""
+    """Clock that advances only by waits, or when a test advances it."""
 
     def __init__(self):
         self.time, self.waits = 100.0, []

@@ -1,4 +1,4 @@
-"""Where each method's policy starts: at the prior with its term, at its parameters, at random, or at its clone."""
+"""Start of each method's policy: at the prior with its term, at its parameters, at random, or at its clone."""
 
 from dataclasses import replace
 from functools import cache
@@ -206,7 +206,7 @@ def test_the_clone_of_a_warm_start_is_the_prior_where_it_goes():
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 300, 1000, 5000])
 def test_the_last_so_many_steps_of_the_prior_are_kept(kept):
-    """Of 1000; pairs of what it saw and did. The clone does not depend on how many."""
+    """Pairs of observation and action are kept, of 1000. The clone does not depend on their number."""
     settings = replace(SETTINGS, warm_start=replace(SETTINGS.warm_start, updates=50, kept=kept))
     started = warm_start(task_of(), PRIOR, settings, seed=0)
     everything = every_step()

@@ -88,7 +88,7 @@ def test_ctrl_c_in_a_step():
     assert robot.told[3:] == ["step", "stop", "exit"]
 
 
-def test_nobody_asks_for_more():
+def test_events_are_not_read_to_their_end():
     environment, robot = driven()
     steps = stop_robot_on_exit(rollout(environment, 10), environment)
     next(steps)
@@ -100,7 +100,7 @@ def test_nobody_asks_for_more():
 def test_an_observation_that_is_none(obs):
     environment, robot = driven()
     robot.unwrapped.reset = lambda seed: (obs, {})
-    with pytest.raises(WrongRobot, match="as observation; the task corridor has 12 finite numbers there"):
+    with pytest.raises(WrongRobot, match="as observation; the task corridor requires 12 finite numbers"):
         environment.reset(seed=0)
     assert robot.told == ["enter", "reset", "stop", "exit"]
 
@@ -129,3 +129,78 @@ def test_what_was_done_is_not_done_again(more, cuts):
     for before, after in itertools.pairwise(recorded):
         same_episode = after.episode == before.episode and after.step == before.step + 1
         assert same_episode or (after.episode, after.step) == (before.episode + 1, 0)
+
+
+def test_properties_are_the_drivers():
+    environment, robot = driven()
+    assert (environment.hz, environment.repeatable) == (None, False)
+    robot.hz, robot.repeatable = 5.0, True
+    assert (environment.hz, environment.repeatable) == (5.0, True)
+    assert environment.unwrapped is robot.unwrapped
+    assert environment.render_mode is None
+    robot.render_mode, robot.render = "rgb_array", lambda: "a picture"
+    assert (environment.render_mode, environment.render()) == ("rgb_array", "a picture")
+
+
+def test_a_driver_without_an_environment_inside_is_its_own():
+    environment, robot = driven()
+    del robot.unwrapped
+    assert environment.unwrapped is robot
+
+
+def test_a_camera_that_fails_is_a_robot_that_is_lost():
+    environment, robot = driven()
+    environment.reset(seed=0)
+
+    def render():
+        raise OSError("no light")
+
+    robot.render = render
+    with pytest.raises(RobotLost, match=r"OSError: no light \(.*test_robot_environment\.py, line \d+\)\.$"):
+        environment.render()
+    assert robot.told == ["enter", "reset", "stop", "exit"]
+
+
+def test_steps_and_resets_are_the_drivers():
+    environment, _ = driven()
+    plain = TASK.make()
+    ours, theirs = environment.reset(seed=3), plain.reset(seed=3)
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    assert ours[1] == theirs[1] == {}
+    ours, theirs = environment.step(0), plain.step(0)
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    assert ours[1:4] == theirs[1:4]
+    np.testing.assert_array_equal(ours[4]["features"], theirs[4]["features"])
+
+
+def test_a_stop_is_told_once_until_the_next_step():
+    environment, robot = driven()
+    environment.reset(seed=0)
+    environment.stop()
+    environment.stop()
+    environment.step(0)
+    environment.close()
+    environment.close()
+    assert robot.told == ["enter", "reset", "stop", "step", "stop", "exit"]
+
+
+@pytest.mark.parametrize("obs", [np.arange(12), np.zeros(12, np.uint8), [0.5] * 12], ids=["int", "uint8", "list"])
+def test_any_finite_numbers_are_an_observation(obs):
+    environment, robot = driven()
+    robot.unwrapped.reset = lambda seed: (obs, {})
+    assert environment.reset(seed=0)[0] is obs
+
+
+def test_a_mistake_that_has_a_class_of_its_own_is_raised_as_it_is():
+    """Only other exceptions become `RobotLost`."""
+    environment, robot = driven()
+    robot.breaks[1] = WrongRobot("no such joint")
+    with pytest.raises(WrongRobot, match="no such joint"):
+        environment.reset(seed=0)
+    assert robot.told == ["enter", "reset", "stop", "exit"]
+
+
+def test_a_simulation_needs_no_stop():
+    plain = TASK.make()
+    stop_if_robot(plain)
+    assert list(stop_robot_on_exit((n for n in range(3)), plain)) == [0, 1, 2]

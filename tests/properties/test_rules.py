@@ -42,7 +42,7 @@ def judged_by(engine: RuleEngine, history) -> list:
 
 
 def reference(rule: Rule, history) -> list:
-    """Who acts, found at each step from scratch: the steps since control last changed are looked through again."""
+    """Controller of each step, computed from scratch: all steps since the last change of control are judged again."""
     who = []
     for now in range(len(history)):
         present = who[-1] if who else POLICY
@@ -137,3 +137,19 @@ def test_impossible_holds(min_hold, max_hold):
 def test_impossible_trigger():
     with pytest.raises(ValueError, match="at least 1 consecutive step"):
         trigger(0, 0)
+
+
+def test_a_rule_without_holds_may_hand_back_after_one_step():
+    """Least durations are one step by default, and there is no greatest one."""
+    rule = Rule(engage=(trigger(0, 1),), disengage=(trigger(1, 1),))
+    assert (rule.min_hold, rule.max_hold) == (1, None)
+    assert interventions(judged_by(RuleEngine(rule), [(True, False), (False, True), (False, False)])) == [(0, 1)]
+    assert interventions(judged_by(RuleEngine(rule), [(True, False)] * 100)) == [(0, 100)]
+
+
+def test_the_engine_starts_with_the_policy_and_without_a_reset():
+    engine = RuleEngine(Rule(engage=(trigger(0, 2),), disengage=()))
+    assert engine.controller is POLICY
+    assert [engine.judge((True,)) for _ in range(2)] == [POLICY, EXPERT]
+    engine.reset()
+    assert engine.controller is POLICY

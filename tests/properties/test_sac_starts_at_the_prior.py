@@ -93,7 +93,7 @@ def test_only_a_zero_head_starts_at_the_prior():
 
 
 def first_gradient(temperature: float, prior_temperature: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of the actor's loss in the changes of mean and log-std, and its standard error, over 100,000 rows."""
+    """Gradient of the actor's loss in the changes of mean and log-std, and its standard error, over 100,000 rows."""
     n, rng = 100_000, np.random.default_rng(0)
     sac = learner(temperature=temperature, prior_temperature=prior_temperature)
     state = sac.init(0, zero_head=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mereq.core.seeding import seed_for, stream
+from mereq.core.seeding import episode_seed, seed_for, stream
 
 names = st.tuples(
     st.integers(0, 2**32 - 1),
@@ -69,3 +69,5 @@ def test_negative_numbers_are_refused(arguments):
 def test_streams_stay_what_they_are():
     """Recorded runs depend on these numbers: a change makes every stored run irreproducible."""
     np.testing.assert_array_equal(stream(3, "replay", 1).integers(1000, size=3), [561, 812, 879])
+    assert seed_for(3, "env", 0) == 1047822600
+    assert episode_seed(0, 2, 5) == seed_for(0, "episode", 2, 5) == 1248301236

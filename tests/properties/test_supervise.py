@@ -1,4 +1,4 @@
-"""Alg. 1, l. 3: a supervised rollout records everything, and goes on exactly where it was interrupted."""
+"""Alg. 1, l. 3: a supervised rollout records everything, and resumes exactly where it was interrupted."""
 
 import itertools
 
@@ -99,7 +99,7 @@ def test_an_interrupted_rollout_goes_on_exactly(uninterrupted, cut):
 
 
 def test_what_was_recorded_is_executed_again_even_if_the_policy_would_not(uninterrupted):
-    """The unfinished episode is brought back by its recorded actions, never by asking the policy anew."""
+    """The unfinished episode is restored by its recorded actions, never by asking the policy again."""
     cut = next(i for i, s in enumerate(uninterrupted) if s.step == 4)
     waiting = LogitsPolicy(lambda obs: np.tile([0.0, 0.0, 5.0], (len(obs), 1)), 3)
     first, *_ = record(Nobody(), policy=waiting, recorded=uninterrupted[:cut])
@@ -133,7 +133,7 @@ def test_what_was_recorded_is_not_decided_again(cut):
 
 
 def test_a_supervisor_sees_the_recorded_moments_again_with_what_was_decided(uninterrupted):
-    """Of the unfinished episode only, from its start: what a rule needs to count what it had counted."""
+    """Only the unfinished episode is shown again, from its start: a rule restores its counts from it."""
     cut = next(i for i, s in enumerate(uninterrupted) if s.step == 4 and s.episode == 1)
     seen = []
 

@@ -81,7 +81,7 @@ def test_a_continuous_policy_of_any_framework():
 
 @given(array_shapes(min_dims=0, max_dims=3, max_side=6), st.booleans())
 def test_a_continuous_policy_with_a_wrong_shape(shape, in_mean):
-    """Of either part: the message names both shapes that came and the one that is wanted."""
+    """A wrong shape of either part: the message names both shapes and the required one."""
     assume(shape != (4, 3))
     wrong, right = np.zeros(shape), np.zeros((4, 3))
     answer = (wrong, right) if in_mean else (right, wrong)

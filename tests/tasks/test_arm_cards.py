@@ -1,4 +1,4 @@
-"""What a model card of the arm says: of scripts that do what they are told, and of the shipped policies."""
+"""Model cards of the arm: their statements about scripted and about shipped policies."""
 
 from dataclasses import replace
 

@@ -123,7 +123,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("module", "script", "settled"), ENDINGS, ids=["lifted", "toppled", "at the goal"])
 def test_only_a_supervised_episode_ends_when_nothing_is_left_to_watch(module, script, settled):
-    """It is truncated there; without supervision it goes on to the 100th step, equal until then."""
+    """It is truncated there; without supervision it continues to the 100th step, equal until then."""
     supervised = until_truncated(ArmEnv(module.TASK, ends=module.TASK.over), script, seed=0)
     alone = until_truncated(ArmEnv(module.TASK), script, seed=0)
     assert len(supervised) - 1 < 60 < len(alone) - 1 == N_STEPS

@@ -1,4 +1,4 @@
-"""The arm's chain against an independent product of exponentials, and where it can go. Spec 5.2, anchors of the arm."""
+"""The arm's kinematic chain against an independent product of exponentials, and its reachable workspace."""
 
 import mujoco
 import numpy as np

@@ -32,7 +32,7 @@ EVERY_TASK = pytest.mark.parametrize("name", TASKS)
 
 
 def steps_of(env: ArmEnv, policy, supervisor, episodes: int = 2) -> Iterator[SupervisedStep]:
-    """Of round 0 of a run with the seed `RUN_SEED`."""
+    """Episode of round 0 of a run with the seed `RUN_SEED`."""
     return supervise(
         env,
         always(policy),
@@ -47,7 +47,7 @@ def steps_of(env: ArmEnv, policy, supervisor, episodes: int = 2) -> Iterator[Sup
 @pytest.mark.parametrize(("n_envs", "threads"), [(1, 1), (2, 1), (5, 2), (17, 3)])
 @pytest.mark.parametrize("supervised", [True, False], ids=["supervised", "alone"])
 def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads, supervised):
-    """A scripted episode goes on from several of its steps at once, to its end, in any number of environments."""
+    """A scripted episode is continued from several of its steps at once, to its end, in any number of environments."""
     task, careful, _ = TASKS[name]
     ends = task.over if supervised else at_full_length
     env = ArmEnv(task, ends=ends)

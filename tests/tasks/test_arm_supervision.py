@@ -1,7 +1,7 @@
 """Appendices A.1.2 to A.1.4: when the arm's experts take over and hand back, in whole supervised rollouts.
 
 The rules are applied once more, by hand, in centimetres, from positions and forces, as the paper words them and
-deviations 34 and 44 change them.
+docs/deviations.md#ends-when-settled and docs/deviations.md#gripper-open change them.
 """
 
 from collections.abc import Callable
@@ -127,7 +127,7 @@ CASES = {
 
 
 def by_hand(rule: Worded, seen: Seen) -> str:
-    """Who executes each step of an episode: p or E. A change at step t lets every count begin at t + 1."""
+    """Controller of each step of an episode: p or E. A change at step t lets every count begin at t + 1."""
     who, changed = "", -1
     for t in range(len(seen)):
 
@@ -202,7 +202,7 @@ def supervised(request):
 
 
 def controllers(rollout: Rollout) -> list[str]:
-    """Of each episode: p or E."""
+    """Controllers of each episode: p or E."""
     letters = np.where(rollout.by_expert, "E", "p")
     return ["".join(letters[rollout.episode == k]) for k in range(rollout.episode[-1] + 1)]
 

@@ -1,4 +1,4 @@
-"""Features at the edges of their ramps, rules at theirs, and what good and careless scripts get. Spec 5.3 to 5.5."""
+"""Features at the edges of their ramps, rules at their thresholds, and results of good and of careless scripts."""
 
 from dataclasses import fields, replace
 
@@ -81,7 +81,7 @@ def test_horizontal_movement_is_a_ramp_to_six_millimetres():
 
 
 def controllers(module, history):
-    """Who executes each step, for a history of measurements given as dictionaries."""
+    """Controller of each step, for a history of measurements given as dictionaries."""
     start, engine = measured_at_start(module), RuleEngine(module.RULE)
     return [engine.judge(with_values(start, **values).single(0)) for values in history]
 

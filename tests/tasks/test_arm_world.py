@@ -1,4 +1,4 @@
-"""What an action does to the tool and the joints, what a contact is worth, and that threads change nothing."""
+"""Physics of the arm: effect of an action on tool and joints, contact forces, independence of threads."""
 
 import threading
 import time
@@ -89,7 +89,7 @@ def wander(module, n_steps=60, n_envs=6):
 
 
 def joint_speeds(world, physics):
-    """Of the arm's joints [rad/s]: MuJoCo keeps time, positions, velocities."""
+    """Velocities of the arm's joints [rad/s]: MuJoCo's state is time, positions, velocities."""
     return np.abs(physics[:, 1 + world.model.nq :][:, :6])
 
 

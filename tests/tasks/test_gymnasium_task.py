@@ -60,7 +60,7 @@ def test_actions_are_stretched_to_the_limits_and_cut_off_there(dtype):
 
 
 def test_no_rounding_leads_beyond_a_limit():
-    """Of a hundred limits each is met exactly: an environment may refuse what is a bit in the last place beyond."""
+    """Each of a hundred limits is met exactly: an environment may refuse an action beyond it by one rounding error."""
     rng = np.random.default_rng(0)
     for limits in zip(rng.uniform(-3.0, 0.0, (100, 3)), rng.uniform(0.1, 3.0, (100, 3)), strict=True):
         limits = [limit.astype(np.float32) for limit in limits]

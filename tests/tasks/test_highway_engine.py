@@ -17,7 +17,7 @@ from mereq.tasks.highway.state import COS, DELTA, HEADING, SIN, SPEED, TARGET_SP
 
 TASK, HIGHWAY_V0, HIGHWAY_FAST_V0 = HighwayConfig.TASK, HighwayConfig.HIGHWAY_V0, HighwayConfig.HIGHWAY_FAST_V0
 
-# name: config, seeds, how many steps to go on after a crash, most steps of an episode
+# name: config, seeds, number of steps after a crash, most steps of an episode
 EPISODES = {
     "task": (TASK, 2, 0, 40),
     "task, all lanes right": (TASK, 1, 0, 40),
@@ -300,7 +300,7 @@ def test_the_film_shows_every_simulation_frame_and_changes_nothing():
     np.testing.assert_array_equal(drive(plain, [[FASTER, IDLE]]), drive(filmed, [[FASTER, IDLE]]))
     scenes = filmed.film_scenes(env=1)
     assert len(scenes) == 5
-    for scene in scenes:  # with one frame a step, idling goes on as the frames within a step do
+    for scene in scenes:  # with one frame a step, idling steps equal the frames within a step
         fine.step([FASTER if scene is scenes[0] else IDLE, IDLE])
         np.testing.assert_array_equal(scene.x, fine.state.x[1])
         np.testing.assert_array_equal(scene.heading, fine.state.heading[1])

@@ -128,7 +128,7 @@ def test_impossible_disturbances_are_refused():
 
 @ARMS
 def test_the_same_actions_lead_elsewhere(name):
-    """Of the physics alone: without delay and noise."""
+    """Results of the physics alone, without delay and noise."""
     nominal, other = ArmEnv(ARM_TASKS[name]), ArmEnv(perturbed(TASKS[name].task).unwrapped.task)
     assert np.array_equal(nominal.reset(seed=2)[0], other.reset(seed=2)[0])
     actions = np.random.default_rng(0).uniform([0.0, -0.5, -1.0], [1.0, 0.5, 0.2], (60, 3))

@@ -1,4 +1,4 @@
-"""Simulators that can go on from where an episode was: highway, arm and Gymnasium, bit for bit."""
+"""Simulators that continue from earlier states of an episode: highway, arm and Gymnasium, bit for bit."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -138,7 +138,7 @@ def test_the_other_environments_are_not_disturbed(kind):
         before, after = undisturbed.step(row), simulator.step(row)
         assert_same(before, after, [0, 2])
         elsewhere |= not np.array_equal(before.obs[1], after.obs[1])
-    assert elsewhere  # environment 1 did go on from somewhere else
+    assert elsewhere  # environment 1 did continue from another state
 
 
 def test_a_state_can_be_put_again_and_again(kind):

@@ -89,7 +89,7 @@ class RewardImprover:
         self._remember(log)
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
-        schedule.begin(self._seed, iteration)
+        schedule.start_phase(self._seed, iteration)
         weighed = self._weighed
         seen = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
         for step in range(inference.max_updates):
@@ -107,7 +107,7 @@ class RewardImprover:
             way[weighed] = direction(gradient[weighed], seen, inference.ascent)
             self._theta = self._theta + inference.step_size * way
             epsilon = self._settings.schedule.epsilon(step / inference.max_updates)
-            schedule.advance(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)
+            schedule.train(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)
             yield Progress(step, inference.max_updates, self._theta, gradient, schedule.loss)
 
     def _remember(self, log: InterventionLog) -> None:

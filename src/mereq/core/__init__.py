@@ -1,1 +1,1 @@
-"""The nouns every other room shares. NumPy only."""
+"""Types that all other packages share: actions, distributions, policies, tasks, supervisors. NumPy only."""

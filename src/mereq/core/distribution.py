@@ -1,4 +1,4 @@
-"""Action distributions: what a learner needs to know of a policy, whatever framework the policy comes from."""
+"""Action distributions: all that a learner needs of a policy, whatever framework the policy comes from."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,31 +8,31 @@ from jaxtyping import Float, Int
 
 
 class Distribution(Protocol):
-    """Distributions over actions, one row per observation."""
+    """Distributions over actions, one per observation."""
 
     @property
     def parameters(self) -> Float[np.ndarray, "n parameters"]:
-        """Numbers that say all about it, a row each."""
+        """Parameters that determine the distributions, one row each."""
         ...
 
     def mode(self) -> np.ndarray:
-        """The action that a policy takes when it does not explore, one per row."""
+        """Action of each row that a policy takes when it does not explore."""
         ...
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
-        """One action per row."""
+        """One random action per row."""
         ...
 
 
 def log_softmax(x: Float[np.ndarray, "*batch actions"]) -> Float[np.ndarray, "*batch actions"]:
-    """log softmax over the last axis, without overflow."""
+    """Logarithm of the softmax over the last axis, without overflow."""
     shifted = x - x.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """Distribution over a finite set of actions, one row per observation.
+    """Distributions over a finite set of actions, one row per observation.
 
     `log_probs` is normalised: exp(log_probs) sums to 1 in each row. Build it from logits with `from_logits`.
     """
@@ -46,21 +46,21 @@ class Categorical:
 
     @property
     def parameters(self) -> Float[np.ndarray, "n actions"]:
-        """The log-probabilities."""
+        """Log-probabilities."""
         return self.log_probs
 
     def mode(self) -> Int[np.ndarray, " n"]:
-        """Most probable action of each row; the first one among equals."""
+        """Most probable action of each row; of equally probable ones the first."""
         return self.log_probs.argmax(axis=-1)
 
     def sample(self, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
-        """One action per row, by the Gumbel-max trick."""
+        """One random action per row, by the Gumbel-max trick."""
         return (self.log_probs + rng.gumbel(size=self.log_probs.shape)).argmax(axis=-1)
 
 
 @dataclass(frozen=True)
 class SquashedGaussian:
-    """Distribution over [-1, 1]^k: a = tanh(u), with u normal and its coordinates independent. One row each."""
+    """Distributions over [-1, 1]^k, one row per observation: a = tanh(u), u normal with independent coordinates."""
 
     mean: Float[np.ndarray, "n actions"]  # of u
     log_std: Float[np.ndarray, "n actions"]  # of u
@@ -71,10 +71,10 @@ class SquashedGaussian:
         return np.concatenate([self.mean, self.log_std], axis=1)
 
     def mode(self) -> Float[np.ndarray, "n actions"]:
-        """tanh of the mean: the median of each coordinate, which SAC takes for its deterministic action."""
+        """tanh of the mean: the median of each coordinate, and the deterministic action of SAC."""
         return np.tanh(self.mean)
 
     def sample(self, rng: np.random.Generator) -> Float[np.ndarray, "n actions"]:
-        """One action per row."""
+        """One random action per row."""
         noise = rng.standard_normal(self.mean.shape, dtype=np.float32)
         return np.tanh(self.mean + np.exp(self.log_std) * noise)

@@ -1,8 +1,8 @@
-"""Mistakes a user can make, one class each. Every message says what was wrong, what is allowed and what to do."""
+"""Exceptions for mistakes of a user, one class each. Messages say what was wrong, what is allowed and what to do."""
 
 
 class MereqError(Exception):
-    """A mistake the user can mend. The command line prints its message and exits with status 2."""
+    """A mistake that the user can correct. The command line prints its message and exits with status 2."""
 
 
 class UnknownName(MereqError):
@@ -34,7 +34,7 @@ class WrongValue(MereqError, ValueError):
 
 
 class WrongPolicyOutput(MereqError):
-    """A policy (often a user's prior) answered with the wrong shape, or with values that are not finite."""
+    """A policy, often a user's prior, whose output has the wrong shape or values that are not finite."""
 
 
 class WrongAction(MereqError, ValueError):
@@ -42,43 +42,43 @@ class WrongAction(MereqError, ValueError):
 
 
 class NonFiniteFeatures(MereqError):
-    """A task emitted NaN or infinite features: every estimate made from them would be NaN."""
+    """NaN or infinite features of a task, which would make every estimate NaN."""
 
 
 class CorruptCheckpoint(MereqError):
-    """A checkpoint cannot be read, is truncated, or does not fit what it is loaded into."""
+    """A checkpoint that cannot be read, is truncated, or does not fit what it is loaded into."""
 
 
 class RunExists(MereqError):
-    """A directory that already holds a run, a study, a trial or a dataset, where a new one was asked for."""
+    """A directory that already contains a run, a study, a trial or a dataset, where a new one was to be written."""
 
 
 class NoRun(MereqError):
-    """A directory without a run, a study or a trial, where one was expected."""
+    """A directory that contains no run, study or trial, where one was expected."""
 
 
 class IncompatibleRun(MereqError):
-    """A run recorded by another version, or with another configuration than the one asked for."""
+    """A run that was recorded by another version, or with another configuration than the requested one."""
 
 
 class WrongStudy(MereqError):
-    """A study file that is not TOML, or says something that no study can have."""
+    """A study file that is not TOML, or has a value that no study can have."""
 
 
 class WrongTrial(MereqError):
-    """A trial file that is not TOML, or says something that no trial can have."""
+    """A trial file that is not TOML, or has a value that no trial can have."""
 
 
 class StillBlind(MereqError):
-    """Somebody wants to know what a blind trial hides before it is over."""
+    """A request for what a blind trial hides, before the trial is complete."""
 
 
 class StudyStopped(MereqError):
-    """A study that cannot be done as it was asked for: no such engine, or its workers die again and again."""
+    """A study that cannot be run: its engine does not exist, or its workers fail repeatedly."""
 
 
 class CannotWrite(MereqError):
-    """The run directory cannot be written: no permission, or the disk is full."""
+    """A run directory that cannot be written: no permission, or the disk is full."""
 
 
 class CannotExport(MereqError):
@@ -86,20 +86,20 @@ class CannotExport(MereqError):
 
 
 class NoDevice(MereqError):
-    """An input device that is not there, may not be read, or has gone."""
+    """An input device that is not connected, may not be read, or was disconnected."""
 
 
 class WrongThreshold(MereqError):
-    """An intervention rate that nothing can be measured against."""
+    """An intervention rate that cannot serve as a threshold."""
 
 
 class RobotLost(MereqError):
-    """A robot cannot be spoken to any more. Its driver raises this with a few words that say why."""
+    """Loss of the connection to a robot. The driver raises it, with the reason in a few words."""
 
 
 class WrongRobot(MereqError):
-    """A robot's driver that cannot be found, or is not what one must be."""
+    """A robot's driver that cannot be found, or does not implement `Robot`."""
 
 
 class WrongLearner(MereqError):
-    """A learner for the other kind of actions, or with networks of other sizes, than what it is to work with."""
+    """A learner that does not fit its task or policy: other kind of actions, or networks of other sizes."""

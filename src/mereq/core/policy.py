@@ -1,4 +1,4 @@
-"""A policy is anything that gives an action distribution for a batch of observations."""
+"""Policies: anything that returns an action distribution for a batch of observations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mereq.core.errors import WrongPolicyOutput
 
 
 class Policy(Protocol):
-    """NumPy in, NumPy out; from any framework."""
+    """A policy from any framework. Its inputs and outputs are NumPy arrays."""
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Distribution:
         """Action distribution at each observation."""
@@ -21,17 +21,18 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class LogitsPolicy:
-    """A policy from a plain callable `obs (n, obs) -> logits (n, actions)`: a user's own network, table or rule.
+    """Policy made of a callable `obs (n, obs) -> logits (n, actions)`: a user's own network, table or rule.
 
     Raises:
-        WrongPolicyOutput: at a call, when the callable's answer is not finite or not of shape (n, n_actions).
+        WrongPolicyOutput: from `distribution`, when the callable returns values that are not finite, or an array whose
+            shape is not (n, n_actions).
     """
 
     logits: Callable[[Float[np.ndarray, "n obs"]], Float[np.ndarray, "n actions"]]
     n_actions: int
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
-        """softmax of the callable's logits."""
+        """Softmax of the callable's logits."""
         logits = np.asarray(self.logits(obs), dtype=np.float64)
         wanted = (len(obs), self.n_actions)
         if logits.shape != wanted:
@@ -49,12 +50,13 @@ class LogitsPolicy:
 
 @dataclass(frozen=True)
 class GaussianPolicy:
-    """A continuous policy from a plain callable `obs (n, obs) -> mean, log_std (n, actions)`, before the tanh.
+    """Continuous policy made of a callable `obs (n, obs) -> mean, log_std (n, actions)`, both before the tanh.
 
-    For a rule that only knows an action a in (-1, 1)^k, answer arctanh(a) and a log-std that says how sure it is.
+    For a rule that yields an action a in (-1, 1)^k, return arctanh(a) and a log-std that expresses its confidence.
 
     Raises:
-        WrongPolicyOutput: at a call, when the callable's answer is not finite or not of shape (n, n_actions).
+        WrongPolicyOutput: from `distribution`, when the callable returns values that are not finite, or an array whose
+            shape is not (n, n_actions).
     """
 
     mean_and_log_std: Callable[
@@ -63,7 +65,7 @@ class GaussianPolicy:
     n_actions: int
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> SquashedGaussian:
-        """tanh of the callable's normal distribution."""
+        """Squashed Gaussian with the callable's mean and log-std."""
         mean, log_std = (np.asarray(part, np.float32) for part in self.mean_and_log_std(obs))
         wanted = (len(obs), self.n_actions)
         if mean.shape != wanted or log_std.shape != wanted:

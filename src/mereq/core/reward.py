@@ -1,4 +1,4 @@
-"""Rewards linear in features."""
+"""Rewards that are linear in features. Section 3.2."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,9 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class LinearReward:
-    """r(s, a) = theta . f(s, a) + bonus. Section 3.2.
+    """Linear reward r(s, a) = theta . f(s, a) + bonus. Section 3.2.
 
-    The bonus (an alive bonus when positive) is the same for every step and belongs to no feature; inferred rewards
-    have none.
+    The bonus (an alive bonus if positive) is constant and belongs to no feature. Inferred rewards have none.
     """
 
     theta: Float[np.ndarray, " features"]

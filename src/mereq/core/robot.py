@@ -1,4 +1,4 @@
-"""A robot's driver: what somebody writes who has a robot. How to, with an example: docs/robots.md."""
+"""Interface of a robot's driver. docs/robots.md explains how to write one, with an example."""
 
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
@@ -8,38 +8,38 @@ from mereq.core.simulator import Environment
 
 @runtime_checkable
 class Robot(Environment, Protocol):
-    """An environment with a body: supervised rollouts run on it, while the simulator goes on serving the inner loop.
+    """Driver of a robot. Supervised rollouts run on the robot; the inner loop still trains in the simulator.
 
-    `reset` and `step` are an `Environment`'s. `step` returns what its action led to: with `hz`, when the step's period
-    is over; without, at once. Whatever it waits for, it waits for a bounded time, and raises `RobotLost` then.
+    `reset` and `step` are those of an `Environment`. `step` returns the result of its action: at the end of the step's
+    period if `hz` is set, otherwise at once. Every wait has a time limit, after which the driver raises `RobotLost`.
 
-    A robot that is not told to step stands still, after one period at the latest. That is the driver's promise, best
-    kept by the robot's own side of the connection: a program that was killed tells nobody to stop.
+    Without a `step` the robot stops within one period. Implement this on the robot's side of the connection: a
+    program that was killed cannot send a stop.
     """
 
     @property
     def hz(self) -> float | None:
-        """Steps per second that `step` keeps; None: whoever calls it keeps time."""
+        """Steps per second that `step` keeps; None if the caller keeps the time."""
         ...
 
     @property
     def repeatable(self) -> bool:
-        """Whether the same seed and actions lead to the same place; not so of anything real."""
+        """Whether the same seed and actions lead to the same states; False for real hardware."""
         ...
 
     def __enter__(self) -> Any:
-        """Connect. Nothing moves yet."""
+        """Connect to the robot without moving it."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> bool | None:
-        """Disconnect; the robot stands still already. It may be entered again."""
+        """Disconnect from the stopped robot. The driver may be entered again."""
         ...
 
     def stop(self) -> None:
-        """Stand still, now. Called once whenever the steps cease: in a pause, between rounds, at a failure, at the end.
+        """Stop the robot at once. Called once whenever stepping ends: pause, end of a round, failure, end of the run.
 
-        After a pause, `step` goes on from where the robot stands.
+        After a pause, `step` continues from the robot's present pose.
         """
         ...

@@ -1,7 +1,7 @@
-"""Random streams named by purpose.
+"""Random streams named by their purpose.
 
-Every random decision of a run is drawn from `stream(seed, purpose, *index)`: a pure function of the run's seed, so
-a resumed run needs no saved generator to go on exactly, and two purposes can never share a stream by accident.
+Every random decision of a run is drawn from `stream(seed, purpose, *index)`, a pure function of the run's seed.
+Therefore an exact resume needs no saved generator, and two purposes never share a stream by accident.
 """
 
 import zlib
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def stream(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """Generator for one purpose of a run, e.g. `stream(3, "replay", iteration)`.
+    """Random generator for one purpose of a run, such as `stream(3, "replay", iteration)`.
 
     Raises:
         ValueError: if `seed` or an index is negative.
@@ -19,7 +19,7 @@ def stream(seed: int, purpose: str, *index: int) -> np.random.Generator:
 
 
 def seed_for(seed: int, purpose: str, *index: int) -> int:
-    """A 31-bit integer seed for things that want one, e.g. `env.reset(seed=...)`."""
+    """31-bit integer seed, for interfaces that take one, such as `env.reset(seed=...)`."""
     return int(_sequence(seed, purpose, *index).generate_state(1)[0] >> 1)
 
 

@@ -1,4 +1,4 @@
-"""The two faces of a task's environment: one to be supervised in, one to practise in."""
+"""Interfaces of a task's environments: one for supervised rollouts, and n in lockstep for training."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float
 
 
 class Environment(Protocol):
-    """A Gymnasium environment whose `info` carries `features` after each step.
+    """A Gymnasium environment whose `info` contains `features` after each step.
 
-    One with an attribute `repeatable` that is false does not lead to the same place by the same seed and actions.
+    An attribute `repeatable` that is False declares that the same seed and actions may lead to other states.
     """
 
     def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
@@ -23,23 +23,23 @@ class Environment(Protocol):
 
 
 class Step(NamedTuple):
-    """One step of n environments. The arrays are valid until the next step: copy what must live longer."""
+    """Result of one step of n environments. The arrays are valid until the next step; copy them to keep them."""
 
-    next_obs: Float[np.ndarray, "n obs"]  # where the action led, also when the episode ended there
-    obs: Float[np.ndarray, "n obs"]  # where to act next: the new episode's first observation after an end
+    next_obs: Float[np.ndarray, "n obs"]  # after the action, also where the episode ended
+    obs: Float[np.ndarray, "n obs"]  # to act on next: after an end, the first observation of the new episode
     features: Float[np.ndarray, "n features"]
     terminated: Bool[np.ndarray, " n"]
     truncated: Bool[np.ndarray, " n"]
-    measured: Any = None  # what the task measures beyond its features, in its own terms
+    measured: Any = None  # the task's own measurements, beyond its features
 
 
 class Simulator(Protocol):
-    """n copies of the task stepped in lockstep; an episode that ends starts anew within the same step."""
+    """n copies of the task's environment in lockstep. After an end, a new episode starts within the same step."""
 
     n_envs: int
 
     def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
-        """Start new episodes everywhere; everything that follows is a function of `seed` and the actions."""
+        """Start new episodes in all environments; all later steps are a function of `seed` and the actions."""
         ...
 
     def step(self, actions: np.ndarray) -> Step:
@@ -49,17 +49,22 @@ class Simulator(Protocol):
 
 @runtime_checkable
 class RewindableSimulator(Simulator, Protocol):
-    """A simulator that can go on from states it was in. Needed to compare policy and expert from the same states."""
+    """A simulator that can continue from earlier states, to compare policy and expert from the same states."""
 
     def states_along(
         self, seed: int, actions: np.ndarray, *, at: Sequence[int]
     ) -> list[tuple[Any, Float[np.ndarray, " obs"]]]:
-        """States, and observations, of the episode of `seed` after so many of the actions.
+        """States and observations along the episode that starts with `seed` and executes the actions.
 
-        at: numbers of actions, growing; the environments that are stepped are left as they are.
+        The n environments that `step` advances are not changed.
+
+        Args:
+            seed: of the episode.
+            actions: one row per step.
+            at: numbers of executed actions after which state and observation are returned, ascending.
         """
         ...
 
     def put(self, env: int, state: Any) -> None:
-        """Let one environment go on from a state that `states_along` returned."""
+        """Continue one environment from a state that `states_along` returned."""
         ...

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 
 class Controller(IntEnum):
-    """Who is in control of a step."""
+    """The one in control of a step: the policy or the expert."""
 
     POLICY = 0
     EXPERT = 1
@@ -23,7 +23,7 @@ class SeenFrame(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Who takes the step, and with which action."""
+    """Decision of a supervisor: the controller of a step, and its action."""
 
     controller: Controller
     action: Any
@@ -32,7 +32,7 @@ class Decision(NamedTuple):
 
 
 class DecisionContext(NamedTuple):
-    """What a supervisor sees before a step is executed."""
+    """Context of a decision: the information that a supervisor has before a step is executed."""
 
     step: int  # of this episode, from 0
     obs: Float[np.ndarray, " obs"]

@@ -1,4 +1,4 @@
-"""How a person sees a task and acts in it: pictures as data, readings, keys. No network, no drawing library."""
+"""Interface of a task for a person: pictures as data, readings, keys. No network, no drawing library."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

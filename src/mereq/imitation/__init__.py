@@ -1,1 +1,1 @@
-"""Imitation: policies from what somebody did, without a reward."""
+"""Imitation learning: policies from demonstrations, without a reward. Section 4."""

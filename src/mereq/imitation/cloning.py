@@ -29,56 +29,56 @@ class CloningSettings:
 
 
 class Likelihood(Protocol):
-    """What a network's outputs say of the actions."""
+    """Likelihood of actions given a network's outputs."""
 
     @property
     def n_outputs(self) -> int:
-        """Of the network."""
+        """Number of outputs of the network."""
         ...
 
     def negative_log_likelihood(self, network: MLP, batch: Demonstrations) -> Float[Array, ""]:
-        """Mean over a batch, up to a constant. Section 4: behaviour cloning."""
+        """Mean negative log-likelihood of a batch, up to a constant. Section 4: behaviour cloning."""
         ...
 
     def policy(self, network: MLP) -> QPolicy | ActorPolicy:
-        """The policy of a network, NumPy arrays."""
+        """Policy of a network of NumPy arrays."""
         ...
 
 
 @dataclass(frozen=True)
 class CategoricalLikelihood:
-    """pi(a|s) = softmax of the outputs."""
+    """Likelihood of discrete actions: pi(a|s) = softmax of the outputs."""
 
     n_actions: int
 
     @property
     def n_outputs(self) -> int:
-        """A logit for each action."""
+        """Number of outputs: a logit per action."""
         return self.n_actions
 
     def negative_log_likelihood(self, network: MLP, batch: Demonstrations) -> Float[Array, ""]:
-        """- mean of log pi(a|s)."""
+        """Mean of -log pi(a|s)."""
         log_probs = jax.nn.log_softmax(apply_mlp(network, batch.obs), axis=-1)
         return -jnp.take_along_axis(log_probs, jnp.asarray(batch.action)[:, None], axis=-1).mean()
 
     def policy(self, network: MLP) -> QPolicy:
-        """The Boltzmann policy, at temperature 1, of logits taken for Q."""
+        """Softmax policy: the Boltzmann policy at temperature 1 of the logits as Q-function."""
         return QPolicy(network, prior=None, temperature=1.0, prior_temperature=0.0)
 
 
 @dataclass(frozen=True)
 class NormalLikelihood:
-    """Actions are normal around tanh of the outputs, with one variance for all.
+    """Likelihood of continuous actions: normal around tanh of the outputs, with one variance for all.
 
-    Deviation: the variance is not learned. Supervised steps are taken with the mean action, so only the mean counts,
-    and maximum likelihood is least squares.
+    The variance is not learned (docs/deviations.md#least-squares-cloning). Supervised steps take the mean action, so
+    only the mean counts, and maximum likelihood is least squares.
     """
 
     n_actions: int
 
     @property
     def n_outputs(self) -> int:
-        """The mean of each coordinate, before the tanh."""
+        """Number of outputs: the mean of each coordinate, before the tanh."""
         return self.n_actions
 
     def negative_log_likelihood(self, network: MLP, batch: Demonstrations) -> Float[Array, ""]:
@@ -87,24 +87,24 @@ class NormalLikelihood:
         return 0.5 * (missed**2).sum(axis=-1).mean()
 
     def policy(self, network: MLP) -> ActorPolicy:
-        """A squashed Gaussian with the standard deviation `CLONE_STD`, before the tanh."""
+        """Squashed Gaussian policy with the standard deviation `CLONE_STD` before the tanh."""
         *hidden, (weight, bias) = network
         spread = np.full_like(bias, np.log(CLONE_STD))
         head = Layer(np.concatenate([weight, np.zeros_like(weight)], axis=1), np.concatenate([bias, spread]))
         return ActorPolicy((*hidden, head), critics=None, prior=None)
 
 
-CLONE_STD = 0.3  # of a clone's actions, where somebody samples them
+CLONE_STD = 0.3  # of a clone's actions before the tanh, where they are sampled
 
 
 def likelihood_of(actions: Actions) -> Likelihood:
-    """What a network says of these actions."""
+    """Likelihood for an action space."""
     return CategoricalLikelihood(actions.n) if isinstance(actions, Discrete) else NormalLikelihood(actions.size)
 
 
 @dataclass(frozen=True)
 class Cloning:
-    """Behaviour cloning as an algorithm: `init`, `update`, `policy`. Its state is a value, it keeps none itself."""
+    """Behaviour cloning as an immutable algorithm: `init`, `update` and `policy` take and return its state."""
 
     obs_size: int
     likelihood: Likelihood
@@ -115,16 +115,18 @@ class Cloning:
         return optax.adamw(self.settings.learning_rate, weight_decay=self.settings.weight_decay)
 
     def init(self, seed: int) -> "CloningState":
-        """Fresh state."""
+        """Initial state with random parameters."""
         sizes = (self.obs_size, *self.settings.hidden, self.likelihood.n_outputs)
         network = init_mlp(jax.random.key(seed), sizes, zero_head=False)
         return CloningState(network, self._optimizer.init(network))
 
     @partial(jax.jit, static_argnums=0)
     def update(self, state: "CloningState", batches: Demonstrations) -> tuple["CloningState", "CloningMetrics"]:
-        """One update per batch along the leading axis, in one compiled call.
+        """New state after one update per batch along the leading axis, and metrics, in one compiled call.
 
-        batches: arrays of shape (updates, batch size, ...).
+        Args:
+            state: before the updates.
+            batches: arrays of shape (updates, batch size, ...).
         """
 
         def one_update(carry: tuple, batch: Demonstrations) -> tuple[tuple, Array]:
@@ -137,26 +139,30 @@ class Cloning:
         return CloningState(network, optimizer), CloningMetrics(losses.mean())
 
     def policy(self, state: "CloningState") -> QPolicy | ActorPolicy:
-        """The policy of a state, for acting in NumPy."""
+        """Policy of a state, for acting in NumPy."""
         return self.likelihood.policy(mlp_to_numpy(state.network))
 
 
 class CloningState(NamedTuple):
-    """Everything that changes while a policy is cloned."""
+    """State of behaviour cloning: everything that an update changes."""
 
     network: MLP
     optimizer: optax.OptState
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The state as named arrays, for a checkpoint."""
+        """State as named arrays, for a checkpoint."""
         return to_arrays(self)
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> "CloningState":
-        """The state saved by `arrays`, in the shape of this one. Raises CorruptCheckpoint when it does not fit."""
+        """State that `arrays` returned, with the structure of this one.
+
+        Raises:
+            CorruptCheckpoint: the arrays do not fit.
+        """
         return from_arrays(self, arrays)
 
 
 class CloningMetrics(NamedTuple):
-    """What an update reports."""
+    """Metrics of a call of `update`."""
 
     loss: Float[Array, ""]  # mean over the call's updates

@@ -1,4 +1,4 @@
-"""What is imitated: observations and the actions taken there."""
+"""Demonstrations: observations with the actions taken there."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,19 +14,19 @@ from mereq.interventions.segments import demonstrated
 
 
 class Demonstrations(NamedTuple):
-    """Observations and actions, in pairs; arrays may have leading batch axes."""
+    """Pairs of observation and action. Arrays may have leading batch axes."""
 
     obs: Float[Array | np.ndarray, "*batch obs"]
     action: Array | np.ndarray  # (*batch,) int, or (*batch, actions) float
 
 
 def by_expert(log: InterventionLog) -> Demonstrations:
-    """All steps so far that the expert executed, without the interventions that they took back."""
+    """Demonstrations from all steps that the expert executed, without retracted interventions."""
     return _executed(log, demonstrated)
 
 
 def by_policy(log: InterventionLog) -> Demonstrations:
-    """All steps so far in which the policy was left alone."""
+    """Demonstrations from all supervised steps in which the policy was in control."""
     return _executed(log, lambda rollout: ~rollout.by_expert)
 
 
@@ -36,7 +36,10 @@ def _executed(log: InterventionLog, which: Callable[[Rollout], np.ndarray]) -> D
 
 
 def of_rollouts(policy: Policy, simulator: Simulator, n_steps: int, *, seed: int) -> Demonstrations:
-    """What a policy does when left alone, taking its most probable actions; n_steps is rounded up to whole steps."""
+    """Demonstrations from unsupervised rollouts of a policy, which takes its most probable actions.
+
+    n_steps is rounded up to a multiple of the number of environments.
+    """
     obs = simulator.reset(seed)
     pairs = []
     for _ in range(-(-n_steps // simulator.n_envs)):
@@ -47,12 +50,16 @@ def of_rollouts(policy: Policy, simulator: Simulator, n_steps: int, *, seed: int
 
 
 def draw(groups: Sequence[Demonstrations], rng: np.random.Generator, n_batches: int, size: int) -> Demonstrations:
-    """Batches in which every group has the same share, and within it every pair the same chance.
+    """Random batches to which every group contributes the same share, with pairs drawn uniformly from the group.
 
-    size: of a batch; what cannot be shared out evenly goes to the first groups. Empty groups are left out.
+    Args:
+        groups: of demonstrations. Empty groups are ignored.
+        rng: draws the pairs.
+        n_batches: number of batches, the leading axis.
+        size: pairs per batch. A remainder of the division goes to the first groups.
 
     Raises:
-        ValueError: when all groups are empty.
+        ValueError: all groups are empty.
     """
     filled = [group for group in groups if len(group.obs)]
     if not filled:
@@ -66,5 +73,5 @@ def draw(groups: Sequence[Demonstrations], rng: np.random.Generator, n_batches: 
 
 
 def joined(parts: Sequence[Demonstrations], axis: int = 0) -> Demonstrations:
-    """All parts, one after another."""
+    """Concatenation of demonstrations along an axis."""
     return Demonstrations(*(np.concatenate(column, axis=axis) for column in zip(*parts, strict=True)))

@@ -1,1 +1,1 @@
-"""What was recorded while a person, or a program in their place, supervised the policy."""
+"""Records of supervised rollouts, and what is derived from them: segments, expert and pseudo-expert steps."""

@@ -1,4 +1,4 @@
-"""The log of a run: every supervised rollout so far."""
+"""The intervention log of a run: every supervised rollout so far."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from mereq.interventions.segments import demonstrated, pseudo_expert
 
 @dataclass(frozen=True)
 class InterventionLog:
-    """Rollouts in the order in which they were collected. Appending makes a new log; nothing is ever taken out."""
+    """Supervised rollouts in the order of their collection. Immutable: appending returns a new log."""
 
     rollouts: tuple[Rollout, ...] = ()
 
@@ -21,11 +21,11 @@ class InterventionLog:
 
     @property
     def steps(self) -> int:
-        """Supervised steps so far."""
+        """Number of supervised steps so far."""
         return sum(len(rollout) for rollout in self.rollouts)
 
     def after(self, n_steps: int) -> list[Rollout]:
-        """What comes after the first n steps, rollout by rollout."""
+        """Rollouts without their first n steps in total; rollouts with no steps left are omitted."""
         parts: list[Rollout] = []
         for rollout in self.rollouts:
             if n_steps < len(rollout):
@@ -35,14 +35,11 @@ class InterventionLog:
 
     @property
     def expert_steps(self) -> int:
-        """Expert samples so far: the effort the whole method tries to keep small."""
+        """Number of expert samples so far: the effort that the method is to keep small."""
         return sum(rollout.expert_steps for rollout in self.rollouts)
 
     def expert_features(self, *, kappa: float) -> Float[np.ndarray, "steps features"]:
-        """Features of all expert steps so far, and of the pseudo-expert steps beside them. Section 5.3.
-
-        Interventions that were taken back are not among them.
-        """
+        """Features of all expert and pseudo-expert steps so far, without retracted interventions. Section 5.3."""
         return np.concatenate(
             [rollout.features[demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)] for rollout in self.rollouts]
         )

@@ -11,7 +11,7 @@ from mereq.core.supervisor import Controller, SeenFrame
 
 
 class SupervisedStep(NamedTuple):
-    """One executed step."""
+    """One supervised step, after its execution."""
 
     episode: int  # of the rollout, from 0
     step: int  # of the episode, from 0
@@ -23,14 +23,14 @@ class SupervisedStep(NamedTuple):
     features: Float[np.ndarray, " features"]
     terminated: bool
     truncated: bool
-    retracts: bool = False  # before it, the supervisor took back their last intervention
+    retracts: bool = False  # before it, the supervisor retracted the last intervention
     version: int = 0  # of the policy that proposed: 0 is the method's start, every later policy one more
-    seen: SeenFrame | None = None  # what a person had seen when they decided; a rollout does without it
+    seen: SeenFrame | None = None  # what a person had seen when they decided; not kept in a rollout
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """T supervised steps, in the order in which they were executed."""
+    """T supervised steps, in the order of their execution."""
 
     episode: Int[np.ndarray, " T"]
     step: Int[np.ndarray, " T"]
@@ -42,15 +42,15 @@ class Rollout:
     features: Float[np.ndarray, "T features"]
     terminated: Bool[np.ndarray, " T"]
     truncated: Bool[np.ndarray, " T"]
-    retracts: Bool[np.ndarray, " T"]  # steps before which the last intervention was taken back
+    retracts: Bool[np.ndarray, " T"]  # steps before which the last intervention was retracted
     version: Int[np.ndarray, " T"]  # of the policy that proposed
 
     @classmethod
     def of(cls, steps: Iterable[SupervisedStep]) -> "Rollout":
-        """Stack steps.
+        """Rollout of the given steps.
 
         Raises:
-            ValueError: when there are none.
+            ValueError: there are no steps.
         """
         columns = list(zip(*(step[: len(fields(cls))] for step in steps), strict=True))
         if not columns:
@@ -61,12 +61,12 @@ class Rollout:
         return len(self.controller)
 
     def only(self, steps: slice | Bool[np.ndarray, " T"]) -> "Rollout":
-        """These of its steps."""
+        """Rollout of the selected steps."""
         return Rollout(**{name: column[steps] for name, column in vars(self).items()})
 
     @property
     def by_expert(self) -> Bool[np.ndarray, " T"]:
-        """Which steps the expert executed."""
+        """Mask of the steps that the expert executed."""
         return self.controller == Controller.EXPERT
 
     @property
@@ -76,5 +76,5 @@ class Rollout:
 
     @property
     def intervention_rate(self) -> float:
-        """lambda = expert steps / all steps. Alg. 1, l. 4."""
+        """Intervention rate lambda = expert steps / all steps. Alg. 1, l. 4."""
         return self.expert_steps / len(self)

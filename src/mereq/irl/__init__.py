@@ -1,1 +1,1 @@
-"""Inverse reinforcement learning: the residual reward that explains the interventions. Section 5.2."""
+"""Inverse reinforcement learning of the residual reward from interventions. Section 5.2."""

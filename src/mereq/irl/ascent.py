@@ -1,27 +1,33 @@
-"""Which way theta goes, given the gradient of the interventions' log-likelihood. Alg. 1, l. 10."""
+"""Update direction of theta, from the gradient of the interventions' log-likelihood. Alg. 1, l. 10."""
 
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-Ascent = Literal["gradient", "natural"]  # along the gradient, or along what it says of each feature by itself
+Ascent = Literal["gradient", "natural"]  # the gradient, or the gradient divided by the covariance of the features
 
-CONSTANT = 0.0002  # added to each variance, so that a feature that was seen to be constant has a bounded step
+CONSTANT = 0.0002  # added to each variance, which bounds the step of a feature that was constant
 
 
 def direction(
     gradient: Float[np.ndarray, " features"], seen: Float[np.ndarray, "steps features"], ascent: Ascent
 ) -> Float[np.ndarray, " features"]:
-    """The way of theta in a step of length 1.
+    """Update direction of theta, for a step size of 1.
 
     "gradient": the gradient itself, as in the paper.
 
-    "natural": v (C + CONSTANT I)^-1 gradient, with C the covariance of the features that were seen and v their mean
-    variance. The Hessian of a maximum-entropy log-likelihood is minus a covariance of features, for which C stands: a
-    weight moves the mean of every feature that goes along with its own. So a small difference in a feature that hardly
-    varies says as much as a large one in another; and of two features that rise and fall together, the one that
-    explains both gets the weight. Thanks to v, step sizes are of the same order as for the gradient.
+    "natural": v (C + CONSTANT I)^-1 gradient, with C the covariance of the features in `seen` and v their mean
+    variance. The Hessian of a maximum-entropy log-likelihood is minus a covariance of features, and C estimates that
+    covariance: changing a weight also moves the means of all features that are correlated with its own. A small
+    difference in a feature of small variance thus counts as much as a large one in another feature, and of two
+    correlated features the one that explains both gets the weight. The factor v keeps step sizes comparable with
+    those of "gradient". See docs/deviations.md#natural-ascent.
+
+    Args:
+        gradient: of the log-likelihood in theta, as `normalized_gradient`.
+        seen: features of supervised steps, one row per step.
+        ascent: "gradient" or "natural".
     """
     if ascent == "gradient":
         return gradient

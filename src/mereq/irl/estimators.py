@@ -1,8 +1,9 @@
-"""The gradient of Eqs. (7)-(8), estimated from interventions on one side and a simulator on the other.
+"""Estimators of the gradient of Eqs. (7)-(8), from interventions and rollouts of the policy in a simulator.
 
-Both estimators compare the mean features of expert steps with those of the current policy. They differ in where the
-policy's rollouts start. Eq. (8) leaves that open; an intervention starts where the policy went wrong, and a rollout
-that starts elsewhere is compared with the expert's way out of a situation that it was never in.
+Both estimators compare the mean features of expert steps with those of the current policy. They differ in the states
+in which the policy's rollouts start, which Eq. (8) leaves open (docs/deviations.md#segment-starts). An intervention
+starts in a state in which the policy had gone wrong. Rollouts from new episodes hardly visit such states, and are
+then compared with an expert who recovers from them.
 """
 
 from collections.abc import Sequence
@@ -22,44 +23,48 @@ from mereq.irl.expectation import feature_expectation
 from mereq.irl.feature_counts import FeatureCounts
 from mereq.irl.gradient import normalized_gradient
 
-Acting = Literal["greedy", "sampled"]  # most probable action, or drawn from the policy
+Acting = Literal["greedy", "sampled"]  # the most probable action, or a sample of the policy
 
 
 class GradientEstimator(Protocol):
-    """Estimates the normalised gradient of the log-likelihood of all interventions so far."""
+    """Estimator of the normalised gradient of the log-likelihood of all interventions so far."""
 
     def observe(self, log: InterventionLog, *, kappa: float) -> int:
-        """Take note of a log that has grown; returns how many (pseudo-)expert steps there are now."""
+        """Read the log, which may have grown since the last call. Returns the number of (pseudo-)expert steps."""
         ...
 
     def gradient(self, policy: Policy, *, seed: int) -> Float[np.ndarray, " features"]:
-        """Eq. (7) per expert step, at the current policy."""
+        """Gradient of Eq. (7) per expert step, at the given policy."""
         ...
 
 
 class FromEpisodeStarts:
-    """The policy's side are `n_steps` steps of whole new episodes. As the paper and the authors' code do it.
+    """Estimator whose policy rollouts are `n_steps` steps of new episodes, as in the paper and the authors' code.
 
-    simulator: its episodes must end where supervised ones do, or the policy's mean has steps that the expert's has not.
+    Args:
+        simulator: its episodes must end where supervised ones do; otherwise the policy's mean contains steps of a kind
+            that the expert's mean cannot contain.
+        n_steps: of the policy in one estimate.
+        acting: how the policy chooses its actions.
     """
 
     def __init__(self, simulator: Simulator, n_steps: int, acting: Acting):
         self._simulator, self._n_steps, self._acting = simulator, n_steps, acting
 
     def observe(self, log: InterventionLog, *, kappa: float) -> int:
-        """All expert and pseudo-expert steps."""
+        """Read all expert and pseudo-expert steps of the log. Returns their number."""
         self._expert = FeatureCounts.of(log.expert_features(kappa=kappa))
         return self._expert.steps
 
     def gradient(self, policy: Policy, *, seed: int) -> Float[np.ndarray, " features"]:
-        """Eq. (8): mean over expert steps minus mean over the policy's."""
+        """Mean features of the expert's steps minus those of the policy's steps: Eq. (8)."""
         rng = stream(seed, "sampling") if self._acting == "sampled" else None
         expectation = feature_expectation(policy, self._simulator, self._n_steps, seed=seed, rng=rng)
         return normalized_gradient(self._expert, expectation)
 
 
 class Demonstrated(NamedTuple):
-    """A segment, or the good-enough start of one, and the state of the simulator in which it began."""
+    """A segment, or the good-enough start of one, with the simulator's state at its first step."""
 
     features: FeatureCounts
     obs: Float[np.ndarray, " obs"]
@@ -67,12 +72,16 @@ class Demonstrated(NamedTuple):
 
 
 class FromSegmentStarts:
-    """The policy's side are rollouts as long as the expert's segments, from the very states in which those began.
+    """Estimator whose policy rollouts start in the first states of the expert's segments and are as long as these.
 
-    Eq. (7) with the likelihood of each segment given its first state. `n_steps` bounds the steps of one estimate:
-    beyond it, a random choice of segments stands for all, the same on both sides.
+    This is Eq. (7) with the likelihood of each segment given its first state.
 
-    run_seed: of the run, which its supervised episodes follow from; the simulator repeats them up to each segment.
+    Args:
+        simulator: repeats the supervised episodes up to each segment.
+        n_steps: limit of the steps in one estimate. Beyond it, a random subset of the segments represents all of them,
+            the same for expert and policy.
+        acting: how the policy chooses its actions.
+        run_seed: seed of the run, from which the seeds of its supervised episodes follow.
     """
 
     def __init__(self, simulator: RewindableSimulator, n_steps: int, acting: Acting, *, run_seed: int):
@@ -82,12 +91,13 @@ class FromSegmentStarts:
         simulator.reset(seed_for(run_seed, "segments"))
 
     def observe(self, log: InterventionLog, *, kappa: float) -> int:
-        """Repeat the new episodes in the simulator, and keep the states in which their expert segments began.
+        """Repeat new episodes in the simulator, and keep the first states of their (pseudo-)expert segments.
 
-        So are episodes in which something was taken back since.
+        Episodes in which an intervention was retracted since the last call are repeated again. Returns the number of
+        (pseudo-)expert steps.
 
         Raises:
-            IncompatibleRun: the simulator does not lead where the supervised environment led.
+            IncompatibleRun: the simulator does not reproduce the supervised environment.
         """
         self._segments = [
             segment
@@ -97,6 +107,7 @@ class FromSegmentStarts:
         return sum(segment.features.steps for segment in self._segments)
 
     def _found(self, rollout: Rollout, iteration: int, kappa: float) -> list[Demonstrated]:
+        """(Pseudo-)expert segments of one rollout, from the cache where the episode has not changed."""
         good = demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)
         wanted = [segment for segment in segments(rollout) if good[segment.start]]
         found: list[Demonstrated] = []
@@ -112,7 +123,7 @@ class FromSegmentStarts:
     def _repeated(
         self, rollout: Rollout, where: tuple[int, int], first: int, wanted: Sequence[Segment], good: np.ndarray
     ) -> list[Demonstrated]:
-        """Segments of the episode that begins with step `first`."""
+        """Wanted segments of the episode that begins with step `first`, after repeating it in the simulator."""
         iteration, episode = where
         visited = self._simulator.states_along(
             episode_seed(self._run_seed, iteration, episode),
@@ -124,15 +135,15 @@ class FromSegmentStarts:
             if not np.array_equal(obs, rollout.obs[segment.start]):
                 raise IncompatibleRun(
                     f"Round {iteration}, episode {episode}, step {segment.start - first}: the simulator does not "
-                    "lead where the supervised environment led, so the policy cannot be tried from where the "
-                    "expert took over. Use settings.inference.starts = 'episodes' for such a task."
+                    "reproduce the state of the supervised environment, so rollouts of the policy cannot start where "
+                    "the expert took over. Use settings.inference.starts = 'episodes' for such a task."
                 )
             steps = np.flatnonzero(good[segment.start : segment.stop]) + segment.start
             found.append(Demonstrated(FeatureCounts.of(rollout.features[steps]), rollout.obs[segment.start], state))
         return found
 
     def gradient(self, policy: Policy, *, seed: int) -> Float[np.ndarray, " features"]:
-        """Eq. (7): what the expert did in each segment minus what the policy would do in its place, per step."""
+        """Gradient of Eq. (7) per step: features of the expert's segments minus those of the policy in their place."""
         rng = stream(seed, "sampling")
         lengths = [segment.features.steps for segment in self._segments]
         order = rng.permutation(len(lengths))
@@ -146,7 +157,7 @@ class FromSegmentStarts:
     def _in_their_place(
         self, policy: Policy, chosen: Sequence[Demonstrated], rng: np.random.Generator | None
     ) -> Float[np.ndarray, " features"]:
-        """Features of the policy, summed over rollouts from the segments' first states; nothing comes after an end."""
+        """Features of the policy, summed over rollouts from the segments' first states to an episode's end."""
         simulator = self._simulator
         waiting = list(chosen)
         left = np.zeros(simulator.n_envs, int)  # steps to go in each environment's segment

@@ -1,4 +1,4 @@
-"""The policy's side of the gradient: its expected features, from rollouts in the simulator. Eq. (8)."""
+"""Expected features of a policy, estimated by rollouts in the simulator: the second term of Eq. (8)."""
 
 import numpy as np
 
@@ -12,8 +12,12 @@ def feature_expectation(
 ) -> FeatureCounts:
     """Feature counts of a policy over n_steps unsupervised steps: E_policy[f(xi)] in Eq. (8) is their mean times T.
 
-    With a generator actions are sampled from the policy; without one the most probable action is taken.
-    The environments start new episodes; n_steps is rounded up to a multiple of their number.
+    Args:
+        policy: acts in all environments.
+        simulator: starts new episodes in all of its environments.
+        n_steps: rounded up to a multiple of the number of environments.
+        seed: of the episodes.
+        rng: samples actions from the policy; None takes the most probable ones.
     """
     obs = simulator.reset(seed)
     steps: list[FeatureCounts] = []

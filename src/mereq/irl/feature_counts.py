@@ -1,4 +1,4 @@
-"""Feature counts: sums of feature vectors, and over how many steps."""
+"""Feature counts: sums of feature vectors with the number of summed steps."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class FeatureCounts:
-    """f(xi) = sum of f(s, a) along xi, and |xi|. Section 3.2. Counts of two sets of steps add up (a monoid)."""
+    """Feature counts f(xi) = sum of f(s, a) along xi, and |xi|. Section 3.2. Counts can be added (a monoid)."""
 
     total: Float[np.ndarray, " features"]
     steps: int
@@ -26,7 +26,7 @@ class FeatureCounts:
 
     @classmethod
     def union(cls, counts: list["FeatureCounts"], n_features: int) -> "FeatureCounts":
-        """Counts of all the steps together."""
+        """Counts of the union of several sets of steps; `n_features` gives the size if there are none."""
         return reduce(lambda a, b: a + b, counts, cls.zero(n_features))
 
     def __add__(self, other: "FeatureCounts") -> "FeatureCounts":
@@ -37,7 +37,7 @@ class FeatureCounts:
         """Mean feature vector per step.
 
         Raises:
-            ValueError: when there are no steps to average.
+            ValueError: there are no steps.
         """
         if self.steps == 0:
             raise ValueError("no steps to average features over")

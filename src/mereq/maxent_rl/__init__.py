@@ -1,1 +1,1 @@
-"""Maximum-entropy reinforcement learning, with a prior policy or without one."""
+"""Maximum-entropy reinforcement learning, with or without a prior policy. Section 3.1."""

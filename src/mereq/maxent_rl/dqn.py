@@ -1,6 +1,8 @@
 """Residual soft DQN: the learner for finite sets of actions. Section 3.1; the authors' Tables 6 and 7.
 
-With `prior_temperature = 0` it is a plain soft DQN, which trains priors, experts and the MaxEnt baselines.
+`temperature` is the paper's alphahat, the temperature of the learned policy; `prior_temperature` is its alpha, the
+temperature of the prior policy. With `prior_temperature = 0` the learner is a plain soft DQN, which trains priors,
+experts and the MaxEnt baselines.
 """
 
 from dataclasses import dataclass
@@ -53,7 +55,7 @@ class DQNSettings:
 
 @dataclass(frozen=True)
 class DQN:
-    """Residual soft DQN as an algorithm: `init`, `update`, `policy`. Its state is a value, it keeps none itself."""
+    """Residual soft DQN as an immutable algorithm: `init`, `update` and `policy` take and return its state."""
 
     obs_size: int
     n_actions: int
@@ -71,20 +73,22 @@ class DQN:
         )
 
     def init(self, seed: int, *, zero_head: bool) -> "DQNState":
-        """Fresh state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
+        """Initial state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
         sizes = (self.obs_size, *self.settings.hidden, self.n_actions)
         return self.begin(init_mlp(jax.random.key(seed), sizes, zero_head=zero_head))
 
     def begin(self, q: MLP) -> "DQNState":
-        """State with given parameters, which nothing has been learned with yet."""
+        """State with the given parameters before any update."""
         q = jax.tree.map(jnp.asarray, q)
         return DQNState(q, q, self._optimizer.init(q), jnp.zeros((), jnp.int32))
 
     def begin_from(self, policy: "QPolicy") -> "DQNState":
-        """State of a plain learner that goes on from a policy without prior; at its own temperature, the same policy.
+        """State of a plain learner that continues from a policy without prior.
+
+        The Q-function is scaled so that the policy stays the same at the learner's own temperature.
 
         Raises:
-            WrongLearner: the policy's network has other sizes than the settings say.
+            WrongLearner: the hidden sizes of the policy's network are not those of the settings.
         """
         check_sizes(policy.hidden, self.settings.hidden)
         factor = self.settings.temperature / policy.temperature
@@ -92,12 +96,15 @@ class DQN:
 
     @partial(jax.jit, static_argnums=0)
     def update(self, state: "DQNState", batches: Batch) -> tuple["DQNState", "DQNMetrics"]:
-        """One update per batch along the leading axis, in one compiled call. Returns at once: JAX works on behind.
+        """New state after one update per batch along the leading axis, and metrics, in one compiled call.
 
-        The target network is copied at the end of a call, once `target_period` updates have passed since the last
-        copy. So it is constant within a call, and the targets of all batches are computed together.
+        The call returns at once; JAX computes asynchronously. The target network is copied at the end of a call, once
+        `target_period` updates have passed since the last copy. It is therefore constant within a call, and the
+        targets of all batches are computed together.
 
-        batches: arrays of shape (updates, batch size, ...).
+        Args:
+            state: before the updates.
+            batches: arrays of shape (updates, batch size, ...).
         """
 
         targets = self._targets(state.target_q, batches)
@@ -115,7 +122,7 @@ class DQN:
         return DQNState(q, target_q, optimizer, jnp.where(copy, 0, since_copy)), DQNMetrics(loss=losses.mean())
 
     def _targets(self, target_q: MLP, batches: Batch) -> Float[Array, "*batch"]:
-        """Targets of Q_R(s, a), Eq. (2), for all batches of a call at once."""
+        """Targets of Q_R(s, a), Eq. (2), for all batches of a call."""
         return jnp.asarray(
             residual_target(
                 batches.reward,
@@ -135,7 +142,7 @@ class DQN:
         return optax.huber_loss(chosen, target).mean()
 
     def policy(self, state: "DQNState", prior: Policy | None) -> "QPolicy":
-        """The policy of a state, for acting in NumPy."""
+        """Policy of a state, for acting in NumPy."""
         return QPolicy(
             mlp_to_numpy(state.q),
             prior if self.has_prior else None,
@@ -145,7 +152,7 @@ class DQN:
 
 
 class DQNState(NamedTuple):
-    """Everything that changes while a DQN learns."""
+    """State of a DQN: everything that an update changes."""
 
     q: MLP
     target_q: MLP
@@ -153,23 +160,30 @@ class DQNState(NamedTuple):
     since_copy: Int[Array, ""]  # updates since the target network was copied
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The state as named arrays, for a checkpoint."""
+        """State as named arrays, for a checkpoint."""
         return to_arrays(self)
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> "DQNState":
-        """The state saved by `arrays`, in the shape of this one. Raises CorruptCheckpoint when it does not fit."""
+        """State that `arrays` returned, with the structure of this one.
+
+        Raises:
+            CorruptCheckpoint: the arrays do not fit.
+        """
         return from_arrays(self, arrays)
 
 
 class DQNMetrics(NamedTuple):
-    """What an update reports."""
+    """Metrics of a call of `update`."""
 
     loss: Float[Array, ""]  # mean over the call's updates
 
 
 @dataclass(frozen=True)
 class QPolicy:
-    """pihat(a|s) proportional to exp((Q_R(s, a) + prior_temperature log pi(a|s)) / alpha). Section 3.1."""
+    """Customized policy pihat(a|s), proportional to exp((Q_R(s, a) + alpha log pi(a|s)) / alphahat). Section 3.1.
+
+    Without a prior, the maximum-entropy policy of Q at the temperature alphahat: Eq. (1).
+    """
 
     q: MLP  # NumPy arrays
     prior: Policy | None
@@ -186,7 +200,11 @@ class QPolicy:
         return self.given_prior(obs, None if self.prior is None else self.prior.distribution(obs))
 
     def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> Categorical:
-        """The same, for a caller who has the prior's distribution at `obs` already."""
+        """Action distribution at each observation, for callers that have already computed the prior's distribution.
+
+        Raises:
+            WrongPolicyOutput: `prior` is not a `Categorical` of the right shape with finite log-probabilities.
+        """
         q = self.values(obs)
         if prior is not None:
             if not isinstance(prior, Categorical):
@@ -202,11 +220,11 @@ class QPolicy:
             if not np.isfinite(prior.log_probs).all():
                 raise WrongPolicyOutput(
                     "The prior gives NaN or infinite log-probabilities. They must be finite: give an action that it "
-                    "never takes a very small probability instead of none."
+                    "never takes a very small probability instead of 0."
                 )
             q = np.asarray(customized_q(q, prior.log_probs, prior_temperature=self.prior_temperature))
         return Categorical(boltzmann_log_policy(q, temperature=self.temperature))
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
-        """Q_R(s, .), or Q(s, .) when there is no prior."""
+        """Q_R(s, .) at each observation; Q(s, .) if there is no prior."""
         return apply_mlp_numpy(self.q, obs)

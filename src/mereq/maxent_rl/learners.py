@@ -1,4 +1,4 @@
-"""Which learner a task has: residual soft DQN for finitely many actions, residual SAC for continuous ones."""
+"""Choice of a task's learner: residual soft DQN for finitely many actions, residual SAC for continuous ones."""
 
 from mereq.core.actions import Discrete
 from mereq.core.errors import WrongLearner
@@ -11,10 +11,10 @@ LearnerAndState = tuple[DQN | SAC, DQNState | SACState]
 
 
 def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
-    """The learner with these settings for this task.
+    """Learner of a task, with the given settings.
 
     Raises:
-        WrongLearner: the settings are for the other kind of actions.
+        WrongLearner: the settings belong to a learner for the other kind of actions.
     """
     if isinstance(task.actions, Discrete) and isinstance(settings, DQNSettings):
         return DQN(task.obs_size, task.actions.n, settings)
@@ -30,12 +30,18 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
 def continue_from(
     policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int
 ) -> LearnerAndState:
-    """A learner without prior, in a state whose policy is a given one.
+    """Learner without prior, and a state from which it continues with the given policy.
 
-    Where the temperature is another, soft DQN scales the Q-function so that the policy stays; SAC keeps the critics.
+    If the temperature differs, soft DQN scales the Q-function so that the policy stays the same; SAC keeps the critics.
+
+    Args:
+        policy: to continue from.
+        task: for its actions and the size of its observations.
+        settings: of the learner.
+        seed: of critics that the policy does not have.
 
     Raises:
-        WrongLearner: policy or settings are for the other kind of actions, or the networks' sizes differ.
+        WrongLearner: policy or settings belong to the other kind of actions, or the networks' sizes differ.
     """
     learner = learner_of(task, settings)
     if isinstance(learner, DQN) and isinstance(policy, QPolicy):
@@ -43,6 +49,6 @@ def continue_from(
     if isinstance(learner, SAC) and isinstance(policy, ActorPolicy):
         return learner, learner.begin_from(policy, seed)
     raise WrongLearner(
-        f"The task {task.name} has {task.actions}, and the policy to go on from is a {type(policy).__name__}. It must "
-        "be one that a learner for such actions has made."
+        f"The task {task.name} has {task.actions}, and the policy to continue from is a {type(policy).__name__}. It "
+        "must come from a learner for such actions."
     )

@@ -1,7 +1,7 @@
-"""Multilayer perceptrons: as a JAX pytree for updates, and in NumPy for acting.
+"""Multilayer perceptrons: JAX pytrees for updates, NumPy arrays for acting.
 
-A policy acts on a handful of observations at a time. There, one NumPy forward pass takes a tenth of the time of
-dispatching a compiled function, so parameters cross the border once per chunk of updates and acting stays in NumPy.
+A policy acts on a few observations at a time. For these, a NumPy forward pass takes a tenth of the time of dispatching
+a compiled function. Parameters are therefore converted once per chunk of updates, and acting uses NumPy only.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from mereq.core.errors import WrongLearner
 
 
 class Layer(NamedTuple):
-    """One affine map x -> x @ weight + bias. Arrays of either library."""
+    """Affine map x -> x @ weight + bias, with arrays of either library."""
 
     weight: Any  # (inputs, outputs)
     bias: Any  # (outputs,)
@@ -26,9 +26,14 @@ MLP = tuple[Layer, ...]
 
 
 def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> MLP:
-    """He-uniform initial parameters of an MLP with ReLU between its layers.
+    """Initial parameters of an MLP with ReLU between its layers.
 
-    zero_head: start the last layer at zero, so that the output is zero for every input (Q_R before any update).
+    Weights and biases are uniform in +-1/sqrt(inputs of the layer), the default of PyTorch's `Linear`.
+
+    Args:
+        key: of the random numbers.
+        sizes: of the input, the hidden layers and the output.
+        zero_head: sets the last layer to zero, so that the output is zero for every input (Q_R before any update).
     """
     layers = []
     for inputs, outputs in itertools.pairwise(sizes):
@@ -43,19 +48,19 @@ def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> M
 
 
 def hidden_sizes(mlp: MLP) -> tuple[int, ...]:
-    """Outputs of each layer but the last."""
+    """Sizes of the hidden layers."""
     return tuple(layer.weight.shape[1] for layer in mlp[:-1])
 
 
 def check_sizes(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    """Whether a learner can go on from networks of these hidden sizes.
+    """Check that a learner can continue from networks with these hidden sizes.
 
     Raises:
-        WrongLearner: it cannot.
+        WrongLearner: the sizes differ.
     """
     if found != wanted:
         raise WrongLearner(
-            f"The policy to go on from has hidden layers of {list(found)} units, the learner's settings say "
+            f"The policy to continue from has hidden layers of {list(found)} units; the learner's settings require "
             f"{list(wanted)}. Choose a preset, or a policy, with the same sizes."
         )
 
@@ -74,7 +79,7 @@ def _affine(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Floa
 
 
 def mlp_to_numpy(mlp: MLP) -> MLP:
-    """The same parameters as NumPy arrays (waits for updates under way)."""
+    """Parameters as NumPy arrays. Waits for pending updates."""
     return tuple(Layer(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in mlp)
 
 

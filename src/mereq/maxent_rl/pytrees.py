@@ -1,4 +1,4 @@
-"""A learner's state as named arrays, for checkpoints, and back."""
+"""Conversion of a learner's state to named arrays, for checkpoints, and back."""
 
 from typing import TypeVar
 
@@ -13,16 +13,16 @@ State = TypeVar("State")
 
 
 def to_arrays(state: object) -> dict[str, np.ndarray]:
-    """The leaves of a pytree by their paths."""
+    """Leaves of a pytree, named by their paths."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(state)
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def from_arrays(state: State, arrays: dict[str, np.ndarray]) -> State:
-    """What `to_arrays` returned, in the shape of `state`.
+    """State with the structure of `state` and the arrays that `to_arrays` returned.
 
     Raises:
-        CorruptCheckpoint: when an array is missing or has another shape or type.
+        CorruptCheckpoint: an array is missing, or has another shape or type.
     """
 
     def saved(path: tuple, here: Array) -> Array:
@@ -40,5 +40,5 @@ def from_arrays(state: State, arrays: dict[str, np.ndarray]) -> State:
 
 
 def under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin with the prefix, without it."""
+    """Arrays whose names begin with the prefix, by their names without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Replay of transitions. It holds features, so that old transitions are priced anew whenever theta moves."""
+"""Replay of transitions. It stores features, so that rewards follow theta: docs/deviations.md#features-in-replay."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from mereq.core.reward import LinearReward
 
 
 class Transitions(NamedTuple):
-    """n transitions, with the prior's action distribution at both ends."""
+    """n transitions, with the prior's action distribution before and after each."""
 
     obs: Float[np.ndarray, "n obs"]
     action: np.ndarray  # (n,) int, or (n, actions) float
@@ -23,7 +23,7 @@ class Transitions(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Transitions with their reward, as an update wants them; arrays may have leading batch axes."""
+    """Transitions with their rewards, the input of an update. Arrays may have leading batch axes."""
 
     obs: Float[Array | np.ndarray, "*batch obs"]
     action: Array | np.ndarray  # (*batch,) int, or (*batch, actions) float
@@ -35,17 +35,22 @@ class Batch(NamedTuple):
 
 
 class Replay:
-    """A ring of the last `capacity` transitions.
+    """Ring buffer of the last `capacity` transitions.
 
-    With `reprice=True` a drawn batch is priced with the current theta. With `reprice=False` each transition keeps the
-    reward it had when it was added, as in the authors' code.
+    Args:
+        capacity: in transitions.
+        obs_size: numbers in an observation.
+        actions: the task's action space.
+        n_features: numbers in a feature vector.
+        reprice: True computes rewards with the current theta when a batch is drawn. False keeps the reward that a
+            transition had when it was added, as in the authors' code.
     """
 
     def __init__(self, capacity: int, *, obs_size: int, actions: Actions, n_features: int, reprice: bool = True):
         self.capacity = capacity
         self.reprice = reprice
         self.size = 0
-        self.added = 0  # ever; the next one goes to added % capacity
+        self.added = 0  # in total; the next one is written to added % capacity
         self.columns = Transitions(
             obs=np.zeros((capacity, obs_size), np.float32),
             action=np.zeros((capacity, *actions.shape), actions.dtype),
@@ -58,7 +63,7 @@ class Replay:
         self.reward_when_added = np.zeros(capacity, np.float32)
 
     def add(self, transitions: Transitions, reward: LinearReward) -> None:
-        """Append transitions, overwriting the oldest ones when full; of more than `capacity`, the last are kept."""
+        """Append transitions. A full replay overwrites its oldest; of more than `capacity` the last are kept."""
         n = len(transitions.action)
         start = max(0, n - self.capacity)
         where = (self.added + np.arange(start, n)) % self.capacity
@@ -69,10 +74,10 @@ class Replay:
         self.size = min(self.size + n, self.capacity)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], reward: LinearReward) -> Batch:
-        """A batch of the given leading shape, uniformly with replacement.
+        """Batch of the given leading shape, drawn uniformly with replacement.
 
         Raises:
-            ValueError: when the replay is empty.
+            ValueError: the replay is empty.
         """
         if self.size == 0:
             raise ValueError("cannot draw from an empty replay: add transitions first")
@@ -90,16 +95,16 @@ class Replay:
         )
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything a resumed run needs, as named arrays."""
+        """Contents as named arrays, for an exact resume."""
         return {name: column[: self.size].copy() for name, column in self._named().items()} | {
             "added": np.array(self.added, np.int64)
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state` returned.
+        """Restore the contents that `state` returned.
 
         Raises:
-            CorruptCheckpoint: when an array is missing or does not fit this replay. Nothing has changed then.
+            CorruptCheckpoint: an array is missing or does not fit. The replay is unchanged then.
         """
         size = min(int(state["added"]), self.capacity) if "added" in state else -1
         for name, column in self._named().items():

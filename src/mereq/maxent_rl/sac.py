@@ -1,6 +1,8 @@
 """Residual SAC: the learner for continuous actions. Section 3.1; the authors' Tables 8 and 9.
 
-With `prior_temperature = 0` it is plain SAC, which trains priors, experts and the MaxEnt baselines.
+`temperature` is the paper's alphahat, the temperature of the learned policy; `prior_temperature` is its alpha, the
+temperature of the prior policy. With `prior_temperature = 0` the learner is plain SAC, which trains priors, experts
+and the MaxEnt baselines.
 """
 
 from dataclasses import dataclass
@@ -39,13 +41,13 @@ class SACSettings:
     hidden: tuple[int, ...]  # of the actor and of both critics
     learning_rate: float  # of the actor and the critics
     temperature_learning_rate: (
-        float  # of the temperature, which is learned so that the entropy is -1 per action; 0 holds it
+        float  # of the temperature, which is learned so that the entropy is -1 per coordinate; 0 holds it
     )
     gamma: float  # discount factor
     tau: float  # Polyak averaging: target <- (1 - tau) target + tau critic, after each update
-    temperature: float  # the paper's alphahat: temperature of the learned policy, at first
-    prior_temperature: float  # the paper's alpha: temperature of the prior; 0 means that there is no prior
-    decay_updates: int = 0  # over which the learning rate falls, linearly, to a twentieth; 0 holds it
+    temperature: float  # initial temperature of the learned policy
+    prior_temperature: float  # temperature of the prior; 0 means that there is no prior
+    decay_updates: int = 0  # updates over which the learning rate falls linearly to a twentieth; 0 holds it
 
     def __post_init__(self):
         if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0 and self.prior_temperature >= 0):
@@ -63,7 +65,7 @@ class SACSettings:
 
 @dataclass(frozen=True)
 class SAC:
-    """Residual SAC as an algorithm: `init`, `update`, `policy`. Its state is a value, it keeps none itself."""
+    """Residual SAC as an immutable algorithm: `init`, `update` and `policy` take and return its state."""
 
     obs_size: int
     n_actions: int  # coordinates of an action
@@ -76,7 +78,7 @@ class SAC:
 
     @property
     def target_entropy(self) -> float:
-        """What the temperature is learned for: -1 per coordinate of an action [nats], as Haarnoja et al. (2018)."""
+        """Target of the policy's entropy [nats]: -1 per coordinate of an action, as in Haarnoja et al. (2018)."""
         return -float(self.n_actions)
 
     @property
@@ -89,7 +91,7 @@ class SAC:
         return optax.adam(self.settings.temperature_learning_rate, eps=1e-8)
 
     def init(self, seed: int, *, zero_head: bool) -> "SACState":
-        """Fresh state. With `zero_head` Q_R and the actor's changes are zero: the first policy is the prior itself."""
+        """Initial state. With `zero_head` Q_R and the actor's output are zero: the first policy is the prior itself."""
         key, for_actor, *for_critics = jax.random.split(jax.random.key(seed), 4)
         sizes = (self.obs_size + self.n_actions, *self.settings.hidden, 1)
         first, second = (init_mlp(k, sizes, zero_head=zero_head) for k in for_critics)
@@ -97,7 +99,7 @@ class SAC:
         return self.begin(actor, (first, second), jax.random.key_data(key))
 
     def begin(self, actor: MLP, critics: Critics, key: UInt32[Array, " 2"]) -> "SACState":
-        """State with given parameters, which nothing has been learned with yet. key: as in the state."""
+        """State with the given parameters and random key, before any update."""
         actor, critics = jax.tree.map(jnp.asarray, (actor, critics))
         log_temperature = jnp.log(jnp.float32(self.settings.temperature))
         return SACState(
@@ -112,10 +114,10 @@ class SAC:
         )
 
     def begin_from(self, policy: "ActorPolicy", seed: int) -> "SACState":
-        """State of a plain learner that goes on from a policy without prior, and with its critics where it has them.
+        """State of a plain learner that continues from a policy without prior, and from its critics if it has any.
 
         Raises:
-            WrongLearner: the policy's networks have other sizes than the settings say.
+            WrongLearner: the hidden sizes of the policy's networks are not those of the settings.
         """
         check_sizes(policy.hidden, self.settings.hidden)
         fresh = self.init(seed, zero_head=False)
@@ -123,15 +125,19 @@ class SAC:
 
     @partial(jax.jit, static_argnums=0)
     def update(self, state: "SACState", batches: Batch) -> tuple["SACState", "SACMetrics"]:
-        """One update per batch along the leading axis, in one compiled call. Returns at once: JAX works on behind.
+        """New state after one update per batch along the leading axis, and metrics, in one compiled call.
 
-        batches: arrays of shape (updates, batch size, ...). The metrics are means over the updates.
+        The call returns at once; JAX computes asynchronously.
+
+        Args:
+            state: before the updates.
+            batches: arrays of shape (updates, batch size, ...).
         """
         state, metrics = jax.lax.scan(self._update, state, batches)
         return state, jax.tree.map(jnp.mean, metrics)
 
     def _update(self, state: "SACState", batch: Batch) -> tuple["SACState", "SACMetrics"]:
-        """Critics, then the actor with the new critics, then the temperature, then the target critics."""
+        """One update: critics, then the actor with the new critics, then the temperature, then the target critics."""
         key, for_target, for_actor = jax.random.split(jax.random.wrap_key_data(state.key), 3)
         temperature = jnp.exp(state.log_temperature)
 
@@ -146,7 +152,7 @@ class SAC:
         changes, actor_optimizer = self._adam.update(gradient, state.actor_optimizer)
         actor: MLP = jax.tree.map(jnp.add, state.actor, changes)
 
-        gradient = -(log_pi + self.target_entropy)  # of - log alpha (log pi + target entropy)
+        gradient = -(log_pi + self.target_entropy)  # of - log alphahat (log pihat + target entropy)
         changes, temperature_optimizer = self._adam_of_temperature.update(gradient, state.temperature_optimizer)
         log_temperature = state.log_temperature + jnp.asarray(changes)
 
@@ -164,7 +170,7 @@ class SAC:
         ), SACMetrics(loss=loss, actor_loss=actor_loss, temperature=temperature, entropy=-log_pi)
 
     def _target(self, state: "SACState", temperature: Array, batch: Batch, key: PRNGKeyArray) -> Float[Array, " batch"]:
-        """Target of Q_R(s, a): Eq. (2) for continuous actions.
+        """Target of Q_R(s, a) for continuous actions: Eq. (2).
 
         y = r_R + gamma (1 - terminated) (min_j Q_R,j'(s', a') + alpha log pi(a'|s') - alphahat log pihat(a'|s')),
         with a' drawn from pihat
@@ -177,10 +183,10 @@ class SAC:
     def _actor_loss(
         self, actor: MLP, critics: Critics, temperature: Array, batch: Batch, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """Mean of alpha log pihat(a|s) - min_j Q_R,j(s, a) - prior_temperature log pi(a|s) with a drawn from pihat.
+        """Mean of alphahat log pihat(a|s) - min_j Q_R,j(s, a) - alpha log pi(a|s), with a drawn from pihat.
 
-        It is alpha times the divergence of pihat from the Boltzmann policy of Qhat = Q_R + Q*, Eq. (1), up to a
-        constant. Returns also the mean of log pihat(a|s).
+        Up to a constant, this is alphahat times the divergence of pihat from the Boltzmann policy of
+        Qhat = Q_R + Q*, Eq. (1). Returns also the mean of log pihat(a|s).
         """
         action, log_pihat, log_prior = self._act(actor, batch.obs, batch.prior, key)
         customized_q = lowest(critics, batch.obs, action) + self.settings.prior_temperature * log_prior
@@ -193,7 +199,7 @@ class SAC:
         prior: Float[Array | np.ndarray, "batch parameters"],
         key: PRNGKeyArray,
     ) -> tuple[Float[Array, "batch actions"], Float[Array, " batch"], Float[Array, " batch"]]:
-        """Actions drawn from pihat, their log-probability, and the prior's (0 without one)."""
+        """Actions drawn from pihat, their log-probabilities, and those under the prior (0 without a prior)."""
         changes = apply_mlp(actor, obs)
         mean, log_std = split_parameters(prior + changes if self.has_prior else changes)
         log_std = jnp.clip(log_std, *LOG_STD)
@@ -202,7 +208,7 @@ class SAC:
         return jnp.tanh(u), log_prob(u, mean, log_std), log_prior
 
     def policy(self, state: "SACState", prior: Policy | None) -> "ActorPolicy":
-        """The policy of a state, for acting in NumPy."""
+        """Policy of a state, for acting in NumPy."""
         first, second = state.critics
         critics = mlp_to_numpy(first), mlp_to_numpy(second)
         return ActorPolicy(mlp_to_numpy(state.actor), critics, prior if self.has_prior else None)
@@ -217,19 +223,19 @@ def critics_loss(critics: Critics, batch: Batch, target: Float[Array, " batch"])
 def value(
     critic: MLP, obs: Float[Array | np.ndarray, "batch obs"], action: Float[Array | np.ndarray, "batch actions"]
 ) -> Float[Array, " batch"]:
-    """Q_R(s, a), or Q(s, a) when there is no prior."""
+    """Q_R(s, a); Q(s, a) if there is no prior."""
     return apply_mlp(critic, jnp.concatenate([obs, action], axis=-1))[..., 0]
 
 
 def lowest(
     critics: Critics, obs: Float[Array | np.ndarray, "batch obs"], action: Float[Array | np.ndarray, "batch actions"]
 ) -> Float[Array, " batch"]:
-    """min_j Q_j(s, a)."""
+    """Minimum of both critics, min_j Q_j(s, a)."""
     return jnp.minimum(value(critics[0], obs, action), value(critics[1], obs, action))
 
 
 class SACState(NamedTuple):
-    """Everything that changes while a SAC learns."""
+    """State of a SAC: everything that an update changes."""
 
     actor: MLP
     critics: Critics
@@ -238,40 +244,44 @@ class SACState(NamedTuple):
     actor_optimizer: optax.OptState
     critics_optimizer: optax.OptState
     temperature_optimizer: optax.OptState
-    key: UInt32[Array, " 2"]  # of the random numbers to come
+    key: UInt32[Array, " 2"]  # of the next random numbers
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The state as named arrays, for a checkpoint."""
+        """State as named arrays, for a checkpoint."""
         return to_arrays(self)
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> "SACState":
-        """The state saved by `arrays`, in the shape of this one. Raises CorruptCheckpoint when it does not fit."""
+        """State that `arrays` returned, with the structure of this one.
+
+        Raises:
+            CorruptCheckpoint: the arrays do not fit.
+        """
         return from_arrays(self, arrays)
 
 
 class SACMetrics(NamedTuple):
-    """What an update reports: means over the call's updates."""
+    """Metrics of a call of `update`: means over its updates."""
 
     loss: Float[Array, ""]  # of the critics
     actor_loss: Float[Array, ""]
-    temperature: Float[Array, ""]  # the temperature
+    temperature: Float[Array, ""]
     entropy: Float[Array, ""]  # of the policy, estimated
 
 
 @dataclass(frozen=True)
 class ActorPolicy:
-    """tanh of a Gaussian around the prior's: mean = prior's mean + d_mean(s), log-std = prior's log-std + d_std(s).
+    """Squashed Gaussian policy: mean = prior's mean + d_mean(s), log-std = prior's log-std + d_std(s).
 
-    Without a prior, it stands on the standard normal distribution.
+    The actor returns d_mean and d_std. Without a prior they are mean and log-std themselves.
     """
 
-    actor: MLP  # NumPy arrays, as all
-    critics: Critics | None  # that it was trained with: where fine-tuning starts from
+    actor: MLP  # NumPy arrays, as are the critics
+    critics: Critics | None  # from the training, as a start for fine-tuning
     prior: Policy | None
 
     @property
     def n_actions(self) -> int:
-        """Coordinates of an action."""
+        """Number of coordinates of an action."""
         return len(self.actor[-1].bias) // 2
 
     @property
@@ -284,7 +294,11 @@ class ActorPolicy:
         return self.given_prior(obs, None if self.prior is None else self.prior.distribution(obs))
 
     def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> SquashedGaussian:
-        """The same, for a caller who has the prior's distribution at `obs` already."""
+        """Action distribution at each observation, for callers that have already computed the prior's distribution.
+
+        Raises:
+            WrongPolicyOutput: `prior` is not a `SquashedGaussian` of the right shape with allowed parameters.
+        """
         parameters = apply_mlp_numpy(self.actor, obs)
         if prior is not None:
             parameters = parameters + _checked(prior, parameters.shape).parameters
@@ -293,6 +307,7 @@ class ActorPolicy:
 
 
 def _checked(prior: Distribution, shape: tuple[int, int]) -> SquashedGaussian:
+    """The prior's distribution, after a check of its type, shape and values."""
     if not isinstance(prior, SquashedGaussian):
         raise WrongPolicyOutput(
             f"The prior gives a {type(prior).__name__} distribution where this task has continuous actions: it must be "

@@ -1,7 +1,8 @@
-"""A learner practises in a simulator: K environment steps on the host, then K updates in one compiled call.
+"""Training of a learner in a simulator: a chunk of environment steps, then its updates in one compiled call.
 
-The compiled updates run behind the next K environment steps, which therefore act with the parameters of the chunk
-before: on two cores both halves cost the time of the slower one. The lag is fixed, so results do not depend on timing.
+The compiled updates run concurrently with the environment steps of the next chunk, which therefore act with the
+parameters of the chunk before. On two cores both together take the time of the slower one. The lag is always one
+chunk, so results do not depend on timing (docs/deviations.md#chunks).
 """
 
 from dataclasses import dataclass
@@ -22,27 +23,27 @@ from mereq.maxent_rl.updating import Learner, update
 
 
 class LearnedPolicy(Policy, Protocol):
-    """A learner's policy, which stands on a prior or on none."""
+    """A learner's policy, with or without a prior."""
 
     def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> Distribution:
-        """Action distribution at each observation, for a caller who has the prior's there already."""
+        """Action distribution at each observation, for callers that have already computed the prior's distribution."""
         ...
 
 
 class LearnerState(Protocol):
-    """Everything that changes while a learner learns."""
+    """State of a learner: everything that an update changes."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The state as named arrays."""
+        """State as named arrays."""
         ...
 
     def from_arrays(self, arrays: dict[str, np.ndarray]) -> "LearnerState":
-        """The state saved by `arrays`, in the shape of this one."""
+        """State that `arrays` returned, with the structure of this one."""
         ...
 
 
-class PracticalLearner(Learner, Protocol):
-    """A learner that acts: `DQN` or `SAC`."""
+class ActingLearner(Learner, Protocol):
+    """A learner with a policy for acting: `DQN` or `SAC`."""
 
     @property
     def has_prior(self) -> bool:
@@ -50,13 +51,17 @@ class PracticalLearner(Learner, Protocol):
         ...
 
     def policy(self, state: Any, prior: Policy | None) -> LearnedPolicy:
-        """The policy of a state."""
+        """Policy of a state."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSchedule:
-    """How much of what a learner does while it practises."""
+    """Amounts of environment steps, updates and exploration in a learner's training.
+
+    Raises:
+        ValueError: a chunk is not a whole number of vector steps, or of updates.
+    """
 
     n_envs: int  # environments stepped in lockstep
     chunk: int  # environment steps between two refreshes of the acting policy
@@ -65,7 +70,7 @@ class TrainingSchedule:
     learning_starts: int  # environment steps before the first update
     epsilon_start: float  # share of uniformly random actions, on top of sampling from the policy
     epsilon_end: float
-    exploration_fraction: float  # of the practice, over which epsilon falls linearly
+    exploration_fraction: float  # share of the training over which epsilon falls linearly
 
     def __post_init__(self):
         if self.chunk % self.n_envs:
@@ -77,22 +82,31 @@ class TrainingSchedule:
 
     @property
     def updates_per_chunk(self) -> int:
-        """Updates in one compiled call."""
+        """Number of updates in one compiled call."""
         return round(self.chunk * self.updates_per_step)
 
     def epsilon(self, fraction: float) -> float:
-        """Share of random actions after a fraction of the practice."""
+        """Share of uniformly random actions after a fraction of the training."""
         progress = min(fraction / self.exploration_fraction, 1.0) if self.exploration_fraction > 0 else 1.0
         return self.epsilon_start + progress * (self.epsilon_end - self.epsilon_start)
 
 
 class SimulatorTraining:
-    """One learner, its replay and its simulator, going on together."""
+    """Training of one learner with its replay in its task's simulator.
+
+    Args:
+        learner: the algorithm.
+        state: of the learner, from which training starts.
+        replay: receives the transitions.
+        task: for its simulator, its actions and the names of its features.
+        prior: policy that the learner's policy is based on; None without one.
+        schedule: amounts of steps, updates and exploration.
+    """
 
     def __init__(
         self,
         *,
-        learner: PracticalLearner,
+        learner: ActingLearner,
         state: LearnerState,
         replay: Replay,
         task: Task,
@@ -110,21 +124,21 @@ class SimulatorTraining:
         self._acting = self.policy()
 
     def policy(self) -> LearnedPolicy:
-        """The policy after all updates so far."""
+        """Policy after all updates so far."""
         return self.learner.policy(self.state, self.prior)
 
     @property
     def loss(self) -> float:
-        """Mean loss of the last chunk of updates; NaN before the first of this stretch."""
+        """Mean loss of the last chunk of updates; NaN before the first one of this phase."""
         return float("nan") if self._metrics is None else float(self._metrics.loss)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """What the last chunk of updates reported, by name; empty before the first of this stretch."""
+        """Metrics of the last chunk of updates, by name; empty before the first one of this phase."""
         return {} if self._metrics is None else {name: float(x) for name, x in self._metrics._asdict().items()}
 
-    def begin(self, seed: int, index: int) -> None:
-        """Start a stretch of practice on new episodes. All its randomness is a function of (seed, index)."""
+    def start_phase(self, seed: int, index: int) -> None:
+        """Start a phase of training with new episodes. All its randomness is a function of (seed, index)."""
         self._exploring = stream(seed, "explore", index)
         self._drawing = stream(seed, "replay", index)
         self._obs = self._simulator.reset(seed_for(seed, "practice", index)).copy()
@@ -132,8 +146,14 @@ class SimulatorTraining:
         self._acting = self.policy()
         self._metrics = None
 
-    def advance(self, n_steps: int, reward: LinearReward, *, epsilon: float) -> None:
-        """Practise for n_steps environment steps (rounded up to whole chunks) under a reward."""
+    def train(self, n_steps: int, reward: LinearReward, *, epsilon: float) -> None:
+        """Train under a reward for n_steps environment steps, rounded up to whole chunks.
+
+        Args:
+            n_steps: environment steps.
+            reward: of the transitions.
+            epsilon: share of uniformly random actions.
+        """
         schedule = self.schedule
         for _ in range(-(-n_steps // schedule.chunk)):
             self.replay.add(self._collect(schedule.chunk // schedule.n_envs, epsilon), reward)
@@ -146,7 +166,7 @@ class SimulatorTraining:
                 self.state, self._metrics = update(self.learner, self.state, batches)
 
     def _collect(self, n_vector_steps: int, epsilon: float) -> Transitions:
-        """Act in the simulator, sampling from the policy and, with probability epsilon, uniformly."""
+        """Transitions of actions sampled from the policy or, with probability epsilon, uniformly."""
         rng, n = self._exploring, self._simulator.n_envs
         chunk: list[Transitions] = []
         for _ in range(n_vector_steps):
@@ -177,18 +197,18 @@ class SimulatorTraining:
         return transitions
 
     def prior_parameters(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n parameters"]:
-        """What the replay keeps of the prior at each observation; zeros for a learner that has none."""
+        """Parameters of the prior at each observation, for the replay; zeros for a learner without prior."""
         return parameters_of(self._prior_at(obs), self._task.actions, len(obs))
 
     def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Distribution | None:
         return self.prior.distribution(obs) if self.prior is not None and self.learner.has_prior else None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Learner and replay as named arrays: with them, a stretch of practice can begin as if nothing had happened."""
+        """Learner and replay as named arrays, from which the next phase can be resumed exactly."""
         learner = {f"learner{name}": array for name, array in self.state.arrays().items()}
         return learner | {f"replay.{name}": array for name, array in self.replay.state().items()}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Put back what `arrays` returned."""
+        """Restore what `arrays` returned."""
         self.state = self.state.from_arrays(under("learner", arrays))
         self.replay.restore(under("replay.", arrays))

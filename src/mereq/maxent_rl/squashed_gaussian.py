@@ -1,4 +1,4 @@
-"""The squashed Gaussian in JAX: sampling with gradients, and log-probabilities."""
+"""Squashed Gaussians in JAX: parameters and log-probabilities."""
 
 import math
 
@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-LOG_STD = (-20.0, 2.0)  # what a log-std is clipped to, as in Stable-Baselines3
+LOG_STD = (-20.0, 2.0)  # limits of a log-std, as in Stable-Baselines3
 
 
 def split_parameters(
     parameters: Float[Array | np.ndarray, "*batch parameters"],
 ) -> tuple[Float[Array, "*batch actions"], Float[Array, "*batch actions"]]:
-    """Mean and log-std from a row of parameters."""
+    """Mean and log-std from rows of parameters."""
     mean, log_std = jnp.split(jnp.asarray(parameters), 2, axis=-1)
     return mean, log_std
 
@@ -21,7 +21,7 @@ def split_parameters(
 def log_prob(
     u: Float[Array, "*batch actions"], mean: Float[Array, "*batch actions"], log_std: Float[Array, "*batch actions"]
 ) -> Float[Array, "*batch"]:
-    """log pi(a|s) of a = tanh(u), in terms of u: the normal density times the Jacobian of arctanh.
+    """Log-probability log pi(a|s) of a = tanh(u), given u: the normal density times the Jacobian of arctanh.
 
     sum_i log N(u_i; mean_i, std_i) - log(1 - tanh(u_i)^2)
     """

@@ -1,4 +1,4 @@
-"""Train a policy on a known reward: priors and experts. Tables 6 and 8."""
+"""Training of a policy on a known reward, for priors and experts. Tables 6 and 8."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +19,11 @@ from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining,
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """One training on a known reward."""
+    """Settings of a training on a known reward.
+
+    Raises:
+        WrongValue: steps or checkpoint_interval are not positive multiples of the chunk.
+    """
 
     n_steps: int  # environment steps
     checkpoint_interval: int  # environment steps between two checkpoints, from which a training can be resumed
@@ -37,7 +41,7 @@ class TrainingSettings:
             )
 
     def lasting(self, n_steps: int) -> "TrainingSettings":
-        """The same with other steps. A learning rate that falls does so over as much of them as before."""
+        """Settings with another number of steps. A falling learning rate falls over the same share of them."""
         learner = self.learner
         if isinstance(learner, SACSettings):
             learner = replace(learner, decay_updates=ceil(learner.decay_updates * n_steps / self.n_steps))
@@ -45,9 +49,14 @@ class TrainingSettings:
 
 
 class Training:
-    """A training in phases of `checkpoint_interval` steps; its state after a phase is all that the next one depends on.
+    """Training in phases of `checkpoint_interval` steps. A phase depends only on the state after the phase before.
 
-    start: a trained policy to go on from; by default a random one.
+    Args:
+        task: whose simulator is used.
+        reward: of the training.
+        settings: of the training.
+        seed: of all randomness.
+        start: trained policy to continue from; None starts from random parameters.
     """
 
     def __init__(
@@ -83,28 +92,28 @@ class Training:
 
     @property
     def policy(self) -> LearnedPolicy:
-        """The policy so far."""
+        """Policy after all updates so far."""
         return self.simulator_training.policy()
 
     def run_phases(self) -> Iterator[int]:
-        """Train phase by phase to the end, yielding the environment steps done so far."""
+        """Run the remaining phases, yielding the number of environment steps after each."""
         settings = self.settings
         while self.steps < settings.n_steps:
-            self.simulator_training.begin(self.seed, self.steps // settings.checkpoint_interval)
+            self.simulator_training.start_phase(self.seed, self.steps // settings.checkpoint_interval)
             phase = min(settings.checkpoint_interval, settings.n_steps - self.steps)
             for start in range(0, phase, settings.schedule.chunk):
                 fraction = (self.steps + start) / settings.n_steps
-                self.simulator_training.advance(
+                self.simulator_training.train(
                     settings.schedule.chunk, self.reward, epsilon=settings.schedule.epsilon(fraction)
                 )
             self.steps += phase
             yield self.steps
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that a resumed training needs, as named arrays."""
+        """State as named arrays, for an exact resume."""
         return self.simulator_training.arrays() | {"steps": np.array(self.steps)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         self.simulator_training.restore(state)
         self.steps = int(state["steps"])

@@ -1,7 +1,8 @@
-"""Who computes a learner's updates: each learner for itself, or many of them, in as many threads, as one batch.
+"""Computation of learners' updates: one learner at a time, or many learners of parallel threads in one batch.
 
-Seeds as a batch axis: the runs of a row go on as if alone, each in its thread, and wherever each of them has asked for
-updates, one call computes all of them under `jax.vmap`. On an accelerator that costs little more than one run's.
+Seeds as a batch axis: each run of a batch in lockstep executes in its own thread, as if alone. As soon as all of them
+have asked for updates, one call computes these under `jax.vmap`. On an accelerator the batch takes little longer than
+a single run.
 """
 
 import threading
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 
 
 class Learner(Protocol):
-    """An algorithm without a state of its own, equal to another one if it does the same; `update` is compiled."""
+    """An algorithm without state, equal to another one with the same settings. `update` is compiled."""
 
     def update(self, state: Any, batches: Any) -> tuple[Any, Any]:
         """New state and metrics, after one update per batch along the leading axis."""
@@ -35,18 +36,20 @@ _computed_by: ContextVar[Compute] = ContextVar("computed_by", default=alone)
 
 
 def update(learner: Learner, state: Any, batches: Any) -> tuple[Any, Any]:
-    """New state and metrics, computed by whoever computes in this thread."""
+    """New state and metrics, computed alone or, in a thread of a `LockstepBatch`, together with others."""
     return _computed_by.get()(learner, state, batches)
 
 
 class Stopped(BaseException):
-    """The row was stopped: the threads of its runs end."""
+    """The batch was stopped: the threads of its runs end."""
 
 
 class LockstepBatch:
-    """Learners that update in lockstep. A call for updates waits until every member has called, or has left.
+    """Batch of learners that update in lockstep. A request for updates waits until every member has asked or has left.
 
-    members: how many there are at first; those that have left are computed along, so that nothing is compiled again.
+    Args:
+        members: initial number of members. The batch keeps this size when members leave, so that no other size has to
+            be compiled.
     """
 
     def __init__(self, members: int):
@@ -57,7 +60,7 @@ class LockstepBatch:
 
     @contextmanager
     def member(self, number: int) -> Iterator[None]:
-        """In this thread, updates are computed together with the other members'."""
+        """Context in which this thread's updates are computed together with those of the other members."""
         token = _computed_by.set(partial(self._update, number))
         try:
             yield
@@ -68,7 +71,7 @@ class LockstepBatch:
                 self._answer_if_all_called()
 
     def stop(self) -> None:
-        """Every member's next call, and those that wait, raise `Stopped`."""
+        """Stop the batch: waiting members, and every later request, raise `Stopped`."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -104,7 +107,7 @@ class LockstepBatch:
 
 @lru_cache
 def together(learner: Learner) -> Callable[[tuple, tuple], tuple]:
-    """The learner's update for several states and batches at once: `jax.vmap` over runs, in one compiled call."""
+    """A learner's update of several states at once: `jax.vmap` over runs, in one compiled call."""
 
     @jax.jit
     def updated(states: tuple, batches: tuple) -> tuple:

@@ -44,7 +44,7 @@ BOTTLE_PUSHING = _of(
     training=training(n_steps=200_000, temperature=0.06, learning_starts=5000, decay_updates=100_000),
     metrics=bottle_card,
     clip=BOTTLE_SHOT.film,
-    trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore), practised=after(50)),
+    trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore), training_ends=after(50)),
     settings=arm_settings.BOTTLE,
 )
 

@@ -1,1 +1,1 @@
-"""Who acts: rules, synthesized experts, and the supervised rollout."""
+"""Supervised rollouts: intervention rules, synthesized experts, noise, and robots."""

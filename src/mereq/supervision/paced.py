@@ -1,4 +1,4 @@
-"""A program that takes its time, as a person would."""
+"""Supervision at a steady pace, for programs that are watched."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,16 @@ from mereq.core.supervisor import Decision, DecisionContext, Supervisor
 
 
 class Paced:
-    """A supervisor under whose eyes steps come at a steady pace, and not as fast as the machine can.
+    """Supervisor that decides at a steady pace instead of as fast as the machine can.
 
-    hz: steps per second.
-    now, wait: a clock [s] and how to let time pass; tests bring their own.
+    Args:
+        supervisor: decides.
+        hz: decisions per second, at most.
+        now: clock [s].
+        wait: sleeps for a number of seconds.
+
+    Raises:
+        ValueError: `hz` is not positive.
     """
 
     def __init__(
@@ -27,11 +33,11 @@ class Paced:
         self._due = now()
 
     def begin_episode(self, seed: int) -> None:
-        """A new episode starts; the pace stays."""
+        """Start an episode, at the same pace."""
         self._supervisor.begin_episode(seed)
 
     def decide(self, context: DecisionContext) -> Decision:
-        """What the supervisor decides, once the step is due. What was decided before is not waited for again."""
+        """Decision of the supervisor, once the step is due. Recorded decisions are returned without waiting."""
         decision = self._supervisor.decide(context)
         if context.recorded_decision is None:
             now = self._now()

@@ -1,4 +1,4 @@
-"""A robot as the supervised rollout sees it: connected when it is needed, and told to stop whenever its steps cease."""
+"""Robots as environments: connected at the first reset, and told to stop whenever stepping ends."""
 
 import traceback
 from collections.abc import Callable, Generator
@@ -16,16 +16,18 @@ T = TypeVar("T")
 
 
 class RobotEnvironment:
-    """An environment that is a robot's.
+    """Environment of a robot's driver.
 
-    It connects at the first `reset`. Whatever goes wrong from there on, Ctrl-C included, the robot is told to stop and
-    disconnected before anybody hears of it; the next `reset` connects anew. `close` it in the end.
+    The first `reset` connects. On any later failure, Ctrl-C included, the robot is told to stop and is disconnected
+    before the exception propagates; the next `reset` connects again. Call `close` at the end.
 
-    task: whose observations and features the robot must report.
+    Args:
+        robot: the driver.
+        task: defines the observations and features that the robot must report.
 
     Raises:
-        RobotLost: from any method, when the driver raised this or anything else.
-        WrongRobot: from `reset` and `step`, when they report something else than the task has.
+        RobotLost: from any method, if the driver raised this or any other exception.
+        WrongRobot: from `reset` and `step`, if the robot's observation or features do not fit the task.
     """
 
     def __init__(self, robot: Robot, task: Task):
@@ -34,30 +36,30 @@ class RobotEnvironment:
 
     @property
     def hz(self) -> float | None:
-        """Steps per second that `step` keeps; None: it returns at once."""
+        """Steps per second that `step` keeps; None if it returns at once."""
         return self._robot.hz
 
     @property
     def repeatable(self) -> bool:
-        """Whether an episode can be brought back by its seed and its actions."""
+        """Whether an episode can be repeated from its seed and its actions."""
         return self._robot.repeatable
 
     @property
     def unwrapped(self) -> Any:
-        """The driver, or the environment that it is made of."""
+        """The driver, or the environment that the driver wraps."""
         return getattr(self._robot, "unwrapped", self._robot)
 
     @property
     def render_mode(self) -> str | None:
-        """As of any Gymnasium environment; "rgb_array" when the robot has a camera."""
+        """Render mode as in Gymnasium; "rgb_array" if the robot has a camera, else None."""
         return getattr(self._robot, "render_mode", None)
 
     def render(self) -> Any:
-        """The camera's picture."""
+        """Picture of the robot's camera."""
         return self._attempt(getattr(self._robot, "render"))  # noqa: B009  (a driver need not have it)
 
     def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode."""
+        """Start an episode. Connects first, if the robot is not connected."""
         if not self._connected:
             self._attempt(self._robot.__enter__)
             self._connected = True
@@ -70,13 +72,13 @@ class RobotEnvironment:
         return self._attempt(lambda: self._checked_step(action))
 
     def stop(self) -> None:
-        """Let the robot stand still, if it has not been told so since its last step."""
+        """Tell the robot to stop, unless it has been told so since its last step."""
         if self._moves:
             self._moves = False
             self._attempt(self._robot.stop)
 
     def close(self) -> None:
-        """Let the robot stand still, and disconnect."""
+        """Tell the robot to stop, and disconnect."""
         self.stop()
         self._disconnect()
 
@@ -84,27 +86,27 @@ class RobotEnvironment:
         try:
             return act()
         except BaseException as failure:
-            unheard = self._abandon()
+            stop_failed = self._abandon()
             if not isinstance(failure, Exception) or (isinstance(failure, MereqError) and not _lost(failure)):
                 raise
-            raise RobotLost(f"The robot does not answer: {_words(failure)}.{unheard}") from failure
+            raise RobotLost(f"The robot does not answer: {_words(failure)}.{stop_failed}") from failure
 
     def _abandon(self) -> str:
-        """Stop and disconnect a robot that has failed; what to say if it could not even be told to stop."""
-        unheard = ""
+        """Stop and disconnect a robot that has failed. Returns a sentence if the stop failed too, else ""."""
+        stop_failed = ""
         if self._moves:
             self._moves = False
             try:
                 self._robot.stop()
             except Exception as failure:
-                unheard = f" It could not be told to stop either: {_words(failure)}."
+                stop_failed = f" It could not be told to stop either: {_words(failure)}."
         self._disconnect()
-        return unheard
+        return stop_failed
 
     def _disconnect(self) -> None:
         if self._connected:
             self._connected = False
-            with suppress(Exception):  # it stands still, or is lost: how the connection ends makes no difference
+            with suppress(Exception):  # the robot has stopped or is lost: a failure to disconnect makes no difference
                 self._robot.__exit__(None, None, None)
 
     def _checked_reset(self, seed: int | None) -> tuple[Any, dict[str, Any]]:
@@ -122,18 +124,18 @@ class RobotEnvironment:
         found = np.asarray(values)
         if found.shape != (size,) or found.dtype.kind not in "fiu" or not np.isfinite(found).all():
             raise WrongRobot(
-                f"The robot reported {values!r} as {what}; the task {self._task.name} has {size} finite numbers there."
+                f"The robot reported {values!r} as {what}; the task {self._task.name} requires {size} finite numbers."
             )
 
 
 def stop_if_robot(environment: Environment) -> None:
-    """Tell a robot that no step follows for now; for a simulation there is nothing to do."""
+    """Tell a robot to stop because no step follows for now. A simulation needs no stop."""
     if isinstance(environment, RobotEnvironment):
         environment.stop()
 
 
 def stop_robot_on_exit(events: Generator[T, None, None], environment: Environment) -> Generator[T, None, None]:
-    """The same events; when they end, or nobody asks for more, a robot is stopped and disconnected."""
+    """The given events. When they end or the generator is closed, a robot is stopped and disconnected."""
     try:
         yield from events
     finally:
@@ -146,7 +148,7 @@ def _lost(failure: Exception) -> bool:
 
 
 def _words(failure: Exception) -> str:
-    """Why, in the driver's own words; of anything but a `RobotLost` also where, for it may be the driver's mistake."""
+    """Reason of a failure; with the line if it is no `RobotLost`, because the driver may have a bug there."""
     if _lost(failure):
         return str(failure).rstrip(".")
     at = traceback.extract_tb(failure.__traceback__)[-1]

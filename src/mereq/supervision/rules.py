@@ -1,4 +1,4 @@
-"""Intervention rules as data: "a condition holds for n consecutive steps", with least and greatest holds. App. A."""
+"""Intervention rules: conditions that hold for n consecutive steps, with minimum and maximum duration. App. A."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,16 @@ from typing import Generic, TypeVar
 
 from mereq.core.supervisor import Controller
 
-Judged = TypeVar("Judged")  # what conditions look at: a divergence, or a task's measurements
+Judged = TypeVar("Judged")  # what conditions judge: a divergence, or a task's measurements
 
 
 @dataclass(frozen=True)
 class Trigger(Generic[Judged]):
-    """Fires when its condition has held for so many consecutive steps."""
+    """Trigger that fires when its condition has held for a number of consecutive steps.
+
+    Raises:
+        ValueError: `consecutive` is less than 1.
+    """
 
     condition: Callable[[Judged], bool]
     consecutive: int
@@ -23,12 +27,16 @@ class Trigger(Generic[Judged]):
 
 @dataclass(frozen=True)
 class Rule(Generic[Judged]):
-    """When an expert takes over, and when they hand back. Any trigger of a tuple suffices."""
+    """Rule for takeovers (`engage`) and handbacks (`disengage`). Any one trigger of a tuple suffices.
+
+    Raises:
+        ValueError: not 1 <= min_hold <= max_hold.
+    """
 
     engage: tuple[Trigger[Judged], ...]
     disengage: tuple[Trigger[Judged], ...]
-    min_hold: int = 1  # steps that an intervention lasts at least
-    max_hold: int | None = None  # steps after which it ends in any case
+    min_hold: int = 1  # minimum duration of an intervention [steps]
+    max_hold: int | None = None  # maximum duration [steps]; None: no limit
 
     def __post_init__(self):
         if self.min_hold < 1 or (self.max_hold is not None and self.max_hold < self.min_hold):
@@ -36,9 +44,10 @@ class Rule(Generic[Judged]):
 
 
 class RuleEngine(Generic[Judged]):
-    """Applies a rule step by step. Each step is judged before it is executed; whoever it names executes it.
+    """Application of a rule, step by step. Each step is judged before it is executed by the controller that results.
 
-    Only steps under the present controller count towards a trigger: the counts start anew at every change of control.
+    Only steps under the present controller count towards a trigger: every change of control resets the counts
+    (docs/deviations.md#judged-before-executed).
     """
 
     def __init__(self, rule: Rule[Judged]):
@@ -46,7 +55,7 @@ class RuleEngine(Generic[Judged]):
         self.reset()
 
     def reset(self) -> None:
-        """A new episode: the policy is in control, nothing has been counted."""
+        """Start an episode: the policy is in control, and all counts are zero."""
         self._give_control_to(Controller.POLICY)
 
     def _give_control_to(self, controller: Controller) -> None:
@@ -56,7 +65,7 @@ class RuleEngine(Generic[Judged]):
         self._counts = [0] * len(self._triggers)
 
     def judge(self, judged: Judged) -> Controller:
-        """Who executes the step that is about to happen."""
+        """Controller of the next step, given what the conditions judge now."""
         self._counts = [
             count + 1 if trigger.condition(judged) else 0
             for trigger, count in zip(self._triggers, self._counts, strict=True)

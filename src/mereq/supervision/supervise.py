@@ -1,4 +1,4 @@
-"""The supervised rollout: a policy acts in a task under the eyes of a supervisor. Alg. 1, l. 3."""
+"""Supervised rollout: a policy acts in a task while a supervisor may intervene. Alg. 1, l. 3."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,21 +22,25 @@ def supervise(
     feature_names: tuple[str, ...],
     recorded: Sequence[SupervisedStep] = (),
 ) -> Iterator[SupervisedStep]:
-    """Let policies act for n_steps supervised steps, yielding each one as soon as it was executed.
+    """Steps of a supervised rollout, each yielded as soon as it has been executed.
 
-    The policy proposes its most probable action. Episode k starts from `episode_seed(k)`; a last episode that does
-    not fit is cut.
+    The policy proposes its most probable action. The last episode is cut where the rollout ends.
 
-    acting: asked for the number and the policy that acts, at the start of each episode. It is given None; or the number
-        that has acted in an unfinished episode, which goes on with it.
-    recorded: steps of this rollout from before an interruption. They are not yielded again: the unfinished episode
-        among them is brought back by executing its recorded actions from its seed, and the rollout goes on from there.
-        The supervisor sees these moments again, together with what was decided. What happened to an environment that
-        is not `repeatable`, such as a robot, cannot be brought back: its unfinished episode stays cut, and a new one
-        starts.
+    Args:
+        environment: in which the episodes take place. A robot is told to stop when the rollout ends.
+        acting: called at the start of each episode; returns the version and the policy that act in it. Its argument is
+            None; or, for an unfinished episode that is resumed, the version that has acted in it.
+        supervisor: decides each step.
+        n_steps: length of the rollout, over all episodes.
+        episode_seed: seed of the k-th episode.
+        feature_names: of the task, for error messages.
+        recorded: steps of this rollout from before an interruption. They are not yielded again. If the last recorded
+            episode is unfinished, it is restored by executing its recorded actions from its seed, and then continues.
+            The supervisor sees these steps again, together with the recorded decisions. An environment that is not
+            `repeatable`, such as a robot, cannot be restored: the unfinished episode stays cut, and a new one starts.
 
     Raises:
-        NonFiniteFeatures: when the environment reports a feature that is not finite.
+        NonFiniteFeatures: the environment reports a feature that is not finite.
     """
     done = len(recorded)
     repeatable = getattr(environment, "repeatable", True)
@@ -51,7 +55,7 @@ def supervise(
         obs, info = environment.reset(seed=seed)
         step_index, ended = 0, False
         while not ended and done < n_steps:
-            obs = np.array(obs)  # the environment may write over its own
+            obs = np.array(obs)  # the environment may overwrite its array
             proposed = policy.distribution(obs[None]).mode()[0]
             decided = _decision(replay[step_index]) if step_index < len(replay) else None
             answer = supervisor.decide(DecisionContext(step_index, obs, proposed, info, decided))
@@ -83,5 +87,5 @@ def supervise(
 
 
 def _decision(step: SupervisedStep) -> Decision:
-    """What led to a recorded step."""
+    """Decision that a recorded step resulted from."""
     return Decision(step.controller, step.executed, step.retracts)

@@ -1,4 +1,4 @@
-"""Synthesized experts: an expert policy that takes over by a rule. App. A.1."""
+"""Synthesized experts: expert policies that take over by a rule. App. A.1."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from mereq.supervision.rules import Rule, RuleEngine, Trigger
 
 
 def divergence_rule(*, upper: float, lower: float) -> Rule[float]:
-    """The highway rule. App. A.1.1.
+    """Intervention rule of the highway. App. A.1.1.
 
     Engage when the divergence is at least `upper` for 2 consecutive steps, hold for at least 4 steps, and disengage
     when it is at most `lower` for 4 consecutive steps.
@@ -26,23 +26,27 @@ def divergence_rule(*, upper: float, lower: float) -> Rule[float]:
 
 
 class DivergenceExpert:
-    """Takes over when what the policy proposes is improbable under the expert, and then acts as the expert would."""
+    """Expert that takes over when the proposed action is improbable under the expert policy. App. A.1.1."""
 
     def __init__(self, expert: Policy, rule: Rule[float]):
         self._expert = expert
         self._engine = RuleEngine(rule)
 
     def begin_episode(self, seed: int) -> None:
-        """The policy is in control at first."""
+        """Start an episode: the policy is in control."""
         self._engine.reset()
 
     def decide(self, context: DecisionContext) -> Decision:
-        """Judge the proposed action; the expert's own action is its most probable one."""
+        """Decision of the rule; the expert's action is the most probable one of its policy.
+
+        Raises:
+            WrongPolicyOutput: the expert policy's distribution is not a `Categorical`.
+        """
         expert = self._expert.distribution(context.obs[None])
         if not isinstance(expert, Categorical):
             raise WrongPolicyOutput(
                 f"The divergence rule needs an expert that gives a Categorical, not a {type(expert).__name__}: it is "
-                "made for finitely many actions. Use MeasurementExpert for continuous ones."
+                "defined for finitely many actions. Use MeasurementExpert for continuous ones."
             )
         divergence = kl_of_action(np.array([context.proposed]), expert)[0]
         controller = self._engine.judge(float(divergence))

@@ -1,1 +1,1 @@
-"""Tasks: physics, measurements in SI units, features, reward weights, intervention rule."""
+"""Tasks: physics, measurements in SI units, features, reward weights and intervention rules."""

@@ -1,4 +1,4 @@
-"""Words on a task's pictures."""
+"""Captions on a task's pictures."""
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -6,7 +6,7 @@ INK, PLATE = (44, 48, 54), (246, 247, 244)
 
 
 def write_caption(picture: Image.Image, caption: str, *, height: int) -> None:
-    """A caption in the upper left corner, on a light plate. height: of its letters [pixels], at least 10."""
+    """Write a caption into the upper left corner, on a light plate. height: of its letters [px], at least 10."""
     height = max(height, 10)
     pad, start = height // 3, (0.7 * height, 0.6 * height)
     font = ImageFont.load_default(size=height)

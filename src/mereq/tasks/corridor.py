@@ -1,7 +1,7 @@
-"""A corridor small enough for exact answers: Algorithm 1 in seconds, for tests and for a first look.
+"""Corridor small enough for exact solutions: Algorithm 1 in seconds, for tests and as a first example.
 
-A robot walks down a corridor of `length` cells and two sides. The prior only wants to get on; the expert also wants to
-keep to the left. Walking may slip (stay in place) with a small probability, so that soft policies matter.
+A robot walks along a corridor of `length` cells and two sides. The prior's reward is for progress; the expert's also
+for the left side. A forward step fails (stays in place) with a small probability, so that soft policies matter.
 """
 
 from typing import Any
@@ -22,10 +22,10 @@ THETA_EXPERT = np.array([1.0, 1.5, -0.2])
 
 
 class Corridor(gym.Env):
-    """Observation: one-hot cell (side * length + position). Actions: forward, switch side, wait.
+    """Corridor as a Gymnasium environment.
 
-    Features of a step: got on by a cell; stands on the left side afterwards; switched. Reaching the end terminates;
-    `horizon` steps truncate.
+    Observation: one-hot cell (side * length + position). Actions: forward, switch side, wait. Features of a step:
+    advanced by a cell; is on the left side afterwards; switched. Reaching the end terminates; `horizon` steps truncate.
     """
 
     def __init__(self, length: int = 6, horizon: int = 20, slip: float = 0.1):
@@ -35,13 +35,13 @@ class Corridor(gym.Env):
         self.action_space = spaces.Discrete(3)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
-        """Start at the near end, on either side."""
+        """Start an episode at the near end, on a random side."""
         super().reset(seed=seed)
         self._side, self._position, self._time = int(self.np_random.integers(2)), 0, 0
         return self._obs(), {}
 
     def step(self, action: int | np.integer):
-        """Walk, switch or wait."""
+        """Execute an action: walk, switch sides or wait."""
         slips = self.np_random.random() < self.slip
         forward = action == FORWARD and not slips
         self._position += forward

@@ -1,4 +1,4 @@
-"""Any Gymnasium environment with a finite or a box of actions as a task, given a function for its features."""
+"""Tasks made of Gymnasium environments with a `Discrete` or `Box` action space and a feature function."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,21 +19,21 @@ FeatureFunction = Callable[[Any, Any, Any, dict[str, Any]], Float[np.ndarray, " 
 def task_from_gymnasium(
     name: str, make: Callable[[], gym.Env], features: FeatureFunction, feature_names: tuple[str, ...]
 ) -> Task:
-    """Make a task of a Gymnasium environment.
+    """Task made of a Gymnasium environment.
+
+    The learner sees observations flattened to float32 (a `Discrete` observation becomes one-hot). Its continuous
+    actions are between -1 and 1 in each coordinate, and are scaled to the lower and upper limit of the `Box`.
 
     Args:
-        name: how the run store and the figures call it.
-        make: makes a new environment, e.g. `lambda: gym.make("CartPole-v1")`. Its reward is never looked at.
+        name: of the task in the run store and in figures.
+        make: returns a new environment, such as `lambda: gym.make("CartPole-v1")`. Its reward is not used.
         features: `features(obs, action, next_obs, info) -> (n_features,)`, with the environment's own observations
             (not flattened), the action as the learner takes it, and the info of the step. Dimensionless numbers
             between 0 and 1 work best.
         feature_names: one name per feature.
 
-    The learner sees observations flattened to float32 (a `Discrete` observation becomes one-hot), and actions of a
-    `Box` between -1 and 1 in each coordinate, which stand for its lower and upper limit.
-
     Raises:
-        ValueError: when the action space is neither `Discrete` nor a flat `Box` with limits.
+        ValueError: the action space is neither a `Discrete` that starts at 0 nor a flat `Box` with finite limits.
     """
     probe = make()
     actions = _actions(name, probe.action_space)
@@ -58,7 +58,7 @@ def _actions(name: str, space: spaces.Space) -> Actions:
 
 
 class FlatWithFeatures(gym.Wrapper):
-    """Puts the features of each step into `info`, flattens observations to float32, and takes actions in [-1, 1]."""
+    """Wrapper that adds the features to `info`, flattens observations to float32, and takes actions in [-1, 1]."""
 
     def __init__(self, env: gym.Env, features: FeatureFunction, feature_names: tuple[str, ...]):
         super().__init__(env)
@@ -85,19 +85,19 @@ class FlatWithFeatures(gym.Wrapper):
         return self._flat(next_obs), reward, terminated, truncated, info
 
     def _executed(self, action: Any) -> Any:
-        """The action as the environment wants it."""
+        """Action in the environment's own action space."""
         space = self.env.action_space
         if not isinstance(space, spaces.Box):
             return int(action)
         share = (np.clip(np.asarray(action, np.float64), -1.0, 1.0) + 1.0) / 2.0
-        return ((1.0 - share) * space.low + share * space.high).astype(space.dtype)  # at the ends exactly
+        return ((1.0 - share) * space.low + share * space.high).astype(space.dtype)  # exact at the limits
 
     def _flat(self, obs: Any) -> np.ndarray:
         return np.asarray(spaces.flatten(self.env.observation_space, obs), np.float32)
 
 
 class GymnasiumSimulator:
-    """n Gymnasium environments stepped one after the other; an episode that ends starts anew within the same step."""
+    """Simulator of n Gymnasium environments, stepped in turn. After an end, a new episode starts in the same step."""
 
     def __init__(self, make: Callable[[], gym.Env], n_envs: int):
         self.n_envs = n_envs
@@ -105,7 +105,7 @@ class GymnasiumSimulator:
         self._lone = make()
 
     def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
-        """Start new episodes everywhere."""
+        """Start new episodes in all environments."""
         return np.stack([env.reset(seed=seed_for(seed, "env", i))[0] for i, env in enumerate(self._envs)])
 
     def step(self, actions: np.ndarray) -> Step:
@@ -123,9 +123,9 @@ class GymnasiumSimulator:
     def states_along(
         self, seed: int, actions: np.ndarray, *, at: Sequence[int]
     ) -> list[tuple[tuple[int, np.ndarray], Float[np.ndarray, " obs"]]]:
-        """States and observations of the episode of `seed` after so many of the actions.
+        """States and observations along the episode that starts with `seed` and executes the actions.
 
-        An environment that we know nothing of has no state to be saved: it is brought back by doing it all again.
+        The state of a general environment cannot be saved. It is restored by repeating the episode from its start.
         """
         done, found = 0, []
         obs, _ = self._lone.reset(seed=seed)
@@ -137,7 +137,7 @@ class GymnasiumSimulator:
         return found
 
     def put(self, env: int, state: tuple[int, np.ndarray]) -> None:
-        """Let one environment go on from a state."""
+        """Continue one environment from a state that `states_along` returned."""
         seed, actions = state
         self._envs[env].reset(seed=seed)
         for action in actions:

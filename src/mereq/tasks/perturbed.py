@@ -1,4 +1,4 @@
-"""An environment whose actions come late and whose observations are noisy, as a real robot's are."""
+"""Environments with delayed actions and noisy observations, like those of a real robot."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -14,11 +14,15 @@ from mereq.core.seeding import stream
 
 @dataclass(frozen=True, eq=False)
 class Disturbance:
-    """What stands between a policy and its robot."""
+    """Delay of actions and noise of observations.
 
-    delay: int  # control steps between asking for an action and its execution
-    idle: Any  # what is executed before the first action arrives
-    noise: Float[np.ndarray, " obs"]  # standard deviation of each number of the observation, in its unit
+    Raises:
+        ValueError: delay or noise are negative or not finite.
+    """
+
+    delay: int  # control steps between the request of an action and its execution
+    idle: Any  # action that is executed before the first requested one
+    noise: Float[np.ndarray, " obs"]  # standard deviation of each entry of the observation, in its unit
 
     def __post_init__(self):
         if self.delay < 0 or not (np.isfinite(self.noise).all() and (self.noise >= 0).all()):
@@ -26,10 +30,10 @@ class Disturbance:
 
 
 class Perturbed(gymnasium.Wrapper):
-    """A simulation that plays the real robot: a `Robot` that stands still by itself, and that can be repeated.
+    """Simulation in the role of a real robot: a `Robot` that needs no stop, and whose episodes can be repeated.
 
-    The noise is a function of the episode's seed. It ends at the limits of the observation space. `info` is exact: the
-    features of what really happened, and what was really measured.
+    The noise is a function of the episode's seed. Noisy observations are clipped to the observation space. `info` is
+    exact: features and measurements of the simulation without noise.
     """
 
     hz, repeatable = None, True
@@ -40,7 +44,7 @@ class Perturbed(gymnasium.Wrapper):
         self._rng = np.random.default_rng()
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
-        """Start an episode; without a seed the random streams go on."""
+        """Start an episode; without a seed the random streams continue."""
         if seed is not None:
             self._rng = stream(seed, "sensors")
         self._coming = deque([self._disturbance.idle] * self._disturbance.delay)
@@ -48,13 +52,13 @@ class Perturbed(gymnasium.Wrapper):
         return self._seen(obs), info
 
     def step(self, action: Any):
-        """Ask for an action, and execute the one that was asked for `delay` steps ago."""
-        self._coming.append(np.array(action)[()])  # the caller may write over its own
+        """Request an action, and execute the one that was requested `delay` steps ago."""
+        self._coming.append(np.array(action)[()])  # the caller may overwrite its array
         obs, reward, terminated, truncated, info = self.env.step(self._coming.popleft())
         return self._seen(obs), reward, terminated, truncated, info
 
     def stop(self) -> None:
-        """Time stands still between the steps of a simulation."""
+        """Do nothing: a simulation does not move between steps."""
 
     def _seen(self, obs: Float[np.ndarray, " obs"]) -> Float[np.ndarray, " obs"]:
         space = self.observation_space

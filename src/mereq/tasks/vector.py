@@ -1,4 +1,4 @@
-"""What the vector environments share: who starts anew with which seed, and infos as Gymnasium's have them."""
+"""Shared functions of the vector environments: seeds, reset masks, and infos in Gymnasium's format."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-Seeds = int | Sequence[int | None] | None  # an integer seeds environment i with seed + i; None lets a stream go on
+Seeds = int | Sequence[int | None] | None  # an integer seeds environment i with seed + i; None continues its stream
 
 
 def seeds_and_mask(
     n_envs: int, seed: Seeds, options: dict[str, Any] | None
 ) -> tuple[list[int | None], Bool[np.ndarray, " envs"]]:
-    """One seed per environment, and which of them start anew: all, or those of `options["reset_mask"]`.
+    """One seed per environment, and the mask of those to reset: all, or those of `options["reset_mask"]`.
 
     Raises:
-        ValueError: if there is not one seed, or one mask entry, per environment.
+        ValueError: there is not one seed, or one mask entry, per environment.
     """
     mask = np.asarray((options or {}).get("reset_mask", np.ones(n_envs, np.bool_)))
     if mask.shape != (n_envs,) or mask.dtype != np.bool_:
@@ -30,9 +30,9 @@ def seeds_and_mask(
 
 
 def vector_infos(values: dict[str, Any], where: Bool[np.ndarray, " envs"]) -> dict[str, Any]:
-    """Copies of the values, arrays with one row per environment or dictionaries of such, each beside its mask.
+    """Copies of the values with their masks, as Gymnasium's vector infos.
 
-    Rows outside `where` are zero, as Gymnasium has it.
+    The values are arrays with one row per environment, or dictionaries of such. Rows outside `where` are zero.
     """
     infos: dict[str, Any] = {}
     for name, value in values.items():
@@ -45,7 +45,7 @@ def vector_infos(values: dict[str, Any], where: Bool[np.ndarray, " envs"]) -> di
 
 
 def final_infos(values: dict[str, Any], next_obs: np.ndarray, over: Bool[np.ndarray, " envs"]) -> dict[str, Any]:
-    """`final_obs` and `final_info` of the environments whose episode is over; the values are those of its last step."""
+    """`final_obs` and `final_info` of the environments whose episode has ended, with the values of the last step."""
     final_obs = np.full(len(over), None, dtype=object)
     for env in np.flatnonzero(over):
         final_obs[env] = next_obs[env].copy()
@@ -58,10 +58,10 @@ def final_infos(values: dict[str, Any], next_obs: np.ndarray, over: Bool[np.ndar
 
 
 def check_render_mode(render_mode: str | None) -> None:
-    """Refuse what the environments cannot draw.
+    """Check the render mode.
 
     Raises:
-        ValueError: when `render_mode` is neither None nor "rgb_array".
+        ValueError: `render_mode` is neither None nor "rgb_array".
     """
     if render_mode not in (None, "rgb_array"):
         raise ValueError(f"render_mode is {render_mode!r}; allowed is None or 'rgb_array'.")

@@ -1,4 +1,4 @@
-"""A six-axis arm in MuJoCo and its three tasks. Spec sections 5.2 to 5.5; what was modelled and why: docs/arm.md."""
+"""Six-axis arm in MuJoCo and its three tasks. App. A.1.2-A.1.4; docs/arm.md describes the models."""
 
 import gymnasium
 
@@ -14,7 +14,7 @@ ENV_IDS = {
 
 
 def register() -> None:
-    """Make `gymnasium.make("mereq/Erasing-v0")` and `gymnasium.make_vec` of it known; calling it again does nothing."""
+    """Register the tasks for `gymnasium.make("mereq/Erasing-v0")` and `make_vec`. May be called repeatedly."""
     for name, env_id in ENV_IDS.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(

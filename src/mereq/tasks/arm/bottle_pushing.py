@@ -1,4 +1,4 @@
-"""Bottle-Pushing-Sim: push a wine bottle over the table to a goal without knocking it over. Spec 5.3, App. A.1.2."""
+"""Bottle-Pushing-Sim: push a wine bottle over the table to a goal without toppling it. App. A.1.2."""
 
 from dataclasses import dataclass, replace
 
@@ -21,10 +21,10 @@ HEIGHT, RADIUS = 0.30, 0.0375  # of a standard wine bottle [m]
 CENTRE = HEIGHT / 2.0  # height of the geometric centre of a standing bottle [m]
 NEAR = 0.03  # bottle at the goal, and fingers low: both less than this [m]
 TRAVELS = 0.001  # a bottle that moves does more than this in a step [m]
-LONG_ENOUGH = 10  # steps that the bottle has stood at the goal: the rest would be waiting
+LONG_ENOUGH = 10  # steps with the bottle at the goal that end a supervised episode
 UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
-FRICTION = (0.165, 0.36)  # of the bottle, drawn anew in each episode and not to be seen; with the fingers at least 0.3
+FRICTION = (0.165, 0.36)  # of the bottle, random in each episode and not observed; with the fingers at least 0.3
 
 # The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
 # RADIUS / friction, which is 23 cm on the most slippery table and 10 cm on the roughest, tips it.
@@ -48,7 +48,7 @@ SETUP = Setup(
 
 @dataclass(frozen=True, eq=False)
 class Measurements(Measured):
-    """What is measured after a step. Lengths in m, world frame; "moved" is the way made in the last step."""
+    """Measurements after a step. Lengths in m, world frame; "moved" is the displacement in the last step."""
 
     bottle: Float[np.ndarray, "*n 3"]  # its geometric centre
     bottle_moved: Float[np.ndarray, "*n 3"]
@@ -57,16 +57,16 @@ class Measurements(Measured):
     force: Float[np.ndarray, "*n 3"]  # of the fingers on the bottle, mean over the step [N]
     tip_height: Float[np.ndarray, "*n"]  # of the tip's centre above the table
     tip_to_bottle: Float[np.ndarray, "*n"]  # from tip to geometric centre
-    bottle_to_goal: Float[np.ndarray, "*n"]  # from the centre to where it is when the bottle stands at the goal
+    bottle_to_goal: Float[np.ndarray, "*n"]  # from the centre to its position when the bottle stands at the goal
     bottle_travel: Float[np.ndarray, "*n"]  # length of bottle_moved
     toppled: Bool[np.ndarray, "*n"]
-    arrived: Int[np.ndarray, "*n"]  # steps in a row, up to this one, that it has stood at the goal
+    arrived: Int[np.ndarray, "*n"]  # consecutive steps, up to this one, in which it stood at the goal
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A bottle 5.5 to 14 cm in front of the fingers, a goal 22 to 32 cm further on, up to 8 degrees to a side.
+    """Random start: a bottle 5.5 to 14 cm in front of the fingers, a goal 22 to 32 cm further, up to 8 degrees aside.
 
-    How slippery the table is under this bottle nobody knows.
+    The friction between bottle and table is random and not observed (docs/deviations.md#hidden-friction).
     """
     bottle = rng.uniform([0.43, -0.06], [0.45, 0.06])
     distance, bearing = rng.uniform(0.22, 0.32), np.radians(rng.uniform(-8.0, 8.0))
@@ -76,10 +76,11 @@ def begin(rng: np.random.Generator) -> Start:
 
 
 def explore(rng: np.random.Generator) -> Start:
-    """Exploring starts, for training: the bottle anywhere on its way to the goal or up to 6 cm beside it.
+    """Exploring start for training: the bottle anywhere on its way to the goal, or up to 6 cm beside that.
 
-    The fingers are 4.8 to 14 cm behind it, low more often than high. Without such starts a prior knows low pushes from
-    the first steps of an episode only, far from the goal, and says nothing of how they steer, and how they end.
+    The fingers are 4.8 to 14 cm from it, on the side away from the goal, low more often than high. Without such starts
+    a prior experiences low pushes only in the first steps of an episode, far from the goal, and does not learn how they
+    steer and end (docs/deviations.md#exploring-starts).
     """
     start = begin(rng)
     bottle, fingers = start.joints[:2], start.tool[:2]
@@ -93,7 +94,7 @@ def explore(rng: np.random.Generator) -> Start:
 
 
 def measure(physics: Physics, before: Measurements | None) -> Measurements:
-    """Positions, and what they have changed by since the step before; at the start nothing has moved yet."""
+    """Measurements: positions, and their changes since the step before, which are zero at the start."""
     tip, bottle = physics.tool, physics.joints[:, :3]
     w, x, y, z = physics.joints[:, 3:7].T
     axis = np.stack([2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y)], axis=1)
@@ -118,7 +119,7 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
 
 
 def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
-    """Spec 5.3."""
+    """Features of App. A.1.2."""
     return np.stack(
         [
             ramp(m.tip_to_bottle, 0.0, 0.30),
@@ -131,9 +132,10 @@ def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
 
 
 def observe(m: Measurements) -> Float32[np.ndarray, "n 16"]:
-    """Tip and its last way, bottle relative to the tip and its last way, goal relative to the bottle, force.
+    """Observation: tip, its displacement, bottle relative to tip, its displacement, goal relative to bottle, force.
 
-    Where the bottle's centre is, without its axis: a prior that saw the bottle lean stopped in time, and toppled none.
+    The bottle's axis is not observed: a prior that observed it stopped pushing in time, and toppled no bottle
+    (docs/deviations.md#hidden-friction).
     """
     return observation(
         (m.tip - [0.5, 0.0, 0.1]) / 0.1,
@@ -146,17 +148,17 @@ def observe(m: Measurements) -> Float32[np.ndarray, "n 16"]:
 
 
 def settled(m: Measurements) -> Bool[np.ndarray, " n"]:
-    """It lies, and somebody would have to set it up again; or it has stood at the goal for long enough."""
+    """Mask of episodes in which the bottle has toppled, or has stood at the goal for long enough."""
     return m.toppled | (m.arrived >= LONG_ENOUGH)
 
 
 def success(m: Measurements) -> Float[np.ndarray, " n"]:
-    """Standing within 3 cm of the goal."""
+    """Success: the bottle stands within 3 cm of the goal."""
     return ((m.bottle_to_goal < NEAR) & ~m.toppled).astype(np.float64)
 
 
 def markings(m: Measurements) -> Scene:
-    """The goal: a disc as wide as the tolerance, around a bottle-sized one."""
+    """Markings of the goal: a disc as wide as the tolerance, around one of the bottle's size."""
     places = np.array([[*m.goal, 0.001], [*m.goal, 0.001]])
     disc = marking("cylinder", np.array([RADIUS + NEAR, 0.001, 0.0]), places[:1], np.array([[0.55, 0.83, 0.60, 1.0]]))
     return disc + marking("cylinder", np.array([RADIUS, 0.001, 0.0]), places[1:], np.array([[0.30, 0.66, 0.40, 1.0]]))
@@ -181,7 +183,7 @@ def _at_goal(m: Measurements) -> bool:
 RULE = Rule(
     engage=(Trigger(_pushes_high, consecutive=5), Trigger(_does_not_push, consecutive=5)),
     disengage=(Trigger(_pushes_low, consecutive=3), Trigger(_at_goal, consecutive=3)),
-)  # Deviation: the paper writes "exceeds 3 cm" beside "<= 3 cm" for handing back; the symbol is right
+)  # the paper writes "exceeds 3 cm" and "<= 3 cm": docs/deviations.md#handback-at-goal
 
 TASK = ArmTask(
     name="bottle-pushing",

@@ -1,4 +1,4 @@
-"""A picture of a scene in perspective, far faces first. Pure NumPy and Pillow: no GL, no display, no system fonts."""
+"""Perspective pictures of scenes, far faces first. Pure NumPy and Pillow: no GL, no display, no system fonts."""
 
 from functools import cache
 
@@ -33,7 +33,7 @@ def _mesh(shape: str) -> Mesh:
     circle = np.stack([np.cos(turns), np.sin(turns)], axis=1)
     if shape == "cylinder":
         rings = [(1.0, -1.0), (1.0, 1.0)]
-    else:  # a capsule is a sphere cut in two at the equator, which therefore is there twice
+    else:  # a capsule is a sphere cut at the equator, whose vertices are duplicated
         bows = np.linspace(-np.pi / 2.0, 0.0, 5)
         half = [(float(np.cos(bow)) + 1e-6, float(np.sin(bow))) for bow in bows]
         rings = half + [(radius, -z) for radius, z in reversed(half)]
@@ -70,16 +70,16 @@ def _camera() -> Float[np.ndarray, "3 3"]:
 
 
 def _pixels(points: Float[np.ndarray, "*v 3"], size: tuple[int, int]) -> Float[np.ndarray, "*v 2"]:
-    """Where points of the world are in the picture [px]."""
+    """Pixel coordinates of points of the world [px]."""
     seen = (points - EYE) @ _camera().T
     return np.array(size) / 2.0 + ZOOM * size[1] / 2.0 * seen[..., :2] / seen[..., 2:]
 
 
 def draw(scene: Scene, *, size: tuple[int, int] = (480, 360), caption: str = "") -> UInt8[np.ndarray, "height width 3"]:
-    """The scene as an RGB picture of `size` (width, height) [px], anti-aliased, with a soft shadow on the table.
+    """RGB picture of a scene, of `size` (width, height) [px], anti-aliased, with a soft shadow on the table.
 
     Raises:
-        ValueError: if `size` is not two numbers of at least 16 pixels.
+        ValueError: `size` is not two numbers of at least 16 pixels.
     """
     if len(size) != 2 or min(size) < 16:
         raise ValueError(f"size is {size}; allowed is (width, height) with at least 16 pixels each.")
@@ -104,7 +104,7 @@ Polygon = tuple[float, list[float], tuple[int, ...]]  # distance from the eye, c
 
 
 def _polygons(scene: Scene, g: int, size: tuple[int, int]) -> list[Polygon]:
-    """The faces of shape g that look towards the eye, shaded."""
+    """Shaded faces of shape g that face the eye."""
     if scene.colours[g, 3] == 0.0:
         return []
     vertices, polygons = _vertices(scene, g), []
@@ -123,13 +123,13 @@ def _polygons(scene: Scene, g: int, size: tuple[int, int]) -> list[Polygon]:
 
 
 def _paint(pen: ImageDraw.ImageDraw, polygons: list[Polygon]) -> None:
-    """Far ones first."""
+    """Paint polygons, the farthest first."""
     for _, corners, colour in sorted(polygons, key=lambda polygon: -polygon[0]):
         pen.polygon(corners, fill=colour, outline=colour)
 
 
 def _shadow(scene: Scene, solid: list[int], size: tuple[int, int]) -> Image.Image:
-    """Brightness of the table: less where the light's way to it is blocked."""
+    """Brightness of the table: `SHADOW` where a solid shape blocks the light."""
     picture = Image.new("L", size, 255)
     pen = ImageDraw.Draw(picture)
     for g in solid:

@@ -1,4 +1,4 @@
-"""Any arm task as a Gymnasium environment."""
+"""Arm tasks as Gymnasium environments."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from mereq.tasks.vector import check_render_mode
 
 
 def spaces_of(task: ArmTask) -> tuple[spaces.Box, spaces.Box]:
-    """Of one environment's observations and actions."""
+    """Observation space and action space of one environment."""
     return (
         spaces.Box(-OBS_LIMIT, OBS_LIMIT, (task.obs_size,), np.float32),
         spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32),
@@ -25,10 +25,10 @@ def spaces_of(task: ArmTask) -> tuple[spaces.Box, spaces.Box]:
 
 
 def as_actions(actions: Any, n_envs: int) -> Float[np.ndarray, "n 3"]:
-    """One action per environment.
+    """Actions as an array with one row per environment.
 
     Raises:
-        WrongAction: if there is another number of them, or of coordinates.
+        WrongAction: the number of actions, or of their coordinates, is wrong.
     """
     actions = np.asarray(actions, np.float64)
     if actions.shape != (n_envs, ACTION_SIZE):
@@ -40,10 +40,10 @@ def as_actions(actions: Any, n_envs: int) -> Float[np.ndarray, "n 3"]:
 
 
 class ArmEnv(gymnasium.Env):
-    """One arm, one task. Action: way of the tool centre along world x, y, z in a control step [cm], each in [-1, 1].
+    """Environment of one arm. Action: displacement of the tool centre along world x, y, z in a step [cm], in [-1, 1].
 
     The reward is `theta` . features (default: the task's prior). Nothing terminates; an episode is truncated where it
-    `ends`: by default at the 100th step, and with `task.over`, as it is supervised, also when nothing is left to watch.
+    `ends`: by default at the 100th step, and with `task.over`, for supervision, also when it is settled.
     `info` holds `features` (float64) and `measurements` (the task's `Measurements`, SI units). `caption` labels the
     picture.
     """
@@ -68,16 +68,16 @@ class ArmEnv(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32[np.ndarray, " obs"], dict[str, Any]]:
-        """Start an episode; without a seed the random stream goes on."""
+        """Start an episode; without a seed the random stream continues."""
         super().reset(seed=seed, options=options)
         self.measured = self.task.measure(self.world.reset([self.task.begin(self.np_random)]), None)
         return self.task.observe(self.measured)[0], self._info()
 
     def step(self, action: Any) -> tuple[Float32[np.ndarray, " obs"], float, bool, bool, dict[str, Any]]:
-        """Move the tool.
+        """Move the tool by an action.
 
         Raises:
-            WrongAction: if it is not three finite numbers. Nothing has moved then.
+            WrongAction: the action is not three finite numbers. Nothing has moved then.
         """
         actions = as_actions(np.asarray(action)[np.newaxis], 1)
         self.measured = self.task.measure(self.world.step(actions, self.task.grip(self.measured)), self.measured)
@@ -86,11 +86,11 @@ class ArmEnv(gymnasium.Env):
         return self.task.observe(self.measured)[0], reward, False, bool(self._ends(self.measured)[0]), info
 
     def scene(self) -> Scene:
-        """What there is to see: shapes, colours and poses as plain data."""
+        """Scene for drawing: shapes, colours and poses as plain data."""
         return scene_of(self.world) + self.task.markings(self.measured.single(0))
 
     def render(self) -> UInt8[np.ndarray, "height width 3"] | None:
-        """The scene as an RGB picture, drawn without GL; None without a render mode."""
+        """RGB picture of the scene, drawn without GL; None without a render mode."""
         return None if self.render_mode is None else draw(self.scene(), caption=self.caption)
 
     def _info(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Erasing-Sim: wipe marker off a whiteboard that lies on the table, pressing hard enough. Spec 5.4, App. A.1.3."""
+"""Erasing-Sim: wipe marker off a whiteboard on the table, with enough force. App. A.1.3."""
 
 from dataclasses import dataclass
 
@@ -43,23 +43,26 @@ SETUP = Setup(
 
 @dataclass(frozen=True, eq=False)
 class Measurements(Measured):
-    """What is measured after a step. Lengths in m, world frame; "moved" is the way made in the last step."""
+    """Measurements after a step. Lengths in m, world frame; "moved" is the displacement in the last step."""
 
     spring: Float[np.ndarray, "*n"]  # how far it is compressed
     distance: Float[np.ndarray, "*n"]  # of the undeformed felt's face from the board, on either side of it
     force: Float[np.ndarray, "*n"]  # normal force of the felt on the board, mean over the step [N]
-    erased: Bool[np.ndarray, "*n cells"]  # which marker cells are gone
+    erased: Bool[np.ndarray, "*n cells"]  # mask of erased marker cells
     erased_fraction: Float[np.ndarray, "*n"]
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """The eraser 0.5 to 1.5 cm above some place of the board, which does not move."""
+    """Random start: the eraser 0.5 to 1.5 cm above a random place of the fixed board."""
     tip = rng.uniform([CENTRE[0] - 0.08, -0.08, SURFACE + 0.005], [CENTRE[0] + 0.08, 0.08, SURFACE + 0.015])
     return Start(tip, np.zeros(1), np.zeros(0))
 
 
 def measure(physics: Physics, before: Measurements | None) -> Measurements:
-    """Positions, the force, and the marker that is left: a cell goes when enough force passes over its middle."""
+    """Measurements: positions, force, and erased cells.
+
+    A cell is erased when the felt covers its middle with enough force (docs/deviations.md#erased-cells).
+    """
     tip, spring, force = physics.tool, physics.joints[:, 0], np.abs(physics.force[:, 2])
     under = (np.abs(CELLS - tip[:, None, :2]) < PAD).all(axis=2)
     erased = under & (force > ENOUGH)[:, None]
@@ -76,7 +79,7 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
 
 
 def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
-    """Spec 5.4."""
+    """Features of App. A.1.3."""
     return np.stack(
         [
             ramp(np.linalg.norm(m.tip_moved[:, :2], axis=1), 0.0, 0.006),
@@ -89,7 +92,7 @@ def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
 
 
 def observe(m: Measurements) -> Float32[np.ndarray, "n 10"]:
-    """Tip relative to the middle of the board, its last two ways, and the force."""
+    """Observation: tip relative to the middle of the board, its last two displacements, and the force."""
     return observation(
         (m.tip - [*CENTRE, SURFACE]) / [0.1, 0.1, 0.02],
         m.tip_moved / 0.01,
@@ -99,12 +102,12 @@ def observe(m: Measurements) -> Float32[np.ndarray, "n 10"]:
 
 
 def success(m: Measurements) -> Float[np.ndarray, " n"]:
-    """The erased fraction of the marker."""
+    """Success: the erased fraction of the marker."""
     return m.erased_fraction
 
 
 def markings(m: Measurements) -> Scene:
-    """The marker that is left."""
+    """Markings of the marker that is left."""
     places = np.column_stack([CELLS, np.full(len(CELLS), SURFACE)])
     colours = np.where(m.erased[:, None], [0.2, 0.3, 0.8, 0.0], [0.2, 0.3, 0.8, 1.0])
     return marking("box", np.array([0.4 * CELL, 0.4 * CELL, 0.0005]), places, colours)

@@ -1,4 +1,4 @@
-"""Where the tool is, and which joints put it there: the published chain of the LR Mate 200iD/7L. Spec 5.2.
+"""Forward and inverse kinematics of the published chain of the LR Mate 200iD/7L.
 
 Compiled, because it runs once per control step and environment beside a physics step of a few hundred microseconds.
 All functions take joint angles q [rad] and the offset of the tool centre along the flange's x axis [m].
@@ -23,7 +23,7 @@ HOME = np.array([0.0, 0.3, -0.6, 0.0, -0.67, 0.0])  # where the search for a sta
 
 @numba.njit(cache=True, nogil=True)
 def forward(q: np.ndarray, tool: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Position (3,) and orientation (3, 3) of the tool centre, and each joint's position and axis (6, 3); world frame.
+    """Pose (3,), (3, 3) of the tool centre, and position and axis (6, 3) of each joint, in the world frame.
 
     All axes are coordinate axes, so each rotation is a plane rotation of two columns.
     """

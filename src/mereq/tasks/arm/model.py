@@ -1,9 +1,9 @@
-"""The arm, its three tools and the table as MuJoCo models, made of primitives from the published chain. Spec 5.2.
+"""MuJoCo models of the arm, its three tools and the table, made of primitives along the published chain.
 
 The chain, the limits and the total mass (27 kg) are the LR Mate 200iD/7L's. How mass is spread over the links, rotor
 inertias, torque limits and servo gains are not public: those here are plausible guesses. Gravity is compensated in the
-arm (robot controllers do that), never in objects. Links and table edge only look; tools touch objects, objects touch
-each other and the table's plane.
+arm (as robot controllers do), never in objects. Links and table edge are visual only; tools touch objects, objects
+touch each other and the table's plane.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ TIMESTEP = 0.005  # of the physics [s]
 SUBSTEPS = 20  # of the physics per control step: the control period is 0.1 s
 
 YELLOW, DARK, STEEL, RUBBER = "0.95 0.76 0.12 1", "0.25 0.26 0.29 1", "0.72 0.74 0.78 1", "0.16 0.17 0.20 1"
-BLUE = "0.2 0.45 0.85 1"  # whatever touches objects
+BLUE = "0.2 0.45 0.85 1"  # parts that touch objects
 
-# What each joint moves, in the joint's frame: geoms with their masses, which make up the link's inertia.
+# Links in the frame of their joints: geoms whose masses make up the link's inertia.
 LINKS = (
     f"""<geom type="cylinder" fromto="0 0 -0.13 0 0 0.03" size="0.085" mass="3" rgba="{YELLOW}"/>
         <geom type="cylinder" fromto="0.05 -0.09 0 0.05 0.09 0" size="0.075" mass="2" rgba="{YELLOW}"/>""",
@@ -39,19 +39,19 @@ BASE = f"""<geom type="cylinder" fromto="0 0 0.02 0 0 0.20" size="0.095" mass="6
 ARMATURE = (0.8, 0.8, 0.5, 0.08, 0.08, 0.04)  # rotor inertia behind the gears [kg m^2]
 STIFFNESS = (20000.0, 20000.0, 12000.0, 1500.0, 1500.0, 600.0)  # of the position servos [Nm/rad]
 DAMPING = (600.0, 600.0, 300.0, 28.0, 28.0, 12.0)  # of the position servos [Nms/rad]
-TORQUE = (100.0, 100.0, 60.0, 12.0, 12.0, 8.0)  # the servos give no more: a guard against collisions [Nm]
+TORQUE = (100.0, 100.0, 60.0, 12.0, 12.0, 8.0)  # limit of the servos, against collisions [Nm]
 
 
 @dataclass(frozen=True)
 class Tool:
-    """What the arm carries: bodies in the flange's frame (x points out of the flange, to the table)."""
+    """Tool of the arm: bodies in the flange's frame (x points out of the flange, to the table)."""
 
     length: float  # from the flange to the tool centre [m]
     xml: str
     actuators: str = ""
 
 
-FINGER_PAIR = Tool(  # two 3D-printed fingers, between which a bottle lies well; only their round tips touch. App. A.2.2
+FINGER_PAIR = Tool(  # two 3D-printed fingers that hold a bottle between them; only their round tips touch. App. A.2.2
     length=0.32,
     xml=f"""<geom type="box" pos="0.05 0 0" size="0.05 0.038 0.03" mass="0.6" rgba="{STEEL}"/>
     <geom type="capsule" fromto="0.10 0.025 0 0.315 0.025 0" size="0.006" mass="0.05" rgba="{DARK}"/>
@@ -66,7 +66,7 @@ FINGER_PAIR = Tool(  # two 3D-printed fingers, between which a bottle lies well;
 
 
 def eraser(travel: float, stiffness: float, damping: float, friction: float) -> Tool:
-    """A felt eraser that slides in its holder against a spring [N/m] and a damper [Ns/m], by up to `travel` [m].
+    """Felt eraser that slides in its holder by up to `travel` [m] against a spring [N/m] and a damper [Ns/m].
 
     The tool centre is the felt's face with the spring at rest. The spring also carries the pad's own weight.
     """
@@ -87,9 +87,9 @@ def eraser(travel: float, stiffness: float, damping: float, friction: float) -> 
 
 
 def gripper(opening: float, force: float) -> Tool:
-    """Two parallel fingers, `opening` [m] apart when open, that close with `force` [N] each.
+    """Gripper of two parallel fingers, `opening` [m] apart when open, that close with `force` [N] each.
 
-    Control: each finger's way inwards [m], the same for both.
+    Control: displacement of each finger inwards [m], the same for both.
     """
     half = opening / 2.0 + 0.005
     finger = """<body name="{name}" pos="0.09 {y} 0" gravcomp="1">

@@ -1,4 +1,4 @@
-"""Pillow-Grasping-Sim: grasp a soft pillow and lift it, better in the middle than at its edge. Spec 5.5, App. A.1.4."""
+"""Pillow-Grasping-Sim: grasp a soft pillow and lift it, preferably at its middle. App. A.1.4."""
 
 from dataclasses import dataclass
 
@@ -20,16 +20,16 @@ OBS_SIZE = 20
 HALF = np.array([0.115, 0.067, 0.035])  # half the pillow's sides [m]
 DEEP = 0.040  # the gripper closes when the fingertips are this far below the pillow's surface [m]
 LOST = 0.02  # and opens again when they are this far above it [m]
-CLOSED = 0.0425  # way of a closed finger inwards [m]
+CLOSED = 0.0425  # displacement of a closed finger inwards [m]
 LIFTED = 0.05  # height of a pillow that counts as lifted [m]
-LONG_ENOUGH = 20  # steps with the gripper closed after which a pillow that does not hang in the air never will
-LEAST_WAY = 0.0015  # that the expert wants to see in a step, down to the pillow or up with it [m]
+LONG_ENOUGH = 20  # steps with the gripper closed after which a supervised episode ends
+LEAST_WAY = 0.0015  # least displacement that the expert accepts in a step, down to the pillow or up with it [m]
 
 GRIPPER = gripper(opening=0.075, force=24.0)
 
 
 def _pillow() -> str:
-    """A thin core that carries 3 x 4 cushions, each on a spring of its own: the fingers press between and squeeze."""
+    """MJCF of the pillow: a thin core with 3 x 4 cushions on springs, between which the fingers press."""
     shades = ("0.86 0.42 0.38 1", "0.82 0.38 0.38 1")
     cushions = "\n".join(
         f"""<body pos="{0.07 * i} {0.017 * j} 0.005"><joint type="slide" axis="0 0 1" range="-0.05 0.02"
@@ -55,26 +55,26 @@ SETUP = Setup(
 
 @dataclass(frozen=True, eq=False)
 class Measurements(Measured):
-    """What is measured after a step. Lengths in m, world frame; "moved" is the way made in the last step."""
+    """Measurements after a step. Lengths in m, world frame; "moved" is the displacement in the last step."""
 
     pillow: Float[np.ndarray, "*n 3"]  # its middle
     axes: Float[np.ndarray, "*n 6"]  # unit vectors along its length and its thickness
     cushions: Float[np.ndarray, "*n"]  # how far they are pressed in, on average
     closed: Bool[np.ndarray, "*n"]  # the gripper's set-point
-    held: Int[np.ndarray, "*n"]  # steps in a row that it has been closed
-    fingers: Float[np.ndarray, "*n"]  # mean way of the fingers inwards
+    held: Int[np.ndarray, "*n"]  # consecutive steps in which it has been closed
+    fingers: Float[np.ndarray, "*n"]  # mean displacement of the fingers inwards
     force: Float[np.ndarray, "*n 3"]  # of the gripper on the pillow, mean over the step [N]
     above_surface: Float[np.ndarray, "*n"]  # of the tip; negative in the pillow
     to_center_height: Float[np.ndarray, "*n"]  # from the tip, vertically
     to_center: Float[np.ndarray, "*n"]  # from the tip, horizontally
     surface_approach: Float[np.ndarray, "*n"]  # how much above_surface has shrunk in the last step
     center_approach: Float[np.ndarray, "*n"]  # how much to_center has shrunk in the last step
-    pillow_height: Float[np.ndarray, "*n"]  # of its middle, over where it is when the pillow lies on the table
+    pillow_height: Float[np.ndarray, "*n"]  # of its middle, above that of a pillow on the table
     pillow_rise: Float[np.ndarray, "*n"]  # how much pillow_height has grown in the last step
 
 
 def begin(rng: np.random.Generator) -> Start:
-    """A pillow somewhere on the table, a little turned; the open gripper above one of its ends, 9 to 12 cm off."""
+    """Random start: a pillow on the table, slightly turned; the open gripper above one of its ends, 9 to 12 cm off."""
     pillow, turn = rng.uniform([0.48, -0.06], [0.56, 0.06]), np.radians(rng.uniform(-15.0, 15.0))
     distance, bearing = rng.uniform(0.09, 0.12), turn + np.radians(rng.choice([0.0, 180.0]) + rng.uniform(-20.0, 20.0))
     tip = [*(pillow + distance * np.array([np.cos(bearing), np.sin(bearing)])), rng.uniform(0.12, 0.16)]
@@ -83,7 +83,7 @@ def begin(rng: np.random.Generator) -> Start:
 
 
 def measure(physics: Physics, before: Measurements | None) -> Measurements:
-    """Positions, approaches since the step before, and whether the gripper has reached the pillow."""
+    """Measurements: positions, approaches since the step before, and whether the gripper closes."""
     tip, pillow = physics.tool, physics.joints[:, 2:5]
     w, x, y, z = physics.joints[:, 5:9].T
     length = np.stack([1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y)], axis=1)
@@ -116,10 +116,10 @@ def measure(physics: Physics, before: Measurements | None) -> Measurements:
 
 
 def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
-    """Spec 5.5.
+    """Features of App. A.1.4.
 
-    Deviation: tip2pillow and tip2center fall with the approach. The paper states the opposite direction, which would
-    make the prior flee from the pillow.
+    tip2pillow and tip2center fall with the approach. The paper states the opposite direction, which would make the
+    prior avoid the pillow (docs/deviations.md#approach-direction).
     """
     return np.stack(
         [
@@ -133,7 +133,7 @@ def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
 
 
 def observe(m: Measurements) -> Float32[np.ndarray, "n 20"]:
-    """Tip, its last way, pillow relative to the tip, its axes, gripper, cushions, height, force."""
+    """Observation: tip, its displacement, pillow relative to the tip, its axes, gripper, cushions, height, force."""
     return observation(
         (m.tip - [0.52, 0.0, 0.1]) / 0.1,
         m.tip_moved / 0.01,
@@ -145,35 +145,38 @@ def observe(m: Measurements) -> Float32[np.ndarray, "n 20"]:
 
 
 def grip(m: Measurements) -> Float[np.ndarray, "n 2"]:
-    """The gripper closes by itself when it has reached the pillow."""
+    """Set-points of the fingers, which close when they have reached the pillow (docs/deviations.md#gripper-closes)."""
     return np.repeat(np.where(m.closed, CLOSED, 0.0)[:, None], 2, axis=1)
 
 
 def settled(m: Measurements) -> Bool[np.ndarray, " n"]:
-    """The pillow hangs in the air, or has been held for long enough."""
+    """Mask of episodes in which the pillow is lifted, or has been held for long enough."""
     return (m.pillow_height >= LIFTED) | (m.held >= LONG_ENOUGH)
 
 
 def success(m: Measurements) -> Float[np.ndarray, " n"]:
-    """The pillow is in the air at the end."""
+    """Success: the pillow is in the air at the end."""
     return (m.pillow_height >= LIFTED).astype(np.float64)
 
 
 def markings(m: Measurements) -> Scene:
-    """Nothing is painted on the table."""
+    """Markings on the table: none."""
     return marking("box", np.zeros(3), np.zeros((0, 3)), np.zeros((0, 4)))
 
 
 def _least_approach(m: Measurements) -> float:
-    """The horizontal approach that the expert wants to see in a step [m]: less of it, the lower the gripper is."""
+    """Least horizontal approach that the expert accepts in a step [m], less for a lower gripper."""
     if m.to_center_height > 0.05:
         return 0.004
     return 0.002 if m.to_center_height > 0.03 else -0.005
 
 
 def _strays(m: Measurements) -> bool:
-    """Deviation, here and below: the approach is judged while the gripper is open. Once it holds the pillow it comes
-    no nearer to it; then the pillow shall rise."""
+    """Whether the horizontal approach is too slow.
+
+    Here and below, approaches are judged only while the gripper is open. A gripper that holds the pillow comes no
+    nearer to it; from then on the rise of the pillow is judged (docs/deviations.md#gripper-open).
+    """
     return bool(not m.closed and m.center_approach < _least_approach(m))
 
 

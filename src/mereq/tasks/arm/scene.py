@@ -1,4 +1,4 @@
-"""What there is to see, as plain data: shapes, colours and poses. A browser can draw it, and so can `drawing`."""
+"""Scenes as plain data: shapes, colours and poses, to be drawn by a browser or by `drawing`."""
 
 # MuJoCo's classes are compiled, and pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false
@@ -22,7 +22,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """g shapes. Sizes are MuJoCo's: radii or half sides; radius and half length of capsules and cylinders, along z."""
+    """Scene of g shapes. Sizes as in MuJoCo: radii or half sides; radius and half length (along z) of cylinders."""
 
     shapes: tuple[str, ...]  # sphere, capsule, ellipsoid, cylinder or box
     sizes: Float[np.ndarray, "g 3"]  # [m]
@@ -32,7 +32,7 @@ class Scene:
     layers: Int[np.ndarray, " g"]  # lowest first: the table and what lies flat on it; all else shares the top layer
 
     def __add__(self, other: "Scene") -> "Scene":
-        """Both together."""
+        """Scene with the shapes of both."""
         joined = {
             name: np.concatenate([getattr(self, name), getattr(other, name)])
             for name in ("sizes", "colours", "positions", "orientations", "layers")
@@ -41,13 +41,13 @@ class Scene:
 
 
 TOP_LAYER = 1000
-MARKING_LAYER = 100  # of what is painted on the table or on what lies there
+MARKING_LAYER = 100  # of markings on the table or on flat objects
 
 
 def marking(
     shape: str, size: Float[np.ndarray, "3"], places: Float[np.ndarray, "g 3"], colours: Float[np.ndarray, "g 4"]
 ) -> Scene:
-    """g equal flat shapes, painted on the table or on what lies there."""
+    """Scene of g equal flat shapes on the table or on flat objects."""
     g = len(places)
     return Scene(
         (shape,) * g,
@@ -60,7 +60,7 @@ def marking(
 
 
 def scene_of(world: ArmWorld, env: int = 0) -> Scene:
-    """The arm, its tool and all objects of one environment as they are now."""
+    """Scene of one environment in its present state: arm, tool and objects."""
     model, data = world.model, mujoco.MjData(world.model)
     data.qpos[:] = world.positions(env)
     mujoco.mj_kinematics(model, data)

@@ -1,4 +1,4 @@
-"""n environments of an arm task in lockstep, as Algorithm 1 practises in them."""
+"""Simulator of an arm task: n environments in lockstep, for training."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -16,19 +16,19 @@ from mereq.tasks.arm.world import ArmState, ArmWorld
 
 
 class EpisodeState(NamedTuple):
-    """Where one environment is: all that follows is a function of it and the actions."""
+    """State of one environment, which together with the actions determines all later steps."""
 
     world: ArmState
     measured: Measured  # in the last step
-    rng: np.random.Generator  # draws the starts of the next episodes; never from here, only from copies
+    rng: np.random.Generator  # draws the starts of the next episodes; copied before use
 
 
 class ArmSimulator:
-    """Steps all environments in one call, on `threads` threads (default: all usable cores).
+    """Simulator that steps all environments in one call, on `threads` threads (default: all usable cores).
 
-    An episode that `ends` (see `ArmEnv`) starts anew within the same step. Practice has full lengths: a value that is
-    bootstrapped from states nobody has been in runs away. Environment i has the numbers of an `ArmEnv` that was reset
-    with `seed_for(seed, "env", i)`, bit for bit, until it is made to go on from another state.
+    When an episode `ends` (see `ArmEnv`), a new one starts within the same step. Training episodes have full length:
+    values that are bootstrapped from states that are never visited diverge. Until `put`, environment i equals an
+    `ArmEnv` that was reset with `seed_for(seed, "env", i)`, bit for bit.
     """
 
     def __init__(self, task: ArmTask, n_envs: int, threads: int | None = None, *, ends: Ending = at_full_length):
@@ -36,7 +36,7 @@ class ArmSimulator:
         self.world = ArmWorld(task.setup, n_envs, threads)
 
     def reset(self, seed: int) -> Float32[np.ndarray, "n obs"]:
-        """Start new episodes everywhere."""
+        """Start new episodes in all environments."""
         self.rngs = [np.random.default_rng(seed_for(seed, "env", i)) for i in range(self.n_envs)]
         self.measured = self.task.measure(self.world.reset([self.task.begin(rng) for rng in self.rngs]), None)
         return self.task.observe(self.measured)
@@ -52,7 +52,7 @@ class ArmSimulator:
         return Step(next_obs, obs, features, np.zeros(self.n_envs, np.bool_), ended, measured)
 
     def begin(self, envs: list[int]) -> Float32[np.ndarray, "n obs"]:
-        """Start new episodes in these environments, drawn from their `rngs`; the others stay where they are."""
+        """Start new episodes, drawn from `rngs`, in the given environments only. Returns the observations of all."""
         if envs:
             starts = [self.task.begin(self.rngs[env]) for env in envs]
             self.measured = self.measured.with_rows(envs, self.task.measure(self.world.reset(starts, envs), None))
@@ -61,7 +61,7 @@ class ArmSimulator:
     def states_along(
         self, seed: int, actions: Float[np.ndarray, "steps 3"], *, at: Sequence[int]
     ) -> list[tuple[EpisodeState, Float32[np.ndarray, " obs"]]]:
-        """States and observations of the episode of `seed` after so many of the actions."""
+        """States and observations along the episode that starts with `seed` and executes the actions."""
         lone, done, found = self._lone, 0, []
         obs, _ = lone.reset(seed=seed)
         for wanted in at:
@@ -72,12 +72,12 @@ class ArmSimulator:
         return found
 
     def put(self, env: int, state: EpisodeState) -> None:
-        """Let one environment go on from a state."""
+        """Continue one environment from a state that `states_along` returned."""
         self.world.put([env], state.world)
         self.measured = self.measured.with_rows([env], state.measured)
         self.rngs[env] = deepcopy(state.rng)
 
     @cached_property
     def _lone(self) -> ArmEnv:
-        """An environment to look along episodes in; who never looks needs none."""
+        """Environment of `states_along`, created on first use."""
         return ArmEnv(self.task)

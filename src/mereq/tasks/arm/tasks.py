@@ -1,4 +1,4 @@
-"""The three arm tasks, as Algorithm 1 takes them and as Gymnasium does."""
+"""The three arm tasks, for Algorithm 1 and for Gymnasium."""
 
 import numpy as np
 from jaxtyping import Float
@@ -12,10 +12,10 @@ from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.vector_environment import ArmVectorEnv
 
 
-def task_of(arm: ArmTask, *, practised: Ending = at_full_length) -> Task:
-    """An arm task with its environments: one to be supervised in, any number to practise in, or to do as supervised.
+def task_of(arm: ArmTask, *, training_ends: Ending = at_full_length) -> Task:
+    """Task for Algorithm 1 made of an arm task: environments for supervision and for training.
 
-    practised: where episodes of practice end.
+    training_ends: where training episodes end.
     """
     return Task(
         arm.name,
@@ -23,7 +23,7 @@ def task_of(arm: ArmTask, *, practised: Ending = at_full_length) -> Task:
         arm.obs_size,
         Box(ACTION_SIZE),
         make=lambda: ArmEnv(arm, ends=arm.over),
-        simulate=lambda n: ArmSimulator(arm, n, ends=practised),
+        simulate=lambda n: ArmSimulator(arm, n, ends=training_ends),
         simulate_supervised=lambda n: ArmSimulator(arm, n, ends=arm.over),
     )
 
@@ -36,11 +36,11 @@ ARM_TASKS = {arm.name: arm for arm in (bottle_pushing.TASK, erasing.TASK, pillow
 
 
 def make(task: str, *, theta: Float[np.ndarray, " features"] | None = None, render_mode: str | None = None) -> ArmEnv:
-    """The environment of the task with this name, for Gymnasium's registry; its reward is `theta` . features.
+    """Environment of a task, for Gymnasium's registry; its reward is `theta` . features.
 
     Raises:
-        KeyError: when there is no such task.
-        ValueError: when `render_mode` is neither None nor "rgb_array".
+        KeyError: there is no such task.
+        ValueError: `render_mode` is neither None nor "rgb_array".
     """
     return ArmEnv(ARM_TASKS[task], theta=theta, render_mode=render_mode)
 
@@ -52,10 +52,10 @@ def make_vec(
     theta: Float[np.ndarray, " features"] | None = None,
     render_mode: str | None = None,
 ) -> ArmVectorEnv:
-    """The same as `make`, n environments in one.
+    """Vector environment of a task, for Gymnasium's registry; its reward is `theta` . features.
 
     Raises:
-        KeyError: when there is no such task.
-        ValueError: when `render_mode` is neither None nor "rgb_array", or there is no environment.
+        KeyError: there is no such task.
+        ValueError: `render_mode` is neither None nor "rgb_array", or `num_envs` is less than 1.
     """
     return ArmVectorEnv(ARM_TASKS[task], num_envs, theta=theta, render_mode=render_mode)

@@ -1,4 +1,4 @@
-"""Any arm task as a Gymnasium vector environment."""
+"""Arm tasks as Gymnasium vector environments."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ from mereq.tasks.vector import Seeds, check_render_mode, final_infos, seeds_and_
 
 
 class ArmVectorEnv(VectorEnv):
-    """n arms moved in one call per step, on all usable cores, with the numbers of n `ArmEnv`.
+    """Vector environment of n arms, stepped in one call on all usable cores, with the same results as n `ArmEnv`.
 
-    An episode that ends starts anew within the same step (Gymnasium's `AutoresetMode.SAME_STEP`): `final_obs` and
-    `final_info` then tell where it ended. `infos["measurements"]` are the fields of the task's `Measurements`, an array
-    with one row per environment each.
+    After an end, a new episode starts within the same step (Gymnasium's `AutoresetMode.SAME_STEP`); `final_obs` and
+    `final_info` then describe the last step of the old one. `infos["measurements"]` are the fields of the task's
+    `Measurements`, each an array with one row per environment.
     """
 
     metadata = {  # noqa: RUF012
@@ -46,17 +46,19 @@ class ArmVectorEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.reward = LinearReward(task.theta_prior if theta is None else theta)
         self.simulator = ArmSimulator(task, num_envs, ends=ends)
-        self.simulator.reset(int(self.np_random.integers(2**31)))  # whoever resets only some has the others, too
+        self.simulator.reset(
+            int(self.np_random.integers(2**31))
+        )  # so that a first reset with a mask finds episodes in the others
 
     def reset(
         self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32[np.ndarray, "envs obs"], dict[str, Any]]:
-        """Start episodes everywhere, or where `options["reset_mask"]` holds.
+        """Start episodes in all environments, or in those of `options["reset_mask"]`.
 
-        An integer seeds environment i with seed + i. A list has one seed per environment; None lets its stream go on.
+        An integer seeds environment i with seed + i. A list has one seed per environment; None continues its stream.
 
         Raises:
-            ValueError: if there is not one seed, or one mask entry, per environment.
+            ValueError: there is not one seed, or one mask entry, per environment.
         """
         super().reset(seed=seed if isinstance(seed, int) else None, options=options)
         seeds, mask = seeds_and_mask(self.num_envs, seed, options)
@@ -70,7 +72,7 @@ class ArmVectorEnv(VectorEnv):
         """Move each tool by its action.
 
         Raises:
-            WrongAction: if there is not one action per environment, or if one is not finite. Nothing has moved then.
+            WrongAction: there is not one action per environment, or one is not finite. Nothing has moved then.
         """
         step = self.simulator.step(as_actions(actions, self.num_envs))
         reward = self.reward(step.features[:, np.newaxis])[:, 0]  # one by one: BLAS rounds differently in batches
@@ -89,5 +91,5 @@ class ArmVectorEnv(VectorEnv):
         )
 
     def _values(self, measured: Measured) -> dict[str, Any]:
-        """For the infos."""
+        """Values of the infos."""
         return {"features": self.task.features(measured), "measurements": vars(measured)}

@@ -54,7 +54,7 @@ class ArmView:
         return [self.still()]
 
     def readings(self) -> list[tuple[str, str]]:
-        """Where the tool is [cm, world frame], and how far it moved in the last step [cm]."""
+        """Position of the tool [cm, world frame], and length of its last displacement [cm]."""
         measured = self._environment.measured
         x, y, z = 100.0 * measured.tip[0]
         moved = 100.0 * float(np.linalg.norm(measured.tip_moved[0]))

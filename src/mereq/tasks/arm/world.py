@@ -1,4 +1,4 @@
-"""n arms moved in lockstep by MuJoCo, outside the GIL: from actions in centimetres to physics. Spec 5.2."""
+"""Physics of n arms in lockstep, computed by MuJoCo outside the GIL, from actions in centimetres."""
 
 # MuJoCo's classes are compiled, and pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false
@@ -18,36 +18,36 @@ from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.model import DAMPING, STIFFNESS, SUBSTEPS, TIMESTEP, Tool
 
 CENTIMETRE = 0.01  # [m]
-LEASH = 0.012  # along x, y and z the tool is sent no further than this from where it is: no winding up when blocked [m]
+LEASH = 0.012  # largest distance from tool to target along x, y and z, which prevents wind-up when blocked [m]
 PERIOD = SUBSTEPS * TIMESTEP  # of the control [s]
 LEAD = np.array(DAMPING) / np.array(STIFFNESS)  # cancels the servos' lag behind a moving reference [s]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What stands on the table, which tool the arm carries, and where the tool may go."""
+    """Setup of the physics: the tool, the objects on the table, and the workspace of the tool."""
 
     tool: Tool
     xml: str  # the whole model; its first 6 joints are the arm's
     workspace: Float[np.ndarray, "2 3"]  # lowest and highest tool position [m]
-    slider: str | None = None  # name of the body whose friction is drawn anew in each episode
-    friction: float = 1.0  # sliding friction of every contact, relative to the model's and to what is drawn []
-    mass: float = 1.0  # of everything that touches, relative to the model's []; the arm carries itself as before
+    slider: str | None = None  # name of the body whose friction is random in each episode
+    friction: float = 1.0  # sliding friction of every contact, relative to the model's and the random one []
+    mass: float = 1.0  # of all bodies with contacts, relative to the model's []; the arm's links are not changed
 
 
 @dataclass(frozen=True)
 class Start:
-    """How an episode begins."""
+    """Start of an episode."""
 
     tool: Float[np.ndarray, "3"]  # [m]
     joints: Float[np.ndarray, " joints"]  # positions (qpos) of all joints after the arm's six
-    goal: Float[np.ndarray, " goal"]  # whatever else is drawn anew in each episode, and can be seen
-    friction: float = np.nan  # sliding, of the slider's surface, which cannot be seen; NaN leaves the model's []
+    goal: Float[np.ndarray, " goal"]  # other random quantities of the episode, which are observed
+    friction: float = np.nan  # sliding friction of the slider, which is not observed; NaN keeps the model's []
 
 
 @dataclass(frozen=True)
 class Physics:
-    """What the physics say at the end of a control step of n arms. World frame."""
+    """Physical quantities of n arms at the end of a control step. World frame."""
 
     tool: Float[np.ndarray, "n 3"]  # tool centre [m]
     joints: Float[np.ndarray, "n joints"]  # positions (qpos) of all joints after the arm's six
@@ -56,25 +56,25 @@ class Physics:
 
 
 class ArmState(NamedTuple):
-    """Where n arms are between two control steps: what happens next is a function of it and the actions."""
+    """State of n arms between two control steps, which together with the actions determines all later steps."""
 
     physics: Float[np.ndarray, "n physics"]  # MuJoCo's: time, positions, velocities
     tool: Float[np.ndarray, "n 3"]  # tool centre, which follows from the positions [m]
-    target: Float[np.ndarray, "n 3"]  # where the tool was sent [m]
-    reference: Float[np.ndarray, "n 6"]  # where the joints were sent [rad]
+    target: Float[np.ndarray, "n 3"]  # commanded tool position [m]
+    reference: Float[np.ndarray, "n 6"]  # commanded joint positions [rad]
     goal: Float[np.ndarray, "n goal"]
     friction: Float[np.ndarray, " n"]  # of the slider
 
 
 def with_rows(array: np.ndarray, rows: list[int], values: np.ndarray) -> np.ndarray:
-    """A copy of the array with some of its rows replaced."""
+    """Copy of an array with some of its rows replaced."""
     array = array.copy()
     array[rows] = values
     return array
 
 
 class ArmWorld:
-    """n copies of a model. What happens is a function of the starts and the actions, whatever the number of threads."""
+    """World of n copies of a model. Results depend on the starts and the actions, not on the number of threads."""
 
     def __init__(self, setup: Setup, n_envs: int = 1, threads: int | None = None):
         threads = min(n_envs, len(usable_cores()) if threads is None else threads)
@@ -94,7 +94,7 @@ class ArmWorld:
         self._passed = (np.arange(SUBSTEPS) / SUBSTEPS)[None, :, None]  # of the control step, before each substep
 
     def reset(self, starts: list[Start], envs: list[int] | None = None) -> Physics:
-        """Begin new episodes with everything at rest: in these environments, or (None) everywhere."""
+        """Start new episodes with everything at rest, in the given environments, or in all (None)."""
         state = self._at_rest(starts)
         if envs is None:
             self._enter(state)
@@ -103,18 +103,20 @@ class ArmWorld:
         return self._physics(state, np.zeros((len(starts), 3)))
 
     def step(self, actions: Float[np.ndarray, "n 3"], grip: Float[np.ndarray, "n grip"]) -> Physics:
-        """Move each tool by its action [cm] along world x, y, z, as far as workspace, joints and their speeds allow.
+        """Move each tool by its action [cm] along world x, y, z, within the limits of workspace, joints and speeds.
 
-        `grip` are the set-points of the tool's own actuators.
+        Args:
+            actions: one row per environment.
+            grip: set-points of the tool's own actuators.
 
         Raises:
-            WrongAction: if an action is not finite. Nothing has moved then.
+            WrongAction: an action is not finite. Nothing has moved then.
         """
         if not np.isfinite(actions).all():
             env = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
             raise WrongAction(
                 f"The action of environment {env} is {actions[env].tolist()}; allowed are finite numbers, "
-                "from -1 to 1 [cm]. Look at the policy that chose it, and at the observation that it was given."
+                "from -1 to 1 [cm]. Check the policy that chose it, and its observation."
             )
         physics, tool, target, before, goal, friction = self._state
         low, high = self.setup.workspace
@@ -140,15 +142,15 @@ class ArmWorld:
         return self._physics(self._state, self._sensors.mean(axis=1))
 
     def save(self, env: int) -> ArmState:
-        """The state of one environment."""
+        """State of one environment."""
         return ArmState(*(array[[env]] for array in self._state))
 
     def put(self, envs: list[int], state: ArmState) -> None:
-        """Let these environments go on from these states. What was returned before stays as it was."""
+        """Continue the given environments from the given states. Arrays returned earlier are not changed."""
         self._enter(ArmState(*(with_rows(ours, envs, theirs) for ours, theirs in zip(self._state, state, strict=True))))
 
     def positions(self, env: int) -> Float[np.ndarray, " nq"]:
-        """All joint positions of one environment."""
+        """Positions of all joints of one environment."""
         return self._state.physics[env, 1 : 1 + self.model.nq].copy()
 
     def _at_rest(self, starts: list[Start]) -> ArmState:
@@ -160,7 +162,7 @@ class ArmWorld:
         return ArmState(physics, self._tool(physics), target, reference, goal, friction)
 
     def _enter(self, state: ArmState) -> None:
-        """Go on from these states."""
+        """Continue all environments from the given states, with the friction of their sliders."""
         self._state = state
         if self._sliding:
             usual = self.model.geom_friction[self._sliding, 0]
@@ -178,9 +180,9 @@ class ArmWorld:
 
 
 def _model(setup: Setup) -> mujoco.MjModel:
-    """The model, with the setup's friction and mass.
+    """Model with the setup's friction and mass.
 
-    Of two geoms that touch the rougher one counts, so that scaling all of them scales the friction of every contact.
+    MuJoCo takes the larger friction of two touching geoms, so scaling all of them scales the friction of every contact.
     """
     model = mujoco.MjModel.from_xml_string(setup.xml)
     touching = (model.geom_contype | model.geom_conaffinity) != 0
@@ -189,6 +191,6 @@ def _model(setup: Setup) -> mujoco.MjModel:
         bodies = np.setdiff1d(model.geom_bodyid[touching], 0)
         model.body_mass[bodies] *= setup.mass
         model.body_inertia[bodies] *= setup.mass
-        model.body_gravcomp[bodies] /= setup.mass  # the controller compensates for what it believes that it carries
+        model.body_gravcomp[bodies] /= setup.mass  # the controller compensates for the nominal mass
         mujoco.mj_setConst(model, mujoco.MjData(model))
     return model

@@ -1,4 +1,4 @@
-"""Highway-Sim: a compiled engine equal to highway-env, its Gymnasium environments, and the task. Spec section 5.1."""
+"""Highway-Sim: a compiled engine equal to highway-env, its Gymnasium environments, and the task. App. A.1.1."""
 
 import gymnasium
 
@@ -15,7 +15,7 @@ TASK = Task("highway", FEATURE_NAMES, N_OBS, Discrete(N_ACTIONS), HighwayEnv, Hi
 
 
 def register() -> None:
-    """Make `gymnasium.make("mereq/Highway-v0")` and `gymnasium.make_vec` of it known; calling it again does nothing."""
+    """Register the task for `gymnasium.make("mereq/Highway-v0")` and `make_vec`. May be called repeatedly."""
     if ENV_ID not in gymnasium.registry:
         gymnasium.register(
             ENV_ID,

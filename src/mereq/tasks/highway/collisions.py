@@ -1,7 +1,7 @@
 """Collisions between rotated rectangles: RoadObject.handle_collisions and utils.are_polygons_intersecting.
 
-highway-env looks at every pair of vehicles in turn. Here the order along the road and a bound on the lateral and
-longitudinal gaps leave few pairs, and of several impacts on one vehicle the pair that comes last there wins.
+highway-env checks every pair of vehicles in turn. Here the order along the road and a bound on the lateral and
+longitudinal gaps leave few pairs. Of several impacts on one vehicle, the last one in highway-env's order counts.
 """
 
 import math
@@ -17,7 +17,7 @@ SLACK = 1e-6  # far above rounding errors [m]
 
 @compiled
 def corners(cars, car):
-    """x and y of the corners, in RoadObject.polygon's order."""
+    """Coordinates x and y of the corners, in RoadObject.polygon's order."""
     x, y, cos, sin = cars.x[car], cars.y[car], cars.cos[car], cars.sin[car]
     half_length, half_width = CAR_LENGTH / 2.0, CAR_WIDTH / 2.0
     along = (-half_length, -half_length, half_length, half_length)
@@ -39,7 +39,7 @@ def corners(cars, car):
 
 @compiled
 def projections(xs, ys, normal_x, normal_y):
-    """Least and greatest coordinate of four corners along a unit vector (utils.project_polygon)."""
+    """Minimum and maximum coordinate of four corners along a unit vector (utils.project_polygon)."""
     least = greatest = xs[0] * normal_x + ys[0] * normal_y
     for corner in range(1, 4):
         along = xs[corner] * normal_x + ys[corner] * normal_y
@@ -49,15 +49,15 @@ def projections(xs, ys, normal_x, normal_y):
 
 @compiled
 def gap_between(least_a, greatest_a, least_b, greatest_b):
-    """Distance between two intervals, negative if they overlap (utils.interval_distance)."""
+    """Distance between two intervals, negative for overlapping ones (utils.interval_distance)."""
     return least_b - greatest_a if least_a < least_b else least_a - greatest_b
 
 
 @compiled
 def touching(cars, a, b, dt):
-    """Whether a and b overlap, whether they will within `dt`, and the translation that parts them [m].
+    """Whether a and b overlap, whether they will within `dt`, and the translation that separates them [m].
 
-    The separating-axis test of utils.are_polygons_intersecting, edge by edge in its order.
+    This is the separating-axis test of utils.are_polygons_intersecting, edge by edge in its order.
     """
     xs_a, ys_a = corners(cars, a)
     xs_b, ys_b = corners(cars, b)
@@ -96,7 +96,7 @@ def touching(cars, a, b, dt):
 
 @compiled
 def surely_apart(cars, a, b, dt):
-    """Whether one of a's own two axes separates a and b now and within `dt`: then `touching` finds it, too."""
+    """Whether one of the two axes of a separates a and b now and within `dt`, as `touching` would find."""
     cos, sin = cars.cos[a], cars.sin[a]
     away_x, away_y = cars.x[b] - cars.x[a], cars.y[b] - cars.y[a]
     moved_x = (cars.speed[a] * cos - cars.speed[b] * cars.cos[b]) * dt
@@ -114,7 +114,7 @@ def surely_apart(cars, a, b, dt):
 
 @compiled
 def strike(cars, car, place, impact_x, impact_y):
-    """Note an impact, unless one from a later pair is there."""
+    """Record an impact, unless one of a later pair is recorded."""
     if place >= cars.struck[car]:
         cars.struck[car] = place
         cars.impact_x[car], cars.impact_y[car] = impact_x, impact_y
@@ -122,7 +122,7 @@ def strike(cars, car, place, impact_x, impact_y):
 
 @compiled
 def collide_pair(cars, one, other, dt):
-    """Check one pair, in highway-env's order whatever the order of the arguments (RoadObject.handle_collisions)."""
+    """Check one pair, in highway-env's order for any order of the arguments (RoadObject.handle_collisions)."""
     a, b = min(one, other), max(one, other)
     away_x, away_y = cars.x[b] - cars.x[a], cars.y[b] - cars.y[a]
     if math.sqrt(away_x * away_x + away_y * away_y) > DIAGONAL + cars.speed[a] * dt or surely_apart(cars, a, b, dt):
@@ -138,7 +138,7 @@ def collide_pair(cars, one, other, dt):
 
 @compiled
 def collide(cars, dt, check_all):
-    """Check the pairs near enough to matter: all, or those with the ego only (Road.step)."""
+    """Check all pairs that are near enough to collide, or only those with the ego (Road.step)."""
     reach = 0.0
     for car in range(cars.n):
         reach = max(reach, cars.speed[car])

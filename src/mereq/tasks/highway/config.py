@@ -1,4 +1,4 @@
-"""Which straight highway: the settings of highway-env's highway-v0 family that the engine knows."""
+"""Configuration of a straight highway: the settings of highway-env's highway-v0 family that the engine supports."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,12 +14,13 @@ FEATURE_NAMES = ("collision", "high_speed", "right_lane")
 
 @dataclass(frozen=True)
 class HighwayConfig:
-    """A straight highway with IDM/MOBIL traffic (highway-env's `HighwayEnv.default_config`). Spec section 5.1.
+    """Configuration of a straight highway with IDM/MOBIL traffic (highway-env's `HighwayEnv.default_config`).
 
-    The defaults are the task's. `TASK`, `HIGHWAY_V0` and `HIGHWAY_FAST_V0` name the common choices.
+    The defaults are the task's (docs/deviations.md#highway-env-version). `TASK`, `HIGHWAY_V0` and `HIGHWAY_FAST_V0` are
+    common configurations.
 
     Raises:
-        ValueError: naming the field that is out of range, its value and what is allowed.
+        ValueError: a field is out of range. The message names it, its value and what is allowed.
     """
 
     lanes: int = 3

@@ -1,4 +1,4 @@
-"""A picture of the road from above, following the ego. Pure Pillow: no display, no system fonts."""
+"""Pictures of the road from above, following the ego. Pure Pillow: no display, no system fonts."""
 
 import math
 from functools import cache
@@ -26,7 +26,7 @@ OTHER, EGO, EGO_UNDER_EXPERT, WRECK = (92, 146, 222), (76, 190, 110), (246, 200,
 
 
 class View(NamedTuple):
-    """From world coordinates to pixels of the supersampled picture."""
+    """Transformation from world coordinates to pixels of the supersampled picture."""
 
     left: float  # world x at the left edge [m]
     top: float  # world y at the top edge [m]
@@ -44,13 +44,13 @@ def draw(
     controller: Controller = Controller.POLICY,
     caption: str = "",
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """The scene as an RGB picture of `size` (width, height) [px].
+    """RGB picture of a scene, of `size` (width, height) [px].
 
-    Traffic is blue, wrecks are red, the ego is green, and yellow while the expert drives. Anti-aliased by drawing at
-    three times the size.
+    Traffic is blue, wrecks are red, the ego is green, and yellow while the expert drives. The picture is drawn at three
+    times its size for anti-aliasing.
 
     Raises:
-        ValueError: if `size` is not two numbers of at least 16 pixels.
+        ValueError: `size` is not two numbers of at least 16 pixels.
     """
     if len(size) != 2 or min(size) < 16:
         raise ValueError(f"size is {size}; allowed is (width, height) with at least 16 pixels each.")
@@ -68,7 +68,7 @@ def draw(
 
 
 def _view(scene: Scene, width: int, height: int) -> View:
-    """110 m of road, or less of it if the lanes would not fill the height or more if they would not fit."""
+    """View of 110 m of road; of less if the lanes would not fill the height, of more if they would not fit."""
     road_width = LANE_WIDTH * scene.n_lanes + 2.0 * SHOULDER
     scale = min(width / VISIBLE_LENGTH, 0.92 * height / road_width)
     middle = LANE_WIDTH * (scene.n_lanes - 1) / 2.0
@@ -76,7 +76,7 @@ def _view(scene: Scene, width: int, height: int) -> View:
 
 
 def _visible(scene: Scene, view: View, width: int) -> list[int]:
-    """Vehicles in the picture, wrecks first and the ego last, so that it lies on top."""
+    """Vehicles in the picture, wrecks first and the ego last, on top."""
     seen = np.flatnonzero(
         (scene.x > view.left - CAR_LENGTH) & (scene.x < view.left + width / view.scale + CAR_LENGTH)
     ).tolist()
@@ -92,7 +92,7 @@ def _colour(scene: Scene, car: int, controller: Controller) -> Colour:
 
 
 def _draw_road(pen: ImageDraw.ImageDraw, view: View, n_lanes: int, width: int) -> None:
-    """Asphalt, edge lines, and dashes that stay where they are in the world."""
+    """Draw asphalt, edge lines, and dashes at fixed places in the world."""
     to_pixel = lambda y: (y - view.top) * view.scale  # noqa: E731
     first, last = -LANE_WIDTH / 2.0, LANE_WIDTH * (n_lanes - 0.5)
     pen.rectangle((0, to_pixel(first - SHOULDER), width, to_pixel(last + SHOULDER)), fill=ASPHALT)
@@ -124,7 +124,7 @@ def _rounded(front: float, rear: float, half_width: float, radius: float) -> Flo
 
 @cache
 def _car_shapes() -> dict[str, Float64[np.ndarray, "points 2"]]:
-    """Body parts in the vehicle's frame: x forwards, y to the right [m]. They show which way it heads."""
+    """Body parts in the vehicle's frame: x forwards, y to the right [m]. They make the heading visible."""
     nose, side = CAR_LENGTH / 2.0, CAR_WIDTH / 2.0
     windscreen = np.array([[1.0, 0.82], [1.0, -0.82], [0.25, -0.66], [0.25, 0.66]])
     rear_window = np.array([[-1.85, 0.76], [-1.85, -0.76], [-1.3, -0.64], [-1.3, 0.64]])

@@ -1,6 +1,6 @@
-"""What drivers decide: lane changes (MOBIL), speed (IDM), steering. highway-env's behavior.py and controller.py.
+"""Drivers' decisions: lane changes (MOBIL), speed (IDM), steering. highway-env's behavior.py and controller.py.
 
-MOBIL's politeness is 0 there, so the terms of the followers vanish and are left out; routes are not used either.
+MOBIL's politeness is 0 there, so the terms of the followers vanish and are omitted; routes are not used either.
 """
 
 import math
@@ -26,7 +26,7 @@ GAP_AT_REST = 5.0 + CAR_LENGTH  # [m]
 TIME_GAP = 1.5  # [s]
 TWICE_ROOT_OF_COMFORT = 2.0 * math.sqrt(-COMFORT_ACCELERATION * COMFORT_DECELERATION)  # [m/s^2]
 LANE_CHANGE_PERIOD = 1.0  # [s]
-LANE_CHANGE_GAIN = 0.2  # acceleration a lane change must win [m/s^2]
+LANE_CHANGE_GAIN = 0.2  # acceleration that a lane change must gain [m/s^2]
 MAX_BRAKING_IMPOSED = 2.0  # on the new follower [m/s^2]
 
 
@@ -47,20 +47,20 @@ def command_ego(cars, action, n_lanes):
 
 @compiled
 def drive_ego(cars):
-    """The ego's acceleration towards its target speed (ControlledVehicle.speed_control)."""
+    """Set the ego's acceleration towards its target speed (ControlledVehicle.speed_control)."""
     cars.acceleration[0] = KP_SPEED * (cars.target_speed[0] - cars.speed[0])
 
 
 @compiled
 def free_acceleration(cars, car, delta):
-    """IDM acceleration [m/s^2] on an empty road; `delta` is the exponent of whoever asks (IDMVehicle.acceleration)."""
+    """IDM acceleration [m/s^2] on an empty road, with the exponent `delta` (IDMVehicle.acceleration)."""
     target = abs(not_zero(min(max(cars.target_speed[car], 0.0), SPEED_LIMIT)))
     return COMFORT_ACCELERATION * (1.0 - (max(cars.speed[car], 0.0) / target) ** delta)
 
 
 @compiled
 def desired_gap(cars, car, front):
-    """Distance [m] that `car` wants to keep to `front` (IDMVehicle.desired_gap)."""
+    """Distance [m] to `front` that `car` aims at (IDMVehicle.desired_gap)."""
     cos, sin, speed = cars.cos[car], cars.sin[car], cars.speed[car]
     approach = (speed * cos - cars.speed[front] * cars.cos[front]) * cos + (
         speed * sin - cars.speed[front] * cars.sin[front]
@@ -70,7 +70,7 @@ def desired_gap(cars, car, front):
 
 @compiled
 def interaction(cars, car, front):
-    """IDM deceleration [m/s^2] of `car` for the sake of `front`; none if `front` is -1."""
+    """IDM deceleration [m/s^2] of `car` due to `front`; 0 if `front` is -1."""
     if front < 0:
         return 0.0
     ratio = desired_gap(cars, car, front) / not_zero(cars.x[front] - cars.x[car])
@@ -79,7 +79,7 @@ def interaction(cars, car, front):
 
 @compiled
 def someone_is_merging(cars, car, lane):
-    """Whether a vehicle that `car` should yield to is also moving into `lane` (IDMVehicle.change_lane_policy)."""
+    """Whether a vehicle to which `car` should yield is also moving into `lane` (IDMVehicle.change_lane_policy)."""
     for place in range(cars.rank[car] + 1, cars.n):
         other = cars.order[place]
         if cars.target_lane[other] == lane and cars.lane[other] != lane:
@@ -91,7 +91,7 @@ def someone_is_merging(cars, car, lane):
 
 @compiled
 def lane_change_pays(cars, car, lane, free, own):
-    """MOBIL: whether `lane` lets `car` accelerate more without unsafe braking behind (IDMVehicle.mobil).
+    """Whether `car` gains acceleration in `lane` without unsafe braking of its follower there (IDMVehicle.mobil).
 
     `free` and `own` are the car's accelerations on an empty road and in its present lane [m/s^2].
     """
@@ -129,7 +129,7 @@ def consider_lanes(cars, car, free, own, n_lanes):
 
 @compiled
 def drive(cars, car, n_lanes):
-    """One decision of a traffic vehicle: lane, then acceleration (IDMVehicle.act)."""
+    """Decide for a traffic vehicle: lane, then acceleration (IDMVehicle.act)."""
     if cars.crashed[car]:
         return
     free = free_acceleration(cars, car, cars.delta[car])
@@ -145,8 +145,8 @@ def drive(cars, car, n_lanes):
 def sine_of_slip(offset, heading, speed):
     """Sine of the slip angle that steers back to a lane `offset` [m] away (ControlledVehicle.steering_control).
 
-    The steering angle is arctan(2 tan(slip)) and the vehicle turns it back into the slip angle, so neither is formed;
-    the steering limit becomes a limit of the slip angle.
+    The steering angle is arctan(2 tan(slip)), which the vehicle converts back to the slip angle. Neither conversion is
+    computed; the steering limit becomes a limit of the slip angle.
     """
     if offset == 0.0 and heading == 0.0:
         return 0.0

@@ -1,10 +1,10 @@
-"""n straight highways stepped in one compiled call, step-for-step equal to highway-env 1.12's highway-v0 family.
+"""Engine of n straight highways, stepped in one compiled call, equal to highway-env 1.12's highway-v0 family.
 
 Equal means: the same random draws at reset; per simulation frame the same sequence of decisions, motions and pairwise
 collisions; float64 throughout; every discrete decision the same, positions and speeds to within rounding (1e-9).
 
-What rounding decides is not promised: when a collision has pushed two exactly parallel wrecks apart until they just
-touch, whether they still collide depends on the last bit of a sine, in highway-env on the CPU it runs on.
+Decisions that depend on rounding may differ: when a collision has pushed two exactly parallel wrecks apart until they
+just touch, whether they still collide depends on the last bit of a sine, and in highway-env on the CPU.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,17 @@ COMPILE_SECONDS = 15  # roughly, on one core of 2.5 GHz; once per machine and ve
 
 
 class HighwayEngine:
-    """`n_envs` highways. `step` allocates no arrays: its outputs are overwritten by the next call.
+    """Engine of `n_envs` highways. `step` allocates no arrays: its outputs are overwritten by the next call.
 
-    With `autoreset`, an episode that ends starts anew within the same step, continuing its random stream: then `obs`
-    is the new episode's first observation, everything else is of the step that ended the old one. With `film`, the
-    simulation frames within a step are kept (`film_scenes`), for smooth video.
+    Args:
+        config: of every highway.
+        n_envs: number of highways.
+        autoreset: starts a new episode, from the same random stream, within the step in which one ends. Then `obs` is
+            the first observation of the new episode; all other outputs belong to the last step of the old one.
+        film: keeps the simulation frames within a step (`film_scenes`), for smooth video.
+
+    Raises:
+        ValueError: `n_envs` is not a whole number of at least 1.
     """
 
     def __init__(
@@ -57,13 +63,13 @@ class HighwayEngine:
     def reset(
         self, seeds: Sequence[int | None] | None = None, mask: Bool[np.ndarray, " envs"] | None = None
     ) -> Outputs:
-        """Start new episodes, everywhere or where `mask` holds.
+        """Start new episodes in all environments, or in those of `mask`.
 
         `seeds`, one per environment, restart the random streams as `gymnasium.Env.reset(seed=...)` does. Without
-        them, or where a seed is None, the streams go on; they start from fresh entropy.
+        them, or where a seed is None, the streams continue; their first seeds are random.
 
         Raises:
-            ValueError: if `seeds` or `mask` do not have one entry per environment, or `mask` is not boolean.
+            ValueError: `seeds` or `mask` do not have one entry per environment, or `mask` is not boolean.
         """
         mask = self._everywhere if mask is None else np.ascontiguousarray(mask)
         if mask.shape != (self.n_envs,) or mask.dtype != np.bool_:
@@ -82,10 +88,10 @@ class HighwayEngine:
         return self.outputs
 
     def step(self, actions: ArrayLike) -> Outputs:
-        """One policy step, with an integer per environment: 0 lane left, 1 idle, 2 lane right, 3 faster, 4 slower.
+        """Execute one policy step: per environment 0 lane left, 1 idle, 2 lane right, 3 faster, or 4 slower.
 
         Raises:
-            ValueError: if `actions` are not one integer from 0 to 4 per environment. Nothing has moved then.
+            ValueError: `actions` are not one integer from 0 to 4 per environment. Nothing has moved then.
         """
         actions = np.asarray(actions)
         if actions.shape != (self.n_envs,) or actions.dtype.kind not in "iu":
@@ -100,14 +106,14 @@ class HighwayEngine:
         return self.outputs
 
     def save(self) -> State:
-        """A copy of the state, random streams included: `restore` continues from it exactly."""
+        """Copy of the state, including the random streams, from which `restore` continues exactly."""
         return self.state.copy()
 
     def restore(self, state: State) -> None:
         """Continue from a saved state. `outputs` are those of the last call until the next `step` or `reset`.
 
         Raises:
-            ValueError: if the state was saved by an engine of another size.
+            ValueError: the state was saved by an engine of another size.
         """
         for ours, theirs in zip(self.state, state, strict=True):
             if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
@@ -119,7 +125,7 @@ class HighwayEngine:
             ours[...] = theirs
 
     def scene(self, env: int = 0) -> Scene:
-        """The vehicles of one environment, now."""
+        """Present scene of one environment."""
         state = self.state
         return Scene(
             n_lanes=self.config.lanes,
@@ -132,10 +138,10 @@ class HighwayEngine:
         )
 
     def film_scenes(self, env: int = 0) -> list[Scene]:
-        """The vehicles of one environment after each simulation frame of the last step; the last is where it led.
+        """Scenes of one environment after each simulation frame of the last step.
 
         Raises:
-            ValueError: if the engine was made without `film`.
+            ValueError: the engine was made without `film`.
         """
         if len(self._film) == 0:
             raise ValueError("This engine keeps no frames; make it with HighwayEngine(..., film=True).")
@@ -156,7 +162,7 @@ class HighwayEngine:
 def is_compiled() -> bool:
     """Whether the engine is compiled already, in this process or in Numba's disk cache.
 
-    If not, the first engine made compiles it, which takes about `COMPILE_SECONDS`: say so to whoever waits.
+    If not, the first engine that is created compiles it, which takes about `COMPILE_SECONDS`.
     """
     state, outputs, settings = empty_state(1, 1), empty_outputs(1), settings_array(HighwayConfig.TASK)
     everywhere, film = np.ones(1, dtype=np.bool_), np.zeros((0, 1, FILM_ROWS, 1))

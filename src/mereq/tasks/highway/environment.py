@@ -21,17 +21,17 @@ from mereq.tasks.vector import Seeds, check_render_mode, final_infos, seeds_and_
 OBSERVATION_SPACE = spaces.Box(
     low=np.tile(np.array([0, -1, -1, -1, -1], dtype=np.float32), N_OBSERVED),
     high=np.ones(5 * N_OBSERVED, dtype=np.float32),
-)  # presence, then x, y, vx, vy clipped: of the ego first, of the others relative to it
+)  # presence, then x, y, vx, vy, clipped; the ego first, then others relative to it
 
 
 class HighwayEnv(gymnasium.Env):
-    """Drive on a highway with IDM/MOBIL traffic. Spec section 5.1; the world is highway-env's (see `engine`).
+    """Environment of one highway with IDM/MOBIL traffic. App. A.1.1; the physics are highway-env's (see `engine`).
 
     The reward is `theta` . features, plus `alive_bonus` in every step; off the road all features are 0. A crash of the
     ego terminates, the config's duration truncates. `info` holds the features (collision, high_speed, right_lane, each
     in [0, 1]), on_road, crashed and the ego's speed [m/s].
 
-    `controller` and `caption` are for whoever renders: they colour the ego and label the picture.
+    `controller` and `caption` are for rendering: they set the ego's colour and label the picture.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 5}  # noqa: RUF012
@@ -56,7 +56,7 @@ class HighwayEnv(gymnasium.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32[np.ndarray, "25"], dict[str, Any]]:
-        """Start an episode, as highway-env does with this seed; without one its random stream goes on."""
+        """Start an episode, as highway-env does with this seed; without a seed the random stream continues."""
         super().reset(seed=seed, options=options)
         outputs = self.engine.reset(None if seed is None else [seed])
         return outputs.obs[0].copy(), self._info()
@@ -68,13 +68,13 @@ class HighwayEnv(gymnasium.Env):
         return outputs.obs[0].copy(), reward, bool(outputs.terminated[0]), bool(outputs.truncated[0]), self._info()
 
     def render(self) -> UInt8[np.ndarray, "height width 3"] | None:
-        """The road around the ego as an RGB picture, or None without a render mode."""
+        """RGB picture of the road around the ego; None without a render mode."""
         if self.render_mode is None:
             return None
         return self.picture(self.engine.scene())
 
     def picture(self, scene: Scene) -> UInt8[np.ndarray, "height width 3"]:
-        """A picture of `scene`, with the present controller and caption; see `HighwayEngine.film_scenes`."""
+        """RGB picture of a scene with the present controller and caption; see `HighwayEngine.film_scenes`."""
         return draw(scene, controller=self.controller, caption=self.caption)
 
     def _info(self) -> dict[str, Any]:
@@ -88,10 +88,10 @@ class HighwayEnv(gymnasium.Env):
 
 
 class HighwayVectorEnv(VectorEnv):
-    """n highways in one compiled call per step, with the numbers of n `HighwayEnv`.
+    """Vector environment of n highways, stepped in one compiled call, with the same results as n `HighwayEnv`.
 
-    An episode that ends starts anew within the same step (Gymnasium's `AutoresetMode.SAME_STEP`): `final_obs` and
-    `final_info` then tell where it ended.
+    After an end, a new episode starts within the same step (Gymnasium's `AutoresetMode.SAME_STEP`); `final_obs` and
+    `final_info` then describe the last step of the old one.
     """
 
     metadata = {  # noqa: RUF012
@@ -122,12 +122,12 @@ class HighwayVectorEnv(VectorEnv):
     def reset(
         self, *, seed: Seeds = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32[np.ndarray, "envs 25"], dict[str, Any]]:
-        """Start episodes everywhere, or where `options["reset_mask"]` holds.
+        """Start episodes in all environments, or in those of `options["reset_mask"]`.
 
-        An integer seeds environment i with seed + i. A list has one seed per environment; None lets its stream go on.
+        An integer seeds environment i with seed + i. A list has one seed per environment; None continues its stream.
 
         Raises:
-            ValueError: if there is not one seed, or one mask entry, per environment.
+            ValueError: there is not one seed, or one mask entry, per environment.
         """
         super().reset(seed=seed if isinstance(seed, int) else None, options=options)
         seeds, mask = seeds_and_mask(self.num_envs, seed, options)
@@ -153,7 +153,7 @@ class HighwayVectorEnv(VectorEnv):
         return tuple(draw(self.engine.scene(env)) for env in range(self.num_envs))
 
     def _values(self) -> dict[str, np.ndarray]:
-        """Of the last step or reset, for the infos."""
+        """Values of the infos, from the last step or reset."""
         outputs = self.engine.outputs
         return {
             "features": outputs.features,
@@ -163,7 +163,7 @@ class HighwayVectorEnv(VectorEnv):
         }
 
     def _first_measurements(self, where: np.ndarray) -> dict[str, Any]:
-        """Infos of episodes that have just begun: the ego goes straight, on the road, at its first speed."""
+        """Infos of episodes that have just started: the ego drives straight, on the road, at its initial speed."""
         state, lanes = self.engine.state, self.engine.config.lanes
         speed = state.speed[where, 0]
         high_speed = np.clip((speed - 20.0) / 10.0, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The two compiled loops over environments, `reset_envs` and `step_envs`, and how to tell whether they are compiled."""
+"""The two compiled loops over environments, `reset_envs` and `step_envs`, with their settings and outputs."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ FILM_ROWS = 6  # x, y, heading, speed, crashed, target lane: what each film fram
 
 
 class Settings(NamedTuple):
-    """A `HighwayConfig` as compiled code wants it; travels as a float array (one argument instead of nine)."""
+    """Settings of a `HighwayConfig` for compiled code, passed as one float array instead of nine arguments."""
 
     lanes: Any
     frames: Any
@@ -31,19 +31,19 @@ class Settings(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What a step gave. The arrays belong to the engine and are overwritten by its next call."""
+    """Outputs of a step. The arrays belong to the engine and are overwritten by its next call."""
 
-    obs: Float32[np.ndarray, "envs 25"]  # where to act next: the new episode's first if one ended and autoreset is on
-    next_obs: Float32[np.ndarray, "envs 25"]  # where the action led, also when the episode ended there
-    features: Float64[np.ndarray, "envs 3"]  # of where the action led: collision, high_speed, right_lane
-    speed: Float64[np.ndarray, " envs"]  # of the ego, where the action led [m/s]
+    obs: Float32[np.ndarray, "envs 25"]  # to act on next; the first of a new episode if one ended and autoreset is on
+    next_obs: Float32[np.ndarray, "envs 25"]  # after the action, also where the episode ended
+    features: Float64[np.ndarray, "envs 3"]  # after the action: collision, high_speed, right_lane
+    speed: Float64[np.ndarray, " envs"]  # of the ego, after the action [m/s]
     on_road: Bool[np.ndarray, " envs"]
     terminated: Bool[np.ndarray, " envs"]  # the ego has crashed
     truncated: Bool[np.ndarray, " envs"]  # the time is up
 
 
 def settings_array(config: HighwayConfig) -> Float64[np.ndarray, " settings"]:
-    """The settings of `config`, in the order of `Settings`."""
+    """Array of the settings of `config`, in the order of `Settings`."""
     return np.array(
         Settings(
             lanes=config.lanes,
@@ -61,7 +61,7 @@ def settings_array(config: HighwayConfig) -> Float64[np.ndarray, " settings"]:
 
 
 def empty_outputs(n_envs: int) -> Outputs:
-    """Memory for the outputs of `n_envs` environments."""
+    """Zero-filled outputs of `n_envs` environments."""
     return Outputs(
         obs=np.zeros((n_envs, N_OBS), dtype=np.float32),
         next_obs=np.zeros((n_envs, N_OBS), dtype=np.float32),
@@ -75,7 +75,7 @@ def empty_outputs(n_envs: int) -> Outputs:
 
 @compiled
 def settings_from(values):
-    """`Settings` with whole numbers where they are meant."""
+    """Settings from their array, with integers where they are meant."""
     return Settings(
         int(values[0]),
         int(values[1]),
@@ -91,7 +91,7 @@ def settings_from(values):
 
 @compiled
 def start_episode(cars, words, time, env, settings):
-    """New vehicles and a clock at zero."""
+    """Start an episode: new vehicles, and a clock at zero."""
     spawn(cars, words, settings.lanes, settings.ego_spacing, settings.spacing, settings.crowding)
     time[env] = 0.0
 
@@ -107,13 +107,13 @@ def record(cars, frame):
 
 @compiled
 def copy_row(source, target, env):
-    """`target[env] = source[env]`, which Numba takes seconds to compile when written so."""
+    """Assign `target[env] = source[env]`; Numba would take seconds to compile that expression."""
     for column in range(source.shape[1]):
         target[env, column] = source[env, column]
 
 
 def _cached_loops(fingerprint: int) -> tuple[Any, Any]:
-    """The two loops. They close over `fingerprint`, which makes it part of the key of Numba's disk cache."""
+    """Compiled loops, which close over `fingerprint` to make it part of the key of Numba's disk cache."""
 
     def reset_envs(reals, wholes, time, random, mask, settings, outputs):
         _ = fingerprint

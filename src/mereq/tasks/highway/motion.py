@@ -1,4 +1,4 @@
-"""How vehicles move: the bicycle model of highway-env's vehicle/kinematics.py, and one simulation frame."""
+"""Motion of vehicles: the bicycle model of highway-env's vehicle/kinematics.py, and one simulation frame."""
 
 import math
 
@@ -14,7 +14,7 @@ MAX_SPEED = 40.0  # above it the acceleration is limited [m/s]
 def move(cars, car, dt, n_lanes):
     """Advance one vehicle by `dt` [s] (Vehicle.step): slip and speed, then impact, heading, lane.
 
-    A crashed vehicle goes straight and brakes by its own speed per second (Vehicle.clip_actions).
+    A crashed vehicle drives straight and brakes by its own speed per second (Vehicle.clip_actions).
     """
     speed, heading = cars.speed[car], cars.heading[car]
     if cars.crashed[car]:
@@ -29,7 +29,7 @@ def move(cars, car, dt, n_lanes):
 
     cars.speed[car] = speed + acceleration * dt
     if slip == 0.0 and heading == 0.0 and cars.struck[car] == 0:
-        cars.x[car] += speed * dt  # straight along the road: the rest would change nothing
+        cars.x[car] += speed * dt  # straight along the road: nothing else changes
         return
     along = math.sqrt(1.0 - slip * slip)
     cars.x[car] += speed * (cars.cos[car] * along - cars.sin[car] * slip) * dt
@@ -47,7 +47,7 @@ def move(cars, car, dt, n_lanes):
 
 @compiled
 def run_frame(cars, dt, n_lanes, check_all):
-    """One simulation frame of `dt` [s] (Road.act, Road.step): all decide in turn, all move, then all collide."""
+    """Simulate a frame of `dt` [s] (Road.act, Road.step): all vehicles decide in turn, move, then collide."""
     n_cars = cars.n
     drive_ego(cars)
     for car in range(1, n_cars):

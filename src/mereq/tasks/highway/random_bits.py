@@ -1,6 +1,6 @@
-"""NumPy's default random stream inside compiled code: PCG64 (XSL-RR 128/64) and the draws highway-env makes from it.
+"""Random stream for compiled code: NumPy's PCG64 (XSL-RR 128/64) and the draws that highway-env makes from it.
 
-Equal, bit for bit, to `numpy.random.Generator(numpy.random.PCG64(seed))`. A stream is six words, in place of
+It equals, bit for bit, `numpy.random.Generator(numpy.random.PCG64(seed))`. A stream is six words, in place of
 `PCG64.state`: the 128-bit state and increment (high half first), whether half a draw is kept, and that half.
 """
 
@@ -22,17 +22,17 @@ UNIT = 1.0 / 9007199254740992.0  # 2^-53
 
 
 def words_from_seed(seed: int | None) -> UInt64[np.ndarray, "6"]:
-    """The stream that Gymnasium's seeding makes of `seed` (of fresh entropy if None).
+    """Stream of Gymnasium's seeding with `seed` (random if None).
 
     Raises:
-        gymnasium.error.Error: if `seed` is neither None nor a non-negative integer.
+        gymnasium.error.Error: `seed` is neither None nor a non-negative integer.
     """
     generator, _ = seeding.np_random(seed)
     return words_from_generator(generator)
 
 
 def words_from_generator(generator: np.random.Generator) -> UInt64[np.ndarray, "6"]:
-    """The present state of a NumPy generator (which must be a PCG64)."""
+    """Stream in the present state of a NumPy generator, which must be a PCG64."""
     bits = generator.bit_generator.state
     state, increment = bits["state"]["state"], bits["state"]["inc"]
     halves = (state >> 64, state & (2**64 - 1), increment >> 64, increment & (2**64 - 1))
@@ -51,7 +51,7 @@ def high_half_of_product(a, b):
 
 @compiled
 def next_64_bits(words):
-    """One step of the generator, then its output: xor the halves, rotate by the top six bits."""
+    """Next 64 random bits: a step of the generator, then the xor of its halves, rotated by the top six bits."""
     high, low = words[STATE_HIGH], words[STATE_LOW]
     product_high = high_half_of_product(low, MULTIPLIER_LOW) + high * MULTIPLIER_LOW + low * MULTIPLIER_HIGH
     new_low = low * MULTIPLIER_LOW + words[INCREMENT_LOW]
@@ -65,7 +65,7 @@ def next_64_bits(words):
 
 @compiled
 def next_32_bits(words):
-    """Half a draw: the low half first, the high half kept for the next call (`numpy.random`'s buffering)."""
+    """Next 32 random bits: the low half of a draw, then its high half at the next call, as in `numpy.random`."""
     if words[HAS_HALF] != ZERO:
         words[HAS_HALF] = ZERO
         return words[HALF]
@@ -77,13 +77,13 @@ def next_32_bits(words):
 
 @compiled
 def uniform(words, low, high):
-    """`Generator.uniform(low, high)`."""
+    """Random number of `Generator.uniform(low, high)`."""
     return low + (high - low) * (float(next_64_bits(words) >> ELEVEN) * UNIT)
 
 
 @compiled
 def choose(words, n):
-    """`Generator.choice(n)`: Lemire's method on 32-bit draws; nothing is drawn when there is one choice."""
+    """Random number of `Generator.choice(n)`: Lemire's method on 32-bit draws; no draw if n is 1."""
     if n == 1:
         return 0
     choices = np.uint64(n)

@@ -1,4 +1,4 @@
-"""The same highway in highway-env itself, and the comparison with it. For tests and benchmarks: needs highway-env."""
+"""Comparison of the engine with highway-env itself, for tests and benchmarks. Requires highway-env."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ Chooser = Callable[[Float[np.ndarray, " obs"]], int]  # from an observation to a
 
 
 def reference_env(config: HighwayConfig) -> HighwayEnv:
-    """highway-env's environment with the settings of `config`."""
+    """Environment of highway-env with the settings of `config`."""
     env_class = HighwayEnv if config.check_all_collisions else HighwayEnvFast
     return env_class(
         {
@@ -30,14 +30,14 @@ def reference_env(config: HighwayConfig) -> HighwayEnv:
 
 
 def reference_features(env: HighwayEnv) -> np.ndarray:
-    """Collision, high_speed and right_lane from highway-env's own reward terms, gated by its own on_road."""
+    """Features collision, high_speed and right_lane from highway-env's reward terms, times its on_road."""
     terms: dict[str, Any] = env._rewards(1)
     names = ("collision_reward", "high_speed_reward", "right_lane_reward")
     return terms["on_road_reward"] * np.array([terms[name] for name in names])
 
 
 class Deviation(NamedTuple):
-    """How far the engine was from highway-env, at worst. Measured after each policy step."""
+    """Largest deviation of the engine from highway-env, measured after each policy step."""
 
     steps: int  # compared
     crashes: int  # vehicles that had crashed at the end
@@ -48,15 +48,15 @@ class Deviation(NamedTuple):
     timer: float  # [s]
     features: float
     obs: float  # of the float32 observations
-    flags: int  # how often any of crashed, lane, target lane, on_road, terminated, truncated differed
+    flags: int  # number of differences in crashed, lane, target lane, on_road, terminated, truncated
 
     @property
     def continuous(self) -> float:
-        """The worst of position, heading, speed and timer, in SI units."""
+        """Maximum over position, heading, speed and timer, in SI units."""
         return max(self.x, self.y, self.heading, self.speed, self.timer)
 
     def merged(self, other: "Deviation") -> "Deviation":
-        """Worst of both; counts add up."""
+        """Maximum of both deviations, with the sums of their counts."""
         return Deviation(
             self.steps + other.steps,
             self.crashes + other.crashes,
@@ -66,7 +66,7 @@ class Deviation(NamedTuple):
 
 
 def compare_state(engine: HighwayEngine, env: HighwayEnv) -> Deviation:
-    """The deviation of environment 0 of the engine from `env`, at this moment; observations are left out."""
+    """Present deviation of the engine's environment 0 from `env`, without observations."""
     state = engine.state
     cars: list[Any] = env.road.vehicles
 
@@ -94,7 +94,7 @@ def compare_state(engine: HighwayEngine, env: HighwayEnv) -> Deviation:
 def compare_episode(
     engine: HighwayEngine, env: HighwayEnv, seed: int, choose: Chooser, max_steps: int = 10**9, beyond_crash: int = 0
 ) -> Deviation:
-    """Drive both with the same actions for one episode, and `beyond_crash` steps past a crash."""
+    """Largest deviation over an episode with the same actions in both, and `beyond_crash` steps past a crash."""
     theirs, _ = env.reset(seed=seed)
     outputs = engine.reset(seeds=[seed])
     worst = compare_state(engine, env)._replace(obs=float(np.abs(outputs.obs[0] - theirs.ravel()).max()))

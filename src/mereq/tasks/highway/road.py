@@ -1,4 +1,4 @@
-"""The straight road: lanes, who is on which, and who is next. highway-env's road/lane.py and road/road.py.
+"""Straight road: lanes, and the vehicles on and next to them. highway-env's road/lane.py and road/road.py.
 
 Lanes run exactly along world x, so a vehicle's longitudinal coordinate is x and its offset from lane k is y - 4 k.
 """
@@ -17,7 +17,7 @@ TWO_PI = 2.0 * math.pi
 
 @compiled
 def not_zero(value):
-    """`value`, kept at least 0.01 away from zero (utils.not_zero)."""
+    """Value moved to at least 0.01 away from zero (utils.not_zero)."""
     if abs(value) > 0.01:
         return value
     return 0.01 if value >= 0.0 else -0.01
@@ -25,7 +25,7 @@ def not_zero(value):
 
 @compiled
 def wrap_to_pi(angle):
-    """`angle` in [-pi, pi), with utils.wrap_to_pi's rounding [rad]."""
+    """Angle in [-pi, pi) [rad], with utils.wrap_to_pi's rounding."""
     turned = angle + math.pi
     if turned < 0.0 or turned >= TWO_PI:
         turned = turned % TWO_PI
@@ -40,13 +40,13 @@ def on_lane(x, y, lane, margin):
 
 @compiled
 def reachable(x, y, lane):
-    """Whether `lane` is near enough to change to (AbstractLane.is_reachable_from)."""
+    """Whether `lane` is near enough for a lane change (AbstractLane.is_reachable_from)."""
     return abs(y - LANE_WIDTH * lane) <= 2.0 * LANE_WIDTH and 0.0 <= x < ROAD_LENGTH + CAR_LENGTH
 
 
 @compiled
 def closest_lane(x, y, heading, n_lanes):
-    """Lane of least distance, the left one if equal (RoadNetwork.get_closest_lane_index).
+    """Closest lane, of equally close ones the left (RoadNetwork.get_closest_lane_index).
 
     Only the two lanes around y can be closest; their distances are added up as AbstractLane.distance_with_heading does.
     """

@@ -1,4 +1,4 @@
-"""What there is to see on the road at one moment: all that a drawing needs."""
+"""Scenes of the road: all data that a drawing needs."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64, Int64
 
 
 class Scene(NamedTuple):
-    """One environment's vehicles, copied out of the engine. Vehicle 0 is the ego.
+    """Vehicles of one environment, copied from the engine. Vehicle 0 is the ego.
 
     World coordinates: x along the road, y across it to the right, lane k's centre at y = 4 k. Vehicles measure 5 x 2 m.
     """

@@ -1,4 +1,4 @@
-"""What the ego sees and how it fares: highway-env's Kinematics observation, and the task's features."""
+"""Observation of the ego (highway-env's Kinematics), and the task's features."""
 
 import math
 
@@ -14,13 +14,13 @@ SEEN_BEHIND = 2.0 * CAR_LENGTH  # [m]
 
 @compiled
 def scaled(value, limit):
-    """`value` mapped from [-limit, limit] to [-1, 1] and clipped (utils.lmap)."""
+    """Value mapped from [-limit, limit] to [-1, 1] and clipped (utils.lmap)."""
     return min(max(-1.0 + (value + limit) * 2.0 / (limit + limit), -1.0), 1.0)
 
 
 @compiled
 def write_row(obs, row, x, y, vx, vy, n_lanes):
-    """One vehicle's row: presence, x, y, vx, vy."""
+    """Write the row of one vehicle: presence, x, y, vx, vy."""
     obs[5 * row] = 1.0
     obs[5 * row + 1] = scaled(x, PERCEPTION)
     obs[5 * row + 2] = scaled(y, LANE_WIDTH * n_lanes)
@@ -39,7 +39,7 @@ def sees(cars, other):
 def observe(cars, n_lanes, obs):
     """Write the flattened 5x5 observation: the ego, then the nearest others along the road, relative to it.
 
-    Nearest is by |x - x of the ego|; of two at the same distance, first the one highway-env lists first.
+    Nearest is by |x - x of the ego|; of two at the same distance, the one that highway-env lists first.
     """
     x, order = cars.x, cars.order
     ego_x, ego_y = x[0], cars.y[0]
@@ -70,7 +70,7 @@ def observe(cars, n_lanes, obs):
 def measure(cars, n_lanes, features):
     """Write collision, high_speed and right_lane; return whether the ego is on its lane (RoadObject.on_road).
 
-    Off the road all features are 0, and so is every reward theta . f (HighwayEnv._reward multiplies by on_road).
+    Off the road all features are 0, and so is every reward theta . f (docs/deviations.md#off-road).
     """
     if not on_lane(cars.x[0], cars.y[0], cars.lane[0], 0.0):
         features[:] = 0.0

@@ -1,4 +1,4 @@
-"""The highway as Algorithm 1 sees it: environments in lockstep, and the task with its reward weights."""
+"""Simulator of the highway for Algorithm 1, and the reward weights of the task."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ THETA_EXPERT = np.array([-0.5, 0.4, 0.5])  # Eq. (A.2)
 
 
 class HighwaySimulator:
-    """n highways in one compiled call per step."""
+    """Simulator of n highways, stepped in one compiled call."""
 
     def __init__(self, n_envs: int, config: HighwayConfig = HighwayConfig.TASK):
         self.n_envs = n_envs
@@ -24,7 +24,7 @@ class HighwaySimulator:
         self._lone = HighwayEngine(config, 1)
 
     def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
-        """Start new episodes everywhere."""
+        """Start new episodes in all environments."""
         return self._engine.reset([seed_for(seed, "env", i) for i in range(self.n_envs)]).obs
 
     def step(self, actions: np.ndarray) -> Step:
@@ -35,7 +35,7 @@ class HighwaySimulator:
     def states_along(
         self, seed: int, actions: np.ndarray, *, at: Sequence[int]
     ) -> list[tuple[State, Float[np.ndarray, " obs"]]]:
-        """States and observations of the episode of `seed` after so many of the actions."""
+        """States and observations along the episode that starts with `seed` and executes the actions."""
         engine, done, found = self._lone, 0, []
         outputs = engine.reset([seed])
         for wanted in at:
@@ -46,6 +46,6 @@ class HighwaySimulator:
         return found
 
     def put(self, env: int, state: State) -> None:
-        """Let one highway go on from a state."""
+        """Continue one highway from a state that `states_along` returned."""
         for ours, theirs in zip(self._engine.state, state, strict=True):
             ours[env] = theirs[0]

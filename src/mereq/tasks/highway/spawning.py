@@ -1,4 +1,4 @@
-"""How an episode starts: HighwayEnv._create_vehicles and Vehicle.create_random, draw for draw."""
+"""Start of an episode: HighwayEnv._create_vehicles and Vehicle.create_random, draw for draw."""
 
 import math
 

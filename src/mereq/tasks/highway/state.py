@@ -1,4 +1,4 @@
-"""Everything the engine remembers between two steps, as a few arrays with one leading row per environment."""
+"""State of the engine between two steps: arrays with one leading row per environment."""
 
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ LANE, TARGET_LANE, CRASHED, STRUCK, ORDER, RANK = range(N_WHOLES)
 
 
 class State(NamedTuple):
-    """The vehicles, clocks and random streams of n environments. Vehicle 0 is the ego.
+    """Vehicles, clocks and random streams of n environments. Vehicle 0 is the ego.
 
     Positions are in world coordinates [m]: x along the road, y across it, lane k's centre at y = 4 k (lane 0 is the
     left-most, and y points to the right). Headings [rad] turn from x towards y, speeds are in m/s.
@@ -51,12 +51,12 @@ class State(NamedTuple):
 
     @property
     def target_speed(self) -> Float64[np.ndarray, "envs vehicles"]:
-        """Speed the vehicle is after [m/s]."""
+        """Target speed [m/s]."""
         return self.reals[:, TARGET_SPEED]
 
     @property
     def timer(self) -> Float64[np.ndarray, "envs vehicles"]:
-        """Time since the vehicle last thought about changing lanes [s]; unused for the ego."""
+        """Time since the vehicle last considered a lane change [s]; unused for the ego."""
         return self.reals[:, TIMER]
 
     @property
@@ -71,7 +71,7 @@ class State(NamedTuple):
 
     @property
     def target_lane(self) -> Int64[np.ndarray, "envs vehicles"]:
-        """Lane the vehicle is after."""
+        """Target lane."""
         return self.wholes[:, TARGET_LANE]
 
     @property
@@ -80,15 +80,15 @@ class State(NamedTuple):
         return self.wholes[:, CRASHED] != 0
 
     def copy(self) -> "State":
-        """A state that shares no memory with this one."""
+        """Copy of the state that shares no memory with it."""
         return State(*(part.copy() for part in self))
 
 
 class Cars(NamedTuple):
-    """One environment's vehicles inside compiled code: pointers to rows of `State` and of the frame's scratch memory.
+    """Vehicles of one environment in compiled code: pointers to rows of `State`.
 
-    Pointers, because Numba counts references to arrays: handing arrays from function to function made a step ten
-    times slower.
+    Pointers are used because Numba counts references to arrays: passing arrays between functions made a step ten times
+    slower.
     """
 
     n: Any
@@ -101,7 +101,7 @@ class Cars(NamedTuple):
     target_speed: Any
     delta: Any
     timer: Any
-    impact_x: Any  # displacement a collision will cause [m], if `struck`
+    impact_x: Any  # displacement that a collision will cause [m], if `struck`
     impact_y: Any
     lane: Any
     target_lane: Any
@@ -113,7 +113,7 @@ class Cars(NamedTuple):
 
 
 def empty_state(n_envs: int, n_vehicles: int) -> State:
-    """Memory for the state of `n_envs` environments."""
+    """Zero-filled state of `n_envs` environments."""
     return State(
         reals=np.zeros((n_envs, N_REALS, n_vehicles)),
         wholes=np.zeros((n_envs, N_WHOLES, n_vehicles), dtype=np.int64),
@@ -142,7 +142,7 @@ pointer_to_row: Any = intrinsic(_pointer_to_row)
 
 @compiled
 def cars_in(reals, wholes, env):
-    """The vehicles of environment `env`, as views."""
+    """Vehicles of environment `env`, as pointers into the state."""
     return Cars(
         reals.shape[2],
         pointer_to_row(reals, env, X),
