@@ -184,7 +184,8 @@ def test_half_hour_path_works(tmp_path):
     text = (ROOT / "docs/your_task.md").read_text()
     blocks = BLOCK.findall(text)
     (tmp_path / "my_task.py").write_text(next(body for kind, body in blocks if "my_task.py" in kind))
-    (tmp_path / "cliff.toml").write_text(next(body for kind, body in blocks if kind == "toml"))
+    study = next(body for kind, body in blocks if kind == "toml")
+    (tmp_path / "cliff.toml").write_text(study.replace("count = 3", "count = 1"))
     (tmp_path / "my_policy.py").write_text(
         "from my_task import along_the_edge, policy\n\nPRIOR = policy(along_the_edge)\n"
     )
@@ -203,3 +204,4 @@ def test_half_hour_path_works(tmp_path):
         check=True,
     )
     assert [each["intervention_rate"] for each in json.loads(shown.stdout)["rounds"]][:3] == [0.135, 0.135, 0.0]
+    assert (tmp_path / "runs/cliff/figures/run.png").is_file()
