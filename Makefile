@@ -4,26 +4,31 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# One more than the cores that the tests are meant for: tests of the page mostly wait. A file's tests share what they make.
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
 # One thread per process for the linear algebra of acting; updates run in JAX's own threads.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test look check bench slow page docs hooks clean
+.PHONY: help demo test look matrix check bench slow page page-check docs hooks clean
 
 help:  ## Show this list.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-6s  %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s  %s\n", $$1, $$2}'
 
 demo: $(VENV)/.run  ## Set up, then align the shipped highway prior with a synthesized expert (a few minutes).
-	$(BIN)/mereq align highway --seed 1 --iterations 6 --out demo --overwrite
+	$(BIN)/mereq align highway --seed 1 --rounds 6 --out demo --overwrite
 	$(BIN)/mereq show demo
 
 test: look $(VENV)/.dev  ## Set up, find or install a browser of Chromium's family, then run the tests.
 	@$(BIN)/python tests/helpers/browser.py
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(WORKERS)
 
 look:
 	@$(PYTHON) tests/helpers/browser.py --look
+
+matrix:  ## Install the wheel for Python 3.11, 3.12 and 3.13, where they are found, and try each (docs/matrix.md).
+	@$(PYTHON) tests/helpers/matrix.py
 
 check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/ruff check .
@@ -41,9 +46,12 @@ slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kil
 	$(BIN)/python benchmarks/reliability/kill9.py --times 100
 	$(BIN)/python benchmarks/reliability/supervise_kill9.py --times 100
 
-page:  ## Compile the page of `mereq supervise` anew (needs npm), after a change in frontend/src.
-	cd frontend && npm ci --no-audit --no-fund && npm run -s check && npm run -s build
+page: frontend/node_modules/.package-lock.json  ## Check, test and build the page, after a change in frontend/src (needs npm).
+	cd frontend && npm run -s check && npm run -s test && npm run -s build
 	$(PYTHON) frontend/stamp.py
+
+page-check: frontend/node_modules/.package-lock.json  ## Check and test the page, compare it with a fresh build (needs npm).
+	cd frontend && npm run -s check && npm run -s test && npm run -s compare
 
 docs: $(VENV)/.docs  ## Build the documentation as a site into site/; a broken link fails.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -54,6 +62,11 @@ hooks: $(VENV)/.hooks  ## Check every commit with ruff and a few basic hooks (pr
 
 clean:  ## Remove the virtual environment, the demo and the site.
 	rm -rf $(VENV) demo site
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	@command -v npm >/dev/null || { echo "The page needs Node.js 20 or later with npm. Install both and try again."; exit 1; }
+	cd frontend && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 define install
 	@command -v uv >/dev/null 2>&1 && uv venv -q --allow-existing $(VENV) || $(PYTHON) -m venv $(VENV)

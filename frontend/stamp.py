@@ -1,4 +1,4 @@
-"""Write down what the shipped page was compiled from, so that a test without npm can tell when it is stale."""
+"""Checksums of the page's sources and of what was built from them: a test without npm can tell when it is stale."""
 
 import hashlib
 import json
@@ -6,12 +6,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "src" / "mereq" / "web" / "page"
+FILES = ("package.json", "package-lock.json", "message_types.json")
 STEERING = PAGE.parent / "devices" / "steering.json"
 
 
 def sums() -> dict[str, str]:
-    """Checksums of the sources and of what they were compiled to."""
-    files = [*sorted((HERE / "src").glob("*.ts")), STEERING, HERE / "package-lock.json", PAGE / "page.js"]
+    """Checksums of the sources and of what was built from them."""
+    files = [*sorted((HERE / "src").glob("*.ts")), STEERING, *(HERE / name for name in FILES), PAGE / "page.js"]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -1,17 +1,28 @@
 """Every test runs with the package's shape annotations executed, on the CPU, and with the same examples every time."""
 
+import atexit
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # pytest's workers, and the programs that tests start, inherit it
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="mereq-compiled-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 import jax
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+from numba.core.dispatcher import Dispatcher
 
 from shape_checks import NumbaModulesUnchecked
 
@@ -21,8 +32,71 @@ install_import_hook("mereq", "shape_checks.checked")
 sys.meta_path.insert(0, NumbaModulesUnchecked)
 
 jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("exact")
+
+# Files that take longest, or wait for most of their time: first, so that pytest's workers end together.
+LONG_FILES = (
+    "test_local_engine", "test_in_a_browser", "test_arm", "test_ray_engine", "test_bottle_in_a_browser",
+    "test_command_line", "test_devices_in_a_browser", "test_sac_optimum", "test_highway_engine", "test_killed",
+    "test_study_command", "test_behaviour", "test_sac_update", "test_eq2_residual_sac", "test_exact_resume",
+    "test_drawing_in_a_browser", "test_eq8_where_episodes_end", "test_sac_starts_at_the_prior", "test_lockstep",
+    "test_simulator_training", "test_sac_simulator_training", "test_rewinding", "test_corridor", "test_session",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    rank = {name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@contextmanager
+def alone(lock: Path):
+    """One process at a time, of all that name this file."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def shared(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """What `make` makes of an empty directory, made once for all of pytest's workers. It must not be changed."""
+    made = folder / name
+    with alone(folder / f"{name}.lock"):
+        if not made.exists():
+            shutil.rmtree(unfinished := folder / f"{name}.unfinished", ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def of_all_workers(tmp_path_factory) -> Path:
+    """A folder of this run of the tests, the same one for all of pytest's workers."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def numba_compiles_once(of_all_workers):
+    """Workers that need the same compiled function wait for the one that compiles it, then read it from the disk."""
+    compile_it, depth = Dispatcher.compile, 0
+
+    def compile_alone(dispatcher, signature):
+        nonlocal depth
+        if depth or not dispatcher._cache.cache_path:
+            return compile_it(dispatcher, signature)
+        depth += 1
+        try:
+            with alone(of_all_workers / "numba.lock"):
+                return compile_it(dispatcher, signature)
+        finally:
+            depth -= 1
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Dispatcher, "compile", compile_alone)
+        yield
 
 
 @pytest.fixture
@@ -46,17 +120,18 @@ def mereq(monkeypatch, capsys):
 
 
 @pytest.fixture(scope="session")
-def calm(tmp_path_factory):
+def calm(of_all_workers):
     """A run that was never interrupted."""
     from kill9 import config, corridor_events
     from mereq.store.recording import record
     from mereq.store.run_writer import RunWriter
     from recorded_runs import ROUNDS
 
-    directory = tmp_path_factory.mktemp("calm") / "run"
-    with RunWriter.create(directory, config(ROUNDS)) as store:
-        list(record(corridor_events(ROUNDS), store))
-    return directory
+    def make(directory):
+        with RunWriter.create(directory / "run", config(ROUNDS)) as store:
+            list(record(corridor_events(ROUNDS), store))
+
+    return shared(of_all_workers, "calm-run", make) / "run"
 
 
 @pytest.fixture
@@ -71,22 +146,14 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled(tmp_path_factory):
-    """What JAX compiles in one process of these tests is there for the next."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.getbasetemp().parent / "compiled"))
-        patched.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-        yield
-
-
 @pytest.fixture(scope="session")
-def calm_study(tmp_path_factory):
+def calm_study(of_all_workers):
     """A small study that was never interrupted."""
     from mereq.studies.grid import Study
     from mereq.studies.local_engine import LocalEngine
     from small_studies import finish, study_file
 
-    folder = tmp_path_factory.mktemp("calm")
-    finish(Study.read(study_file(folder)), folder / "study", LocalEngine(2))
-    return folder / "study"
+    def make(directory):
+        finish(Study.read(study_file(directory)), directory / "study", LocalEngine(2))
+
+    return shared(of_all_workers, "calm-study", make) / "study"

@@ -73,6 +73,11 @@ def test_name_exists(page, name):
     _resolve(name)
 
 
+def test_api_page_has_the_public_names():
+    listed = re.findall(r"^::: mereq\.(\w+)$", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(set(mereq.__all__) - {"__version__"})
+
+
 @pytest.mark.parametrize("command", _commands())
 def test_command_line_is_understood(command):
     """It is parsed by the command line's own functions, which are not called. DIR and the like are any words."""

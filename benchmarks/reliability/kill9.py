@@ -82,7 +82,7 @@ def corridor_events(rounds: int, resume: Resume | None = None, task=TASK, behind
 def contents(event: Event) -> int:
     """Checksum of an event, clocks excepted."""
     if isinstance(event, SupervisedStep):
-        return zlib.crc32(b"".join(np.asarray(value).tobytes() for value in event))
+        return zlib.crc32(b"".join(np.asarray(value).tobytes() for value in event[:-1]))
     return zlib.crc32(event.theta.tobytes())
 
 
@@ -94,9 +94,9 @@ def child(directory: Path, rounds: int, behind: bool) -> None:
     try:
         store = RunWriter.create(directory, config(rounds))
     except RunExists:
-        store = RunWriter.resume(directory, config(rounds))
+        store = RunWriter.resume(directory, config(rounds), PRIOR)
     with store:
-        resume = store.resume_point(PRIOR)
+        resume = store.start
         index, number = len(resume.log.rollouts), sum(len(steps) for steps in resume.recorded[:1])
         for event in record(corridor_events(rounds, resume, behind=behind), store):
             if isinstance(event, SupervisedStep):

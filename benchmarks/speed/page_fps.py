@@ -31,7 +31,7 @@ from playwright.sync_api import Browser
 from rich.console import Console
 from rich.table import Table
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))  # browser
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "helpers"))  # browser
 from browser import chromium
 
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")

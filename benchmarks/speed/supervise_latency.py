@@ -34,11 +34,12 @@ from playwright.sync_api import Browser, Page
 
 from mereq.alignment import MEREQ
 from mereq.alignment.algorithm import events
-from mereq.runs.run import config_of
+from mereq.presets.registry import definition_of
+from mereq.runs.policies import policy_of
+from mereq.runs.run import create, supervisor_of
 from mereq.runs.spec import RunSpec
 from mereq.store.provenance import provenance
 from mereq.store.run_store import RunReader
-from mereq.store.run_writer import RunWriter
 from mereq.web.messages import Command, Input
 from mereq.web.server import listen, serve
 from mereq.web.session import Session
@@ -76,7 +77,7 @@ def algorithm(over: threading.Event) -> None:
         task="highway", method="mereq", preset="fast", seed=5, n_rounds=10**6, rate_threshold=0.0
     ).changed({"settings": {"rollout_steps": 200}})
     stream = events(
-        spec.definition.task, spec.load("prior"), spec.supervisor(), MEREQ, spec.settings,
+        definition_of(spec.task).task, policy_of(spec, "prior"), supervisor_of(spec), MEREQ, spec.settings,
         seed=spec.seed, n_rounds=spec.n_rounds, rate_threshold=0.0,
     )  # fmt: skip
     for _ in stream:
@@ -89,13 +90,11 @@ LOADS: dict[str, Callable[[threading.Event], None]] = {"none": no_load, "algorit
 
 def child(folder: Path, pace: float, load: str) -> None:
     """Serve a run until Ctrl-C, then write down when inputs came in and pictures were there."""
-    words = {"task": "highway", "method": "mereq", "preset": "fast", "seed": 1, "n_rounds": 1}
-    spec = RunSpec.named(**words, rate_threshold=0.0, supervisor="person").changed(
-        {"settings": {"rollout_steps": 10**5}}
-    )
+    named = RunSpec.named(task="highway", seed=1, n_rounds=1, supervisor="person")
+    spec = named.changed({"settings": {"rollout_steps": 10**5}})
     inputs: list[tuple[float, Any]] = []  # when, and the action
     pictures: dict[int, float] = {}  # when each was there first
-    with RunWriter.create(folder / "run", config_of(spec)) as store, listen("127.0.0.1", 0) as listening:
+    with create(spec, folder / "run") as store, listen("127.0.0.1", 0) as listening:
         session = Session(spec, store, pace=pace)
         receive, put = session.controls.receive, session.latest_view.put
 
@@ -148,7 +147,7 @@ def measure(browser: Browser, pace: float, load: str, taps: int, settle: float) 
         log = json.loads((Path(name) / "log.json").read_text())
         with RunReader.open(Path(name) / "run") as store:
             decided = [sight.decided for sight in store.seen_frames(0)]
-            stored = [row[2] for row in store.database.rows("steps")]
+            stored = [row["time"] for row in store.database.rows("steps")]
     return {"hz": pace, "load": load, "pauses": pauses - 1} | delays(pace, keys, pictures, log, decided, stored)
 
 

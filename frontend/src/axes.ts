@@ -1,4 +1,4 @@
-// Where the keys lead: arrows along the axes of the world, from the tool.
+// Directions of the keys: arrows from the tool along the axes of the world.
 
 import { project, type Pixel, type V } from "./camera";
 

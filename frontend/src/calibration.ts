@@ -1,11 +1,11 @@
-// What a gamepad's axes and buttons mean: known for the standard mapping, learned from the person for any other.
+// Meaning of a gamepad's axes and buttons: known for the standard mapping, calibrated by the person for any other.
 
 export interface Axis {
   rest: number;
   least: number;
   most: number;
 }
-// One way of an axis (1 or -1), or a button.
+// A direction of an axis (1 or -1), or a button.
 export type Source = { axis: number; way: 1 | -1 } | { button: number };
 export type Deed = "right" | "left" | "towards" | "away" | "up" | "down" | "engage" | "handBack" | "retract" | "pause";
 export interface Calibration {
@@ -26,23 +26,23 @@ export const STANDARD: Calibration["sources"] = {
   pause: [{ button: 9 }],
 };
 const PLAIN: Axis = { rest: 0, least: -1, most: 1 };
-const MOVED = 0.3; // of an axis: less is not a push but noise
+const MOVED = 0.3; // share of an axis's range; anything below is noise
 const PUSHED = 0.6;
 
 const QUESTIONS: [Deed, string, "skip"?][] = [
-  ["right", "Push what shall act to the right"],
-  ["left", "Push what shall act to the left"],
-  ["towards", "Push what shall act towards you (on the highway: SLOWER)"],
-  ["away", "Push what shall act away from you (on the highway: FASTER)"],
-  ["up", "Push what shall lift the tool (arm only)", "skip"],
-  ["down", "Push what shall lower the tool (arm only)", "skip"],
-  ["engage", "Press the button that shall take over"],
-  ["handBack", "Press the button that shall hand back"],
-  ["retract", "Press the button that shall take a mistake back", "skip"],
-  ["pause", "Press the button that shall pause and go on", "skip"],
+  ["right", "Push the stick or button that moves to the right"],
+  ["left", "Push the stick or button that moves to the left"],
+  ["towards", "Push the stick or button that moves towards you (on the highway: SLOWER)"],
+  ["away", "Push the stick or button that moves away from you (on the highway: FASTER)"],
+  ["up", "Push the stick or button that raises the tool (arm only)", "skip"],
+  ["down", "Push the stick or button that lowers the tool (arm only)", "skip"],
+  ["engage", "Press the button that takes over"],
+  ["handBack", "Press the button that hands back"],
+  ["retract", "Press the button that takes back your last intervention", "skip"],
+  ["pause", "Press the button that pauses and continues", "skip"],
 ];
 
-// How far an axis is from its rest, from -1 to 1.
+// Deflection of an axis from its rest, from -1 to 1.
 export function along(value: number, { rest, least, most }: Axis): number {
   const span = value >= rest ? most - rest : rest - least;
   return span < 0.05 ? 0 : Math.max(-1, Math.min(1, (value - rest) / span));
@@ -52,37 +52,51 @@ export function axisOf(calibration: Calibration, index: number): Axis {
   return calibration.axes[index] ?? PLAIN;
 }
 
-// From 0 to 1.
+// Deflection of a source, from 0 to 1.
 export function strength(source: Source, pad: Gamepad, calibration: Calibration): number {
   if ("button" in source) return pad.buttons[source.button]?.value ?? 0;
   return Math.max(0, source.way * along(pad.axes[source.axis] ?? 0, axisOf(calibration, source.axis)));
 }
 
-// How a pad is to be read; null when nobody knows yet.
+// The calibration of a pad; null when it needs one.
 export function calibrationOf(pad: Gamepad): Calibration | null {
   return kept(pad.id) ?? (pad.mapping === "standard" ? { axes: [], sources: STANDARD } : null);
 }
 
 const keyOf = (id: string) => `mereq gamepad ${id}`;
-const memory = new Map<string, Calibration | null>(); // reading the storage in every frame would be slow
+const memory = new Map<string, Calibration | null>(); // reading the storage for every frame would be slow
 
+// The stored calibration of a model of gamepad; null when there is none.
 export function kept(id: string): Calibration | null {
-  if (!memory.has(id)) {
-    let found: unknown = null;
-    try {
-      found = JSON.parse(localStorage.getItem(keyOf(id)) ?? "null");
-    } catch {} // no storage, or not ours
-    memory.set(id, isCalibration(found) ? found : null);
-  }
+  if (!memory.has(id)) memory.set(id, parsed(stored(id)));
   return memory.get(id) ?? null;
 }
 
+function stored(id: string): string | null {
+  try {
+    return localStorage.getItem(keyOf(id));
+  } catch { // the browser forbids storage
+    return null;
+  }
+}
+
+// The calibration in a stored text; null where the text is not one.
+export function parsed(text: string | null): Calibration | null {
+  try {
+    const found: unknown = JSON.parse(text ?? "null");
+    return isCalibration(found) ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+// Stores the calibration of a model of gamepad; null forgets it.
 export function keep(id: string, calibration: Calibration | null): void {
   memory.set(id, calibration);
   try {
     if (calibration === null) localStorage.removeItem(keyOf(id));
     else localStorage.setItem(keyOf(id), JSON.stringify(calibration));
-  } catch {} // without a storage it lasts until the page is closed
+  } catch {} // the browser forbids storage: the calibration lasts until the page is closed
 }
 
 function isCalibration(found: unknown): found is Calibration {
@@ -96,24 +110,24 @@ function isCalibration(found: unknown): found is Calibration {
     && Object.values(sources).every((list) => Array.isArray(list) && list.every(right));
 }
 
-// Asks the person, one thing after the other: to let go, to move everything, and what is what if the browser does not know.
+// The calibration's questions, in order: rest, range, and the meaning of each source if the browser does not know it.
 export class Calibrating {
   private at: "rest" | "range" | number = "rest";
-  private letGo = true; // of what answered the last question
+  private letGo = true; // whether the last answer was released
   private found: Calibration = { axes: [], sources: {} };
   done = false;
 
   constructor(readonly id: string) {}
 
   get words(): string {
-    if (this.at === "rest") return "Let go of every stick and trigger, then press Next.";
-    if (this.at === "range") return "Move every stick all around and press every trigger fully, let go, then press Next.";
-    if (!this.letGo) return "Good. Let go.";
+    if (this.at === "rest") return "Release every stick and trigger, then press Next.";
+    if (this.at === "range") return "Move every stick in a full circle, press every trigger fully, release them, then press Next.";
+    if (!this.letGo) return "Recorded. Release it.";
     const [, words, skip] = QUESTIONS[this.at]!;
-    return `${words}${skip ? ", or press Next to do without" : ""}.`;
+    return `${words}${skip ? ", or press Next to skip it" : ""}.`;
   }
 
-  // Whether Next leads anywhere now.
+  // Whether the button Next is enabled.
   get mayGoOn(): boolean {
     return typeof this.at === "string" || (this.letGo && QUESTIONS[this.at]![2] === "skip");
   }
@@ -133,7 +147,7 @@ export class Calibrating {
     } else this.advance();
   }
 
-  // To be called in every frame.
+  // Reads the pad. Called for every frame.
   look(pad: Gamepad): void {
     if (this.at === "range") {
       this.found.axes.forEach((axis, i) => {

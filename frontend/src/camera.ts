@@ -1,4 +1,4 @@
-// From where the arm is seen, and where its light comes from; shared by both painters of shapes.
+// Camera and light for the arm, shared by both renderers (shapes.ts, solids.ts).
 
 export type V = [number, number, number];
 export type Pixel = [number, number];
@@ -7,14 +7,14 @@ export const EYE: V = [1.62, -0.42, 0.82]; // the robot's front: +y is to the ri
 export const LOOKED_AT: V = [0.36, 0.02, 0.29];
 export const ZOOM = 2.15; // focal length over half the height
 export const SUN = unit([0.25, -0.45, 0.86]); // towards the light
-export const AMBIENT = 0.52; // brightness of what the light does not reach
+export const AMBIENT = 0.52; // brightness in shadow
 export const [SKY, FLOOR] = ["#eceff3", "#ced3d9"]; // background, from top to bottom
 
 export const FORWARDS = unit(minus(LOOKED_AT, EYE));
 export const RIGHT = unit(cross(FORWARDS, [0, 0, 1]));
 export const DOWN = cross(FORWARDS, RIGHT);
 
-// Where a point of the world is in a picture of this size.
+// Pixel of a world point in a picture of this size.
 export function project(point: V, width: number, height: number): Pixel {
   const to = minus(point, EYE);
   const scale = (ZOOM * height) / 2 / dot(to, FORWARDS);

@@ -1,4 +1,4 @@
-// Gamepads. With the standard mapping the left stick and the cross act, A takes over, B hands back; others are calibrated.
+// Gamepads. Standard mapping: the left stick and the D-pad act, A takes over, B hands back. Others are calibrated.
 
 import { calibrationOf, strength, type Calibration, type Deed } from "./calibration";
 import { beyond, steer, type Acts, type Push } from "./steering";
@@ -12,9 +12,9 @@ export function watchGamepad(acts: Acts): void {
   let before: Reading | null = null;
   addEventListener("gamepadconnected", (event) => {
     const pad = event.gamepad;
-    acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser cannot tell which button is which. Press T and calibrate it there.`
-      : pad.mapping !== "standard" ? `${pad.id} acts as you calibrated it. Press T to try it.`
-      : `${pad.id}: stick or cross act, A takes over, B hands back, Y takes back, Start pauses. Press T to try it.`);
+    acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser does not know its buttons. Press T to calibrate it.`
+      : pad.mapping !== "standard" ? `${pad.id} uses your calibration. Press T to test it.`
+      : `${pad.id}: the left stick or D-pad acts, A takes over, B hands back, Y takes back your last intervention, Start pauses. Press T to test it.`);
   });
   addEventListener("gamepaddisconnected", (event) => {
     before = null;

@@ -1,21 +1,21 @@
-// What the person holds. Key events only change this; the server looks at it when a step is due.
+// The person's input: keys that are down and pushed devices. The server reads the newest input when a step is due.
 
 import type { Action, Key, Mode } from "./messages";
 
 export class Hands {
   mode: Mode = "toggle";
   engaged = false;
-  private down: string[] = []; // names of what is down, the last one pressed at the end
-  private analog: Record<string, number[]> = {}; // sticks, by device
+  private down: string[] = []; // names of keys that are down, in the order in which they were pressed
+  private analog: Record<string, number[]> = {}; // vectors by device
 
   constructor(private keys: Key[]) {}
 
-  // The action key with this code, if it is one; what other devices ask for stands for keys ("pad ArrowUp").
+  // The action key with this code, if there is one. A device's direction is a key with a prefix ("pad ArrowUp").
   keyOf(name: string): Key | undefined {
     return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
   }
 
-  // Whether actions are vectors, not some of a few.
+  // Whether actions are vectors; otherwise they are indices.
   get takesVectors(): boolean {
     return Array.isArray(this.keys[0]?.action);
   }
@@ -48,7 +48,7 @@ export class Hands {
     return this.down.some((name) => this.keyOf(name) === key);
   }
 
-  // Of finitely many actions the one pressed last; of vectors the sum, cut to [-1, 1].
+  // The index of the key pressed last, or the sum of all vectors, clipped to [-1, 1]. Null: no input.
   action(): Action | null {
     const held = this.down.map((name) => this.keyOf(name)).filter((key) => key !== undefined);
     const last = held.at(-1);

@@ -1,4 +1,4 @@
-// The road from above, following the ego: the colours and shapes of mereq/tasks/highway/drawing.py.
+// The road from above, following the ego. Colours and shapes are those of mereq/tasks/highway/drawing.py.
 
 import type { HighwayPicture } from "./messages";
 
@@ -21,7 +21,7 @@ export function drawHighway(pen: CanvasRenderingContext2D, picture: HighwayPictu
   const top = (LANE_WIDTH * (picture.lanes - 1)) / 2 - height / 2 / scale;
   pen.fillStyle = COLOUR.grass;
   pen.fillRect(0, 0, width, height);
-  pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale); // metres from here on
+  pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale); // units are metres below
   drawRoad(pen, picture.lanes, left, width / scale);
   const order = picture.cars.map((_, i) => i).sort((a, b) => rank(picture, a) - rank(picture, b));
   for (const i of order) {
@@ -30,7 +30,7 @@ export function drawHighway(pen: CanvasRenderingContext2D, picture: HighwayPictu
   }
 }
 
-// Wrecks first, the ego last: it lies on top.
+// Drawing order: wrecks first, the ego last.
 function rank(picture: HighwayPicture, car: number): number {
   return car === 0 ? 2 : picture.crashed[car] ? 0 : 1;
 }

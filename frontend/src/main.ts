@@ -1,8 +1,9 @@
-// The page of `mereq supervise`. The server owns time and all that is remembered; this shows it, and says what is held.
+// The page of `mereq supervise`. The server keeps time and all state; the page shows it and sends the person's input.
 
 import { watchGamepad } from "./gamepad";
 import { Hands } from "./hands";
-import { Link } from "./link";
+import { meaningOf } from "./keyboard";
+import { Link, type Loss } from "./link";
 import type { Command, FromServer, Hello, Mode, View } from "./messages";
 import { element, showBanner, showHeld, showKeys, showPlots, showProgress, showStatus } from "./panel";
 import { Scene } from "./scene";
@@ -15,12 +16,12 @@ const HEARTBEAT = 50; // ms
 let hello: Hello | null = null;
 let view: View | null = null;
 let hands = new Hands([]);
-let lost: string | null = null;
+let lost: Loss | null = null;
 const scene = new Scene(element("scene"), element("solids"), tell);
-const link = new Link(receive, (reason, takeOver) => {
-  lost = reason;
+const link = new Link(receive, (loss) => {
+  lost = loss;
   hands.release();
-  element("take").hidden = !takeOver;
+  element("take").hidden = loss.then !== "take control";
   requestAnimationFrame(show);
 });
 
@@ -62,7 +63,7 @@ function show(): void {
   element<HTMLButtonElement>("retract").disabled = !view.can_retract;
 }
 
-// What is held goes to the server at once when it changes, and as a heartbeat.
+// Sends the input: at every change, and as a heartbeat.
 function tell(): void {
   link.say({
     kind: "input", frame: scene.drawn, sent: Date.now() / 1000, mode: hands.mode, engaged: hands.engaged, action: hands.action(),
@@ -82,7 +83,7 @@ function press(code: string, down: boolean): void {
 }
 
 function engage(engaged: boolean): void {
-  if (hello?.device != null) return engaged ? undefined : command("hand_back"); // only that one takes over
+  if (hello?.device != null) return engaged ? undefined : command("hand_back"); // only the device takes over
   if (engaged && (hands.mode !== "toggle" || !moves(view))) return;
   hands.engaged = engaged;
   tell();
@@ -118,31 +119,29 @@ function pace(factor: number): void {
   if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
 }
 
-const SAID: Record<string, string> = { Enter: "take over", NumpadEnter: "take over", KeyP: "pause, go on", KeyM: "take a mistake back" };
+const SAID: Record<string, string> = { Enter: "take over", NumpadEnter: "take over", KeyP: "pause or continue", KeyM: "take back" };
 
 function tryDevices(): void {
-  if (moves(view)) command("pause", "you try your devices");
+  if (moves(view)) command("pause", "you are testing your devices");
   hands.release();
   trying.show();
 }
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const meaning = meaningOf(event, hands, event.code in ONCE);
+  if (meaning === "shortcut") return;
   if (trying.open) return trying.key(event, SAID[event.code]);
-  const once = ONCE[event.code];
-  const action = hands.keyOf(event.code);
-  if (once === undefined && action === undefined) return;
+  if (meaning === "none") return;
   event.preventDefault();
-  if (event.repeat) return;
-  if (action !== undefined) press(event.code, true);
-  else once?.();
+  if (meaning === "action") press(event.code, true);
+  if (meaning === "command") ONCE[event.code]!();
 });
 addEventListener("keyup", (event) => {
   if (trying.open) return trying.key(event, undefined);
   if (hands.keyOf(event.code) !== undefined) press(event.code, false);
 });
 
-// The dead man's switch: whatever takes the person away lets go of everything.
+// The dead man's switch: all input is released when the person leaves the page.
 addEventListener("blur", () => {
   trying.release();
   command("release", "the page lost the focus");
@@ -163,7 +162,7 @@ element("take").onclick = () => link.connect(true);
 element("spacemouse").onclick = () => void mouse.choose();
 element("try").onclick = tryDevices;
 for (const button of document.querySelectorAll<HTMLButtonElement>("#banner button, main button")) {
-  button.tabIndex = -1; // keys drive; they must not press a button that happens to have the focus
+  button.tabIndex = -1; // action keys must not press a focused button
   button.addEventListener("pointerdown", (event) => event.preventDefault());
 }
 addEventListener("resize", () => {
@@ -172,7 +171,7 @@ addEventListener("resize", () => {
 });
 
 setInterval(tell, HEARTBEAT);
-const wheel: Acts = {
+const run: Acts = {
   hands: () => hands,
   changed: tell,
   engage,
@@ -181,15 +180,15 @@ const wheel: Acts = {
   lost: (kind, name, how = "is gone") => command("release", `the ${kind} ${shortened(name)} ${how}`),
   notice: (words) => (element("notice").textContent = words),
 };
-// To the wheel, or to the panel while devices are tried there; that one is gone is for both.
-const devices = new Proxy(wheel, {
-  get: (_, name: keyof Acts) => (name !== "lost" && trying.open ? trying.acts[name] : wheel[name]),
+// Devices act on the run, or on the panel while it is open. A lost device always pauses the run.
+const devices = new Proxy(run, {
+  get: (_, name: keyof Acts) => (name !== "lost" && trying.open ? trying.acts[name] : run[name]),
 });
 const mouse = new SpaceMouse(devices);
 const trying = new Trying(mouse, () => ({ hello, view }), () => hands.release());
 watchGamepad(devices);
 
-// The name of a device, as the server takes it.
+// The name of a device in the characters and the length that the server accepts.
 function shortened(name: string): string {
   return name.replace(/\(.*/, "").replace(/[^ -~]/g, "").trim().slice(0, 40);
 }

@@ -1,22 +1,22 @@
-// Unit shapes: a box, a cylinder, and a ball that is cut at its equator, for capsules are drawn out there.
+// Unit shapes: a box, a cylinder, and a ball that is cut at its equator, where a capsule is stretched.
 
 import type { V } from "./camera";
 
 export interface Mesh {
   vertices: V[];
-  faces: number[][]; // anticlockwise from outside
+  faces: number[][]; // anticlockwise, seen from outside
 }
 
 export type Kind = "box" | "cylinder" | "ball";
 
 const meshes = new Map<string, Mesh>();
 
-// Which unit shape a shape is made of.
+// The unit shape of each shape.
 export function kindOf(shape: string): Kind {
   return shape === "box" || shape === "cylinder" ? shape : "ball";
 }
 
-// With so many faces around.
+// Number of faces around the axis.
 export function meshOf(kind: Kind, round: number): Mesh {
   const key = `${kind} ${round}`;
   const known = meshes.get(key);
@@ -26,7 +26,7 @@ export function meshOf(kind: Kind, round: number): Mesh {
   return mesh;
 }
 
-// What a unit shape is multiplied by, and how far the halves of its ball are moved up and down. Sizes are MuJoCo's.
+// Scale of a unit shape, and the offset of the halves of its ball along the axis. Sizes follow MuJoCo.
 export function scaleOf(shape: string, size: V): [V, number] {
   if (shape === "sphere") return [[size[0], size[0], size[0]], 0];
   if (shape === "cylinder") return [[size[0], size[0], size[1]], 0];
@@ -40,7 +40,7 @@ function box(): Mesh {
   return { vertices, faces: [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]] };
 }
 
-// Rings of a ball: radius and height. The equator is there twice.
+// Rings of a ball: radius and height. The equator occurs twice.
 function ball(bows: number): [number, number][] {
   const half = Array.from({ length: bows + 1 }, (_, i): [number, number] => {
     const bow = ((i / bows - 1) * Math.PI) / 2;

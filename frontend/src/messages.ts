@@ -1,4 +1,4 @@
-// What the server says. mereq/web/session.py and tally.py make these.
+// Messages from the server. mereq/web/views.py declares the same types; a test compares the two.
 
 export type Action = number | number[];
 
@@ -15,7 +15,7 @@ export interface Hello {
   summary: string;
   features: string[];
   keys: Key[];
-  device: string | null; // of the machine of the program, which acts instead of the page
+  device: string | null; // the input device at the program's machine, which acts instead of the page
   delta: number;
 }
 
@@ -24,10 +24,10 @@ export interface HighwayPicture {
   lanes: number;
   cars: [number, number, number][]; // x, y [m], heading [rad]; the ego first
   crashed: boolean[];
-  ids: number[]; // of the same cars from picture to picture
+  ids: number[]; // identity of each car from picture to picture
 }
 
-export const TOP_LAYER = 1000; // of all that does not lie flat on the table: mereq/tasks/arm/scene.py
+export const TOP_LAYER = 1000; // layer of everything that does not lie flat on the table: mereq/tasks/arm/scene.py
 
 export interface ShapesPicture {
   draw: "shapes";
@@ -47,11 +47,23 @@ export interface ImagePicture {
 
 export type Picture = HighwayPicture | ShapesPicture | ImagePicture;
 
-export interface Round {
+export interface RoundSummary {
   rate: number;
   samples: number;
   theta: number[];
   waited: number;
+}
+
+export interface LastStep {
+  action: string;
+  by: number; // 1: the person
+  terminated: boolean;
+}
+
+export interface LearningProgress {
+  step: number;
+  of: number;
+  gradient: number | null;
 }
 
 export interface View {
@@ -72,16 +84,16 @@ export interface View {
   of_steps: number;
   episode: number;
   step_of_episode: number;
-  last: { action: string; by: number; terminated: boolean } | null;
+  last: LastStep | null;
   basic: number | null;
   residual: number | null;
   yours: number;
   taken_back: number;
   can_retract: boolean;
   samples: number;
-  rounds: Round[];
-  progress: { step: number; of: number; gradient: number | null } | null;
-  version: number | null; // of the newest policy, when it learns while it is supervised
+  rounds: RoundSummary[];
+  progress: LearningProgress | null;
+  version: number | null; // number of the newest policy, when it learns while it is supervised
 }
 
 export interface Refusal {
@@ -91,7 +103,7 @@ export interface Refusal {
 
 export type FromServer = Hello | View | Refusal;
 
-// What the page says. mereq/web/messages.py reads these.
+// Messages from the page. mereq/web/messages.py parses them.
 
 export type Mode = "toggle" | "hold";
 

@@ -1,11 +1,11 @@
-// Meters for axes, ways and buttons. Shapes and words tell the state, not colours alone.
+// Meters for axes, directions and buttons. Shape and text show the state, not colour alone.
 
 import { layout } from "./steering";
 
 const WIDTH = 220;
 const HEIGHT = 16;
 
-// A value from -1 to 1 with its dead zone. said: what stands beside it, if not the number.
+// Meter of a value from -1 to 1, with its dead zone. said: the text beside it, the number by default.
 export function meter(name: string, value: number, said = signed(value)): HTMLElement {
   const at = (x: number) => ((x + 1) / 2) * (WIDTH - 2) + 1;
   const picture = shape("svg", { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });

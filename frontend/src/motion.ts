@@ -1,15 +1,15 @@
-// Motion between the pictures that come, so that it is smooth at any display's rate. What is shown lies between what
-// was shown and the newest picture, never beyond it.
+// Interpolation between the pictures from the server, smooth at any display's rate. A shown picture lies between the
+// picture shown before and the newest one, never beyond it.
 
 import type { HighwayPicture, Picture, ShapesPicture } from "./messages";
 
 type Car = HighwayPicture["cars"][number];
 
-const SHARE = 0.75; // of the time between two pictures; the rest is left to see the newest one whole
+const SHARE = 0.75; // of the time between two pictures; for the rest of it the newest picture is shown whole
 const LONGEST = 200; // ms
-const JUMP = { highway: 20, shapes: 0.5 }; // m from one picture to the next that no motion explains
+const JUMP = { highway: 20, shapes: 0.5 }; // m between two pictures that no motion explains
 
-// Where motion stands. Times in ms, of one clock.
+// The state of the interpolation. Times are in ms, of one clock.
 export class Motion {
   private from: Picture | null = null;
   private to: Picture | null = null;
@@ -17,7 +17,7 @@ export class Motion {
   private gap = Infinity;
   private lasts = 0;
 
-  // A picture came. `cut`: it does not follow from what is shown.
+  // Receives a picture. `cut`: it does not follow from the one that is shown.
   aim(picture: Picture, now: number, cut: boolean): void {
     const shown = this.at(now)?.picture ?? null;
     const gap = now - this.begin;
@@ -26,7 +26,7 @@ export class Motion {
     [this.to, this.begin, this.gap] = [picture, now, gap];
   }
 
-  // What to show now, and whether that is the newest picture itself.
+  // The picture to show now, and whether it is the newest one itself.
   at(now: number): { picture: Picture; arrived: boolean } | null {
     if (this.to === null || this.from === null) return null;
     const share = this.lasts > 0 ? Math.max(0, (now - this.begin) / this.lasts) : 1;
@@ -34,7 +34,7 @@ export class Motion {
   }
 }
 
-// Whether things can have moved from one picture to the other, rather than being other things.
+// Whether the same things can have moved from one picture to the other.
 function follows(a: Picture, b: Picture): boolean {
   if (a.draw === "highway" && b.draw === "highway") return a.lanes === b.lanes && Math.abs(a.cars[0]![0] - b.cars[0]![0]) < JUMP.highway;
   if (a.draw !== "shapes" || b.draw !== "shapes" || a.shapes.length !== b.shapes.length) return false;
@@ -52,9 +52,16 @@ function betweenCars(a: HighwayPicture, b: HighwayPicture, share: number): Highw
   const before = new Map(a.ids.map((id, i) => [id, a.cars[i]!]));
   const cars = b.cars.map((car, i): Car => {
     const was = before.get(b.ids[i]!);
-    return was === undefined || Math.abs(was[0] - car[0]) > JUMP.highway ? car : mix(was, car, share) as Car;
+    return was === undefined || Math.abs(was[0] - car[0]) > JUMP.highway ? car : mixCars(was, car, share);
   });
   return { ...b, cars };
+}
+
+// Headings turn the shorter way round: across +-pi, too.
+function mixCars(a: Car, b: Car, share: number): Car {
+  const turned = b[2] - a[2];
+  const shorter = turned - 2 * Math.PI * Math.round(turned / (2 * Math.PI));
+  return [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), a[2] + share * shorter];
 }
 
 function betweenShapes(a: ShapesPicture, b: ShapesPicture, share: number): ShapesPicture {
@@ -70,7 +77,7 @@ function mix(a: number[], b: number[], share: number): number[] {
   return a.map((x, i) => x + share * (b[i]! - x));
 }
 
-// A rotation matrix on the way from one to the other: their mean, made orthonormal again. More than 90 degrees jump.
+// A rotation matrix between two others: their weighted mean, orthonormalised. Turns of more than 90 degrees jump.
 function turn(a: number[], b: number[], share: number): number[] {
   const cosines = a.reduce((sum, x, i) => sum + x * b[i]!, -1); // twice the cosine of the angle between them
   if (cosines > 2 - 1e-6 || cosines < 0) return b;

@@ -1,17 +1,18 @@
-// Words and numbers beside the picture: who is in control, where the run stands, which keys do what.
+// Text beside the picture: who is in control, the state of the run, and the keys.
 
 import type { Hands } from "./hands";
+import type { Loss } from "./link";
 import type { Hello, View } from "./messages";
 import { legend, plot } from "./plots";
 
 export function element<E extends HTMLElement>(id: string): E {
   const found = document.getElementById(id);
-  if (found === null) throw new Error(`the page has no element ${id}`);
+  if (found === null) throw new Error(`The page has no element ${id}.`);
   return found as E;
 }
 
-// Who is in control, loudly. The words and the sign tell it, not the colour alone.
-export function showBanner(view: View | null, lost: string | null): void {
+// Shows who is in control, by words, a sign and a colour.
+export function showBanner(view: View | null, lost: Loss | null): void {
   const [who, sign, words, sub] = banner(view, lost);
   document.body.dataset.who = who;
   element("sign").textContent = sign;
@@ -19,20 +20,23 @@ export function showBanner(view: View | null, lost: string | null): void {
   element("sub").textContent = sub;
 }
 
-function banner(view: View | null, lost: string | null): [string, string, string, string] {
-  if (lost !== null) return ["paused", "✕", "NOT CONNECTED", lost];
+// Style, sign, title and sentence of the banner. A run that is over stays so when the program ends.
+export function banner(view: View | null, lost: Loss | null): [string, string, string, string] {
+  const over = view?.phase === "finished" || view?.phase === "stopped";
+  if (lost?.then === "end" && !over) return ["paused", "■", "STOPPED", lost.reason];
+  if (lost !== null && !(lost.then === "end" && over)) return ["paused", "✕", "NOT CONNECTED", lost.reason];
   if (view === null) return ["paused", "…", "CONNECTING", ""];
   if (view.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This may take a minute."];
   if (view.phase === "finished") return ["learning", "✓", "FINISHED", "Thank you. You may close this page."];
   if (view.phase === "stopped") return ["paused", "■", "STOPPED", view.words];
   if (view.phase === "learning") {
     const at = view.progress === null ? "" : ` Step ${view.progress.step} of at most ${view.progress.of}.`;
-    return ["learning", "⟳", "LEARNING", `The policy learns from what you did.${at}`];
+    return ["learning", "⟳", "LEARNING", `The policy is learning from your interventions.${at}`];
   }
-  if (view.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view.paused)} Nothing moves. Press P, or click Go on.`];
+  if (view.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view.paused)} Nothing moves. Press P or click Continue.`];
   const driving = view.last?.by === 1;
-  if (view.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step on."];
-  return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step on." : "The policy is in control."];
+  if (view.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step."];
+  return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step." : "The policy is in control."];
 }
 
 function sentence(reason: string): string {
@@ -49,7 +53,7 @@ export function showStatus(view: View): void {
     return;
   }
   const rate = view.step === 0 ? "–" : percent(view.yours / view.step);
-  const who = view.last === null ? "–" : `${view.last.action}, by ${view.last.by === 1 ? "you" : "the policy"}${view.last.terminated ? " (the episode ended there)" : ""}`;
+  const who = view.last === null ? "–" : `${view.last.action}, by ${view.last.by === 1 ? "you" : "the policy"}${view.last.terminated ? " (the episode ended)" : ""}`;
   const rows: [string, string][] = [
     ["round", `${Math.min(view.round + 1, view.of_rounds)} of ${view.of_rounds}`],
     ["step", `${view.step} of ${view.of_steps}`],
@@ -58,8 +62,8 @@ export function showStatus(view: View): void {
     ...view.readings,
     ["basic reward", number(view.basic)],
     ["residual reward", number(view.residual)],
-    ["your steps", `${view.yours} this round (${rate})${view.taken_back > 0 ? `, ${view.taken_back} taken back` : ""}`],
-    ["expert samples", `${view.samples} in all`],
+    ["your steps", `${view.yours} in this round (${rate})${view.taken_back > 0 ? `, ${view.taken_back} taken back` : ""}`],
+    ["expert samples", `${view.samples} in total`],
     ["pace", `${view.pace.toPrecision(2)} steps/s`],
   ];
   show(rows);
@@ -85,7 +89,7 @@ export function showProgress(view: View): void {
   const done = view.phase === "finished";
   element("learning-title").textContent = done
     ? "The run is finished"
-    : behind ? `Learning while you watch: policy ${view.version}` : `Learning from round ${view.round + 1}`;
+    : behind ? `Learning during supervision: policy ${view.version}` : `Learning from round ${view.round + 1}`;
   bar.hidden = done || (behind && view.progress === null);
   if (view.progress === null) bar.removeAttribute("value");
   else {
@@ -95,7 +99,7 @@ export function showProgress(view: View): void {
   const gradient = view.progress?.gradient ?? null;
   element("learning-words").textContent = done
     ? `${view.samples} expert samples, ${view.rounds.length} ${view.rounds.length === 1 ? "round" : "rounds"}. The run is stored in ${view.directory}`
-    : gradient === null ? "" : `Distance between you and the policy, in mean features: ${gradient.toFixed(3)}`;
+    : gradient === null ? "" : `Difference in mean features between you and the policy: ${gradient.toFixed(3)}`;
 }
 
 let plotted = "";
@@ -147,10 +151,10 @@ export function showHeld(hello: Hello, hands: Hands, view: View | null): void {
   hello.keys.forEach((key, i) => element("actions").children[i]?.classList.toggle("down", hands.holds(key)));
   const hold = hands.mode === "hold";
   element("how").textContent = hello.device !== null
-    ? `${hello.device} acts, at the machine of the program. Here: Esc hands back, P pauses, M takes a mistake back.`
+    ? `You act with the ${hello.device} at the program's computer. On this page: Esc hands back, P pauses, M takes back your last intervention.`
     : hold
-    ? "Hold: you are in control for as long as an action key is down. Let go, and the policy goes on."
-    : "Toggle: Enter takes over, Esc hands back. In between, only your keys act; without a key nothing is done.";
+    ? "Hold: you are in control while an action key is down. Release it to hand back to the policy."
+    : "Toggle: Enter takes over, Esc hands back. While you are in control, no key means no action.";
   element("mode-toggle").setAttribute("aria-pressed", String(!hold));
   element("mode-hold").setAttribute("aria-pressed", String(hold));
 }

@@ -1,8 +1,8 @@
-// Small plots, one point a round.
+// Small plots with one point for each round.
 
 const INK = "#30343b";
 const FAINT = "#c9cdd3";
-// Okabe and Ito's colours, which people with colour-blindness can tell apart; lines differ in their dashes besides.
+// Okabe and Ito's colours, distinguishable with colour-blindness; the lines differ in their dashes, too.
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [1, 3]];
 
@@ -49,7 +49,7 @@ export function plot(canvas: HTMLCanvasElement, curves: Curve[], rounds: number,
   });
 }
 
-// The names of curves in their colours and dashes.
+// The names of the curves, each with a sample of its colour and dashes.
 export function legend(list: HTMLElement, names: string[]): void {
   list.replaceChildren(
     ...names.map((name, index) => {

@@ -1,4 +1,4 @@
-// The picture of the world: draws the newest view, smoothly, and only while something changes.
+// The picture of the world. It draws the newest view, interpolated, and only while something changes.
 
 import { drawAxes } from "./axes";
 import { drawHighway } from "./highway";
@@ -8,14 +8,14 @@ import { drawShapes } from "./shapes";
 import { Solids } from "./solids";
 
 export class Scene {
-  drawn = 0; // number of the last picture that was drawn whole
+  drawn = 0; // number of the last picture that was drawn completely
   private view: View | null = null;
   private motion = new Motion();
   private due = false;
-  private solids: Solids | null | undefined; // null: no graphics card does it
+  private solids: Solids | null | undefined; // null: there is no graphics card for WebGL
   private image = new Image();
 
-  // `flat` lies over `deep`. `told`: another picture was drawn whole.
+  // `flat` lies over `deep`. `told` is called when another picture was drawn completely.
   constructor(private flat: HTMLCanvasElement, private deep: HTMLCanvasElement, private told: () => void) {
     this.image.onload = () => this.redraw();
   }
@@ -24,7 +24,7 @@ export class Scene {
     const before = this.view;
     this.view = view;
     if (view.picture === null) return;
-    const cut = before === null || view.last === null || view.frame < before.frame; // nothing led there
+    const cut = before === null || view.last === null || view.frame < before.frame; // the picture does not follow from an earlier one
     if (before?.picture == null || view.frame !== before.frame) this.motion.aim(view.picture, performance.now(), cut);
     if (view.frame !== before?.frame || owned(view) !== owned(before)) this.redraw();
   }
@@ -47,7 +47,7 @@ export class Scene {
     }
   }
 
-  // False where it is not there yet.
+  // Returns false while an image is still loading.
   private paint(picture: Picture, byPerson: boolean): boolean {
     this.flat.dataset.draws = picture.draw;
     fit(this.flat);
@@ -84,12 +84,12 @@ export class Scene {
   }
 }
 
-// Whether the world is drawn as the person's to move.
+// Whether the world is drawn as controlled by the person.
 function owned(view: View | null): boolean {
   return view !== null && (view.last?.by === 1 || (view.engaged && view.picture?.draw === "shapes"));
 }
 
-// As many pixels as the display has there.
+// Matches the canvas's resolution to the display's pixels.
 function fit(canvas: HTMLCanvasElement): void {
   const [width, height] = [Math.round(canvas.clientWidth * devicePixelRatio), Math.round(canvas.clientHeight * devicePixelRatio)];
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];

@@ -1,15 +1,15 @@
-// What the graphics card runs for solids.ts.
+// Shader programs of solids.ts.
 
-// Any shape, for the picture and for the map of shadows.
+// Vertex shader of any shape, for the picture and for the shadow map.
 export const VERTEX = `#version 300 es
-layout(location = 0) in vec4 corner; // of the unit shape, and which half it belongs to
+layout(location = 0) in vec4 corner; // position in the unit shape, and the half it belongs to
 layout(location = 1) in vec3 upright;
-layout(location = 2) in vec4 size; // and how far the halves are apart
-layout(location = 3) in vec4 paint; // and how much to the front
+layout(location = 2) in vec4 size; // scale, and the distance between the halves
+layout(location = 3) in vec4 paint; // colour, and the offset towards the camera
 layout(location = 4) in vec3 at;
 layout(location = 5) in mat3 turn;
 uniform mat4 seen, lit;
-uniform bool throws; // only what throws a shadow
+uniform bool throws; // draw only shapes that cast a shadow
 out vec3 place, normal, shaded;
 out vec3 colour;
 void main() {
@@ -38,7 +38,7 @@ void main() {
     for (int x = -1; x <= 1; x += 2)
       for (int y = -1; y <= 1; y += 2)
         free += 0.25 * texture(shadows, shaded + vec3(vec2(x, y) * 1.5 * texel, 0));
-    facing *= mix(0.4, 1.0, free); // the sky lights what the sun does not
+    facing *= mix(0.4, 1.0, free); // light from the sky, where the sun does not reach
     shine = 0.1 * free * pow(max(dot(n, normalize(sun + normalize(eye - place))), 0.0), 40.0);
   }
   pixel = vec4(colour * (ambient + (1.0 - ambient) * facing) + shine, 1);

@@ -1,5 +1,5 @@
-// Spheres, capsules, ellipsoids, cylinders and boxes in perspective, far faces first: mereq/tasks/arm/drawing.py.
-// For machines without a graphics card, and while a card's context is lost; otherwise solids.ts draws them.
+// Renderer on a plain canvas: shapes in perspective, far faces first, as in mereq/tasks/arm/drawing.py.
+// It is used without a graphics card and while the WebGL context is lost; otherwise solids.ts draws.
 
 import { AMBIENT, cross, dot, EYE, FLOOR, minus, project, SKY, SUN, unit, type Pixel, type V } from "./camera";
 import { kindOf, meshOf, scaleOf } from "./meshes";

@@ -1,4 +1,4 @@
-// Spheres, capsules, ellipsoids, cylinders and boxes by WebGL: a light with its shadows, and brightness all around.
+// Renderer by WebGL: spheres, capsules, ellipsoids, cylinders and boxes with one light, its shadows and ambient light.
 // Meshes are uploaded once; a picture is one small buffer of poses, sizes and colours.
 
 import { AMBIENT, cross, dot, DOWN, EYE, FLOOR, FORWARDS, minus, RIGHT, SKY, SUN, unit, ZOOM, type V } from "./camera";
@@ -8,12 +8,12 @@ import { DEPTH_ONLY, FRAGMENT, NOTHING, SKY_ABOVE, VERTEX } from "./shaders";
 
 const ROUND: Record<Kind, number> = { box: 4, cylinder: 32, ball: 24 };
 const KINDS = Object.keys(ROUND) as Kind[];
-const CORNER = [4, 3]; // floats of a corner: place and half, normal
-const THING = [4, 4, 3, 3, 3, 3]; // floats of a shape: size and stretch, colour and layer, place, rotation matrix
+const CORNER = [4, 3]; // floats of a corner: position and half, normal
+const THING = [4, 4, 3, 3, 3, 3]; // floats of a shape: size and stretch, colour and layer, position, rotation matrix
 const SHADOWS = 512; // px
 const [NEAR, FAR] = [0.5, 3]; // m
-const [LAYER, LAYERS] = [3e-4, 4]; // of the depth, which may have 16 bits: of what is flat and lies in a plane, the later one is on top
-const SHADED: [V, V] = [[-0.3, -0.55, 0], [1, 0.55, 1.1]]; // m, corners of where shadows fall and what throws them
+const [LAYER, LAYERS] = [3e-4, 4]; // depth offset per layer, enough for a buffer of 16 bits: of flat shapes in one plane, the later one is on top
+const SHADED: [V, V] = [[-0.3, -0.55, 0], [1, 0.55, 1.1]]; // m, corners of the volume that casts and receives shadows
 
 interface Drawn { corners: WebGLVertexArrayObject; count: number; things: WebGLBuffer }
 
@@ -22,8 +22,8 @@ export class Solids {
   private kinds!: Record<Kind, Drawn>;
   private shadows!: { into: WebGLFramebuffer; size: number };
 
-  // null where no graphics card does it: in software it is slower than the plain canvas, and stalls the page for so
-  // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is back.
+  // Returns null without a graphics card: software WebGL is slower than the plain canvas, and stalls the page for so
+  // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is restored.
   static on(canvas: HTMLCanvasElement, changed: () => void): Solids | null {
     const gl = canvas.getContext("webgl2", { alpha: false, antialias: true, powerPreference: "high-performance" });
     if (gl === null) return null;
@@ -34,7 +34,7 @@ export class Solids {
 
   private constructor(private gl: WebGL2RenderingContext, canvas: HTMLCanvasElement, changed: () => void) {
     canvas.addEventListener("webglcontextlost", (event) => {
-      event.preventDefault(); // or it would never be restored
+      event.preventDefault(); // otherwise the context is never restored
       changed();
     });
     canvas.addEventListener("webglcontextrestored", () => {
@@ -68,7 +68,7 @@ export class Solids {
     this.drawShapes(programs.shape, counts);
     gl.useProgram(programs.sky);
     gl.bindVertexArray(null);
-    gl.drawArrays(gl.TRIANGLES, 0, 3); // where nothing is
+    gl.drawArrays(gl.TRIANGLES, 0, 3); // the background
   }
 
   private drawShapes(program: WebGLProgram, counts: Record<Kind, number>): void {
@@ -81,7 +81,7 @@ export class Solids {
     }
   }
 
-  // How many of each kind there are to be drawn.
+  // The number of shapes of each kind to draw.
   private upload(picture: ShapesPicture): Record<Kind, number> {
     const { gl } = this;
     const rows: Record<Kind, number[]> = { box: [], cylinder: [], ball: [] };
@@ -150,7 +150,7 @@ export class Solids {
   }
 }
 
-// Browsers do not say so by failIfMajorPerformanceCaveat; names do.
+// Whether WebGL runs in software. failIfMajorPerformanceCaveat does not tell; the renderer's name does.
 function inSoftware(gl: WebGL2RenderingContext): boolean {
   const names = gl.getExtension("WEBGL_debug_renderer_info");
   const name = String(gl.getParameter(names === null ? gl.RENDERER : names.UNMASKED_RENDERER_WEBGL));
@@ -167,7 +167,7 @@ function attributes(gl: WebGL2RenderingContext, sizes: number[], first: number, 
   });
 }
 
-// Corners of the triangles of a unit shape: place, half (-1 or 1), normal. Balls and cylinders are smooth around.
+// Corners of the triangles of a unit shape: position, half (-1 or 1), normal. Balls and cylinders are shaded smoothly.
 function triangles(kind: Kind): number[] {
   const { vertices, faces } = meshOf(kind, ROUND[kind]);
   return faces.flatMap((face) => {
@@ -179,14 +179,14 @@ function triangles(kind: Kind): number[] {
   });
 }
 
-// From the world to the picture, column by column.
+// Projection from the world to the picture, column-major.
 function camera(aspect: number): number[] {
   const [a, b] = [(FAR + NEAR) / (FAR - NEAR), (-2 * FAR * NEAR) / (FAR - NEAR)];
   const row = (way: V, by: number, plus = 0) => [...way.map((x) => by * x), plus - by * dot(way, EYE)];
   return columns([row(RIGHT, ZOOM / aspect), row(DOWN, -ZOOM), row(FORWARDS, a, b), row(FORWARDS, 1)]);
 }
 
-// From the world to the map of shadows, whose rays all lead away from the sun.
+// Orthographic projection from the world to the shadow map, along the sun's rays.
 function lamp(): number[] {
   const across = unit(cross([0, 0, 1], SUN));
   const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((i): V => [SHADED[i & 1]![0], SHADED[(i >> 1) & 1]![1], SHADED[i >> 2]![2]]);

@@ -1,15 +1,15 @@
-// A SpaceMouse by WebHID: pushing the cap acts; its left button takes over, the right one hands back.
+// A SpaceMouse through WebHID: pushing the cap acts, the left button takes over, the right button hands back.
 
 import { beyond, layout, steer, type Acts, type Push } from "./steering";
 
 const CAP = layout.spacemouse;
 
-interface Device extends EventTarget {
+export interface Device extends EventTarget {
   productName: string;
   opened: boolean;
   open(): Promise<void>;
 }
-interface Hid extends EventTarget {
+export interface Hid extends EventTarget {
   requestDevice(options: { filters: object[] }): Promise<Device[]>;
   getDevices(): Promise<Device[]>;
 }
@@ -20,10 +20,10 @@ export interface Cap {
   handsBack: boolean;
 }
 const STILL: Cap = { push: { right: 0, towards: 0, up: 0 }, takesOver: false, handsBack: false };
-export const NO_WEBHID = "This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard, "
+export const NO_WEBHID = "This browser has no WebHID. Use Chromium, Chrome or Edge, a gamepad, the keyboard, "
   + "or start `mereq supervise` with --device spacemouse.";
 
-// What is held after a report; what is not understood changes nothing. mereq/web/devices/steering.py does the same.
+// The cap's state after a report. An unknown or short report changes nothing. mereq/web/devices/steering.py is its twin.
 export function after(cap: Cap, report: number, data: DataView): Cap {
   if (report === CAP.translation && data.byteLength >= 6) {
     const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / CAP.full))));
@@ -37,12 +37,11 @@ export function after(cap: Cap, report: number, data: DataView): Cap {
 }
 
 export class SpaceMouse {
-  readonly hid = (navigator as Navigator & { hid?: Hid }).hid;
-  name: string | null = null; // of the one that is open
+  name: string | null = null; // of the open device
   cap = STILL;
   private silent: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private acts: Acts) {
+  constructor(private acts: Acts, readonly hid: Hid | undefined = (navigator as Navigator & { hid?: Hid }).hid) {
     this.hid?.addEventListener("connect", () => this.reopen());
     this.hid?.addEventListener("disconnect", (event) => {
       const { device } = event as unknown as { device: Device };
@@ -51,15 +50,15 @@ export class SpaceMouse {
     void this.reopen();
   }
 
-  // Let the person choose one.
+  // Lets the person choose a device.
   async choose(): Promise<void> {
     if (this.hid === undefined) return this.acts.notice(NO_WEBHID);
     const [device] = await this.hid.requestDevice({ filters: CAP.vendors.map((vendorId) => ({ vendorId, ...CAP.usage })) });
-    if (device === undefined) this.acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+    if (device === undefined) this.acts.notice("No SpaceMouse was chosen. Check that it is plugged in and that the browser may use it.");
     else await this.open(device);
   }
 
-  // One that was chosen before needs no asking.
+  // Opens a device that was chosen before: the browser remembers the permission.
   private async reopen(): Promise<void> {
     const device = (await this.hid?.getDevices())?.find((each) => CAP.vendors.includes((each as Device & { vendorId: number }).vendorId));
     if (device !== undefined && this.name === null) await this.open(device);
@@ -69,11 +68,11 @@ export class SpaceMouse {
     try {
       if (!device.opened) await device.open();
     } catch {
-      return this.acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
+      return this.acts.notice(`${device.productName} cannot be opened. Another program may be using it; on Linux, a udev rule must allow access.`);
     }
     this.name = device.productName;
-    this.acts.notice(`${this.name}: push the cap to act; the left button takes over, the right one hands back. Press T to try it.`);
-    device.addEventListener("inputreport", this.hear); // once, however often it is chosen
+    this.acts.notice(`${this.name}: push the cap to act, the left button takes over, the right button hands back. Press T to test it.`);
+    device.addEventListener("inputreport", this.hear); // registered once, even if the device is chosen again
   }
 
   private hear = (event: Event): void => {
@@ -84,7 +83,7 @@ export class SpaceMouse {
   private take(now: Cap): void {
     const before = this.cap;
     this.cap = now;
-    clearTimeout(this.silent); // a cap that is pushed repeats itself every few milliseconds
+    clearTimeout(this.silent); // a pushed cap repeats its report every few milliseconds
     if (Object.values(now.push).some((part) => part !== 0)) {
       this.silent = setTimeout(() => this.lose("fell silent"), 1000 * layout.silence);
     }

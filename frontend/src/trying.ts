@@ -1,4 +1,4 @@
-// "Try your devices": what arrives right now and which action it would give. Nothing of it reaches the robot.
+// The panel "Test your devices": each device's present input and the action that results. Nothing reaches the robot.
 
 import { along, axisOf, Calibrating, calibrationOf, keep, kept, type Deed } from "./calibration";
 import { pads, readPad } from "./gamepad";
@@ -9,9 +9,9 @@ import { element } from "./panel";
 import { NO_WEBHID, type SpaceMouse } from "./spacemouse";
 import { layout, type Acts, type Push } from "./steering";
 
-const NO_PAD = "No gamepad was seen. Plug one in and press any of its buttons: a browser hides gamepads until then.";
-const NO_MAPPING = "The browser does not know this gamepad: it cannot tell which button is which. Calibrate it, then it can be used.";
-const DEEDS: Partial<Record<Deed, string>> = { engage: "take over", handBack: "hand back", retract: "take a mistake back", pause: "pause, go on" };
+const NO_PAD = "No gamepad was found. Plug one in and press any of its buttons: browsers hide a gamepad until then.";
+const NO_MAPPING = "The browser does not know the buttons of this gamepad. Calibrate it before you use it.";
+const DEEDS: Partial<Record<Deed, string>> = { engage: "take over", handBack: "hand back", retract: "take back", pause: "pause or continue" };
 
 export class Trying {
   private dialog = element<HTMLDialogElement>("trying");
@@ -22,7 +22,7 @@ export class Trying {
   private deed = "none yet";
   private calibrating: Calibrating | null = null;
 
-  // leave: called when the panel closes. state: what is known now.
+  // leave: called when the panel closes. state: returns the newest messages from the server.
   constructor(private mouse: SpaceMouse, private state: () => { hello: Hello | null; view: View | null }, leave: () => void) {
     const press = (id: string, does: () => void) => (element(id).onclick = does);
     press("trying-close", () => this.dialog.close());
@@ -51,17 +51,17 @@ export class Trying {
     this.draw();
   }
 
-  // What devices do while this is open: only here.
+  // Effects of devices while the panel is open.
   acts: Omit<Acts, "lost"> = {
     hands: () => this.hands,
     changed: () => {},
     engage: (engaged) => (this.deed = engaged ? "take over" : "hand back"),
-    retract: () => (this.deed = "take a mistake back"),
-    goOrPause: () => (this.deed = "pause, go on"),
+    retract: () => (this.deed = "take back"),
+    goOrPause: () => (this.deed = "pause or continue"),
     notice: (words) => (element("try-notice").textContent = words),
   };
 
-  // A key went down or up. Tab, Enter and Esc go on working in the panel.
+  // Handles a key that went down or up. Tab, Enter and Esc keep their function in the panel.
   key(event: KeyboardEvent, deed: string | undefined): void {
     const down = event.type === "keydown";
     this.down = this.down.filter((code) => code !== event.code);
@@ -98,12 +98,12 @@ export class Trying {
     element("would-act").textContent = inWords(this.hands.action(), hello);
     element("would-do").textContent = this.deed;
     element("try-keys").replaceChildren(lamps("down", this.down.map((shown) => ({ shown, down: true }))));
-    if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press one."));
+    if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press a key."));
     this.drawPad();
     this.drawMouse();
     const here = element("try-here");
     here.hidden = hello?.device == null;
-    if (!here.hidden) element("try-here-name").textContent = `${hello!.device}, at the machine of the program`;
+    if (!here.hidden) element("try-here-name").textContent = `${hello!.device}, at the program's computer`;
     const [right, towards, up, takesOver, handsBack] = view?.felt ?? [0, 0, 0, false, false];
     element("try-here-meters").replaceChildren(...cap({ right, towards, up }, takesOver, handsBack));
     requestAnimationFrame(() => this.draw());
@@ -132,7 +132,7 @@ export class Trying {
       return;
     }
     const calibration = calibrationOf(pad);
-    const how = calibration === null ? NO_MAPPING : kept(pad.id) === null ? "Standard mapping." : "Calibrated by you.";
+    const how = calibration === null ? NO_MAPPING : kept(pad.id) === null ? "Standard mapping." : "Your calibration.";
     words.textContent = `${pad.id}. ${how}`;
     const read = calibration === null ? null : readPad(pad, calibration);
     const axis = (value: number, i: number) => {
@@ -142,14 +142,14 @@ export class Trying {
     element("try-pad-meters").replaceChildren(
       ...pad.axes.map(axis),
       lamps("buttons", pad.buttons.map((button, i) => ({ shown: String(i), down: button.pressed || button.value > 0.5 }))),
-      ...(read === null ? [] : [lamps("mean", Object.entries(DEEDS).map(([deed, shown]) => ({ shown, down: read.down(deed as Deed) })))]),
+      ...(read === null ? [] : [lamps("functions", Object.entries(DEEDS).map(([deed, shown]) => ({ shown, down: read.down(deed as Deed) })))]),
     );
   }
 
   private drawMouse(): void {
     const { name, hid } = this.mouse;
     element("try-mouse-words").textContent = hid === undefined ? NO_WEBHID
-      : name === null ? "No SpaceMouse is connected. Plug it in, press the button below and choose it." : `${name}.`;
+      : name === null ? "No SpaceMouse is connected. Plug it in, click the button below and choose it." : `${name}.`;
     element("try-mouse-choose").hidden = hid === undefined || name !== null;
     const { push, takesOver, handsBack } = this.mouse.cap;
     element("try-mouse-meters").replaceChildren(...(name === null ? [] : cap(push, takesOver, handsBack)));
@@ -163,14 +163,15 @@ function cap(push: Push, takesOver: boolean, handsBack: boolean): HTMLElement[] 
   ];
 }
 
-// A value that lost its dead zone already is shown without another one.
+// Meter of a value from which the dead zone was already removed.
 function beyondZone(name: string, value: number): HTMLElement {
   const zone = layout.dead_zone;
   return meter(name, value === 0 ? 0 : Math.sign(value) * (zone + Math.abs(value) * (1 - zone)), value.toFixed(2));
 }
 
-function inWords(action: Action | null, hello: Hello | null): string {
-  if (hello === null) return "not known yet: the program is loading";
+// An action in the words of the task's keys.
+export function inWords(action: Action | null, hello: Hello | null): string {
+  if (hello === null) return "unknown: the program is still loading";
   if (action === null) return "nothing";
   if (typeof action === "number") return hello.keys.find((key) => key.action === action)?.label ?? String(action);
   const ways = hello.keys.map((key) => ({ label: key.label, far: (key.action as number[]).reduce((sum, part, i) => sum + part * action[i]!, 0) }));

@@ -8,6 +8,7 @@ import pytest
 
 from mereq.core.distribution import SquashedGaussian
 from mereq.presets.methods import METHODS
+from mereq.runs.policies import policy_of
 from mereq.runs.recorded import load_method_policy
 from mereq.runs.run import config_of
 from mereq.runs.run import run as run_of
@@ -92,7 +93,7 @@ def test_noise_on_the_experts_actions_is_executed(tmp_path):
     run(spec, tmp_path / "noisy")
     with RunReader.open(tmp_path / "clean") as clean, RunReader.open(tmp_path / "noisy") as noisy:
         before, after = clean.rollout(0), noisy.rollout(0)
-        expert = spec.load("expert")
+        expert = policy_of(spec, "expert")
     slips = after.executed - expert.distribution(after.obs).mode()
     inside = after.by_expert[:, None] & (np.abs(after.executed) < 1.0)
     assert 0.05 < slips[inside].std() < 0.15

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from corridor_runs import HORIZON, IMITATION, PRIOR, QUICK, expert, run, task_of
-from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP, align
+from mereq import align
+from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
 from mereq.alignment.algorithm import Resume, Round, events
 from mereq.alignment.method import Progress
 from mereq.alignment.settings import AlignSettings

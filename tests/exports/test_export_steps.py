@@ -61,7 +61,6 @@ def test_several_runs_one_of_which_goes_on(tmp_path, format):
     actions = Discrete(4)
     runs = [recorded(tmp_path / str(i), steps_of([3, 2], actions, i)) for i in range(2)]
     with RunWriter.resume(runs[1], {"task": "toy", "method": "mereq", "n_rounds": 1}) as store:  # is writing
-        store.resume_point()
         export(read_runs(runs, task=task_of(actions)), format, tmp_path / "before")
         store.add_step(steps_of([3, 3], actions, 1)[-1])
         export(read_runs(runs, task=task_of(actions)), format, tmp_path / "after")

@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import contextmanager, nullcontext
 
+import uvicorn
 from playwright.sync_api import Browser, Page
 
 from mereq.runs.run import config_of
@@ -23,8 +24,9 @@ class Sitting:
 
     page: Page
 
-    def __init__(self, directory, browser: Browser, session: Session, address: str):
-        self.directory, self.browser, self.session, self.address = directory, browser, session, address
+    def __init__(self, directory, browser: Browser, session: Session, server: uvicorn.Server, address: str):
+        self.directory, self.browser, self.address = directory, browser, address
+        self.session, self.server = session, server
         self.mistakes = []  # of all pages
         self.new_page()
 
@@ -64,6 +66,12 @@ class Sitting:
         end = self.steps() + steps
         self.until(lambda: self.steps() >= end)
 
+    def until_left(self, server, seconds: float = 10.0) -> None:
+        """Wait until the server knows that its page has gone: what it does for a run that is over takes seconds."""
+        end = time.monotonic() + seconds
+        while server.server_state.tasks and not self.session.over and time.monotonic() < end:
+            time.sleep(0.01)
+
     def recorded(self):
         with RunReader.open(self.directory) as store:
             return store.steps(0), store.seen_frames(0)
@@ -84,12 +92,15 @@ def sitting(directory, browser, what, *, pace=PACE, device=None):
         ]
         for thread in threads:
             thread.start()
-        at = Sitting(directory, browser, session, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}")
+        at = Sitting(
+            directory, browser, session, server, f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}"
+        )
         try:
             with nullcontext() if device is None else poll_device(device, session):
                 yield at
         finally:
             at.page.close()
+            at.until_left(server)
             session.stop()
             server.should_exit = True
             for thread in threads:

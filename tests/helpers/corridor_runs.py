@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from exact import corridor_mdp
-from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP, align
+from mereq import align
+from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
 from mereq.alignment.algorithm import Round
 from mereq.alignment.settings import AlignSettings, Inference, WarmStart
 from mereq.core.actions import Discrete

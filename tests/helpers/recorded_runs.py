@@ -26,7 +26,7 @@ def start(directory: Path, events: int) -> None:
 def go_on(directory: Path, rounds: int = ROUNDS, events: int | None = None) -> int:
     """Resume the run, to its end unless told; returns how many events there were."""
     with RunWriter.resume(directory, config(rounds)) as store:
-        return len(list(itertools.islice(record(corridor_events(rounds, store.resume_point()), store), events)))
+        return len(list(itertools.islice(record(corridor_events(rounds, store.start), store), events)))
 
 
 def compare(left: Path, right: Path) -> list[str]:

@@ -19,7 +19,7 @@ from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings, SACState, value
 from toys import one_hot
 
-S, GAMMA, BATCH = 3, 0.8, 256
+S, GAMMA, BATCH, N_UPDATES = 3, 0.8, 256, 1500
 SETTINGS = SACSettings(
     hidden=(64, 64),
     learning_rate=5e-3,
@@ -65,25 +65,23 @@ def update_holding(learner: SAC, state: SACState, batches: Batch, actor: bool, t
 
 
 def learn(settings: SACSettings, reward, *, zero_head: bool, actor=None, temperature=None) -> SACState:
-    """1000 updates, and 1000 at a tenth of the learning rate. An actor or a temperature that is given is held."""
-    state = SAC(S, 1, settings).init(0, zero_head=zero_head)
+    """Updates at a learning rate that falls to a twentieth. An actor or a temperature that is given is held."""
+    learner = SAC(S, 1, replace(settings, decay_updates=int(0.9 * N_UPDATES)))
+    state = learner.init(0, zero_head=zero_head)
     if actor is not None:
-        state = SAC(S, 1, settings).begin(actor, state.critics, state.key)
+        state = learner.begin(actor, state.critics, state.key)
     if temperature is not None:
         state = state._replace(log_temperature=jnp.log(jnp.float32(temperature)))
-    for call in range(2):
-        learner = SAC(S, 1, replace(settings, learning_rate=settings.learning_rate / 10**call))
-        batches = drawn(reward, 1000, seed=call)
-        state = update_holding(learner, state, batches, actor is not None, temperature is not None)
-    return state
+    batches = drawn(reward, N_UPDATES, seed=0)
+    return update_holding(learner, state, batches, actor is not None, temperature is not None)
 
 
 def policy_of(state: SACState, settings: SACSettings) -> np.ndarray:
     """Mean and log-std in each state."""
     (*hidden, head), x = state.actor, jnp.eye(S)
     for weight, bias in hidden:
-        x = jax.nn.relu(x @ weight + bias)
-    return np.asarray(x @ head.weight + head.bias) + (PRIOR if settings.prior_temperature else 0)
+        x = jax.nn.relu(x @ weight + bias[None])
+    return np.asarray(x @ head.weight + head.bias[None]) + (PRIOR if settings.prior_temperature else 0)
 
 
 def values_of(state: SACState, actions: np.ndarray) -> np.ndarray:
@@ -121,7 +119,7 @@ def best_policy(temperature: float, prior_temperature: float) -> np.ndarray:
                 lambda u: bandits_reward(state, np.tanh(u)), policy, PRIOR[state], temperature, prior_temperature
             )
 
-        return minimize(loss, np.array([0.0, -0.5]), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-12}).x
+        return minimize(loss, np.array([0.0, -0.5]), method="BFGS", options={"gtol": 1e-6}).x
 
     return np.stack([best(state) for state in range(S)])
 

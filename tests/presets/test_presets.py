@@ -11,6 +11,7 @@ from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.sac import SACSettings
 from mereq.presets.fast import fast
 from mereq.presets.registry import TASKS, definition_of
+from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
 from mereq.store.policies import describe_shipped
 from mereq.tasks import corridor
@@ -141,20 +142,24 @@ def test_unknown_task_names_the_known_ones():
         definition_of("motorway")
 
 
+HUMAN_TASKS = ["highway-human", "bottle-pushing-human", "pillow-grasping-human", "erasing-human"]
+
+
 def test_a_persons_tasks_are_the_simulated_ones_with_a_person():
     """Tables 6 to 9: the -Human columns have the numbers of the -Sim columns, but for the pillow's."""
-    assert list(HUMAN_TASKS) == ["highway-human", "bottle-pushing-human", "pillow-grasping-human", "erasing-human"]
-    for name, human in HUMAN_TASKS.items():
+    assert [name for name in TASKS if TASKS[name].for_a_person] == HUMAN_TASKS
+    for name in HUMAN_TASKS:
+        human = TASKS[name]
         simulated = TASKS[name.removesuffix("-human")]
         assert human.task is simulated.task
         assert human.rate_threshold == 0.05
         assert human.settings["fast"].rollout_steps == (50 * 40 if name == "highway-human" else 10 * 100)
         if name != "pillow-grasping-human":
-            assert human.align == simulated.align
+            assert human.settings == simulated.settings
 
 
 def test_table_9_of_the_human_pillow():
-    human, simulated = (TASKS[name].align for name in ("pillow-grasping-human", "pillow-grasping"))
+    human, simulated = (TASKS[name].settings for name in ("pillow-grasping-human", "pillow-grasping"))
     assert (human["paper"].inference.tolerance, human["paper"].inference.sample_length) == (0.4, 1000)
     assert human["fast"].inference.tolerance == 0.4
     assert replace(human["fast"], inference=simulated["fast"].inference) == simulated["fast"]
@@ -163,7 +168,7 @@ def test_table_9_of_the_human_pillow():
 @pytest.mark.parametrize("name", HUMAN_TASKS)
 def test_a_persons_task_has_the_shipped_policies_of_the_simulated_one(name):
     words = {"method": "mereq", "preset": "fast", "seed": 0, "n_rounds": 1, "rate_threshold": 0.05}
-    human = RunSpec.config_of(named(task=name, **words))
-    simulated = RunSpec.named(task=name.removesuffix("-human"), **words).config()
+    human = config_of(RunSpec.named(task=name, **words))
+    simulated = config_of(RunSpec.named(task=name.removesuffix("-human"), **words))
     assert human["prior_sha256"] == simulated["prior_sha256"]
     assert human["expert_sha256"] == simulated["expert_sha256"]  # who stands in for the person in `mereq align`

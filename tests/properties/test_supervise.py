@@ -147,7 +147,7 @@ def test_a_supervisor_sees_the_recorded_moments_again_with_what_was_decided(unin
     assert [m.recorded_decision for m in seen[4:]] == [None, None]
     for context, step in zip(seen, uninterrupted[cut - 4 :], strict=False):
         if context.recorded_decision:
-            assert context.recorded_decision == (step.controller, step.executed, False)
+            assert context.recorded_decision == Decision(step.controller, step.executed)
 
 
 @given(st.integers(1, 30))

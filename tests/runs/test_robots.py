@@ -11,7 +11,7 @@ from breakable import Breakable
 from mereq.commands.align import align
 from mereq.core.errors import IncompatibleRun, RobotLost, UnknownName, WrongRobot
 from mereq.presets.registry import TASKS
-from mereq.runs.run import config_of
+from mereq.runs.run import config_of, environment_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
 from mereq.studies.grid import Study, StudyFile
@@ -58,7 +58,7 @@ def test_a_robot_is_written_down_with_the_run(task, robot):
     whole = spec(task=task, robot=robot)
     assert RunSpec.from_config(json.loads(json.dumps(config_of(whole)))) == whole
     assert config_of(whole)["robot"] == robot
-    assert isinstance(whole.environment(), RobotEnvironment)
+    assert isinstance(environment_of(whole), RobotEnvironment)
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
@@ -76,26 +76,26 @@ def test_the_simulation_is_not_asked_to_repeat_a_robots_episodes(task, preset):
 
 def test_runs_from_before_there_were_robots_can_be_resumed():
     assert "robot" not in config_of(spec())
-    assert RunSpec.from_config(config_of(spec())).robot == ""
-    assert not isinstance(spec().environment(), RobotEnvironment)
+    assert RunSpec.from_config(config_of(spec())).robot is None
+    assert not isinstance(environment_of(spec()), RobotEnvironment)
 
 
 def test_mistakes_are_sentences():
     breakable.number, breakable.half = 3, lambda task: 1
     breakable.broken = lambda task: 1 / 0
     for name, error, words in (
-        ("fanuc", UnknownName, "Known: package.module:callable"),
+        ("fanuc", UnknownName, "Known: perturbed; or a driver of yours: file.py:NAME or package.module:NAME"),
         (":what", UnknownName, "perturbed"),
         ("no_such_package.arm:Arm", WrongRobot, "No module named 'no_such_package'"),
-        ("breakable:Nothing", WrongRobot, "Nothing is nothing in breakable"),
-        ("breakable:number", WrongRobot, "number is a int in breakable, and must be callable"),
+        ("breakable:Nothing", WrongRobot, "there is no Nothing in breakable"),
+        ("breakable:number", WrongRobot, "is a int, and must be callable"),
         ("breakable:half", WrongRobot, "is a int that lacks __enter__, __exit__, hz, repeatable, reset, step, stop"),
         ("breakable:broken", WrongRobot, "cannot be made: ZeroDivisionError"),
     ):
         with pytest.raises(error, match=words):
-            spec(robot=name).environment()
-    with pytest.raises(IncompatibleRun, match="3 is not a text"):
-        spec().changed({"robot": 3})
+            environment_of(spec(robot=name))
+    with pytest.raises(IncompatibleRun, match=r"3\.5"):
+        spec().changed({"robot": 3.5})
 
 
 def test_a_variant_of_a_study_may_be_a_robot():
@@ -111,7 +111,7 @@ def test_a_variant_of_a_study_may_be_a_robot():
         )
     )
     assert [(run.spec.robot, run.spec.settings.inference.starts) for run in study.runs] == [
-        ("", "segments"),
+        (None, "segments"),
         ("perturbed", "episodes"),
     ]
 
@@ -127,7 +127,7 @@ def test_align_on_the_perturbed_highway(tmp_path):
         perturbed, rounds = store.steps(0), len(store.rounds())
         assert store.starts()[-1].config["robot"] == "perturbed"
     assert rounds == 2
-    environment = spec().environment()
+    environment = environment_of(spec())
     seen = environment.reset(seed=0)[0]
     assert perturbed[0].obs.shape == seen.shape
 

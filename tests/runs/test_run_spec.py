@@ -12,7 +12,8 @@ from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
 from mereq.presets.methods import METHODS
 from mereq.presets.registry import TASKS
-from mereq.runs.run import config_of
+from mereq.runs.policies import policy_of
+from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
@@ -20,7 +21,11 @@ from toys import always
 
 FAST = TASKS["highway"].settings["fast"]
 
-NEEDED = [field.name for field in dataclasses.fields(RunSpec) if field.default is dataclasses.MISSING]
+NEEDED = [
+    field.name
+    for field in dataclasses.fields(RunSpec)
+    if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+]
 
 
 def spec(**words) -> RunSpec:
@@ -44,7 +49,7 @@ def spec(**words) -> RunSpec:
 @pytest.mark.parametrize("task", TASKS)
 def test_what_was_written_is_read_again(task, method):
     """Through JSON, for every preset: equal, and of the same types, so that it is written the same once more."""
-    for preset in TASKS[task].align:
+    for preset in TASKS[task].settings:
         whole = spec(task=task, method=method, preset=preset)
         text = json.dumps(config_of(whole))
         again = RunSpec.from_config(json.loads(text))
@@ -66,7 +71,8 @@ def test_the_checksums_of_its_policies_are_written_beside_it():
     config = config_of(spec())
     assert len({config["prior_sha256"], config["expert_sha256"]}) == 2
     assert {len(config["prior_sha256"]), len(config["expert_sha256"])} == {64}
-    assert config.keys() - {"prior_sha256", "expert_sha256"} == set(NEEDED)
+    assert config.keys() - {"prior_sha256", "expert_sha256", "feature_names"} == {*NEEDED, "supervision"}
+    assert config["feature_names"] == ["collision", "high_speed", "right_lane"]
 
 
 def test_what_came_later_is_written_down_only_when_it_is_used():
@@ -77,11 +83,11 @@ def test_what_came_later_is_written_down_only_when_it_is_used():
         "pace": 5.0,
     }
     assert RunSpec.from_config(config_of(behind)) == behind
-    assert (spec().learning, spec().pace) == ("sequential", 0.0)
+    assert (spec().learning, spec().pace) == ("sequential", None)
 
 
-def test_a_way_of_learning_that_there_is_not():
-    with pytest.raises(UnknownName, match=r"way of learning.*'beside'.*concurrent, sequential"):
+def test_a_learning_schedule_that_there_is_not():
+    with pytest.raises(IncompatibleRun, match=r"'beside' is none of 'sequential', 'concurrent' @ run\.learning"):
         spec().changed({"learning": "beside"})
 
 
@@ -169,8 +175,12 @@ def nested(path: str, value) -> dict:
         ("settings.learner.hidden", 64, "64 is not a list @ run.settings.learner.hidden"),
         ("settings.learner.hidden", [64, 2.5], "2.5 is not a whole number"),
         ("settings.inference.features", "speed", "'speed' is not a list @ run.settings.inference.features"),
-        ("settings.inference.starts", "here", "here not in .*'episodes', 'segments'.* @ run.settings.inference.starts"),
-        ("settings.inference.acting", 3, "3 not in .*'greedy', 'sampled'"),
+        (
+            "settings.inference.starts",
+            "here",
+            "'here' is none of 'episodes', 'segments' @ run.settings",
+        ),
+        ("settings.inference.acting", 3, "3 is none of 'greedy', 'sampled'"),
         ("settings", 3, "it is not a table of named values @ run.settings"),
         ("settings.inference", None, "it is not a table of named values @ run.settings.inference"),
         ("supervision", [1.7, 1.5], "it is not a table of named values @ run.supervision"),
@@ -179,7 +189,7 @@ def nested(path: str, value) -> dict:
         ("noise", -0.1, "it is -0.1"),
         ("noise", float("nan"), "it is nan"),
         ("seed", -1, "seed must be at least 0; it is -1"),
-        ("pace", float("inf"), "pace must be at least 0, and finite; it is inf"),
+        ("pace", float("inf"), "pace must be above 0, and finite; it is inf"),
         ("n_rounds", 0, "n_rounds must be at least 1; it is 0"),
         ("rate_threshold", 1.1, "rate_threshold must be between 0 and 1; it is 1.1"),
         ("rate_threshold", float("nan"), "it is nan"),
@@ -215,8 +225,8 @@ def rollouts() -> dict[float, Rollout]:
         recorded[noise] = Rollout.of(
             supervise(
                 task.make(),
-                always(run.load("prior")),
-                run.supervisor(),
+                always(policy_of(run, "prior")),
+                supervisor_of(run),
                 80,
                 episode_seed=lambda k: episode_seed(0, 0, k),
                 feature_names=task.feature_names,
@@ -228,8 +238,8 @@ def rollouts() -> dict[float, Rollout]:
 def test_noise_reaches_the_run(rollouts):
     """With noise 1 no expert step is the shipped expert's own, with noise 0 each is; the prior's are always its own."""
     run = spec()
-    assert isinstance(run.supervisor(), Noisy)
-    expert, prior = run.load("expert"), run.load("prior")
+    assert isinstance(supervisor_of(run.changed({"noise": 0.5})), Noisy)
+    expert, prior = policy_of(run, "expert"), policy_of(run, "prior")
     for noise, rollout in rollouts.items():
         assert 5 < rollout.expert_steps < len(rollout)
         of_expert = expert.distribution(rollout.obs).mode() == rollout.executed
@@ -244,8 +254,8 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
     run = spec().changed({"supervision": {"upper": 1000.0}})
     steps = supervise(
         task.make(),
-        always(run.load("prior")),
-        run.supervisor(),
+        always(policy_of(run, "prior")),
+        supervisor_of(run),
         len(rollouts[0.0]),
         episode_seed=lambda k: episode_seed(0, 0, k),
         feature_names=task.feature_names,

@@ -97,7 +97,8 @@ def test_an_aligned_run_has_nothing_left_to_do(tmp_path):
 
     with RunWriter.create(tmp_path / "run", {"n_rounds": 3}) as store:
         assert isinstance(list(record(stream(), store))[-1], Round)
-        assert list(record(stream(store.resume_point()), store)) == []
+    with RunWriter.resume(tmp_path / "run", {"n_rounds": 3}) as store:
+        assert list(record(stream(store.start), store)) == []
         assert [row.aligned for row in store.rounds()] == [True]
 
 

@@ -92,5 +92,4 @@ from mereq.store.run_writer import RunWriter
     with RunReader.open(tmp_path / "run") as store:
         assert len(store.steps(0)) == int(done.stdout)
     with RunWriter.resume(tmp_path / "run", {}) as store:
-        store.resume_point()
         store.add_step(step(int(done.stdout)))

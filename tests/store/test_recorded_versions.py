@@ -35,10 +35,9 @@ def until(stream, enough) -> list:
 
 
 def go(directory, enough, rounds=10**6) -> list:
-    opening = RunWriter.resume if (directory / RUN.file).exists() else RunWriter.create
-    with opening(directory, kill9.config(rounds)) as store:
-        resume = store.resume_point(kill9.PRIOR)
-        return until(record(kill9.corridor_events(rounds, resume, behind=True), store), enough)
+    recorded, config = (directory / RUN.file).exists(), kill9.config(rounds)
+    with RunWriter.resume(directory, config, kill9.PRIOR) if recorded else RunWriter.create(directory, config) as store:
+        return until(record(kill9.corridor_events(rounds, store.start, behind=True), store), enough)
 
 
 def acted(seen) -> set[int]:

@@ -36,7 +36,7 @@ def planned(**entries) -> Trial:
 def test_what_a_file_means(tmp_path):
     trial = read(tmp_path, TEXT + "\n[changes]\nsettings.rollout_steps = 200\nrate_threshold = 0.1\n")
     assert [run.name for run in trial.runs] == [f"{number:02d}" for number in range(1, 16)]
-    assert {run.spec.expert for run in trial.runs} == {PERSON}
+    assert {run.spec.supervisor for run in trial.runs} == {"person"}
     assert {run.spec.settings.rollout_steps for run in trial.runs} == {200}
     assert {run.spec.rate_threshold for run in trial.runs} == {0.1}
     assert {run.spec.n_rounds for run in trial.runs} == {10}
@@ -92,7 +92,7 @@ def test_every_method_comes_in_every_place():
         (('"maxent",', '"magic",'), "no method called 'magic'. Known: hg-dagger-ft, iwr-ft"),
         (('"highway-human"', '"motorway"'), "no task called 'motorway'. Known: bottle-pushing"),
         (("trials = 3", 'preset = "slow"'), "no preset called 'slow'. Known: fast, paper"),
-        (("trials = 3", 'changes = {seed = 3, expert = "shipped"}'), "changes has seed, expert, which a trial says"),
+        (("trials = 3", 'changes = {seed = 3, supervisor = "person"}'), "changes has seed, supervisor, which a trial says"),
         (("trials = 3", "changes = {settings = {speed = 3}}"), "no number of settings called 'speed'"),
         (("trials = 3", "trials = three"), "is not TOML"),
     ],

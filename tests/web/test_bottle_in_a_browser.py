@@ -4,6 +4,7 @@ import numpy as np
 
 from browsing import FAKE_HID, FAKE_PAD, push, sitting
 from mereq.core.actions import Box
+from mereq.runs.policies import policy_of
 from mereq.runs.spec import RunSpec
 from mereq.tasks.arm.view import ArmView
 from mereq.web.devices.device import Held
@@ -58,7 +59,7 @@ class RecordedRound:
         self.at.until(self.finished)
         steps, seen_frames = self.at.recorded()
         assert len(steps) == len(seen_frames) == STEPS
-        prior, held = self.what.load("prior"), [action for *_, action in self.pushed]
+        prior, held = policy_of(self.what, "prior"), [action for *_, action in self.pushed]
         assert self.pushed
         for begun, ended, action in self.pushed:
             assert begun + 3 <= ended

@@ -40,7 +40,7 @@ def test_the_keyboard(panel):
     panel.until(lambda: gives(panel) == "LANE LEFT" and "● ArrowLeft" in panel.page.inner_text("#try-keys"))
     panel.keys.up("ArrowLeft")
     panel.until(lambda: gives(panel) == "nothing")
-    for key, deed in [("Enter", "take over"), ("m", "take a mistake back"), ("p", "pause, go on")]:
+    for key, deed in [("Enter", "take over"), ("m", "take back"), ("p", "pause or continue")]:
         panel.keys.press(key)
         panel.until(lambda deed=deed: panel.page.inner_text("#would-do") == deed)
     assert panel.who() == "PAUSED"
@@ -61,7 +61,7 @@ def test_trying_pauses_the_run(endless):
     endless.until(lambda: len(endless.taken()) >= 2)
     endless.keys.press("t")
     endless.until(lambda: endless.who() == "PAUSED")
-    assert "try your devices" in endless.page.inner_text("#sub")
+    assert "testing your devices" in endless.page.inner_text("#sub")
     endless.keys.up("ArrowLeft")
     endless.keys.press("Escape")
     endless.until(lambda: not endless.page.is_visible("#trying"))
@@ -74,7 +74,7 @@ def test_trying_pauses_the_run(endless):
 
 def test_absent_with_a_sentence(panel):
     words = panel.page.inner_text("#trying")
-    assert "No gamepad was seen. Plug one in and press any of its buttons" in words
+    assert "No gamepad was found. Plug one in and press any of its buttons" in words
     assert "No SpaceMouse is connected. Plug it in" in words
     assert not panel.page.is_visible("#try-here")
 
@@ -102,8 +102,8 @@ def test_a_gamepad(panel):
     panel.until(lambda: gives(panel) == "LANE RIGHT")
     assert "at rest" not in meter(panel, "#try-pad-meters", "axis 0")
     assert "● 1" in meter(panel, "#try-pad-meters", "buttons")
-    assert "● hand back" in meter(panel, "#try-pad-meters", "mean")
-    assert "○ take over" in meter(panel, "#try-pad-meters", "mean")
+    assert "● hand back" in meter(panel, "#try-pad-meters", "functions")
+    assert "○ take over" in meter(panel, "#try-pad-meters", "functions")
     assert panel.page.inner_text("#would-do") == "hand back"
 
 
@@ -118,7 +118,7 @@ def test_a_worn_gamepad_is_calibrated(panel):
     panel.until(lambda: gives(panel) == "nothing" and "0.30" in meter(panel, "#try-pad-meters", "axis 0"))
     panel.page.focus("#calibrate")
     panel.keys.press("Enter")
-    answer(panel, "Let go of every stick")
+    answer(panel, "Release every stick")
     panel.page.focus("#calibrate-next")
     panel.keys.press("Enter")
     answer(panel, "Move every stick")
@@ -127,7 +127,7 @@ def test_a_worn_gamepad_is_calibrated(panel):
         panel.until(lambda x=x: f"raw {x:.2f}" in meter(panel, "#try-pad-meters", "axis 0"))
     panel.page.focus("#calibrate-next")
     panel.keys.press("Enter")
-    panel.until(lambda: "Calibrated by you" in panel.page.inner_text("#try-pad-words"))
+    panel.until(lambda: "Your calibration" in panel.page.inner_text("#try-pad-words"))
     for _ in range(2):
         for x, shown in [(0.3, "0.00"), (0.7, "1.00"), (0.5, "0.50"), (-0.1, "-0.50")]:
             push(panel, axes=(x, 0.0))
@@ -136,7 +136,7 @@ def test_a_worn_gamepad_is_calibrated(panel):
         panel.until(lambda: panel.page.is_visible("#go"))
         panel.page.evaluate(FAKE_PAD)
         panel.keys.press("t")
-        panel.until(lambda: "Calibrated by you" in panel.page.inner_text("#try-pad-words"))
+        panel.until(lambda: "Your calibration" in panel.page.inner_text("#try-pad-words"))
     panel.page.click("#calibrate-forget")
     panel.until(lambda: "Standard mapping" in panel.page.inner_text("#try-pad-words"))
     assert panel.page.evaluate("localStorage.length") == 0
@@ -145,13 +145,13 @@ def test_a_worn_gamepad_is_calibrated(panel):
 def test_a_gamepad_without_standard_mapping(panel):
     """It says so and does nothing, until the person has shown what is what; then it drives."""
     panel.page.evaluate(FAKE_PAD + "window.pad.mapping = ''; window.pad.id = 'Odd pad';")
-    panel.until(lambda: "it cannot tell which button is which. Calibrate it" in panel.page.inner_text("#try-pad-words"))
+    panel.until(lambda: "does not know the buttons of this gamepad" in panel.page.inner_text("#try-pad-words"))
     push(panel, axes=(1.0, 0.0), button=0)
     panel.until(lambda: "● 0" in meter(panel, "#try-pad-meters", "buttons"))
     assert (gives(panel), panel.page.inner_text("#would-do")) == ("nothing", "none yet")
     push(panel)
     panel.page.click("#calibrate")
-    for words in ("Let go of every stick", "Move every stick"):
+    for words in ("Release every stick", "Move every stick"):
         answer(panel, words)
         panel.page.click("#calibrate-next")
     shown = [
@@ -159,12 +159,12 @@ def test_a_gamepad_without_standard_mapping(panel):
         ("to the left", {"axes": (0.0, 1.0)}),
         ("towards you", {"axes": (1.0, 0.0)}),
         ("away from you", {"button": 16}),
-        ("lift the tool", None),
-        ("lower the tool", None),
-        ("take over", {"button": 5}),
-        ("hand back", {"button": 4}),
-        ("mistake back", None),
-        ("pause", None),
+        ("raises the tool", None),
+        ("lowers the tool", None),
+        ("takes over", {"button": 5}),
+        ("hands back", {"button": 4}),
+        ("takes back", None),
+        ("pauses", None),
     ]
     for words, pushed in shown:
         answer(panel, words)
@@ -172,9 +172,9 @@ def test_a_gamepad_without_standard_mapping(panel):
             panel.page.click("#calibrate-next")
         else:
             push(panel, **pushed)
-            panel.until(lambda: "Let go" in panel.page.inner_text("#calibrate-words"))
+            panel.until(lambda: "Release it" in panel.page.inner_text("#calibrate-words"))
             push(panel)
-    panel.until(lambda: "Calibrated by you" in panel.page.inner_text("#try-pad-words"))
+    panel.until(lambda: "Your calibration" in panel.page.inner_text("#try-pad-words"))
     push(panel, axes=(0.0, 1.0))
     panel.until(lambda: gives(panel) == "LANE LEFT")
     push(panel, button=16)
@@ -244,7 +244,7 @@ def test_a_spacemouse_at_the_machine_of_the_program(tmp_path, browser, hidraw):
     hidraw.plug()
     with sitting(tmp_path / "run", browser, spec(steps=2000), device=SpaceMouse(hidraw.root)) as at:
         at.open()
-        assert "SpaceMouse Compact acts, at the machine of the program" in at.page.inner_text("#how")
+        assert "the SpaceMouse Compact at the program's computer" in at.page.inner_text("#how")
         at.keys.press("t")
         at.until(lambda: at.page.is_visible("#try-here"))
         hidraw.buttons(1)

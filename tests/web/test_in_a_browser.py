@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
+from mereq.web.session import STOPPED
 from sittings import spec
 
 
@@ -46,11 +48,11 @@ def test_toggle(endless):
     assert taken == list(range(taken[0], taken[-1] + 1))
     assert 2 <= taken[0] <= taken_over + 1
     assert taken_over < taken[-1] <= back
-    prior = spec().load("prior")
+    prior = policy_of(spec(), "prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed
-    frames = [sight.frame for seen in seen_frames]
+    frames = [seen.frame for seen in seen_frames]
     assert frames == sorted(frames)
     assert all(0 <= seen.decided - seen.sent < 1.0 for seen in seen_frames)
 
@@ -131,18 +133,28 @@ def test_reload(endless):
     assert endless.taken() == taken
 
 
+def test_the_program_stops(endless):
+    """The page says why, does not connect again, and does not replace the reason by another."""
+    endless.go()
+    endless.server.should_exit = True
+    endless.until(lambda: endless.who() == "STOPPED")
+    endless.page.wait_for_timeout(1500)  # a page that had lost its connection would have tried again
+    assert (endless.who(), endless.page.inner_text("#sub")) == ("STOPPED", STOPPED)
+    assert not endless.page.is_visible("#go")
+
+
 def test_a_second_page(endless, browser):
     """It is told why it is refused; when it takes the wheel, the first one says so and can take it back."""
     endless.go()
     second = browser.new_page()
     second.goto(endless.address)
     second.wait_for_selector("#take:not([hidden])")
-    assert "Another page is at the wheel" in second.inner_text("#sub")
+    assert "Another page is in control" in second.inner_text("#sub")
     endless.let_pass(1)  # unharmed
     second.click("#take")
     second.wait_for_selector("#go:not([hidden])")
     endless.until(lambda: endless.who() == "NOT CONNECTED")
-    assert "has taken the wheel" in endless.page.inner_text("#sub")
+    assert "has taken control" in endless.page.inner_text("#sub")
     at = endless.steps()
     endless.page.wait_for_timeout(300)
     assert endless.steps() == at

@@ -1,4 +1,4 @@
-"""`mereq supervise` as a command: killed in mid-episode it has lost no step that the page was told of, and goes on."""
+"""`mereq supervise` as a command: killed or stopped in mid-episode it loses no step that the page was told of."""
 
 import json
 import os
@@ -10,10 +10,15 @@ import time
 from contextlib import ExitStack
 
 import numpy as np
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from mereq.runs.run import create
 from mereq.store.run_store import RunReader
+from mereq.web.server import GOING_AWAY
+from mereq.web.session import STOPPED
+from sittings import spec
 
 STEPS = 60
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
@@ -105,17 +110,41 @@ def test_kill_9_in_mid_episode(tmp_path):
     assert sum(step.controller for step in kept) > 10
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+def test_a_run_of_a_person_is_not_resumed_by_a_program(tmp_path):
     run = str(tmp_path / "run")
-    with Command("highway", "--steps", str(STEPS), "--hz", "20", "--out", run) as command:
-        command.drive(lambda view: view["step"] >= 4)
-        command.process.send_signal(signal.SIGINT)
-        rest = command.process.stderr.read()
-        assert command.process.wait(30) == 130
-    assert f"mereq supervise --resume --out {run}" in rest
-    assert "Traceback" not in rest
-    with RunReader.open(tmp_path / "run") as store:
-        assert len(store.steps(0)) >= 4
+    create(spec(), tmp_path / "run").close()
     answer = subprocess.run([*MEREQ, "align", "--resume", "--out", run], capture_output=True, text=True)
     assert answer.returncode == 2
     assert "mereq supervise --resume" in answer.stderr
+
+
+def stop(command: Command, by: signal.Signals) -> str:
+    """Stop a program by a signal while its page is open; everything that it said. The page was told why."""
+    command.process.send_signal(by)
+    rest = command.process.stderr.read()
+    assert command.process.wait(30) == 130
+    assert not {"Traceback", "CancelledError", "timeout"} & set(re.findall(r"\w+", rest)), rest
+    told_before_the_end(command)
+    assert (command.page.close_code, command.page.close_reason) == (GOING_AWAY, STOPPED)
+    return rest
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_by_signal_in_an_episode_is_quiet_and_the_run_can_be_resumed(tmp_path, by):
+    run = str(tmp_path / "run")
+    with Command("highway", "--steps", str(STEPS), "--hz", "20", "--out", run) as command:
+        told = command.drive(lambda view: view["step"] >= 4)["step"]
+        assert f"mereq supervise --resume --out {run}" in stop(command, by)
+    with RunReader.open(tmp_path / "run") as store:
+        assert len(store.steps(0)) >= told
+    with Command("--resume", "--hz", "20", "--out", run) as command:
+        assert command.drive(lambda view: view["step"] > told)["round"] == 0
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_by_signal_after_the_end_is_quiet(tmp_path, by):
+    """The page is still open, or was left less than RELOAD seconds ago."""
+    run = str(tmp_path / "run")
+    with Command("highway", "--steps", "10", "--rounds", "1", "--hz", "20", "--out", run) as command:
+        command.drive(lambda view: view["phase"] == "finished")
+        stop(command, by)

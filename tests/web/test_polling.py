@@ -7,6 +7,7 @@ import pytest
 
 from hidraw import NAME, until
 from mereq.core.errors import NoDevice
+from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.clock import Clock
@@ -202,7 +203,7 @@ def test_a_round_by_a_scripted_device(tmp_path):
                 self.device = ScriptedDevice(script, session._clock).__enter__()
                 session.controls.give_to(self.device.name)
             held = self.device.read(0.0)
-            action = action_of(held, session.view.keys, session.actions)
+            action = action_of(held, session.view.controls.keys, session.actions)
             tell(session.controls, self.before, held, action, session._clock.now())
             self.before = held
             super().__call__(session)
@@ -213,7 +214,7 @@ def test_a_round_by_a_scripted_device(tmp_path):
         steps = store.steps(0)
     hers = {number: int(step.executed) for number, step in enumerate(steps) if step.controller}
     assert hers == {2: IDLE, 3: IDLE, 4: LANE_LEFT, 5: LANE_LEFT, 6: IDLE, 7: IDLE}
-    prior = what.load("prior")
+    prior = policy_of(what, "prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import logging
+import socket
 import threading
 import time
 
@@ -14,12 +16,19 @@ from mereq.core.actions import Discrete
 from mereq.core.errors import CannotWrite
 from mereq.web.controls import Controls
 from mereq.web.latest_view import LatestView
-from mereq.web.server import AHEAD, BURST, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
-from mereq.web.session import Session
+from mereq.web.server import AHEAD, BURST, GOING_AWAY, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
+from mereq.web.session import STOPPED, Session
 
 TOKEN = "a-token"
 INPUT = json.dumps({"kind": "input", "frame": 1, "sent": 2.0, "mode": "toggle", "engaged": False, "action": None})
 GO = json.dumps({"kind": "command", "name": "go", "value": None})
+
+
+HANDSHAKE = (
+    f"GET /wheel?token={TOKEN} HTTP/1.1\r\nHost: {{host}}\r\nOrigin: http://{{host}}\r\n"
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 class Sitting(Session):
@@ -28,8 +37,8 @@ class Sitting(Session):
     over = False
 
     def __init__(self):
-        self.controls, self.board, self.actions = Controls(pace=2.0), LatestView(), Discrete(5)
-        self.board.put({"kind": "view", "frame": 0})
+        self.controls, self.latest_view, self.actions = Controls(pace=2.0), LatestView(), Discrete(5)
+        self.latest_view.put({"kind": "view", "frame": 0})
 
     def hello(self) -> dict:
         return {"kind": "hello"}
@@ -77,17 +86,25 @@ def becomes(wanted, look, seconds: float = 5.0) -> bool:
     return look() == wanted
 
 
-@pytest.fixture
-def client(sitting):
+@contextlib.contextmanager
+def running_server(sitting):
+    """A server in a thread of its own, and the place where it is; it has stopped at the end of the block."""
     with listen("127.0.0.1", 0) as listening:
         server = make_server(sitting, listening, token=TOKEN)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         place = Place(listening.getsockname()[1])
         assert becomes(True, lambda: server.started)
-        yield place
+        yield server, place
         server.should_exit = True
         thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def client(sitting):
+    with running_server(sitting) as (_, place):
+        yield place
 
 
 def test_the_page_comes_with_its_token_only(client):
@@ -147,7 +164,7 @@ def test_a_page_gets_everything_and_is_listened_to(client, sitting):
         assert sitting.controls.state(0.0).paused
         page.send(INPUT)
         page.send(GO)
-        sitting.board.put({"kind": "view", "frame": 1})
+        sitting.latest_view.put({"kind": "view", "frame": 1})
         assert hear(page)["frame"] == 1
         page.send("nonsense")  # its answer says that all before was taken in
         assert hear(page)["kind"] == "refused"
@@ -159,7 +176,10 @@ def test_a_second_page_is_told_why_it_is_refused(client, sitting):
     with client.wheel() as first:
         with client.wheel(greeted=False) as second, pytest.raises(ConnectionClosed) as refusal:
             hear(second)
-        assert (refusal.value.rcvd.code, refusal.value.rcvd.reason) == (OCCUPIED, "Another page is at the wheel.")
+        assert (refusal.value.rcvd.code, refusal.value.rcvd.reason) == (
+            OCCUPIED,
+            "Another page is in control of this run.",
+        )
         first.send("nonsense")
         assert hear(first)["kind"] == "refused"  # the first one is still there
 
@@ -230,15 +250,15 @@ def test_a_slow_page_gets_the_latest_view_only(client, sitting):
     """What was put while it had too many pictures to draw is gone, but the last; and nothing queues on the way."""
     with client.wheel() as page:
         for frame in range(1, AHEAD + 2):
-            sitting.board.put({"kind": "view", "frame": frame})
+            sitting.latest_view.put({"kind": "view", "frame": frame})
             assert hear(page)["frame"] == frame
         for frame in range(AHEAD + 2, 1000):
-            sitting.board.put({"kind": "view", "frame": frame})
+            sitting.latest_view.put({"kind": "view", "frame": frame})
         page.send("nonsense")  # its answer is all that comes
         assert hear(page)["kind"] == "refused"
         page.send(INPUT)  # it has drawn the first one
         assert hear(page)["frame"] == 999
-        sitting.board.put({"kind": "view", "frame": 1000})
+        sitting.latest_view.put({"kind": "view", "frame": 1000})
         with pytest.raises(TimeoutError):
             page.recv(timeout=0.2)
         page.send(INPUT.replace('"frame": 1,', '"frame": 999,'))
@@ -247,13 +267,44 @@ def test_a_slow_page_gets_the_latest_view_only(client, sitting):
 
 def test_a_page_that_comes_back_starts_with_what_is_there_now(client, sitting):
     """However many pictures were shown before it."""
-    sitting.board.put({"kind": "view", "frame": 5000})
+    sitting.latest_view.put({"kind": "view", "frame": 5000})
     with client.wheel(greeted=False) as page:
         assert hear(page) == {"kind": "hello"}
         assert hear(page)["frame"] == 5000
         for frame in range(5001, 5003):
-            sitting.board.put({"kind": "view", "frame": frame})
+            sitting.latest_view.put({"kind": "view", "frame": frame})
             assert hear(page)["frame"] == frame
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_server_that_stops_tells_the_page_and_logs_nothing(sitting, over, caplog):
+    """Also when the run is over, and the server would wait for the page to come back."""
+    sitting.over = over
+    with running_server(sitting) as (server, client), client.wheel() as page:
+        logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+        server.should_exit = True
+        with pytest.raises(ConnectionClosed) as closed:
+            page.recv(timeout=10)
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (GOING_AWAY, STOPPED)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("force_exit", [False, True])
+def test_a_server_that_stops_does_not_wait_for_a_page_that_reads_nothing(sitting, force_exit, caplog):
+    """Also after a second signal, when uvicorn does not wait for tasks and the event loop would cancel them."""
+    with socket.socket() as page, running_server(sitting) as (server, client):
+        page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = client.host.split(":")
+        page.connect((host, int(port)))
+        page.sendall(HANDSHAKE.format(host=client.host).encode())
+        assert b" 101 " in page.recv(64)
+        for frame in range(1, AHEAD):
+            sitting.latest_view.put({"kind": "view", "frame": frame, "ballast": "0" * 4_000_000})
+            time.sleep(0.05)
+        logging.getLogger("uvicorn.error").addHandler(caplog.handler)
+        server.force_exit = force_exit
+        server.should_exit = True
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("port", [99999, -1])

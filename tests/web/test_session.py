@@ -10,8 +10,9 @@ import pytest
 
 from mereq.core.errors import IncompatibleRun
 from mereq.core.policy import GaussianPolicy
-from mereq.presets.registry import definition_of
-from mereq.runs.run import config_of
+from mereq.presets.registry import TASKS, definition_of
+from mereq.runs.policies import policy_of
+from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
@@ -34,7 +35,7 @@ def test_who_acts_and_how(tmp_path):
     steps, _, rounds = recorded(tmp_path / "run")
     assert [number for number, step in enumerate(steps) if step.controller] == [3, 4, 8]
     assert [steps[number].executed for number in (3, 4, 8)] == [LANE_RIGHT, IDLE, LANE_LEFT]
-    prior = RunSpec.from_config(config_of(spec())).load("prior")
+    prior = policy_of(RunSpec.from_config(config_of(spec())), "prior")
     for step in steps:
         assert step.proposed == prior.distribution(step.obs[None]).mode()[0]
         assert step.controller or step.executed == step.proposed
@@ -208,7 +209,7 @@ def test_learning_while_they_watch(tmp_path):
         assert [row.number for row in store.versions()] == [1, 2]
         assert all(row.seconds_waited >= 0 for row in store.rounds())
         last = store.versions()[-1].theta
-    np.testing.assert_array_equal(session._tally._theta, last)
+    np.testing.assert_array_equal(session._status._theta, last)
 
 
 def test_the_run_ends_when_the_person_is_content(tmp_path):
@@ -229,20 +230,12 @@ def test_what_goes_wrong_is_told(tmp_path):
     assert len(recorded(tmp_path / "run")[0]) in (2, 3)
 
 
-class ArmSpec(RunSpec):
-    """A run whose prior pushes on and on, whatever it sees."""
-
-    def load(self, which):
-        mean, log_std = np.array([0.3, 0.1, -0.2], np.float32), np.full(3, -2, np.float32)
-        return GaussianPolicy(lambda obs: (np.tile(mean, (len(obs), 1)), np.tile(log_std, (len(obs), 1))), 3)
-
-    def config(self):
-        return dataclasses.asdict(self)
-
-
-def test_an_arm(tmp_path):
+def test_an_arm(tmp_path, monkeypatch):
     """Vectors are executed as they are held, and the tool stays where it is for a person who holds nothing."""
-    named = ArmSpec.named(
+    mean, log_std = np.array([0.3, 0.1, -0.2], np.float32), np.full(3, -2, np.float32)
+    pushes = GaussianPolicy(lambda obs: (np.tile(mean, (len(obs), 1)), np.tile(log_std, (len(obs), 1))), 3)
+    monkeypatch.setitem(TASKS, "bottle-pushing", dataclasses.replace(TASKS["bottle-pushing"], prior=pushes))
+    named = RunSpec.named(
         task="bottle-pushing", method="mereq-np", preset="fast", seed=0, n_rounds=1, rate_threshold=0.99,
         supervisor="person",
     )  # fmt: skip
@@ -266,7 +259,7 @@ def test_an_arm(tmp_path):
 
 def test_a_program_cannot_go_on_with_a_persons_run():
     with pytest.raises(IncompatibleRun, match="mereq supervise --resume"):
-        spec().supervisor()
+        supervisor_of(spec())
     assert "expert_sha256" not in config_of(spec())
     assert config_of(spec())["prior_sha256"]
 

@@ -41,7 +41,7 @@ class Categorical:
 
     @classmethod
     def from_logits(cls, logits: Float[np.ndarray, "n actions"]) -> "Categorical":
-        """Normalise logits, such as Q / alpha: Eq. (1)."""
+        """Distribution with probabilities softmax(logits)."""
         return cls(log_softmax(logits))
 
     @property

@@ -2,13 +2,44 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 
 from mereq.core.actions import Actions, Discrete
 
-Picture = dict[str, Any]  # as JSON; its entry `draw` names the painter of the page
+
+class HighwayPicture(TypedDict):
+    """Vehicles on the road, the ego first."""
+
+    draw: Literal["highway"]
+    lanes: int
+    cars: list[tuple[float, float, float]]  # x, y [m], heading [rad]
+    crashed: list[bool]
+    ids: list[int]  # identity of each car from picture to picture
+
+
+class ShapesPicture(TypedDict):
+    """Shapes in space, those of lower layers first."""
+
+    draw: Literal["shapes"]
+    shapes: list[str]
+    sizes: list[tuple[float, float, float]]
+    colours: list[tuple[float, float, float, float]]
+    positions: list[tuple[float, float, float]]  # world frame [m]
+    orientations: list[list[float]]  # nine numbers each, row-major, world from shape
+    layers: list[int]
+    tip: tuple[float, float, float]  # of the tool, world frame [m]
+
+
+class ImagePicture(TypedDict):
+    """A picture from `render()`, as a data URL."""
+
+    draw: Literal["image"]
+    source: str
+
+
+Picture = HighwayPicture | ShapesPicture | ImagePicture  # as JSON; `draw` names the renderer of the page
 
 
 class Key(NamedTuple):
@@ -55,6 +86,7 @@ class TaskView(Protocol):
         ...
 
 
+RESERVED = {"Enter", "Escape", "KeyP", "KeyM", "KeyH", "Minus", "Equal"}  # of the page itself
 DIGITS = tuple(f"Digit{n}" for n in range(1, 10))
 AXIS_KEYS = (  # of one axis after another: the key that increases it, the key that decreases it
     ("ArrowRight", "ArrowLeft"),
@@ -81,12 +113,13 @@ def discrete_controls(names: Sequence[str], *, keys: Sequence[str] = (), nothing
         nothing: the action that does nothing. Without one, the run waits while a person in control presses no key.
 
     Raises:
-        ValueError: there are more keys than names, a key is used twice, or `nothing` is no action.
+        ValueError: there are more keys than names, a key is used twice or by the page, or `nothing` is no action.
     """
     used = tuple(keys) or DIGITS
     pressed = [code for code in used[: len(names)] if code]
-    if len(keys) > len(names) or len(set(pressed)) < len(pressed):
-        raise ValueError(f"{len(names)} actions need at most as many keys, all different; got {', '.join(keys)}")
+    if len(keys) > len(names):
+        raise ValueError(f"{len(names)} actions need at most as many keys; got {', '.join(keys)}")
+    _check_keys(pressed)
     if nothing is not None and not 0 <= nothing < len(names):
         raise ValueError(f"nothing = {nothing} is not one of the actions 0 to {len(names) - 1}")
     known = tuple(names)
@@ -110,12 +143,11 @@ def axis_controls(names: Sequence[str], *, keys: Sequence[tuple[str, str]] = AXI
             moved by no key.
 
     Raises:
-        ValueError: a key is used twice.
+        ValueError: a key is used twice, or by the page itself.
     """
     pairs = tuple(zip(names, keys, strict=False))
     pressed = [code for _, pair in pairs for code in pair]
-    if len(set(pressed)) < len(pressed):
-        raise ValueError(f"the keys of the axes must all be different; got {', '.join(pressed)}")
+    _check_keys(pressed)
     unit = np.eye(len(names), dtype=int)
     found = [
         Key(_codes(code), f"{name} {sign}", _shown(code), (way * unit[axis]).tolist())
@@ -132,6 +164,13 @@ def default_controls(actions: Actions) -> ActionControls:
     if isinstance(actions, Discrete):
         return discrete_controls([f"action {n}" for n in range(actions.n)])
     return axis_controls([f"axis {n}" for n in range(actions.size)])
+
+
+def _check_keys(pressed: Sequence[str]) -> None:
+    if len(set(pressed)) < len(pressed):
+        raise ValueError(f"the keys of actions must all be different; got {', '.join(pressed)}")
+    if taken := sorted(RESERVED.intersection(pressed)):
+        raise ValueError(f"the keys {', '.join(taken)} belong to the page itself: choose others")
 
 
 def _codes(code: str) -> tuple[str, ...]:

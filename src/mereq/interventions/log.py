@@ -26,7 +26,7 @@ class InterventionLog:
 
     def after(self, n_steps: int) -> list[Rollout]:
         """What comes after the first n steps, rollout by rollout."""
-        parts = []
+        parts: list[Rollout] = []
         for rollout in self.rollouts:
             if n_steps < len(rollout):
                 parts.append(rollout.only(slice(n_steps, None)))

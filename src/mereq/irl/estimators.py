@@ -99,7 +99,7 @@ class FromSegmentStarts:
     def _found(self, rollout: Rollout, iteration: int, kappa: float) -> list[Demonstrated]:
         good = demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)
         wanted = [segment for segment in segments(rollout) if good[segment.start]]
-        found = []
+        found: list[Demonstrated] = []
         for episode in sorted({int(rollout.episode[segment.start]) for segment in wanted}):
             first, end = (int(np.searchsorted(rollout.episode, episode, side)) for side in ("left", "right"))
             which, key = good[first:end], (iteration, episode)
@@ -119,7 +119,7 @@ class FromSegmentStarts:
             rollout.executed[first : wanted[-1].start],
             at=[segment.start - first for segment in wanted],
         )
-        found = []
+        found: list[Demonstrated] = []
         for segment, (state, obs) in zip(wanted, visited, strict=True):
             if not np.array_equal(obs, rollout.obs[segment.start]):
                 raise IncompatibleRun(
@@ -137,7 +137,7 @@ class FromSegmentStarts:
         lengths = [segment.features.steps for segment in self._segments]
         order = rng.permutation(len(lengths))
         enough = int(np.searchsorted(np.cumsum(np.take(lengths, order)), self._n_steps)) + 1
-        chosen = [self._segments[i] for i in order[:enough]]
+        chosen = [self._segments[int(i)] for i in order[:enough]]
         n_features = len(chosen[0].features.total)
         expert = FeatureCounts.union([segment.features for segment in chosen], n_features)
         total = self._in_their_place(policy, chosen, rng if self._acting == "sampled" else None)

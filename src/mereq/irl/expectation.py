@@ -16,7 +16,7 @@ def feature_expectation(
     The environments start new episodes; n_steps is rounded up to a multiple of their number.
     """
     obs = simulator.reset(seed)
-    steps = []
+    steps: list[FeatureCounts] = []
     for _ in range(-(-n_steps // simulator.n_envs)):
         distribution = policy.distribution(obs)
         step = simulator.step(distribution.mode() if rng is None else distribution.sample(rng))

@@ -13,10 +13,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from mereq.core.distribution import Categorical, Distribution, log_softmax
+from mereq.core.distribution import Categorical, Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
-from mereq.maxent_rl.boltzmann import residual_target
+from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
 from mereq.maxent_rl.networks import (
     MLP,
     Layer,
@@ -204,8 +204,8 @@ class QPolicy:
                     "The prior gives NaN or infinite log-probabilities. They must be finite: give an action that it "
                     "never takes a very small probability instead of none."
                 )
-            q = q + self.prior_temperature * prior.log_probs
-        return Categorical(log_softmax(q / self.temperature))
+            q = np.asarray(customized_q(q, prior.log_probs, prior_temperature=self.prior_temperature))
+        return Categorical(boltzmann_log_policy(q, temperature=self.temperature))
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
         """Q_R(s, .), or Q(s, .) when there is no prior."""

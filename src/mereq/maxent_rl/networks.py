@@ -63,8 +63,14 @@ def check_sizes(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
 def apply_mlp(mlp: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
     """Forward pass in JAX."""
     for layer in mlp[:-1]:
-        x = jax.nn.relu(x @ layer.weight + layer.bias)
-    return jnp.asarray(x @ mlp[-1].weight + mlp[-1].bias)
+        x = jax.nn.relu(_affine(layer, x))
+    return _affine(mlp[-1], x)
+
+
+def _affine(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """x @ weight + bias, with the bias broadcast explicitly."""
+    product = jnp.asarray(x @ layer.weight)
+    return product + jnp.broadcast_to(layer.bias, product.shape)
 
 
 def mlp_to_numpy(mlp: MLP) -> MLP:

@@ -4,7 +4,7 @@ import asyncio
 from threading import Lock
 from typing import Any
 
-View = dict[str, Any]  # as JSON
+from mereq.web.views import View
 
 
 class LatestView:
@@ -12,7 +12,8 @@ class LatestView:
 
     def __init__(self):
         self._lock = Lock()
-        self._number, self._view = 0, {}
+        self._number = 0
+        self._view: Any = {}  # a View after the first `put`
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def put(self, view: View) -> None:

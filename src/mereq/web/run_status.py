@@ -1,7 +1,6 @@
 """Where a run stands, in the numbers that the page shows."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RecordedRound, RunReader
+from mereq.web.views import LastStep, LearningProgress, Phase, RoundSummary, Status
 
 
 @dataclass
@@ -71,7 +71,7 @@ class RunStatus:
         self._step_of_episode = step.step + 1
         self._last = {"action": action, "by": int(step.controller), "terminated": step.terminated}
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> Status:
         """All numbers, as JSON."""
         yours = sum(intervention.steps for intervention in self._interventions)
         features = self._step.features if self._step else None
@@ -100,12 +100,12 @@ class RunStatus:
         }
 
     def _begin_round(self) -> None:
-        self.phase: Literal["supervising", "learning", "finished", "stopped"] = "supervising"
+        self.phase: Phase = "supervising"
         self._interventions: list[Intervention] = []
         self._step: SupervisedStep | None = None
         self._count = 0
-        self._last: dict[str, Any] | None = None
-        self._progress: dict[str, Any] | None = None
+        self._last: LastStep | None = None
+        self._progress: LearningProgress | None = None
 
     def _add(self, step: SupervisedStep) -> None:
         if step.retracts and self._interventions:
@@ -126,7 +126,7 @@ class RunStatus:
         self._begin_round()
 
 
-def _summary(done: RecordedRound | Round) -> dict[str, Any]:
+def _summary(done: RecordedRound | Round) -> RoundSummary:
     return {
         "rate": done.intervention_rate,
         "samples": done.expert_steps,

@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
@@ -22,8 +22,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mereq.core.errors import CannotWrite
 from mereq.web.access_control import AccessControl
 from mereq.web.messages import Input, Refused, parse
-from mereq.web.session import Session
+from mereq.web.session import STOPPED, Session
 from mereq.web.token_bucket import TokenBucket
+from mereq.web.views import Refusal
 
 FILES = {
     "/": ("index.html", "text/html"),
@@ -36,11 +37,13 @@ RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one
 MOST_PORTS = 65_535
 RELOAD = 3.0  # s that a page may take to come back
 AHEAD = 8  # pictures that may be on their way to the page; more would show a slow one the past
-OCCUPIED, TAKEN = 4409, 4410  # why a WebSocket was closed
+CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
+ABORT_AFTER = 0.3  # s after which connections that are still open at shutdown are cut
+GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # why a WebSocket was closed
 
 
 class SupervisorSocket:
-    """The one WebSocket that may drive."""
+    """The one WebSocket that may drive. ended: called when the last page has left a run that is over."""
 
     def __init__(self, session: Session, ended: Callable[[], None]):
         self._session, self._ended = session, ended
@@ -51,14 +54,13 @@ class SupervisorSocket:
     async def serve(self, ws: WebSocket) -> None:
         """Serve a page until it leaves. A second one is refused, unless it says that it takes over."""
         await ws.accept()
-        if self._driver is not None:
-            if ws.query_params.get("take") != "1":
-                await ws.close(OCCUPIED, "Another page is at the wheel.")
-                return
-            before, self._driver = self._driver, None
-            with contextlib.suppress(RuntimeError):
-                await before.close(TAKEN, "Another page has taken the wheel.")
+        before = self._driver
+        if before is not None and ws.query_params.get("take") != "1":
+            await ws.close(OCCUPIED, "Another page is in control of this run.")
+            return
         self._driver = ws
+        if before is not None:
+            await _close(before, TAKEN, "Another page has taken control.")
         self._session.controls.release("ready when you are")
         showing = asyncio.create_task(self._show(ws))
         try:
@@ -70,13 +72,17 @@ class SupervisorSocket:
             if self._driver is ws:
                 self._driver = None
                 self._session.controls.release("the page was left")
-                await self._end_if_over()
+                self._end_if_over()
 
-    async def _end_if_over(self) -> None:
+    async def close(self) -> None:
+        """Close the WebSocket, and tell the page that the program stops."""
+        if self._driver is not None:
+            await _close(self._driver, GOING_AWAY, STOPPED)
+
+    def _end_if_over(self) -> None:
+        """End the program unless the page is back soon. No task sleeps: a shutdown would cancel it."""
         if self._session.over:
-            await asyncio.sleep(RELOAD)
-            if self._driver is None:
-                self._ended()
+            asyncio.get_running_loop().call_later(RELOAD, lambda: None if self._driver else self._ended())
 
     async def _show(self, ws: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
@@ -109,17 +115,47 @@ class SupervisorSocket:
                     self._has_drawn.set()
             except Refused as refusal:
                 if answers.spend(time.monotonic()):
-                    await ws.send_text(json.dumps({"kind": "refused", "reason": str(refusal)}))
+                    answer: Refusal = {"kind": "refused", "reason": str(refusal)}
+                    await ws.send_text(json.dumps(answer))
 
 
-def application(session: Session, *, names: list[str], token: str, ended: Callable[[], None]) -> ASGIApp:
-    """The web application. ended: called when the last page has left a run that is over."""
+async def _close(ws: WebSocket, code: int, reason: str) -> None:
+    """Send the close frame of a WebSocket, without waiting for a page that has gone or has stopped reading."""
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        await asyncio.wait_for(ws.close(code, reason), CLOSE_TIMEOUT)
+
+
+class Server(uvicorn.Server):
+    """A server that tells its page why it stops, and does not wait for connections that stay open.
+
+    Left alone, uvicorn waits for the tasks of open WebSockets, cancels them, and prints a traceback for each.
+
+    close_page: closes the WebSocket of the page.
+    """
+
+    def __init__(self, config: uvicorn.Config, close_page: Callable[[], Awaitable[None]]):
+        super().__init__(config)
+        self._close_page = close_page
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close all connections in less than a second."""
+        await self._close_page()
+        asyncio.get_running_loop().call_later(ABORT_AFTER, self._abort_connections)
+        await super().shutdown(sockets)
+        self._abort_connections()  # after a second signal, uvicorn has not waited
+        if tasks := list(self.server_state.tasks):
+            await asyncio.wait(tasks, timeout=1.0)
+
+    def _abort_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+
+def application(page: SupervisorSocket, *, names: list[str], token: str) -> ASGIApp:
+    """The web application: the files of the page, and its WebSocket."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
-    return AccessControl(
-        Starlette(routes=[*routes, WebSocketRoute("/wheel", SupervisorSocket(session, ended).serve)]),
-        names=names,
-        token=token,
-    )
+    return AccessControl(Starlette(routes=[*routes, WebSocketRoute("/wheel", page.serve)]), names=names, token=token)
 
 
 def _file(name: str, kind: str) -> Any:
@@ -150,19 +186,18 @@ def listen(host: str, port: int) -> socket.socket:
 def make_server(session: Session, listening: socket.socket, *, token: str) -> uvicorn.Server:
     """A server for the session, on a socket that listens already."""
     names = {_named(listening.getsockname()[0]), "127.0.0.1", "localhost"}
-    server: uvicorn.Server
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(session, names=sorted(names), token=token, ended=lambda: setattr(server, "should_exit", True)),
-            log_level="error",
-            access_log=False,
-            ws="websockets-sansio",
-            ws_max_size=MOST_BYTES,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-            server_header=False,
-        )
+    page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True))
+    config = uvicorn.Config(
+        application(page, names=sorted(names), token=token),
+        log_level="error",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        server_header=False,
     )
+    server = Server(config, page.close)
     return server
 
 

@@ -28,10 +28,13 @@ from mereq.web.controls import Controls, OperatorInput
 from mereq.web.latest_view import LatestView
 from mereq.web.run_status import RunStatus
 from mereq.web.task_view import task_view_of
+from mereq.web.views import Hello, View
+from mereq.web.views import Key as KeyView
 
 TICK = 0.02  # s between two looks at the wheel
 MOMENT = 1e-4  # s that are not worth waiting for
-UNTOLD = "The program has a mistake, and cannot go on. Everything so far is stored."  # the rest may name the method
+STOPPED = "The program was stopped. Everything so far is stored."
+UNTOLD = "The program has failed and cannot continue. Everything so far is stored."  # the rest may name the method
 
 
 class Stopped(Exception):
@@ -74,7 +77,8 @@ class Session:
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
-        self._blind, self._told = blind, {}
+        self._blind = blind
+        self._told: View | None = None
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
 
     # The run
@@ -90,7 +94,7 @@ class Session:
                 pass  # the next episode waits for the person
             self._status.phase = "finished"
         except Stopped:
-            self._status.phase, self._status.words = "stopped", "The program was stopped. Everything so far is stored."
+            self._status.phase, self._status.words = "stopped", STOPPED
         except Exception as error:
             what = UNTOLD if self._blind else f"{type(error).__name__}: {error}"
             words = str(error) if isinstance(error, MereqError) else what
@@ -116,7 +120,7 @@ class Session:
             return True
         except RobotLost as lost:
             words = str(lost).rstrip(".")
-            self.controls.release(f"{words}. Going on connects anew and begins a new episode")
+            self.controls.release(f"{words}. Continue reconnects and begins a new episode")
             return False
 
     @property
@@ -229,7 +233,7 @@ class Session:
     def _put(self) -> None:
         """Put everything there is to know on the board. The view is whole: a page that reloads needs nothing else."""
         self._shown_state = state = self.controls.state(self._clock.now())
-        view = {
+        view: View = {
             "kind": "view",
             "frame": self._frame,
             "picture": self._picture,
@@ -239,7 +243,9 @@ class Session:
             "felt": state.felt,
             "readings": self._readings(),
             **self._status.view(),
-        } | ({} if self._ready or self.over else {"phase": "preparing"})
+        }
+        if not (self._ready or self.over):
+            view["phase"] = "preparing"
         view = blinded(view) if self._blind else view
         if view != self._told:  # how often the learning goes on is not told either
             self._told = view
@@ -249,18 +255,18 @@ class Session:
         shown = self.view.readings() if self._picture else []
         return [*shown, ("you are in control", "press a key to act")] if self._waits_for_key else shown
 
-    def hello(self) -> dict[str, Any]:
+    def hello(self) -> Hello:
         """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
         definition = self.definition
-        keys = [
-            {"codes": key.codes, "label": key.label, "shown": key.shown, "action": key.action}
+        keys: list[KeyView] = [
+            {"codes": list(key.codes), "label": key.label, "shown": key.shown, "action": key.action}
             for key in self.view.controls.keys
         ]
-        hello = {
+        hello: Hello = {
             "kind": "hello",
             "task": definition.name,
             "summary": definition.summary,
-            "features": definition.task.feature_names,
+            "features": list(definition.task.feature_names),
             "keys": keys,
             "device": self.controls.device,
             "delta": self.spec.rate_threshold,

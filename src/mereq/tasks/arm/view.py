@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mereq.core.simulator import Environment
-from mereq.core.view import ActionControls, Key
+from mereq.core.view import ActionControls, Key, Picture
 from mereq.tasks.arm.environment import ArmEnv
 
 
@@ -34,7 +34,7 @@ class ArmView:
     def __init__(self, environment: ArmEnv):
         self._environment = environment
 
-    def still(self) -> dict[str, Any]:
+    def still(self) -> Picture:
         """All shapes, those of lower layers first."""
         scene = self._environment.scene()
         order = np.argsort(scene.layers, kind="stable")
@@ -49,7 +49,7 @@ class ArmView:
             "tip": np.round(self._environment.measured.tip[0], 4).tolist(),
         }
 
-    def film(self) -> list[dict[str, Any]]:
+    def film(self) -> list[Picture]:
         """Only where the step led."""
         return [self.still()]
 

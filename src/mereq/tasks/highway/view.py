@@ -1,12 +1,11 @@
 """The highway as a person sees it: the road from above, speeds, and the keys of the authors' interface."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from mereq.core.simulator import Environment
-from mereq.core.view import ActionControls, Key
+from mereq.core.view import ActionControls, Key, Picture
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
 from mereq.tasks.highway.environment import HighwayEnv
 from mereq.tasks.highway.scene import Scene
@@ -34,11 +33,11 @@ class HighwayView:
     def __init__(self, environment: HighwayEnv):
         self._engine = environment.engine
 
-    def still(self) -> dict[str, Any]:
+    def still(self) -> Picture:
         """The road now."""
         return _picture(self._engine.scene())
 
-    def film(self) -> list[dict[str, Any]]:
+    def film(self) -> list[Picture]:
         """The simulation frames of the last step."""
         return [_picture(scene) for scene in self._engine.film_scenes()]
 
@@ -61,9 +60,9 @@ def view_of_highway(environment: Environment) -> HighwayView | None:
     return HighwayView(inside) if isinstance(inside, HighwayEnv) else None
 
 
-def _picture(scene: Scene) -> dict[str, Any]:
+def _picture(scene: Scene) -> Picture:
     """Vehicles near the ego, which comes first: x, y [m], heading [rad], whether crashed, and which ones they are."""
     near = np.flatnonzero((scene.x > scene.x[0] - BEHIND) & (scene.x < scene.x[0] + AHEAD)).tolist()
-    cars = [[round(float(scene.x[i]), 2), round(float(scene.y[i]), 2), round(float(scene.heading[i]), 3)] for i in near]
+    cars = [(round(float(scene.x[i]), 2), round(float(scene.y[i]), 2), round(float(scene.heading[i]), 3)) for i in near]
     crashed = [bool(scene.crashed[i]) for i in near]
     return {"draw": "highway", "lanes": scene.n_lanes, "cars": cars, "crashed": crashed, "ids": near}

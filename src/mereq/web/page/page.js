@@ -42,16 +42,16 @@ var mereq = (() => {
   var MOVED = 0.3;
   var PUSHED = 0.6;
   var QUESTIONS = [
-    ["right", "Push what shall act to the right"],
-    ["left", "Push what shall act to the left"],
-    ["towards", "Push what shall act towards you (on the highway: SLOWER)"],
-    ["away", "Push what shall act away from you (on the highway: FASTER)"],
-    ["up", "Push what shall lift the tool (arm only)", "skip"],
-    ["down", "Push what shall lower the tool (arm only)", "skip"],
-    ["engage", "Press the button that shall take over"],
-    ["handBack", "Press the button that shall hand back"],
-    ["retract", "Press the button that shall take a mistake back", "skip"],
-    ["pause", "Press the button that shall pause and go on", "skip"]
+    ["right", "Push the stick or button that moves to the right"],
+    ["left", "Push the stick or button that moves to the left"],
+    ["towards", "Push the stick or button that moves towards you (on the highway: SLOWER)"],
+    ["away", "Push the stick or button that moves away from you (on the highway: FASTER)"],
+    ["up", "Push the stick or button that raises the tool (arm only)", "skip"],
+    ["down", "Push the stick or button that lowers the tool (arm only)", "skip"],
+    ["engage", "Press the button that takes over"],
+    ["handBack", "Press the button that hands back"],
+    ["retract", "Press the button that takes back your last intervention", "skip"],
+    ["pause", "Press the button that pauses and continues", "skip"]
   ];
   function along(value, { rest, least, most }) {
     const span = value >= rest ? most - rest : rest - least;
@@ -70,15 +70,23 @@ var mereq = (() => {
   var keyOf = (id) => `mereq gamepad ${id}`;
   var memory = /* @__PURE__ */ new Map();
   function kept(id) {
-    if (!memory.has(id)) {
-      let found = null;
-      try {
-        found = JSON.parse(localStorage.getItem(keyOf(id)) ?? "null");
-      } catch {
-      }
-      memory.set(id, isCalibration(found) ? found : null);
-    }
+    if (!memory.has(id)) memory.set(id, parsed(stored(id)));
     return memory.get(id) ?? null;
+  }
+  function stored(id) {
+    try {
+      return localStorage.getItem(keyOf(id));
+    } catch {
+      return null;
+    }
+  }
+  function parsed(text2) {
+    try {
+      const found = JSON.parse(text2 ?? "null");
+      return isCalibration(found) ? found : null;
+    } catch {
+      return null;
+    }
   }
   function keep(id, calibration) {
     memory.set(id, calibration);
@@ -102,17 +110,17 @@ var mereq = (() => {
     }
     at = "rest";
     letGo = true;
-    // of what answered the last question
+    // whether the last answer was released
     found = { axes: [], sources: {} };
     done = false;
     get words() {
-      if (this.at === "rest") return "Let go of every stick and trigger, then press Next.";
-      if (this.at === "range") return "Move every stick all around and press every trigger fully, let go, then press Next.";
-      if (!this.letGo) return "Good. Let go.";
+      if (this.at === "rest") return "Release every stick and trigger, then press Next.";
+      if (this.at === "range") return "Move every stick in a full circle, press every trigger fully, release them, then press Next.";
+      if (!this.letGo) return "Recorded. Release it.";
       const [, words, skip] = QUESTIONS[this.at];
-      return `${words}${skip ? ", or press Next to do without" : ""}.`;
+      return `${words}${skip ? ", or press Next to skip it" : ""}.`;
     }
-    // Whether Next leads anywhere now.
+    // Whether the button Next is enabled.
     get mayGoOn() {
       return typeof this.at === "string" || this.letGo && QUESTIONS[this.at][2] === "skip";
     }
@@ -130,7 +138,7 @@ var mereq = (() => {
         else this.at = 0;
       } else this.advance();
     }
-    // To be called in every frame.
+    // Reads the pad. Called for every frame.
     look(pad) {
       if (this.at === "range") {
         this.found.axes.forEach((axis, i) => {
@@ -204,7 +212,7 @@ var mereq = (() => {
     let before = null;
     addEventListener("gamepadconnected", (event) => {
       const pad = event.gamepad;
-      acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser cannot tell which button is which. Press T and calibrate it there.` : pad.mapping !== "standard" ? `${pad.id} acts as you calibrated it. Press T to try it.` : `${pad.id}: stick or cross act, A takes over, B hands back, Y takes back, Start pauses. Press T to try it.`);
+      acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser does not know its buttons. Press T to calibrate it.` : pad.mapping !== "standard" ? `${pad.id} uses your calibration. Press T to test it.` : `${pad.id}: the left stick or D-pad acts, A takes over, B hands back, Y takes back your last intervention, Start pauses. Press T to test it.`);
     });
     addEventListener("gamepaddisconnected", (event) => {
       before = null;
@@ -243,20 +251,20 @@ var mereq = (() => {
 
   // src/hands.ts
   var Hands = class {
-    // sticks, by device
+    // vectors by device
     constructor(keys) {
       this.keys = keys;
     }
     mode = "toggle";
     engaged = false;
     down = [];
-    // names of what is down, the last one pressed at the end
+    // names of keys that are down, in the order in which they were pressed
     analog = {};
-    // The action key with this code, if it is one; what other devices ask for stands for keys ("pad ArrowUp").
+    // The action key with this code, if there is one. A device's direction is a key with a prefix ("pad ArrowUp").
     keyOf(name) {
       return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
     }
-    // Whether actions are vectors, not some of a few.
+    // Whether actions are vectors; otherwise they are indices.
     get takesVectors() {
       return Array.isArray(this.keys[0]?.action);
     }
@@ -282,7 +290,7 @@ var mereq = (() => {
     holds(key) {
       return this.down.some((name) => this.keyOf(name) === key);
     }
-    // Of finitely many actions the one pressed last; of vectors the sum, cut to [-1, 1].
+    // The index of the key pressed last, or the sum of all vectors, clipped to [-1, 1]. Null: no input.
     action() {
       const held = this.down.map((name) => this.keyOf(name)).filter((key) => key !== void 0);
       const last = held.at(-1);
@@ -297,9 +305,22 @@ var mereq = (() => {
     }
   };
 
+  // src/keyboard.ts
+  function meaningOf(key, hands2, isCommand) {
+    if (key.ctrlKey || key.metaKey || key.altKey) return "shortcut";
+    const isAction = hands2.keyOf(key.code) !== void 0;
+    if (!isAction && !isCommand) return "none";
+    if (key.repeat) return "repeat";
+    return isAction ? "action" : "command";
+  }
+
   // src/link.ts
-  var OCCUPIED = 4409;
-  var TAKEN = 4410;
+  var [GOING_AWAY, OCCUPIED, TAKEN] = [1001, 4409, 4410];
+  function lossOf(code, reason) {
+    if (code === GOING_AWAY) return { reason: reason || "The program has ended.", then: "end" };
+    const then = code === OCCUPIED || code === TAKEN ? "take control" : "reconnect";
+    return { reason: reason || "There is no connection to the program.", then };
+  }
   var Link = class {
     constructor(received, lost2) {
       this.received = received;
@@ -315,11 +336,9 @@ var mereq = (() => {
       socket.onclose = (event) => {
         if (this.socket !== socket) return;
         this.socket = null;
-        if (event.code === OCCUPIED || event.code === TAKEN) this.lost(event.reason, true);
-        else {
-          this.lost(event.reason || "There is no connection to the program.", false);
-          setTimeout(() => this.socket === null && this.connect(), 1e3);
-        }
+        const loss = lossOf(event.code, event.reason);
+        this.lost(loss);
+        if (loss.then === "reconnect") setTimeout(() => this.socket === null && this.connect(), 1e3);
       };
     }
     say(message) {
@@ -398,7 +417,7 @@ var mereq = (() => {
   // src/panel.ts
   function element(id) {
     const found = document.getElementById(id);
-    if (found === null) throw new Error(`the page has no element ${id}`);
+    if (found === null) throw new Error(`The page has no element ${id}.`);
     return found;
   }
   function showBanner(view2, lost2) {
@@ -409,19 +428,21 @@ var mereq = (() => {
     element("sub").textContent = sub;
   }
   function banner(view2, lost2) {
-    if (lost2 !== null) return ["paused", "✕", "NOT CONNECTED", lost2];
+    const over2 = view2?.phase === "finished" || view2?.phase === "stopped";
+    if (lost2?.then === "end" && !over2) return ["paused", "■", "STOPPED", lost2.reason];
+    if (lost2 !== null && !(lost2.then === "end" && over2)) return ["paused", "✕", "NOT CONNECTED", lost2.reason];
     if (view2 === null) return ["paused", "…", "CONNECTING", ""];
     if (view2.phase === "preparing") return ["paused", "…", "PREPARING", "Loading the policy. This may take a minute."];
     if (view2.phase === "finished") return ["learning", "✓", "FINISHED", "Thank you. You may close this page."];
     if (view2.phase === "stopped") return ["paused", "■", "STOPPED", view2.words];
     if (view2.phase === "learning") {
       const at = view2.progress === null ? "" : ` Step ${view2.progress.step} of at most ${view2.progress.of}.`;
-      return ["learning", "⟳", "LEARNING", `The policy learns from what you did.${at}`];
+      return ["learning", "⟳", "LEARNING", `The policy is learning from your interventions.${at}`];
     }
-    if (view2.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view2.paused)} Nothing moves. Press P, or click Go on.`];
+    if (view2.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view2.paused)} Nothing moves. Press P or click Continue.`];
     const driving = view2.last?.by === 1;
-    if (view2.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step on."];
-    return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step on." : "The policy is in control."];
+    if (view2.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step."];
+    return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step." : "The policy is in control."];
   }
   function sentence(reason) {
     return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`;
@@ -436,7 +457,7 @@ var mereq = (() => {
       return;
     }
     const rate = view2.step === 0 ? "–" : percent(view2.yours / view2.step);
-    const who = view2.last === null ? "–" : `${view2.last.action}, by ${view2.last.by === 1 ? "you" : "the policy"}${view2.last.terminated ? " (the episode ended there)" : ""}`;
+    const who = view2.last === null ? "–" : `${view2.last.action}, by ${view2.last.by === 1 ? "you" : "the policy"}${view2.last.terminated ? " (the episode ended)" : ""}`;
     const rows = [
       ["round", `${Math.min(view2.round + 1, view2.of_rounds)} of ${view2.of_rounds}`],
       ["step", `${view2.step} of ${view2.of_steps}`],
@@ -445,8 +466,8 @@ var mereq = (() => {
       ...view2.readings,
       ["basic reward", number(view2.basic)],
       ["residual reward", number(view2.residual)],
-      ["your steps", `${view2.yours} this round (${rate})${view2.taken_back > 0 ? `, ${view2.taken_back} taken back` : ""}`],
-      ["expert samples", `${view2.samples} in all`],
+      ["your steps", `${view2.yours} in this round (${rate})${view2.taken_back > 0 ? `, ${view2.taken_back} taken back` : ""}`],
+      ["expert samples", `${view2.samples} in total`],
       ["pace", `${view2.pace.toPrecision(2)} steps/s`]
     ];
     show(rows);
@@ -468,7 +489,7 @@ var mereq = (() => {
     if (box2.hidden) return;
     const bar = element("bar");
     const done = view2.phase === "finished";
-    element("learning-title").textContent = done ? "The run is finished" : behind ? `Learning while you watch: policy ${view2.version}` : `Learning from round ${view2.round + 1}`;
+    element("learning-title").textContent = done ? "The run is finished" : behind ? `Learning during supervision: policy ${view2.version}` : `Learning from round ${view2.round + 1}`;
     bar.hidden = done || behind && view2.progress === null;
     if (view2.progress === null) bar.removeAttribute("value");
     else {
@@ -476,7 +497,7 @@ var mereq = (() => {
       bar.value = view2.progress.step;
     }
     const gradient = view2.progress?.gradient ?? null;
-    element("learning-words").textContent = done ? `${view2.samples} expert samples, ${view2.rounds.length} ${view2.rounds.length === 1 ? "round" : "rounds"}. The run is stored in ${view2.directory}` : gradient === null ? "" : `Distance between you and the policy, in mean features: ${gradient.toFixed(3)}`;
+    element("learning-words").textContent = done ? `${view2.samples} expert samples, ${view2.rounds.length} ${view2.rounds.length === 1 ? "round" : "rounds"}. The run is stored in ${view2.directory}` : gradient === null ? "" : `Difference in mean features between you and the policy: ${gradient.toFixed(3)}`;
   }
   var plotted = "";
   function showPlots(view2, hello2) {
@@ -523,7 +544,7 @@ var mereq = (() => {
     element("actions").classList.toggle("off", !able);
     hello2.keys.forEach((key, i) => element("actions").children[i]?.classList.toggle("down", hands2.holds(key)));
     const hold = hands2.mode === "hold";
-    element("how").textContent = hello2.device !== null ? `${hello2.device} acts, at the machine of the program. Here: Esc hands back, P pauses, M takes a mistake back.` : hold ? "Hold: you are in control for as long as an action key is down. Let go, and the policy goes on." : "Toggle: Enter takes over, Esc hands back. In between, only your keys act; without a key nothing is done.";
+    element("how").textContent = hello2.device !== null ? `You act with the ${hello2.device} at the program's computer. On this page: Esc hands back, P pauses, M takes back your last intervention.` : hold ? "Hold: you are in control while an action key is down. Release it to hand back to the policy." : "Toggle: Enter takes over, Esc hands back. While you are in control, no key means no action.";
     element("mode-toggle").setAttribute("aria-pressed", String(!hold));
     element("mode-hold").setAttribute("aria-pressed", String(hold));
   }
@@ -704,7 +725,7 @@ var mereq = (() => {
     begin = -Infinity;
     gap = Infinity;
     lasts = 0;
-    // A picture came. `cut`: it does not follow from what is shown.
+    // Receives a picture. `cut`: it does not follow from the one that is shown.
     aim(picture, now, cut) {
       const shown = this.at(now)?.picture ?? null;
       const gap = now - this.begin;
@@ -712,7 +733,7 @@ var mereq = (() => {
       this.lasts = this.from === picture ? 0 : SHARE * Math.min(gap, this.gap, LONGEST / SHARE);
       [this.to, this.begin, this.gap] = [picture, now, gap];
     }
-    // What to show now, and whether that is the newest picture itself.
+    // The picture to show now, and whether it is the newest one itself.
     at(now) {
       if (this.to === null || this.from === null) return null;
       const share = this.lasts > 0 ? Math.max(0, (now - this.begin) / this.lasts) : 1;
@@ -733,9 +754,14 @@ var mereq = (() => {
     const before = new Map(a.ids.map((id, i) => [id, a.cars[i]]));
     const cars = b.cars.map((car, i) => {
       const was = before.get(b.ids[i]);
-      return was === void 0 || Math.abs(was[0] - car[0]) > JUMP.highway ? car : mix(was, car, share);
+      return was === void 0 || Math.abs(was[0] - car[0]) > JUMP.highway ? car : mixCars(was, car, share);
     });
     return { ...b, cars };
+  }
+  function mixCars(a, b, share) {
+    const turned2 = b[2] - a[2];
+    const shorter = turned2 - 2 * Math.PI * Math.round(turned2 / (2 * Math.PI));
+    return [a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]), a[2] + share * shorter];
   }
   function betweenShapes(a, b, share) {
     return {
@@ -903,14 +929,14 @@ var mereq = (() => {
 
   // src/shaders.ts
   var VERTEX = `#version 300 es
-layout(location = 0) in vec4 corner; // of the unit shape, and which half it belongs to
+layout(location = 0) in vec4 corner; // position in the unit shape, and the half it belongs to
 layout(location = 1) in vec3 upright;
-layout(location = 2) in vec4 size; // and how far the halves are apart
-layout(location = 3) in vec4 paint; // and how much to the front
+layout(location = 2) in vec4 size; // scale, and the distance between the halves
+layout(location = 3) in vec4 paint; // colour, and the offset towards the camera
 layout(location = 4) in vec3 at;
 layout(location = 5) in mat3 turn;
 uniform mat4 seen, lit;
-uniform bool throws; // only what throws a shadow
+uniform bool throws; // draw only shapes that cast a shadow
 out vec3 place, normal, shaded;
 out vec3 colour;
 void main() {
@@ -938,7 +964,7 @@ void main() {
     for (int x = -1; x <= 1; x += 2)
       for (int y = -1; y <= 1; y += 2)
         free += 0.25 * texture(shadows, shaded + vec3(vec2(x, y) * 1.5 * texel, 0));
-    facing *= mix(0.4, 1.0, free); // the sky lights what the sun does not
+    facing *= mix(0.4, 1.0, free); // light from the sky, where the sun does not reach
     shine = 0.1 * free * pow(max(dot(n, normalize(sun + normalize(eye - place))), 0.0), 40.0);
   }
   pixel = vec4(colour * (ambient + (1.0 - ambient) * facing) + shine, 1);
@@ -985,8 +1011,8 @@ void main() { pixel = vec4(colour, 1); }`;
     programs;
     kinds;
     shadows;
-    // null where no graphics card does it: in software it is slower than the plain canvas, and stalls the page for so
-    // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is back.
+    // Returns null without a graphics card: software WebGL is slower than the plain canvas, and stalls the page for so
+    // long that the dead man's switch pauses the run. `changed` is called when the context is lost, and when it is restored.
     static on(canvas, changed) {
       const gl = canvas.getContext("webgl2", { alpha: false, antialias: true, powerPreference: "high-performance" });
       if (gl === null) return null;
@@ -1028,7 +1054,7 @@ void main() { pixel = vec4(colour, 1); }`;
         gl.drawArraysInstanced(gl.TRIANGLES, 0, this.kinds[kind].count, counts[kind]);
       }
     }
-    // How many of each kind there are to be drawn.
+    // The number of shapes of each kind to draw.
     upload(picture) {
       const { gl } = this;
       const rows = { box: [], cylinder: [], ball: [] };
@@ -1158,7 +1184,7 @@ void main() { pixel = vec4(colour, 1); }`;
 
   // src/scene.ts
   var Scene = class {
-    // `flat` lies over `deep`. `told`: another picture was drawn whole.
+    // `flat` lies over `deep`. `told` is called when another picture was drawn completely.
     constructor(flat, deep, told) {
       this.flat = flat;
       this.deep = deep;
@@ -1166,12 +1192,12 @@ void main() { pixel = vec4(colour, 1); }`;
       this.image.onload = () => this.redraw();
     }
     drawn = 0;
-    // number of the last picture that was drawn whole
+    // number of the last picture that was drawn completely
     view = null;
     motion = new Motion();
     due = false;
     solids;
-    // null: no graphics card does it
+    // null: there is no graphics card for WebGL
     image = new Image();
     show(view2) {
       const before = this.view;
@@ -1197,7 +1223,7 @@ void main() { pixel = vec4(colour, 1); }`;
         this.told();
       }
     }
-    // False where it is not there yet.
+    // Returns false while an image is still loading.
     paint(picture, byPerson) {
       this.flat.dataset.draws = picture.draw;
       fit(this.flat);
@@ -1242,7 +1268,7 @@ void main() { pixel = vec4(colour, 1); }`;
   // src/spacemouse.ts
   var CAP = steering_default.spacemouse;
   var STILL = { push: { right: 0, towards: 0, up: 0 }, takesOver: false, handsBack: false };
-  var NO_WEBHID = "This browser has no WebHID. Chromium, Chrome and Edge have; or use a gamepad or the keyboard, or start `mereq supervise` with --device spacemouse.";
+  var NO_WEBHID = "This browser has no WebHID. Use Chromium, Chrome or Edge, a gamepad, the keyboard, or start `mereq supervise` with --device spacemouse.";
   function after(cap2, report, data) {
     if (report === CAP.translation && data.byteLength >= 6) {
       const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / CAP.full))));
@@ -1255,8 +1281,9 @@ void main() { pixel = vec4(colour, 1); }`;
     return cap2;
   }
   var SpaceMouse = class {
-    constructor(acts) {
+    constructor(acts, hid = navigator.hid) {
       this.acts = acts;
+      this.hid = hid;
       this.hid?.addEventListener("connect", () => this.reopen());
       this.hid?.addEventListener("disconnect", (event) => {
         const { device } = event;
@@ -1264,19 +1291,18 @@ void main() { pixel = vec4(colour, 1); }`;
       });
       void this.reopen();
     }
-    hid = navigator.hid;
     name = null;
-    // of the one that is open
+    // of the open device
     cap = STILL;
     silent;
-    // Let the person choose one.
+    // Lets the person choose a device.
     async choose() {
       if (this.hid === void 0) return this.acts.notice(NO_WEBHID);
       const [device] = await this.hid.requestDevice({ filters: CAP.vendors.map((vendorId) => ({ vendorId, ...CAP.usage })) });
-      if (device === void 0) this.acts.notice("No SpaceMouse was chosen. Is it plugged in, and may the browser use it?");
+      if (device === void 0) this.acts.notice("No SpaceMouse was chosen. Check that it is plugged in and that the browser may use it.");
       else await this.open(device);
     }
-    // One that was chosen before needs no asking.
+    // Opens a device that was chosen before: the browser remembers the permission.
     async reopen() {
       const device = (await this.hid?.getDevices())?.find((each) => CAP.vendors.includes(each.vendorId));
       if (device !== void 0 && this.name === null) await this.open(device);
@@ -1285,10 +1311,10 @@ void main() { pixel = vec4(colour, 1); }`;
       try {
         if (!device.opened) await device.open();
       } catch {
-        return this.acts.notice(`${device.productName} cannot be opened. Another program may hold it; on Linux, udev must allow it.`);
+        return this.acts.notice(`${device.productName} cannot be opened. Another program may be using it; on Linux, a udev rule must allow access.`);
       }
       this.name = device.productName;
-      this.acts.notice(`${this.name}: push the cap to act; the left button takes over, the right one hands back. Press T to try it.`);
+      this.acts.notice(`${this.name}: push the cap to act, the left button takes over, the right button hands back. Press T to test it.`);
       device.addEventListener("inputreport", this.hear);
     }
     hear = (event) => {
@@ -1359,11 +1385,11 @@ void main() { pixel = vec4(colour, 1); }`;
   }
 
   // src/trying.ts
-  var NO_PAD = "No gamepad was seen. Plug one in and press any of its buttons: a browser hides gamepads until then.";
-  var NO_MAPPING = "The browser does not know this gamepad: it cannot tell which button is which. Calibrate it, then it can be used.";
-  var DEEDS = { engage: "take over", handBack: "hand back", retract: "take a mistake back", pause: "pause, go on" };
+  var NO_PAD = "No gamepad was found. Plug one in and press any of its buttons: browsers hide a gamepad until then.";
+  var NO_MAPPING = "The browser does not know the buttons of this gamepad. Calibrate it before you use it.";
+  var DEEDS = { engage: "take over", handBack: "hand back", retract: "take back", pause: "pause or continue" };
   var Trying = class {
-    // leave: called when the panel closes. state: what is known now.
+    // leave: called when the panel closes. state: returns the newest messages from the server.
     constructor(mouse2, state, leave) {
       this.mouse = mouse2;
       this.state = state;
@@ -1399,17 +1425,17 @@ void main() { pixel = vec4(colour, 1); }`;
       this.dialog.focus();
       this.draw();
     }
-    // What devices do while this is open: only here.
+    // Effects of devices while the panel is open.
     acts = {
       hands: () => this.hands,
       changed: () => {
       },
       engage: (engaged) => this.deed = engaged ? "take over" : "hand back",
-      retract: () => this.deed = "take a mistake back",
-      goOrPause: () => this.deed = "pause, go on",
+      retract: () => this.deed = "take back",
+      goOrPause: () => this.deed = "pause or continue",
       notice: (words) => element("try-notice").textContent = words
     };
-    // A key went down or up. Tab, Enter and Esc go on working in the panel.
+    // Handles a key that went down or up. Tab, Enter and Esc keep their function in the panel.
     key(event, deed) {
       const down = event.type === "keydown";
       this.down = this.down.filter((code) => code !== event.code);
@@ -1442,12 +1468,12 @@ void main() { pixel = vec4(colour, 1); }`;
       element("would-act").textContent = inWords(this.hands.action(), hello2);
       element("would-do").textContent = this.deed;
       element("try-keys").replaceChildren(lamps("down", this.down.map((shown) => ({ shown, down: true }))));
-      if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press one."));
+      if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press a key."));
       this.drawPad();
       this.drawMouse();
       const here = element("try-here");
       here.hidden = hello2?.device == null;
-      if (!here.hidden) element("try-here-name").textContent = `${hello2.device}, at the machine of the program`;
+      if (!here.hidden) element("try-here-name").textContent = `${hello2.device}, at the program's computer`;
       const [right, towards, up, takesOver, handsBack] = view2?.felt ?? [0, 0, 0, false, false];
       element("try-here-meters").replaceChildren(...cap({ right, towards, up }, takesOver, handsBack));
       requestAnimationFrame(() => this.draw());
@@ -1475,7 +1501,7 @@ void main() { pixel = vec4(colour, 1); }`;
         return;
       }
       const calibration = calibrationOf(pad);
-      const how = calibration === null ? NO_MAPPING : kept(pad.id) === null ? "Standard mapping." : "Calibrated by you.";
+      const how = calibration === null ? NO_MAPPING : kept(pad.id) === null ? "Standard mapping." : "Your calibration.";
       words.textContent = `${pad.id}. ${how}`;
       const read = calibration === null ? null : readPad(pad, calibration);
       const axis = (value, i) => {
@@ -1485,12 +1511,12 @@ void main() { pixel = vec4(colour, 1); }`;
       element("try-pad-meters").replaceChildren(
         ...pad.axes.map(axis),
         lamps("buttons", pad.buttons.map((button, i) => ({ shown: String(i), down: button.pressed || button.value > 0.5 }))),
-        ...read === null ? [] : [lamps("mean", Object.entries(DEEDS).map(([deed, shown]) => ({ shown, down: read.down(deed) })))]
+        ...read === null ? [] : [lamps("functions", Object.entries(DEEDS).map(([deed, shown]) => ({ shown, down: read.down(deed) })))]
       );
     }
     drawMouse() {
       const { name, hid } = this.mouse;
-      element("try-mouse-words").textContent = hid === void 0 ? NO_WEBHID : name === null ? "No SpaceMouse is connected. Plug it in, press the button below and choose it." : `${name}.`;
+      element("try-mouse-words").textContent = hid === void 0 ? NO_WEBHID : name === null ? "No SpaceMouse is connected. Plug it in, click the button below and choose it." : `${name}.`;
       element("try-mouse-choose").hidden = hid === void 0 || name !== null;
       const { push, takesOver, handsBack } = this.mouse.cap;
       element("try-mouse-meters").replaceChildren(...name === null ? [] : cap(push, takesOver, handsBack));
@@ -1507,7 +1533,7 @@ void main() { pixel = vec4(colour, 1); }`;
     return meter(name, value === 0 ? 0 : Math.sign(value) * (zone + Math.abs(value) * (1 - zone)), value.toFixed(2));
   }
   function inWords(action, hello2) {
-    if (hello2 === null) return "not known yet: the program is loading";
+    if (hello2 === null) return "unknown: the program is still loading";
     if (action === null) return "nothing";
     if (typeof action === "number") return hello2.keys.find((key) => key.action === action)?.label ?? String(action);
     const ways = hello2.keys.map((key) => ({ label: key.label, far: key.action.reduce((sum2, part, i) => sum2 + part * action[i], 0) }));
@@ -1521,10 +1547,10 @@ void main() { pixel = vec4(colour, 1); }`;
   var hands = new Hands([]);
   var lost = null;
   var scene = new Scene(element("scene"), element("solids"), tell);
-  var link = new Link(receive, (reason, takeOver) => {
-    lost = reason;
+  var link = new Link(receive, (loss) => {
+    lost = loss;
     hands.release();
-    element("take").hidden = !takeOver;
+    element("take").hidden = loss.then !== "take control";
     requestAnimationFrame(show2);
   });
   function receive(message) {
@@ -1614,22 +1640,20 @@ void main() { pixel = vec4(colour, 1); }`;
   function pace(factor) {
     if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
   }
-  var SAID = { Enter: "take over", NumpadEnter: "take over", KeyP: "pause, go on", KeyM: "take a mistake back" };
+  var SAID = { Enter: "take over", NumpadEnter: "take over", KeyP: "pause or continue", KeyM: "take back" };
   function tryDevices() {
-    if (moves(view)) command("pause", "you try your devices");
+    if (moves(view)) command("pause", "you are testing your devices");
     hands.release();
     trying.show();
   }
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const meaning = meaningOf(event, hands, event.code in ONCE);
+    if (meaning === "shortcut") return;
     if (trying.open) return trying.key(event, SAID[event.code]);
-    const once = ONCE[event.code];
-    const action = hands.keyOf(event.code);
-    if (once === void 0 && action === void 0) return;
+    if (meaning === "none") return;
     event.preventDefault();
-    if (event.repeat) return;
-    if (action !== void 0) press(event.code, true);
-    else once?.();
+    if (meaning === "action") press(event.code, true);
+    if (meaning === "command") ONCE[event.code]();
   });
   addEventListener("keyup", (event) => {
     if (trying.open) return trying.key(event, void 0);
@@ -1662,7 +1686,7 @@ void main() { pixel = vec4(colour, 1); }`;
     requestAnimationFrame(show2);
   });
   setInterval(tell, HEARTBEAT);
-  var wheel = {
+  var run = {
     hands: () => hands,
     changed: tell,
     engage,
@@ -1671,8 +1695,8 @@ void main() { pixel = vec4(colour, 1); }`;
     lost: (kind, name, how = "is gone") => command("release", `the ${kind} ${shortened(name)} ${how}`),
     notice: (words) => element("notice").textContent = words
   };
-  var devices = new Proxy(wheel, {
-    get: (_, name) => name !== "lost" && trying.open ? trying.acts[name] : wheel[name]
+  var devices = new Proxy(run, {
+    get: (_, name) => name !== "lost" && trying.open ? trying.acts[name] : run[name]
   });
   var mouse = new SpaceMouse(devices);
   var trying = new Trying(mouse, () => ({ hello, view }), () => hands.release());

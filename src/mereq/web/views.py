@@ -1,0 +1,102 @@
+"""Types of the messages that the server sends to the page, as JSON.
+
+frontend/src/messages.ts declares the same types for the page, and a test compares the two.
+"""
+
+from typing import Literal, TypedDict
+
+from mereq.core.view import Picture
+from mereq.web.devices.device import Held
+
+Phase = Literal["preparing", "supervising", "learning", "finished", "stopped"]
+Action = int | list[float]  # an index, or a vector
+
+
+class Key(TypedDict):
+    """An action of the task, and the keys that select it."""
+
+    codes: list[str]  # KeyboardEvent.code
+    label: str
+    shown: str
+    action: Action  # vectors of several keys that are down are added
+
+
+class Hello(TypedDict):
+    """What a page needs to know once."""
+
+    kind: Literal["hello"]
+    task: str
+    summary: str
+    features: list[str]
+    keys: list[Key]
+    device: str | None  # the input device at the program's machine, which acts instead of the page
+    delta: float
+
+
+class RoundSummary(TypedDict):
+    """Summary of a finished round."""
+
+    rate: float
+    samples: int
+    theta: list[float]
+    waited: float  # time spent learning [s]
+
+
+class LastStep(TypedDict):
+    """The last step of the present episode."""
+
+    action: str
+    by: int  # mereq.core.supervisor.Controller
+    terminated: bool
+
+
+class LearningProgress(TypedDict):
+    """Progress of the learner."""
+
+    step: int
+    of: int
+    gradient: float | None
+
+
+class Status(TypedDict):
+    """Where a run stands, in numbers."""
+
+    phase: Phase
+    words: str  # why the run stopped
+    directory: str
+    round: int
+    of_rounds: int
+    step: int
+    of_steps: int
+    episode: int
+    step_of_episode: int
+    last: LastStep | None
+    basic: float | None  # prior reward of the last step
+    residual: float | None
+    yours: int
+    taken_back: int
+    can_retract: bool
+    samples: int
+    rounds: list[RoundSummary]
+    progress: LearningProgress | None
+    version: int | None  # number of the newest policy, when it learns while it is supervised
+
+
+class View(Status):
+    """All that the page shows. A page that reloads needs nothing else."""
+
+    kind: Literal["view"]
+    frame: int
+    picture: Picture | None
+    paused: str | None
+    engaged: bool
+    pace: float
+    felt: Held | None
+    readings: list[tuple[str, str]]
+
+
+class Refusal(TypedDict):
+    """The answer to a message that is not understood."""
+
+    kind: Literal["refused"]
+    reason: str
