@@ -23,11 +23,12 @@ os.environ["OMP_WAIT_POLICY"] = "passive"  # PyTorch's threads sleep while they 
 
 import numpy as np
 
+from mereq.core.cores import usable_cores
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings
 from mereq.store.provenance import provenance
 
-CORES = len(os.sched_getaffinity(0))  # JAX sizes its thread pool by them
+CORES = len(usable_cores())  # JAX sizes its thread pool by them
 OBS, ACTIONS, BATCH, CALL = 20, 3, 512, 10
 HIDDEN = (400, 300)
 

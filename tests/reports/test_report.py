@@ -137,7 +137,7 @@ def test_weights_of_a_task_without_names_are_numbered(tmp_path):
 
 
 def test_who_supervised_is_read_from_the_runs(tmp_path, without_pictures):
-    runs = [run("mereq", s, [0.3, 0.04], task="my_task.py:LANDER", config={"expert": "person"}) for s in range(2)]
+    runs = [run("mereq", s, [0.3, 0.04], task="my_task.py:LANDER", config={"supervisor": "person"}) for s in range(2)]
     made = write_report(StudyResults("Mine", "", 2, runs), tmp_path)
     assert "table2.csv" in [file.name for file in made.files]
     assert "table1.csv" not in [file.name for file in made.files]

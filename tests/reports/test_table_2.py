@@ -13,7 +13,7 @@ from mereq.reports.summary import outcomes
 from mereq.reports.tables import table_2
 from study_runs import run
 
-PERSON = {"expert": "person"}
+PERSON = {"supervisor": "person"}
 RATES = {  # of 2000 steps each: ends below 0.05
     "mereq": ([0.2, 0.04], [0.25, 0.03], [0.3, 0.045]),
     "hg-dagger-ft": ([0.3, 0.1, 0.04], [0.3, 0.2, 0.01], [0.4, 0.1, 0.02]),
@@ -71,7 +71,7 @@ def test_the_report_of_a_person(tmp_path):
 
 def test_a_stand_in_is_called_one(tmp_path):
     runs = human_runs()
-    runs[0] = runs[0]._replace(config=runs[0].config | {"expert": "shipped"})
+    runs[0] = runs[0]._replace(config=runs[0].config | {"supervisor": "expert"})
     write_report(StudyResults("Mine", "", len(runs), runs), tmp_path, thresholds=(0.05,))
     assert "**In 1 of 6 runs a program took the person's place.**" in (tmp_path / "report.md").read_text()
 

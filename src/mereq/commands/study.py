@@ -77,7 +77,7 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
                 )
                 raise
         runs = store.runs()
-        counts = Counter((run.row[0], _condition(run)) for run in planned.runs)
+        counts = Counter((run.condition[0], _condition(run)) for run in planned.runs)
         print_table(f"{planned.title}: {len(runs)} of {len(planned.runs)} runs", overview(runs, planned=counts))
         console.print(f"The study is in {store.directory}; `mereq show` works on each of {out / 'runs'}.")
         if runs:
@@ -118,7 +118,7 @@ def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console)
                 rounds[run.name] = event.rounds
             elif run and isinstance(event, RoundFinished):
                 rounds[run.name] = event.index + 1
-                pace.add(run.row, now - since.get(run.name, now))
+                pace.add(run.condition, now - since.get(run.name, now))
             elif run and isinstance(event, RunFinished) and done:
                 del missing[run.name]
                 _traceback_file(store, run).unlink(missing_ok=True)

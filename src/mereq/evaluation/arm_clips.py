@@ -23,10 +23,10 @@ COLOURS = 96  # of a film
 
 @dataclass(frozen=True)
 class Shot:
-    """How an arm task is filmed."""
+    """Clip of an arm task: which moment and which caption."""
 
     task: ArmTask
-    moment: int  # the step that tells most
+    moment: int  # the most telling step
     caption: Callable[[Any], str]  # a few words, from a single environment's measurements
 
     def film(self, prior: Policy, policy: Policy, path: Path, *, seed: int = 1, n_steps: int = N_STEPS) -> None:
@@ -37,7 +37,7 @@ class Shot:
         write_gif(pairs, path, frame_milliseconds=FRAME_MILLISECONDS, colours=COLOURS, method=coverage)
 
     def still(self, prior: Policy, policy: Policy, path: Path, *, seed: int = 1) -> None:
-        """The moment of the same episode that tells most, with the prior (left) and with another policy (right)."""
+        """The most telling moment of the same episode, with the prior (left) and with another policy (right)."""
         (pair,) = self._pairs(prior, policy, seed, range(self.moment, self.moment + 1), STILL_SIZE)
         Image.fromarray(pair).save(path, optimize=True)
 
@@ -46,7 +46,7 @@ class Shot:
         return [np.hstack(pair) for pair in zip(*sides, strict=True)]
 
     def _frames(self, policy: Policy, name: str, seed: int, steps: range, size: tuple[int, int]) -> list[Picture]:
-        """Pictures after these steps of an unsupervised episode."""
+        """Pictures after the given steps of an unsupervised episode."""
         env, frames = ArmEnv(self.task), []
         obs, _ = env.reset(seed=seed)
         for step in range(steps.stop):

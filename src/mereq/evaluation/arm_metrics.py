@@ -1,6 +1,6 @@
-"""Model cards of the arm's tasks: how high a bottle is pushed, how hard a board is wiped, where a pillow is grasped.
+"""Model cards of the arm's tasks: height of pushes, force of wiping, place of grasps.
 
-Each task has one quantity that tells its expert from its prior; cards and the figure of the policies show the same.
+Each task has one quantity that distinguishes its expert from its prior; cards and the figure of the policies share it.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def series(evaluation: Evaluation, name: str) -> np.ndarray:
-    """What was measured by this name: (steps, episodes, ...). All episodes have 100 steps."""
+    """Measurements of this name: (steps, episodes, ...). All episodes have 100 steps."""
     return np.stack([getattr(measured, name) for measured in evaluation.measured])
 
 
@@ -35,7 +35,7 @@ def normal_forces(evaluation: Evaluation) -> Float[np.ndarray, " steps"]:
 
 
 def grasps(evaluation: Evaluation) -> tuple[Float[np.ndarray, " grasps"], Bool[np.ndarray, " episodes"]]:
-    """How far off the pillow's centre, horizontally, the gripper was when it first closed [cm]; in which episodes."""
+    """Horizontal distance from the pillow's centre when the gripper first closed [cm], and whether it closed."""
     closed = series(evaluation, "closed")
     episodes = np.asarray(closed.any(axis=0))
     first = closed.argmax(axis=0)[episodes]
@@ -43,7 +43,7 @@ def grasps(evaluation: Evaluation) -> tuple[Float[np.ndarray, " grasps"], Bool[n
 
 
 def bottle_card(evaluation: Evaluation) -> dict[str, Any]:
-    """Whether the bottle comes to stand at the goal, whether it does so at the end, and how high it is pushed."""
+    """Model card: shares of bottles that arrive at the goal, end there and topple, and heights of pushes."""
     last = evaluation.measured[-1]
     longest = series(evaluation, "arrived").max(axis=0)
     return {
@@ -56,7 +56,7 @@ def bottle_card(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def erasing_card(evaluation: Evaluation) -> dict[str, Any]:
-    """How much marker is gone, and how hard the felt is pressed."""
+    """Model card: share of the marker that is erased, and normal forces."""
     erased, force = evaluation.measured[-1].erased_fraction, normal_forces(evaluation)
     return {
         "erased_fraction": _share(erased),
@@ -67,7 +67,7 @@ def erasing_card(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def pillow_card(evaluation: Evaluation) -> dict[str, Any]:
-    """Whether the pillow is lifted, and where it is grasped."""
+    """Model card: shares of pillows that are lifted and gripped, and where they are grasped."""
     offsets, closed = grasps(evaluation)
     return {
         "lift_rate": _share(pillow_grasping.success(evaluation.measured[-1])),
@@ -81,7 +81,7 @@ def _share(of: np.ndarray) -> float:
 
 
 def _quantiles(values: Float[np.ndarray, " n"]) -> dict[str, float]:
-    """By their probability; of nothing there are none."""
+    """Quantiles by their probability; none of no values."""
     if not len(values):
         return {}
     return {f"{p:g}": round(float(q), 3) for p, q in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)}

@@ -10,7 +10,7 @@ SPEED_OF_ONE = 80.0  # m/s that the observation's vx = 1 represents
 
 
 def highway_card(evaluation: Evaluation) -> dict[str, Any]:
-    """Speed and lanes of a policy: what the mean features do not say."""
+    """Model card: crashes, speeds and lanes, which the mean features do not show."""
     speed = evaluation.next_obs[:, 3] * SPEED_OF_ONE
     lanes, counts = np.unique(evaluation.features[:, 2], return_counts=True)
     names = {0.0: "left", 0.5: "middle", 1.0: "right"}

@@ -1,4 +1,4 @@
-"""What a policy does when nobody watches: whole episodes in the simulator."""
+"""Unsupervised rollouts of a policy: whole episodes in the simulator."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ class Evaluation:
     next_obs: Float[np.ndarray, "steps obs"]
     features: Float[np.ndarray, "steps features"]
     terminated: np.ndarray  # (episodes,) bool: ended by a termination, not by the time limit
-    measured: tuple[Any, ...]  # what the task measured in each step of all environments, if it does; else None
+    measured: tuple[Any, ...]  # the task's measurements of each step of all environments; None where it has none
 
     def returns(self, theta: Float[np.ndarray, " features"]) -> Float[np.ndarray, " episodes"]:
         """Undiscounted return of each episode under the reward theta . f."""
@@ -29,7 +29,7 @@ class Evaluation:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Steps of each episode."""
+        """Number of steps of each episode."""
         return np.bincount(self.episode, minlength=len(self.terminated))
 
 
@@ -58,7 +58,7 @@ def evaluate(policy: Policy, simulator: Simulator, *, seed: int) -> Evaluation:
 
 
 def model_card(result: Evaluation, theta: np.ndarray, names: tuple[str, ...], more: dict[str, Any]) -> dict[str, Any]:
-    """What a policy does in whole unsupervised episodes, as JSON."""
+    """Model card of a policy: its whole unsupervised episodes in numbers, for JSON."""
     returns = result.returns(theta)
     return {
         "episodes": len(returns),

@@ -149,9 +149,11 @@ def summary_records(behaviours: Sequence[Behaviour]) -> list[Record]:
         for group in b.groups:
             key = _group_key(b, group) | {"policies": len(group.members), "never_reached": group.never_reached}
 
-            def add(quantity: str, mean: float, spread: float, theirs: Any = None, key: Record = key) -> None:
-                theirs = theirs or (None, None)
-                numbers = {"mean": mean, "spread": spread, "paper_mean": theirs[0], "paper_spread": theirs[1]}
+            def add(
+                quantity: str, mean: float, spread: float, theirs: Sequence[float] | None = None, key: Record = key
+            ) -> None:
+                paper_mean, paper_spread = theirs or (None, None)
+                numbers = {"mean": mean, "spread": spread, "paper_mean": paper_mean, "paper_spread": paper_spread}
                 records.append(key | {"quantity": quantity} | numbers)
 
             for index, name in enumerate(b.feature_names):

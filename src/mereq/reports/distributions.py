@@ -1,4 +1,4 @@
-"""How alike two policies are in what they do: distributions of features, and the distance between them. Table 3."""
+"""Distributions of features of two policies, and the distance between them. Table 3."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -8,7 +8,7 @@ BINS = 50  # equally wide, from 0 to 1: what features are ramped to
 
 
 def feature_counts(features: Float[np.ndarray, "steps features"]) -> Int[np.ndarray, "features bins"]:
-    """How many steps fall into each of the `BINS` bins of [0, 1], for each feature.
+    """Number of steps in each of the `BINS` bins of [0, 1], for each feature.
 
     A value on a border belongs to the bin above it, 1 to the last bin; the outermost bins take what lies outside.
     """

@@ -1,8 +1,7 @@
 """Expert samples to a threshold; means, interquartile means, ratios and probabilities over seeds, with intervals.
 
-Runs that never get below a threshold are *censored*: what they would have needed is at least their total, and has no
-upper bound. The statistics below carry both bounds along, so that an interval holds whatever those runs would have
-needed.
+Runs that never get below a threshold are *censored*: the number that they would have needed is at least their total,
+and has no upper bound. The statistics below carry both bounds along, so that an interval holds whatever that number is.
 """
 
 import math
@@ -37,7 +36,7 @@ def mean_ci95(values: Float[np.ndarray, "seeds *rest"]) -> tuple[np.ndarray, np.
 class SamplesToThreshold:
     """Expert samples used until the first round whose intervention rate is below delta. Section 6.
 
-    A run that never gets there is censored: its total is a lower bound.
+    A run that never gets below delta is censored: its total is a lower bound.
     """
 
     samples: int
@@ -69,13 +68,13 @@ class Samples:
 
     @classmethod
     def of(cls, reached: Sequence[SamplesToThreshold]) -> "Samples":
-        """The samples of runs, one each."""
+        """Samples of runs, one entry each."""
         at_least = np.array([run.samples for run in reached], float)
         return cls(at_least, np.where([run.censored for run in reached], np.inf, at_least))
 
     @property
     def censored(self) -> Bool[np.ndarray, " runs"]:
-        """Which runs never got there."""
+        """Whether each run is censored."""
         return np.isinf(self.at_most)
 
     def __len__(self) -> int:
@@ -86,7 +85,7 @@ class Samples:
 class Estimate:
     """A number with its 95 % interval, both ends NaN where there is none.
 
-    sign: what censored runs leave of the number: "≥" at least this, "≤" at most this, "≷" bounded on neither side.
+    sign: bounds that censored runs leave: "≥" at least this, "≤" at most this, "≷" bounded on neither side.
     """
 
     value: float
@@ -147,7 +146,7 @@ def probability_of_fewer_samples(
 ) -> Estimate:
     """`probability_of_improvement` of X over Y, with its bootstrap interval, the runs of both drawn independently.
 
-    A censored run is worse than any that got there, and two censored ones tie.
+    A censored run is worse than any that is not, and two censored ones tie.
     """
     drawn = np.zeros(resamples)
     for a, b in zip(x, y, strict=True):

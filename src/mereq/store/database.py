@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from mereq import __version__
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun, NoRun, RunExists
-from mereq.store.checkpoints import writing
+from mereq.store.atomic import writing
 from mereq.store.compatibility import check_version
 
 T = TypeVar("T")

@@ -13,7 +13,8 @@ from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion, Resume
 from mereq.core.policy import Policy
 from mereq.interventions.rollout import SupervisedStep
-from mereq.store.checkpoints import remove, save_arrays, writing
+from mereq.store.atomic import writing
+from mereq.store.checkpoints import remove, save_arrays
 from mereq.store.compatibility import check_resumable
 from mereq.store.database import Database
 from mereq.store.policies import save_policy

@@ -180,4 +180,4 @@ class Pace:
 
 def pending(planned: Sequence[PlannedRun], rounds: dict[str, int]) -> list[tuple[tuple[str, ...], int]]:
     """Condition and number of rounds left of each run, given how many rounds each has finished."""
-    return [(run.row, run.spec.n_rounds - rounds[run.name]) for run in planned]
+    return [(run.condition, run.spec.n_rounds - rounds[run.name]) for run in planned]

@@ -36,7 +36,7 @@ _ADVICE = "Mend the file and start again; `mereq study --list` names studies to 
 
 @dataclass(frozen=True)
 class SeedRange:
-    """Seeds in a row."""
+    """Consecutive seeds."""
 
     first: int
     count: int
@@ -48,7 +48,7 @@ class SeedRange:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyFile:
-    """What a study file says, entry by entry."""
+    """Entries of a study file."""
 
     title: str
     description: str = ""
@@ -84,14 +84,14 @@ class PlannedRun(NamedTuple):
     spec: RunSpec
 
     @property
-    def row(self) -> tuple[str, str, str, str]:
-        """The run without its seed: task, method, preset, variant."""
+    def condition(self) -> tuple[str, str, str, str]:
+        """Task, method, preset and variant: what the seeds of a condition share."""
         return recorded_name(self.spec.task), self.spec.method, self.spec.preset, self.variant
 
     @property
     def name(self) -> str:
         """Its directory's name."""
-        return run_name(*self.row, self.spec.seed)
+        return run_name(*self.condition, self.spec.seed)
 
 
 def run_name(task: str, method: str, preset: str, variant: str, seed: int) -> str:
@@ -106,7 +106,7 @@ class Study:
 
     title: str
     description: str
-    runs: tuple[PlannedRun, ...]  # seed by seed, so that all rows of a table fill up evenly
+    runs: tuple[PlannedRun, ...]  # seed by seed, so that all conditions progress evenly
 
     @classmethod
     def read(cls, file: Path) -> "Study":

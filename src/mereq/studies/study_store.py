@@ -170,7 +170,7 @@ class StudyStore(Store):
         """
         with RunReader.open(self.run_directory(run)) as store:
             start, rounds = store.starts()[-1], store.rounds()
-            done = StudyRun(*run.row, run.spec.seed, rounds, start.config, start.provenance, store.seconds())
+            done = StudyRun(*run.condition, run.spec.seed, rounds, start.config, start.provenance, store.seconds())
         with self.database.transaction():
             self.database.insert("runs", _row(run.name, done))
             for recorded in rounds:

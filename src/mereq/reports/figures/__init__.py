@@ -1,4 +1,4 @@
-"""Pictures of runs and studies. The only place that knows matplotlib."""
+"""Figures of runs and studies. The only package that imports matplotlib."""
 
 from mereq.reports.figures.arm import Panel, arm_figure
 from mereq.reports.figures.behaviour import feature_figure, return_figure

@@ -1,4 +1,4 @@
-"""The picture of the arm's policies: what tells each task's expert from its prior."""
+"""Figure of the arm's policies: the quantity that distinguishes each task's expert from its prior."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mereq.reports.figures.style import COLORS
 
-LOOK = {"prior": "0.7", "expert": COLORS[0]}  # as the prior and the aligned policy in a run's picture
+LOOK = {"prior": "0.7", "expert": COLORS[0]}  # as the prior and the aligned policy in a run's figure
 BINS = 30
 
 

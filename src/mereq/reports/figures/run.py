@@ -1,4 +1,4 @@
-"""The picture of one run."""
+"""Figure of one run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mereq.reports.statistics import THRESHOLDS
 
 @dataclass(frozen=True)
 class RunCurves:
-    """What a run's picture shows: one entry per round, features before and after."""
+    """Data of a run's figure: one entry per round, and features before and after."""
 
     title: str
     feature_names: tuple[str, ...]

@@ -209,7 +209,7 @@ def _condition_handles(labels: Mapping[Condition, str], styles: Mapping[Conditio
 
 
 def _bar_handles(here: Sequence[Outcome], *, counted: bool) -> list[Artist]:
-    """What is seen in the bars besides the conditions."""
+    """Handles of the legend for marks in the bars besides the conditions."""
     handles: list[Artist] = []
     if any(o.reported for o in here):
         diamond = {"marker": "D", "markersize": 4, "markerfacecolor": "white", "color": "0.3", "linewidth": 0.9}

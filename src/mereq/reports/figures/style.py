@@ -1,4 +1,4 @@
-"""What all pictures share: sizes, colours, markers and threshold lines."""
+"""Style of all figures: sizes, colours, markers and threshold lines."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,15 +10,23 @@ from matplotlib.colors import to_hex
 from mereq.reports.paper import METHODS
 from mereq.reports.summary import Condition
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by everyone
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)  # distinct for colour-blind readers, too
 MARKERS = "osD^vPX"
 DPI = 130
-WIDTHS = (7.0, 10.0, 12.0, 14.0)  # of the whole picture, by the number of columns [inch]
-FONTS = (9.0, 10.0, 11.0, 12.0)  # so that text can be read when the picture is 900 pixels wide [point]
+WIDTHS = (7.0, 10.0, 12.0, 14.0)  # of the whole figure, by the number of columns [inch]
+FONTS = (9.0, 10.0, 11.0, 12.0)  # readable when the figure is 900 pixels wide [point]
 
 
 class Style(NamedTuple):
-    """How one condition is drawn."""
+    """Colour and marker of one condition."""
 
     color: str
     marker: str
@@ -60,17 +68,17 @@ def threshold_lines(axes: Axes, deltas: Sequence[float], fontsize: float) -> Non
 
 
 def picture_width(columns: int) -> float:
-    """Of a picture with so many columns of panels [inch]."""
+    """Width of a figure with so many columns of panels [inch]."""
     return _by_columns(WIDTHS, columns)
 
 
 def text_sizes(columns: int) -> dict[Any, Any]:
-    """Matplotlib's settings for a picture with so many columns of panels."""
+    """Matplotlib's settings for a figure with so many columns of panels."""
     return {"font.size": _by_columns(FONTS, columns), "hatch.linewidth": 0.8, "axes.titlesize": "medium"}
 
 
 def bare(axes: Axes) -> None:
-    """Without the lines above and to the right."""
+    """Remove the lines above and to the right of a panel."""
     axes.spines[["top", "right"]].set_visible(False)
 
 
