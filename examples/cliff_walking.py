@@ -1,19 +1,32 @@
 """Align a policy of your own, on a Gymnasium environment of your own. For continuous actions: mountain_car.py.
 
 CliffWalking: a 4 x 12 grid, from the lower left to the lower right corner, with a cliff in between. The prior takes the
-shortest way, along the edge. The supervisor gets nervous there and takes over to walk further up. All that `mereq`
-needs is a function for the features, the prior's logits, and the supervisor. Run it:  python examples/cliff_walking.py
+shortest way, along the edge. The supervisor takes over at the edge and walks further up. All that `mereq` needs is a
+function for the features, the prior's logits, and the supervisor. Run it as a program, or by its name:
+
+    python examples/cliff_walking.py
+    mereq align examples/cliff_walking.py:CLIFF_WALKING --rounds 8 --out runs/cliff
+    mereq supervise examples/cliff_walking.py:CLIFF_WALKING --out runs/mine      (needs gymnasium[toy-text], to draw)
 """
 
 import gymnasium as gym
 import numpy as np
 
-from mereq.alignment import MEREQ, Round, align
-from mereq.core.policy import LogitsPolicy
-from mereq.core.supervisor import Controller, Decision, DecisionContext
-from mereq.presets.fast import fast
-from mereq.supervision.rules import Rule, RuleEngine, Trigger
-from mereq.tasks.gymnasium_task import task_from_gymnasium
+from mereq import (
+    Controller,
+    Decision,
+    DecisionContext,
+    LogitsPolicy,
+    Round,
+    Rule,
+    RuleEngine,
+    TaskDefinition,
+    Trigger,
+    align,
+    discrete_controls,
+    fast,
+    task_from_gymnasium,
+)
 
 UP, RIGHT, DOWN, LEFT = range(4)
 ROWS, COLUMNS = 4, 12
@@ -23,12 +36,12 @@ FEATURES = ("forward", "far_from_cliff", "fell")
 def features(obs, action, next_obs, info):
     """Numbers between 0 and 1, from the environment's own observations: here the number of the cell."""
     row, column = divmod(next_obs, COLUMNS)
-    fell = abs(next_obs - obs) > COLUMNS  # the environment puts whoever falls back to the start
+    fell = abs(next_obs - obs) > COLUMNS  # after a fall, the environment continues at the start
     return np.array([column > obs % COLUMNS, (ROWS - 1 - row) / (ROWS - 1), fell], float)
 
 
 def shortest_way(obs):
-    """The prior's logits. A network of yours would stand here; observations come flattened, so a cell is one-hot."""
+    """Logits of the prior. A network of yours would be here; observations come flattened, so a cell is one-hot."""
     row, column = np.divmod(obs.argmax(axis=1), COLUMNS)
     logits = np.zeros((len(obs), 4))
     at_the_goal_column = column == COLUMNS - 1
@@ -40,7 +53,7 @@ def shortest_way(obs):
 
 
 class Nervous:
-    """Takes over at the second step on the edge, walks up, and hands back after two steps well above it."""
+    """Supervisor that takes over at the second step on the edge, and hands back after two steps well above it."""
 
     def __init__(self):
         on_the_edge = Trigger(lambda cell: cell[0] >= ROWS - 2 and 0 < cell[1] < COLUMNS - 1, 2)
@@ -48,29 +61,43 @@ class Nervous:
         self.engine = RuleEngine(Rule(engage=(on_the_edge,), disengage=(well_above,)))
 
     def begin_episode(self, seed):
-        """The policy is in control at first."""
+        """Start an episode: the policy is in control."""
         self.engine.reset()
 
     def decide(self, context: DecisionContext) -> Decision:
-        """Let the policy act, or walk up and on."""
+        """Decision to let the policy act, or to walk up and on."""
         row, column = divmod(int(context.obs.argmax()), COLUMNS)
         if self.engine.judge((row, column)) is Controller.POLICY:
             return Decision(Controller.POLICY, context.proposed)
         return Decision(Controller.EXPERT, UP if row > 1 else RIGHT if column < COLUMNS - 1 else DOWN)
 
 
+TASK = task_from_gymnasium(
+    "cliff-walking",
+    lambda: gym.make("CliffWalking-v1", max_episode_steps=40, render_mode="rgb_array"),
+    features,
+    FEATURES,
+)
+CLIFF_WALKING = TaskDefinition(
+    task=TASK,
+    supervisor=Nervous,
+    prior=LogitsPolicy(shortest_way, n_actions=4),
+    settings={"fast": fast(TASK, gamma=0.9, rollout_steps=400)},
+    summary="walk to the goal; the supervisor wants to stay away from the cliff",
+    controls=discrete_controls(
+        ("up", "right", "down", "left"), keys=("ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft")
+    ),
+)
+
+
 def run(n_rounds: int, seed: int = 0) -> list[Round]:
-    """Algorithm 1, round by round."""
-    task = task_from_gymnasium(
-        "cliff-walking", lambda: gym.make("CliffWalking-v1", max_episode_steps=40), features, FEATURES
-    )
-    prior = LogitsPolicy(shortest_way, n_actions=4)
-    settings = fast(task, gamma=0.9, rollout_steps=400)
+    """Rounds of Algorithm 1, printed as they end."""
     rounds = []
-    for iteration in align(task, prior, Nervous(), MEREQ, settings, seed=seed, n_rounds=n_rounds, rate_threshold=0.06):
-        weights = "  ".join(f"{n} {w:+.2f}" for n, w in zip(FEATURES, iteration.theta, strict=True))
-        print(f"round {iteration.index}: intervention rate {iteration.intervention_rate:.3f}   {weights}")
-        rounds.append(iteration)
+    prior, settings = CLIFF_WALKING.policy("prior"), CLIFF_WALKING.settings["fast"]
+    for done in align(TASK, prior, Nervous(), settings=settings, seed=seed, n_rounds=n_rounds, rate_threshold=0.06):
+        weights = "  ".join(f"{n} {w:+.2f}" for n, w in zip(FEATURES, done.theta, strict=True))
+        print(f"round {done.index}: intervention rate {done.intervention_rate:.3f}   {weights}")
+        rounds.append(done)
     return rounds
 
 

@@ -1,21 +1,29 @@
 """Align a policy with continuous actions, on a Gymnasium environment of your own.
 
 MountainCarContinuous: a car must swing up a hill that is too steep for its motor; an action in [-1, 1] is its force.
-The prior always pushes with nearly full force, whichever way it rolls. The expert gets there as well, but wants the
-motor to be quiet: they take over when it is loud, and show how to push half as hard. All that `mereq` needs is a
-function for the features, the prior's Gaussian, and the supervisor. Run it:  python examples/mountain_car.py
+The prior always pushes with nearly full force in the direction of motion. The expert arrives as well, but wants the
+motor to be quiet: it takes over when the motor is loud, and pushes half as hard. Run it as a program, or by its name:
+
+    python examples/mountain_car.py
+    mereq align examples/mountain_car.py:MOUNTAIN_CAR --rounds 4 --out runs/car
 """
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.wrappers import RescaleObservation
 
-from mereq.alignment import MEREQ, Round, align
-from mereq.core.policy import GaussianPolicy
-from mereq.presets.fast import fast
-from mereq.supervision.rules import Rule, Trigger
-from mereq.supervision.synthesized import MeasurementExpert
-from mereq.tasks.gymnasium_task import task_from_gymnasium
+from mereq import (
+    GaussianPolicy,
+    MeasurementExpert,
+    Round,
+    Rule,
+    TaskDefinition,
+    Trigger,
+    align,
+    axis_controls,
+    fast,
+    task_from_gymnasium,
+)
 
 FEATURES = ("uphill", "speed", "effort")
 LOUD = 0.7  # a force
@@ -45,12 +53,12 @@ class Measured(gym.Wrapper):
 
 def make():
     """The environment; networks want observations of about 1, and its velocities are 0.07 at most."""
-    env = gym.make("MountainCarContinuous-v0", max_episode_steps=200)
+    env = gym.make("MountainCarContinuous-v0", max_episode_steps=200, render_mode="rgb_array")
     return Measured(RescaleObservation(env, np.float32(-1), np.float32(1)))
 
 
 def pushing(force: float) -> GaussianPolicy:
-    """Pushes where the car rolls. A network of yours would stand here: mean and log-std of u, for an action tanh(u)."""
+    """Policy that pushes in the direction of motion. Your network would give mean and log-std of u, for actions tanh(u)."""
 
     def mean_and_log_std(obs):
         mean = np.arctanh(force) * np.sign(obs[:, 1:])
@@ -59,22 +67,27 @@ def pushing(force: float) -> GaussianPolicy:
     return GaussianPolicy(mean_and_log_std, n_actions=1)
 
 
+TASK = task_from_gymnasium("mountain-car", make, features, FEATURES)
+MOUNTAIN_CAR = TaskDefinition(
+    task=TASK,
+    supervisor=lambda: MeasurementExpert(pushing(0.5), RULE),
+    prior=pushing(0.9),
+    settings={"fast": fast(TASK, gamma=0.9, rollout_steps=500, temperature=0.1)},
+    summary="swing up the hill; the supervisor wants a quiet motor",
+    controls=axis_controls(["force"]),
+)
+
+
 def run(n_rounds: int, seed: int = 0) -> list[Round]:
-    """Algorithm 1, round by round."""
-    task = task_from_gymnasium("mountain-car", make, features, FEATURES)
-    supervisor = MeasurementExpert(pushing(0.5), RULE)
-    settings = fast(task, gamma=0.9, rollout_steps=500, temperature=0.1)
+    """Rounds of Algorithm 1, printed as they end."""
     rounds = []
-    for iteration in align(
-        task, pushing(0.9), supervisor, MEREQ, settings, seed=seed, n_rounds=n_rounds, rate_threshold=0.0
-    ):
-        arrived = iteration.rollout.terminated.sum()
-        weights = "  ".join(f"{n} {w:+.2f}" for n, w in zip(FEATURES, iteration.theta, strict=True))
-        print(
-            f"round {iteration.index}: intervention rate {iteration.intervention_rate:.3f}   arrived {arrived}   "
-            f"{weights}"
-        )
-        rounds.append(iteration)
+    prior, settings = MOUNTAIN_CAR.policy("prior"), MOUNTAIN_CAR.settings["fast"]
+    supervisor = MeasurementExpert(pushing(0.5), RULE)
+    for done in align(TASK, prior, supervisor, settings=settings, seed=seed, n_rounds=n_rounds):
+        arrived = done.rollout.terminated.sum()
+        weights = "  ".join(f"{n} {w:+.2f}" for n, w in zip(FEATURES, done.theta, strict=True))
+        print(f"round {done.index}: intervention rate {done.intervention_rate:.3f}   arrived {arrived}   {weights}")
+        rounds.append(done)
     return rounds
 
 

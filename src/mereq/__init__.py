@@ -9,6 +9,50 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
+__all__ = [
+    "METHODS",
+    "AlignSettings",
+    "Box",
+    "Categorical",
+    "Controller",
+    "Decision",
+    "DecisionContext",
+    "Discrete",
+    "DivergenceExpert",
+    "GaussianPolicy",
+    "LogitsPolicy",
+    "MeasurementExpert",
+    "MereqError",
+    "Policy",
+    "Round",
+    "Rule",
+    "RuleEngine",
+    "RunSpec",
+    "SquashedGaussian",
+    "Study",
+    "Supervisor",
+    "Task",
+    "TaskDefinition",
+    "Trigger",
+    "__version__",
+    "align",
+    "axis_controls",
+    "check_task",
+    "create",
+    "discrete_controls",
+    "events",
+    "export",
+    "fast",
+    "find_task",
+    "load_policy",
+    "report",
+    "resume",
+    "run",
+    "save_policy",
+    "supervise",
+    "task_from_gymnasium",
+]
+
 if TYPE_CHECKING:
     from mereq.alignment.algorithm import Round as Round
     from mereq.alignment.algorithm import events as events
@@ -79,7 +123,6 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.tasks.gymnasium_task": ("task_from_gymnasium",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

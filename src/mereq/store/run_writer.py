@@ -47,8 +47,9 @@ class RunWriter(RunReader):
         self._last_step = time.perf_counter()
 
     def restart(self, prior: Policy | None = None) -> Resume:
-        """Where Algorithm 1 continues now: `start`, read again if something was added since. For a stream of events that
-        ended early, such as that of a lost robot.
+        """Where Algorithm 1 continues now: `start`, read again if something was added since.
+
+        For a stream of events that ended early, such as that of a lost robot.
         """
         if self._next != self._started:
             self._stand(self.resume_point(prior))

@@ -1,0 +1,98 @@
+"""The public interface: its names, that importing it is quick, and that our tasks are listed as they are."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import mereq
+from mereq.presets.catalogue import CATALOGUE
+from mereq.presets.registry import TASKS
+
+NAMES = [
+    "AlignSettings",
+    "Box",
+    "Categorical",
+    "Controller",
+    "Decision",
+    "DecisionContext",
+    "Discrete",
+    "DivergenceExpert",
+    "GaussianPolicy",
+    "LogitsPolicy",
+    "METHODS",
+    "MeasurementExpert",
+    "MereqError",
+    "Policy",
+    "Round",
+    "Rule",
+    "RuleEngine",
+    "RunSpec",
+    "SquashedGaussian",
+    "Study",
+    "Supervisor",
+    "Task",
+    "TaskDefinition",
+    "Trigger",
+    "__version__",
+    "align",
+    "axis_controls",
+    "check_task",
+    "create",
+    "discrete_controls",
+    "events",
+    "export",
+    "fast",
+    "find_task",
+    "load_policy",
+    "report",
+    "resume",
+    "run",
+    "save_policy",
+    "supervise",
+    "task_from_gymnasium",
+]
+HEAVY = ("jax", "mujoco", "numba", "gymnasium", "matplotlib", "scipy", "pandas", "torch")
+
+
+def test_the_names_are_these():
+    assert sorted(mereq.__all__) == sorted(NAMES)
+    assert sorted(name for names in mereq._HOMES.values() for name in names) == sorted(set(NAMES) - {"__version__"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_what_its_module_defines(name):
+    if name == "__version__":
+        return
+    assert getattr(mereq, name) is getattr(import_module(mereq._HOME[name]), name)
+
+
+def test_a_name_that_there_is_not():
+    with pytest.raises(AttributeError, match="module 'mereq' has no attribute 'allign'"):
+        mereq.allign  # noqa: B018
+
+
+@pytest.mark.parametrize("words", [["-c", "import mereq, mereq.cli"], ["-m", "mereq.cli", "tasks"]])
+def test_starting_imports_no_simulator_and_no_learner(words):
+    """`import mereq`, `mereq --help` and `mereq tasks` are answered without them."""
+    program = (
+        "import runpy, sys; sys.argv = ['mereq', 'tasks']; from mereq.cli import main; main();"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    if words[0] == "-c":
+        program = f"import sys, mereq, mereq.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_catalogue_says_what_the_definitions_say(name):
+    entry, definition = CATALOGUE[name], TASKS[name]
+    assert definition.name == name
+    assert entry.summary == definition.summary
+    assert entry.feature_names == definition.task.feature_names
+    assert entry.for_a_person == definition.for_a_person
+    np.testing.assert_array_equal(entry.theta_prior, definition.theta_prior)
+    np.testing.assert_array_equal(entry.theta_expert, definition.theta_expert)
