@@ -58,7 +58,7 @@ def make():
 
 
 def pushing(force: float) -> GaussianPolicy:
-    """Policy that pushes in the direction of motion. Your network would give mean and log-std of u, for actions tanh(u)."""
+    """Policy that pushes in the direction of motion: mean and log-std of u, for actions tanh(u)."""
 
     def mean_and_log_std(obs):
         mean = np.arctanh(force) * np.sign(obs[:, 1:])
