@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import sitting
-from sittings import latest
 
+from browsing import sitting
 from mereq.core.supervisor import Controller
 from mereq.runs.spec import RunSpec
+from sittings import latest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 UP = 0

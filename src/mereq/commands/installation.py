@@ -1,6 +1,7 @@
 """What is installed, what is missing and what for."""
 
 import importlib.metadata
+import importlib.resources
 import os
 import platform
 import sys
@@ -64,9 +65,6 @@ def examine() -> list[Finding]:
     ]
     findings += [Finding(name, version(name), "everything", True) for name in _REQUIRED]
     findings += [Finding(name, version(name), purpose, False) for name, purpose in _OPTIONAL.items()]
-    import jax
-
-    devices = ", ".join(str(device) for device in jax.devices())
     findings += [
         Finding(
             "processors",
@@ -74,7 +72,7 @@ def examine() -> list[Finding]:
             "two let practice and updates overlap",
             True,
         ),
-        Finding("JAX devices", devices, "updates", True),
+        Finding("accelerator for JAX", _accelerator(), "studies with --engine lockstep (extra: cuda)", False),
         Finding("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set"), "set it to 1 in timings", False),
         Finding("XLA_FLAGS", os.environ.get("XLA_FLAGS", "not set"), "compiler options, if any", False),
         Finding(
@@ -93,10 +91,17 @@ def version(name: str) -> str:
         return ""
 
 
-def _engine_cache() -> str:
-    from mereq.tasks.highway import engine
+def _accelerator() -> str:
+    """JAX's installed accelerator plug-ins; JAX itself is not imported, which takes a second."""
+    plugins = (f"jax-{kind}-plugin" for kind in ("cuda13", "cuda12", "rocm7", "rocm60", "metal"))
+    return ", ".join(f"{name} {version(name)}" for name in plugins if version(name))
 
-    return "kept" if engine.is_compiled() else ""
+
+def _engine_cache() -> str:
+    """Whether Numba has kept the compiled engine; Numba itself is not imported, which takes half a second."""
+    highway = importlib.resources.files("mereq").joinpath("tasks/highway/__pycache__")
+    kept = highway.is_dir() and any(file.name.endswith(".nbi") for file in highway.iterdir())
+    return "kept" if kept or "NUMBA_CACHE_DIR" in os.environ else ""
 
 
 _SUPERVISION = ("starlette", "uvicorn", "websockets")
