@@ -24,6 +24,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
 NAME = re.compile(r"`(mereq(?:\.\w+)+)`")
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PATH = re.compile(r"`(?:\S+=\S+ |python |pytest )*((?:docs|tests|benchmarks|examples|results|src)/[^\s`:{]+)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -119,7 +120,13 @@ def test_link_leads_somewhere(page, link):
         prose = BLOCK.sub("", target.read_text())
         headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
         slugs = {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
-        assert anchor in slugs, f"{target.name} has no heading {anchor}"
+        anchors = slugs | set(re.findall(r'<a id="([^"]+)">', prose))
+        assert anchor in anchors, f"{target.name} has no heading or anchor {anchor}"
+
+
+@pytest.mark.parametrize(("page", "path"), _named(PAGES, PATH))
+def test_path_of_the_repository_exists(page, path):
+    assert list(ROOT.glob(path)), f"{page.name} names {path}"
 
 
 def _overview() -> list:
