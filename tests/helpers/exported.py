@@ -236,13 +236,15 @@ def as_steps(found: dict[str, np.ndarray]) -> list[SupervisedStep]:
         "version": "policy_version",
         "next_obs": "next_observation",
     }
-    taken = (found[fields.get(name, name)] for name in SupervisedStep._fields)
+    names = [name for name in SupervisedStep._fields if name != "seen"]  # what a person saw is not exported
+    taken = (found[fields.get(name, name)] for name in names)
     return [SupervisedStep(*row) for row in zip(*taken, strict=True)]
 
 
 def same(left: SupervisedStep, right: SupervisedStep) -> bool:
-    """Bit for bit, in all fields."""
-    pairs = [(np.asarray(a).reshape(-1), np.asarray(b).reshape(-1)) for a, b in zip(left, right, strict=True)]
+    """Bit for bit, in all fields that are exported."""
+    sides = zip(left._replace(seen=0), right._replace(seen=0), strict=True)
+    pairs = [(np.asarray(a).reshape(-1), np.asarray(b).reshape(-1)) for a, b in sides]
     return all(
         a.tobytes() == b.tobytes() if a.dtype.kind == "f" else a.astype(int).tolist() == b.astype(int).tolist()
         for a, b in pairs
