@@ -7,7 +7,7 @@ import pytest
 
 from corridor_runs import HORIZON, IMITATION, INVERSE_RL, LENGTH, QUICK, SETTINGS, corridor, inner, run, task_of
 from mereq.alignment import MEREQ, MEREQ_NP
-from mereq.core.errors import IncompatibleRun, NonFiniteFeatures, UnknownName, WrongPolicyOutput
+from mereq.core.errors import IncompatibleRun, IncompleteTask, NonFiniteFeatures, UnknownName, WrongPolicyOutput
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.tasks.corridor import Corridor
@@ -86,7 +86,7 @@ class OneWay:
 def test_a_simulator_that_cannot_go_back(method):
     """Refused before the first step, with the way out."""
     task = replace(task_of(), simulate=OneWay)
-    with pytest.raises(IncompatibleRun, match=r"task corridor .* lacks `states_along` and `put`.*starts = 'episodes'"):
+    with pytest.raises(IncompleteTask, match=r"task corridor .* lacks `states_along` and `put`.*starts = 'episodes'"):
         run(method, inner(starts="segments"), task=task, supervisor=Refusing())
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 import breakable
 from breakable import Breakable
 from mereq.commands.align import align
-from mereq.core.errors import IncompatibleRun, RobotLost, UnknownName, WrongRobot
+from mereq.core.errors import RobotLost, UnknownName, WrongRobot, WrongValue
 from mereq.presets.registry import TASKS
 from mereq.runs.run import config_of, environment_of
 from mereq.runs.spec import RunSpec
@@ -70,7 +70,7 @@ def test_the_simulation_is_not_asked_to_repeat_a_robots_episodes(task, preset):
     inference = {"starts": "episodes", "kappa": paper.kappa}
     assert with_robot == without.changed({"robot": "perturbed"})
     assert with_robot.settings == without.changed({"settings": {"inference": inference}}).settings
-    with pytest.raises(IncompatibleRun, match="starts must be 'episodes' with a robot"):
+    with pytest.raises(WrongValue, match="starts must be 'episodes' with a robot"):
         with_robot.changed({"settings": {"inference": {"starts": "segments"}}})
 
 
@@ -84,7 +84,7 @@ def test_mistakes_are_sentences():
     breakable.number, breakable.half = 3, lambda task: 1
     breakable.broken = lambda task: 1 / 0
     for name, error, words in (
-        ("fanuc", UnknownName, "Known: perturbed; or a driver of yours: file.py:NAME or package.module:NAME"),
+        ("fanuc", UnknownName, "Known: perturbed; or your own driver: file.py:NAME or package.module:NAME"),
         (":what", UnknownName, "perturbed"),
         ("no_such_package.arm:Arm", WrongRobot, "No module named 'no_such_package'"),
         ("breakable:Nothing", WrongRobot, "there is no Nothing in breakable"),
@@ -94,7 +94,7 @@ def test_mistakes_are_sentences():
     ):
         with pytest.raises(error, match=words):
             environment_of(spec(robot=name))
-    with pytest.raises(IncompatibleRun, match=r"3\.5"):
+    with pytest.raises(WrongValue, match=r"3\.5"):
         spec().changed({"robot": 3.5})
 
 

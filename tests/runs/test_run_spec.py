@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mereq.core.errors import IncompatibleRun, UnknownName
+from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
 from mereq.presets.methods import METHODS
@@ -87,7 +87,7 @@ def test_what_came_later_is_written_down_only_when_it_is_used():
 
 
 def test_a_learning_schedule_that_there_is_not():
-    with pytest.raises(IncompatibleRun, match=r"'beside' is none of 'sequential', 'concurrent' @ run\.learning"):
+    with pytest.raises(WrongValue, match=r"'beside' is not one of 'sequential', 'concurrent' @ run\.learning"):
         spec().changed({"learning": "beside"})
 
 
@@ -178,12 +178,12 @@ def nested(path: str, value) -> dict:
         (
             "settings.inference.starts",
             "here",
-            "'here' is none of 'episodes', 'segments' @ run.settings",
+            "'here' is not one of 'episodes', 'segments' @ run.settings",
         ),
-        ("settings.inference.acting", 3, "3 is none of 'greedy', 'sampled'"),
-        ("settings", 3, "it is not a table of named values @ run.settings"),
-        ("settings.inference", None, "it is not a table of named values @ run.settings.inference"),
-        ("supervision", [1.7, 1.5], "it is not a table of named values @ run.supervision"),
+        ("settings.inference.acting", 3, "3 is not one of 'greedy', 'sampled'"),
+        ("settings", 3, "not a table of named values @ run.settings"),
+        ("settings.inference", None, "not a table of named values @ run.settings.inference"),
+        ("supervision", [1.7, 1.5], "not a table of named values @ run.supervision"),
         ("supervision.upper", "x", "'x' is not a number @ run.supervision"),
         ("noise", 1.5, "noise must be between 0 and 1; it is 1.5"),
         ("noise", -0.1, "it is -0.1"),
@@ -208,7 +208,7 @@ def nested(path: str, value) -> dict:
 )
 def test_an_impossible_value(path, value, wrong):
     """Never taken for something near it: refused, with what is wrong and where."""
-    with pytest.raises(IncompatibleRun, match=f"No run can have this configuration: .*{wrong}.*. Mend the value"):
+    with pytest.raises(WrongValue, match=f"No run can have this configuration: .*{wrong}.*. Correct the value"):
         spec().changed(nested(path, value))
 
 

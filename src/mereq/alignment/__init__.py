@@ -1,4 +1,4 @@
-"""Algorithm 1, and the methods it is run with: the rows of Table 1."""
+"""Algorithm 1, and the methods of Table 1."""
 
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.imitation_learning import HG_DAGGER_FT, IWR_FT

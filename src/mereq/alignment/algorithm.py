@@ -23,21 +23,21 @@ from mereq.supervision.supervise import supervise
 
 @dataclass(frozen=True)
 class Round:
-    """One round of Algorithm 1: a supervised rollout, and the policy that was made from it."""
+    """One round of Algorithm 1: a supervised rollout, and the policy that was learned from it."""
 
     index: int
-    rollout: Rollout  # each of its steps says which version of the policy acted
+    rollout: Rollout  # each step records the version of the policy that acted
     expert_steps: int  # expert samples of all rounds so far
     aligned: bool  # the intervention rate fell below the threshold: no update was needed
     theta: Float[np.ndarray, " features"]  # after the update
     policy: Policy  # after the update: the newest
-    progress: tuple[Progress, ...]  # the steps of the inner loop that came in this round
+    progress: tuple[Progress, ...]  # steps of the inner loop during this round
     seconds_waited: float  # between the end of this rollout and the new policy
-    state: Callable[[], dict[str, np.ndarray]]  # what a resumed run needs; ask before the next round starts
+    state: Callable[[], dict[str, np.ndarray]]  # what a resumed run needs; call it before the next round starts
 
     @property
     def intervention_rate(self) -> float:
-        """lambda of this round's rollout. Alg. 1, l. 4."""
+        """Intervention rate lambda of this round's rollout. Alg. 1, l. 4."""
         return self.rollout.intervention_rate
 
 
@@ -58,20 +58,21 @@ def events(
     learning: Callable[[Improver, Resume], LearningSchedule] = Sequential,
     environment: Environment | None = None,
 ) -> Generator[Event, None, None]:
-    """Algorithm 1 as a stream: each supervised step, each step of the inner loop, each finished round.
+    """Events of Algorithm 1: each supervised step, each step of the inner loop, each finished round.
 
     Args:
-        task: what is done, and its features.
+        task: the task, with its features.
         prior: the policy to start from; only its action distribution is used.
-        supervisor: watches and intervenes.
+        supervisor: decides at each step whether to intervene.
         method: a row of Table 1, such as `MEREQ`.
-        settings: its numbers, such as `mereq.fast(task)`.
-        seed: everything random follows from it.
-        n_rounds: most rounds.
-        rate_threshold: delta; the run ends with the first round whose intervention rate is below it. 0 never ends.
-        resume: continue an interrupted run of the same arguments, exactly.
+        settings: the method's numbers, such as `mereq.fast(task)`.
+        seed: seed of everything random.
+        n_rounds: largest number of rounds.
+        rate_threshold: delta; the run ends with the first round whose intervention rate is below delta. With 0, the run
+            has all `n_rounds` rounds.
+        resume: state of an interrupted run with the same arguments, which is continued exactly.
         learning: when the policy learns: `Sequential`, between rounds; or `Concurrent`, during supervision.
-        environment: for the supervised rollouts; by default one that the task makes.
+        environment: environment of the supervised rollouts; by default `task.make()`.
     """
     resume = resume or Resume()
     improver = method.start(task, prior, settings, seed=seed)
@@ -95,14 +96,14 @@ def events(
             ):
                 steps.append(step)
                 yield step
-                yield from _noted(learner.during(log, steps), progress)
+                yield from _collected(learner.after_step(log, steps), progress)
             rollout = Rollout.of(steps)
             log = log.append(rollout)
             aligned = rollout.intervention_rate < rate_threshold  # l. 4
 
             started = time.perf_counter()
             if not aligned:
-                yield from _noted(learner.after(log, index), progress)  # l. 6-11
+                yield from _collected(learner.after_round(log, index), progress)  # l. 6-11
             yield Round(
                 index=index,
                 rollout=rollout,
@@ -118,11 +119,11 @@ def events(
                 return
 
 
-def _noted(
-    happening: Iterable[Progress | PolicyVersion], progress: list[Progress]
+def _collected(
+    events: Iterable[Progress | PolicyVersion], progress: list[Progress]
 ) -> Iterator[Progress | PolicyVersion]:
-    """What happens; progress is kept."""
-    for event in happening:
+    """The same events; those that are `Progress` are appended to `progress`."""
+    for event in events:
         if isinstance(event, Progress):
             progress.append(event)
         yield event

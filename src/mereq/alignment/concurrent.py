@@ -1,9 +1,8 @@
-"""Zero wait: a thread of its own improves the policy while supervision goes on.
+"""Concurrent learning: a separate thread improves the policy during supervision, so the supervisor never waits.
 
-Whenever an episode is over and the supervisor has intervened, the learner goes on from all interventions so far. A
-policy that it has made is published between two steps, and acts from the next episode on; no episode has two policies.
-What the supervised side and the learner share are values: logs and policies, which nobody writes into. The prior is
-asked by both at once.
+When an episode ends and the supervisor has intervened in it, the learner continues from all interventions so far. A new
+policy is published between two steps and acts from the next episode on; no episode has two policies. The supervised
+side and the learner share immutable values only: logs and policies. Both evaluate the prior, possibly at the same time.
 """
 
 import threading
@@ -25,9 +24,9 @@ State = dict[str, np.ndarray]
 
 
 class Concurrent:
-    """Learns from finished episodes while the next ones are supervised; nobody waits.
+    """Learning schedule that learns from finished episodes while the next ones are supervised.
 
-    Made from an interrupted run, it goes on with the policies that were published, and learns on from the last state.
+    For a resumed run, the published policies act again, and learning continues from the last state.
     """
 
     def __init__(self, improver: Improver, resume: Resume):
@@ -37,56 +36,56 @@ class Concurrent:
         self._published = {each.version: each for each in (first, *resume.published)}
         self._newest = self._published[max(self._published)]
         self._state = improver.state()
-        self._student = _Student(improver, self._newest.version)
+        self._learner = _LearnerThread(improver, self._newest.version)
 
     @property
     def policy(self) -> Policy:
-        """The newest policy that was published."""
+        """The newest published policy."""
         return self._newest.policy
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """That it follows."""
+        """Inferred reward weights of the newest published policy."""
         return self._newest.theta
 
     def acting(self, version: int | None) -> tuple[int, Policy]:
-        """The newest policy; or the one that has acted before an interruption."""
+        """Version and policy for an episode: the newest, or the given version, which acted before an interruption."""
         chosen = self._newest if version is None else self._published[version]
         return chosen.version, chosen.policy
 
-    def during(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:
-        """What the learner has done meanwhile. It is given the round so far when an episode is over."""
+    def after_step(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:
+        """Events of the learner since the last call. At the end of an episode the learner receives the round so far."""
         if steps[-1].terminated or steps[-1].truncated:
-            self._student.learn_from(log.append(Rollout.of(steps)))
-        yield from self._news()
+            self._learner.learn_from(log.append(Rollout.of(steps)))
+        yield from self._events()
 
-    def after(self, log: InterventionLog, iteration: int) -> Iterator[Progress | PolicyVersion]:
-        """The same at the end of a round, whose last episode may have been cut. Nothing is waited for."""
-        self._student.learn_from(log)
-        yield from self._news()
+    def after_round(self, log: InterventionLog, iteration: int) -> Iterator[Progress | PolicyVersion]:
+        """Events of the learner since the last call. The learner receives the round, and is not waited for."""
+        self._learner.learn_from(log)
+        yield from self._events()
 
     def state(self) -> State:
-        """That of the learner when it had made the newest policy."""
+        """State of the improver when it published the newest policy."""
         return self._state
 
     def close(self) -> None:
-        """Stop the learner after the step that it is at."""
-        self._student.stop()
+        """Stop the learner after its present step."""
+        self._learner.stop()
 
-    def _news(self) -> Iterator[Progress | PolicyVersion]:
-        for event, state in self._student.news():
+    def _events(self) -> Iterator[Progress | PolicyVersion]:
+        for event, state in self._learner.events():
             yield event
-            if isinstance(event, PolicyVersion):  # it is stored by now, so it may act
+            if isinstance(event, PolicyVersion):  # the consumer has stored it by now, so it may act
                 self._newest, self._state = event, state
 
 
-class _Student:
-    """The thread: it owns the improver, takes logs and gives events."""
+class _LearnerThread:
+    """Thread that owns the improver, receives logs and produces events."""
 
     def __init__(self, improver: Improver, version: int):
         self._improver, self._version = improver, version
-        self._learned = InterventionLog()  # from what
-        self._before: State = {}  # the round that was learned from last
+        self._learned = InterventionLog()  # the log of the last finished improvement
+        self._before: State = {}  # state before the round that was learned from last
         self._logs = SimpleQueue[InterventionLog | None]()
         self._events = SimpleQueue[tuple[Progress | PolicyVersion, State] | BaseException]()
         self._stopping = threading.Event()
@@ -94,11 +93,11 @@ class _Student:
         self._thread.start()
 
     def learn_from(self, log: InterventionLog) -> None:
-        """From the newest log, once the improvement is done that the learner is at."""
+        """Queue a log. The learner takes the newest one when its present improvement is finished."""
         self._logs.put(log)
 
-    def news(self) -> Iterator[tuple[Progress | PolicyVersion, State]]:
-        """What has happened since; with a new policy, the state that it was made in. Raises what the thread raised."""
+    def events(self) -> Iterator[tuple[Progress | PolicyVersion, State]]:
+        """Events since the last call, a new policy with the improver's state. An error of the thread is raised here."""
         while not self._events.empty():
             event = self._events.get()
             if isinstance(event, BaseException):
@@ -106,7 +105,7 @@ class _Student:
             yield event
 
     def stop(self) -> None:
-        """Wait for the end of the thread."""
+        """Stop the thread, and wait for its end."""
         self._stopping.set()
         self._logs.put(None)
         self._thread.join()
@@ -114,7 +113,7 @@ class _Student:
     def _run(self) -> None:
         try:
             while (log := self._newest_log()) is not None and not self._stopping.is_set():
-                if self._has_news(log):
+                if self._is_informative(log):
                     self._improve(log)
         except BaseException as error:
             self._events.put(error)
@@ -125,14 +124,15 @@ class _Student:
             log = self._logs.get()
         return log
 
-    def _has_news(self, log: InterventionLog) -> bool:
+    def _is_informative(self, log: InterventionLog) -> bool:
+        """Whether the log differs from the last one by an intervention or by a retraction."""
         intervened = any(part.expert_steps for part in log.after(self._learned.steps))
-        return intervened or _taken_back(self._learned, log)
+        return intervened or _has_retraction(self._learned, log)
 
     def _improve(self, log: InterventionLog) -> None:
         started = time.perf_counter()
-        if _taken_back(self._learned, log):
-            self._improver.restore(self._before)  # what was learned from a mistake is forgotten
+        if _has_retraction(self._learned, log):
+            self._improver.restore(self._before)  # the round is learned again without the retracted intervention
         if len(log.rollouts) > len(self._learned.rollouts):
             self._before = self._improver.state()
         for step in self._improver.improve(log, self._version):
@@ -150,10 +150,10 @@ class _Student:
         self._events.put((published, self._improver.state()))
 
 
-def _taken_back(before: InterventionLog, now: InterventionLog) -> bool:
-    """Whether an intervention has been taken back since: only one of the round that was the last one then."""
+def _has_retraction(before: InterventionLog, now: InterventionLog) -> bool:
+    """Whether an intervention of `before` was retracted since. Only its last round can have one."""
     if not before.rollouts:
         return False
     last = len(before.rollouts) - 1
-    shown = demonstrated(before.rollouts[last])
-    return not np.array_equal(shown, demonstrated(now.rollouts[last])[: len(shown)])
+    mask = demonstrated(before.rollouts[last])
+    return not np.array_equal(mask, demonstrated(now.rollouts[last])[: len(mask)])

@@ -1,4 +1,4 @@
-"""Methods that imitate the expert's steps and infer no reward: HG-DAgger-FT and IWR-FT. Section 6."""
+"""Imitation methods, which infer no reward: HG-DAgger-FT and IWR-FT. Section 6."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,28 +22,28 @@ Groups = Callable[[Demonstrations, InterventionLog], list[Demonstrations]]
 
 
 def aggregated(warm_start: Demonstrations, log: InterventionLog) -> list[Demonstrations]:
-    """One group: the warm start's and the expert's steps, all with the same weight. HG-DAgger."""
+    """One group of equally weighted demonstrations: the warm start's and the expert's steps. HG-DAgger."""
     return [joined([warm_start, by_expert(log)])]
 
 
 def balanced(warm_start: Demonstrations, log: InterventionLog) -> list[Demonstrations]:
-    """Interventions, and all the rest, the policy's own steps included: half of every batch each. IWR."""
+    """Two groups, each half of every batch: the expert's steps; the warm start's and the policy's own steps. IWR."""
     return [by_expert(log), joined([warm_start, by_policy(log)])]
 
 
 @dataclass(frozen=True)
 class InteractiveImitation:
-    """Clone the prior, then go on cloning with what the supervisor did.
+    """Imitation method: behavioural cloning of the prior, continued with the supervised steps.
 
-    name: as on the command line.
-    groups: what is imitated; every group has the same share of each batch.
+    name: the method's name on the command line.
+    groups: groups of demonstrations; each group has the same share of every batch.
     """
 
     name: str
     groups: Groups
 
     def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "CloningImprover":
-        """Begin a run with the cloned prior."""
+        """The improver of a new run, which starts from the cloned prior."""
         return CloningImprover(task, prior, settings, groups=self.groups, seed=seed)
 
 
@@ -52,7 +52,7 @@ IWR_FT = InteractiveImitation("iwr-ft", groups=balanced)
 
 
 class CloningImprover:
-    """After each round, goes on with maximum likelihood on all demonstrations so far."""
+    """Improver by behavioural cloning: after each round, it maximises the likelihood of all demonstrations so far."""
 
     def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, groups: Groups, seed: int):
         self._groups, self._settings, self._seed = groups, settings, seed
@@ -60,16 +60,16 @@ class CloningImprover:
 
     @property
     def policy(self) -> QPolicy | ActorPolicy:
-        """The clone."""
+        """The cloned policy."""
         return self._learner.policy(self._learned)
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """No reward is inferred: empty."""
+        """Empty: imitation infers no reward."""
         return np.zeros(0)
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
-        """Maximise the likelihood of the demonstrations so far. Nothing happens before the first intervention."""
+        """Gradient steps on the likelihood of the demonstrations so far; none before the first intervention."""
         if log.expert_steps == 0:
             return
         groups = self._groups(self._warm_start, log)
@@ -81,9 +81,9 @@ class CloningImprover:
             yield Progress(step, calls, np.zeros(0), np.zeros(0), float(metrics.loss))
 
     def state(self) -> dict[str, np.ndarray]:
-        """The learner, as named arrays; what was demonstrated follows from the seed and the log."""
+        """The learner's state, as named arrays. The demonstrations follow from the seed and the log."""
         return {f"learner{name}": array for name, array in self._learned.arrays().items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         self._learned = self._learned.from_arrays({name.removeprefix("learner"): a for name, a in state.items()})

@@ -1,4 +1,4 @@
-"""Methods that infer a reward from the interventions and follow it: MEReQ, MEReQ-NP, MaxEnt-FT, MaxEnt. Section 5."""
+"""Methods by inverse reinforcement learning: MEReQ, MEReQ-NP, MaxEnt-FT, MaxEnt. Section 5."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from mereq.alignment.method import Progress
 from mereq.alignment.policy_start import PolicyStart, prior_parameters, random_parameters, residual
 from mereq.alignment.settings import AlignSettings, Inference
-from mereq.core.errors import IncompatibleRun, UnknownName
+from mereq.core.errors import IncompleteTask, UnknownName
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
@@ -24,11 +24,11 @@ from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining
 
 @dataclass(frozen=True)
 class InverseRL:
-    """Infer theta by gradient ascent on the interventions' likelihood, and follow theta . f with soft Q-learning.
+    """Method that infers theta by gradient ascent on the interventions' likelihood, and learns a policy for theta . f.
 
-    name: as on the command line.
-    policy_start: the first policy, and whether the prior's term stays (residual) or theta must explain everything.
-    pseudo_expert: count the good-enough starts of policy segments as expert steps, section 5.3.
+    name: the method's name on the command line.
+    policy_start: the first policy, and whether it keeps the prior's term (residual) or theta is the whole reward.
+    pseudo_expert: whether the beginning of each policy segment counts as expert steps, section 5.3.
     """
 
     name: str
@@ -36,7 +36,7 @@ class InverseRL:
     pseudo_expert: bool
 
     def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "RewardImprover":
-        """Begin a run at theta = 0. Alg. 1, l. 1."""
+        """The improver of a new run, at theta = 0. Alg. 1, l. 1."""
         return RewardImprover(task, prior, settings, method=self, seed=seed)
 
 
@@ -48,14 +48,14 @@ MAXENT_FT_PSEUDO = InverseRL("maxent-ft-pseudo", prior_parameters, pseudo_expert
 
 
 class RewardImprover:
-    """The inner loop of Algorithm 1: ascend in theta, practise under theta . f, repeat."""
+    """Inner loop of Algorithm 1: an ascent step of theta, training with the reward theta . f, repeat."""
 
     def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, method: InverseRL, seed: int):
         self._task, self._prior, self._settings, self._method, self._seed = task, prior, settings, method, seed
         self._kappa = settings.inference.kappa if method.pseudo_expert else 1.0
         self._weighed = weighed_features(task.feature_names, settings.inference.features)
         learner, state = method.policy_start(task, prior, settings, seed=seed)
-        self._practice = SimulatorTraining(
+        self._training = SimulatorTraining(
             learner=learner,
             state=state,
             replay=Replay(
@@ -71,47 +71,50 @@ class RewardImprover:
         )
         self._estimator = _estimator(task, settings.inference, seed)
         self._theta = np.zeros(len(task.feature_names))
-        self._remembered = 0  # supervised steps that went into the replay
+        self._remembered = 0  # number of supervised steps in the replay
 
     @property
     def policy(self) -> LearnedPolicy:
-        """pihat: the policy of the learner so far."""
-        return self._practice.policy()
+        """pihat: the learner's present policy."""
+        return self._training.policy()
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """theta_R; without a prior term, the whole theta."""
+        """theta_R; for a method without a prior term, the whole theta."""
         return self._theta
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
-        """Alg. 1, l. 6-11. The mean over all expert steps so far stands against the mean under the current policy."""
-        inference, schedule = self._settings.inference, self._practice
+        """Inner loop, step by step. Alg. 1, l. 6-11.
+
+        The gradient compares the mean features of all expert steps so far with those of the current policy.
+        """
+        inference, training = self._settings.inference, self._training
         self._remember(log)
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
-        schedule.start_phase(self._seed, iteration)
+        training.start_phase(self._seed, iteration)
         weighed = self._weighed
-        seen = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
+        supervised = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
         for step in range(inference.max_updates):
-            at = seed_for(self._seed, "expectation", iteration, step)
-            gradient = np.where(weighed, self._estimator.gradient(self.policy, seed=at), 0.0)
+            sampling = seed_for(self._seed, "expectation", iteration, step)
+            gradient = np.where(weighed, self._estimator.gradient(self.policy, seed=sampling), 0.0)
             checked_features(gradient, self._task.feature_names)
-            progress = Progress(step, inference.max_updates, self._theta, gradient, schedule.loss)
+            progress = Progress(step, inference.max_updates, self._theta, gradient, training.loss)
             if progress.gradient_norm < inference.tolerance:
                 yield progress
                 return
             if step == 0 and not self._settings.persistent:
-                anew = seed_for(self._seed, "anew", iteration)
-                _, schedule.state = self._method.policy_start(self._task, self._prior, self._settings, seed=anew)
-            way = np.zeros_like(gradient)
-            way[weighed] = direction(gradient[weighed], seen, inference.ascent)
-            self._theta = self._theta + inference.step_size * way
+                restart = seed_for(self._seed, "anew", iteration)
+                _, training.state = self._method.policy_start(self._task, self._prior, self._settings, seed=restart)
+            update = np.zeros_like(gradient)
+            update[weighed] = direction(gradient[weighed], supervised, inference.ascent)
+            self._theta = self._theta + inference.step_size * update
             epsilon = self._settings.schedule.epsilon(step / inference.max_updates)
-            schedule.train(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)
-            yield Progress(step, inference.max_updates, self._theta, gradient, schedule.loss)
+            training.train(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)
+            yield Progress(step, inference.max_updates, self._theta, gradient, training.loss)
 
     def _remember(self, log: InterventionLog) -> None:
-        """Supervised steps are transitions like any other: dynamics do not depend on who acted."""
+        """Add the new supervised steps to the replay: dynamics do not depend on which controller acted."""
         for new in log.after(self._remembered):
             transitions = Transitions(
                 obs=new.obs,
@@ -119,19 +122,19 @@ class RewardImprover:
                 next_obs=new.next_obs,
                 features=new.features,
                 terminated=new.terminated,
-                prior=self._practice.prior_parameters(new.obs),
-                next_prior=self._practice.prior_parameters(new.next_obs),
+                prior=self._training.prior_parameters(new.obs),
+                next_prior=self._training.prior_parameters(new.next_obs),
             )
-            self._practice.replay.add(transitions, LinearReward(self._theta))
+            self._training.replay.add(transitions, LinearReward(self._theta))
         self._remembered = log.steps
 
     def state(self) -> dict[str, np.ndarray]:
-        """Learner, replay and theta, as named arrays."""
-        return self._practice.arrays() | {"theta": self._theta, "remembered": np.array(self._remembered)}
+        """State of learner, replay and theta, as named arrays."""
+        return self._training.arrays() | {"theta": self._theta, "remembered": np.array(self._remembered)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state` returned."""
-        self._practice.restore(state)
+        """Restore what `state` returned."""
+        self._training.restore(state)
         self._theta, self._remembered = state["theta"].copy(), int(state["remembered"])
 
 
@@ -141,18 +144,18 @@ def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator
         return FromEpisodeStarts(simulator, inference.sample_length, inference.acting)
     simulator = task.simulate(inference.sample_envs)
     if not isinstance(simulator, RewindableSimulator):
-        raise IncompatibleRun(
-            f"The simulator of the task {task.name} cannot go on from where the expert took over: it lacks "
+        raise IncompleteTask(
+            f"The simulator of the task {task.name} cannot start where the expert took over: it lacks "
             "`states_along` and `put`. Add them, or use settings.inference.starts = 'episodes'."
         )
     return FromSegmentStarts(simulator, inference.sample_length, inference.acting, run_seed=seed)
 
 
 def weighed_features(names: tuple[str, ...], subset: tuple[str, ...] | None) -> Bool[np.ndarray, " features"]:
-    """Which features belong to f_R, "the non-zero weighted feature set" of section 3.2; by default all of them.
+    """Mask of the features in f_R, "the non-zero weighted feature set" of section 3.2; by default all of them.
 
     Raises:
-        UnknownName: when the subset names a feature that the task does not have.
+        UnknownName: the subset names a feature that the task does not have.
     """
     for name in subset or ():
         if name not in names:

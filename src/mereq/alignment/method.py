@@ -1,4 +1,4 @@
-"""What a method is to Algorithm 1: a way to make the next policy from the interventions so far."""
+"""Interface between Algorithm 1 and its methods: a method makes the next policy from the interventions so far."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from mereq.interventions.log import InterventionLog
 class Progress:
     """One step of a method's inner loop."""
 
-    step: int  # of this round, from 0
-    of: int  # steps there are at most
+    step: int  # number within this round, from 0
+    of: int  # largest number of steps
     theta: Float[np.ndarray, " features"]
     gradient: Float[np.ndarray, " features"]  # normalised, before the step
-    loss: float  # of the learner, mean over the last updates
+    loss: float  # the learner's, mean over the last updates
 
     @property
     def gradient_norm(self) -> float:
-        """Euclidean norm of the normalised gradient: Alg. 1, l. 8."""
+        """Euclidean norm of the normalised gradient. Alg. 1, l. 8."""
         return float(np.linalg.norm(self.gradient))
 
 
 class Improver(Protocol):
-    """A method at work in one run."""
+    """State of a method in one run: its policy and theta, and how they are improved."""
 
     @property
     def policy(self) -> Policy:
-        """The policy as it is now."""
+        """The present policy."""
         ...
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """The inferred reward weights as they are now; empty for a method that infers none."""
+        """The present inferred reward weights; empty for a method that infers none."""
         ...
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
@@ -51,18 +51,18 @@ class Improver(Protocol):
         ...
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         ...
 
 
 class Method(Protocol):
-    """A row of Table 1."""
+    """Method of alignment: a row of Table 1."""
 
     @property
     def name(self) -> str:
-        """As on the command line and in tables."""
+        """The method's name on the command line and in tables."""
         ...
 
     def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> Improver:
-        """Begin a run."""
+        """The improver of a new run."""
         ...

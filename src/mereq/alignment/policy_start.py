@@ -1,4 +1,4 @@
-"""Where a method's policy starts, and whether it keeps the prior: the columns "policy start" and "prior term"."""
+"""Policy starts of Table 1: a method's first policy, and whether the learner keeps the prior's term."""
 
 from dataclasses import replace
 from typing import Protocol
@@ -14,30 +14,30 @@ from mereq.maxent_rl.sac import ActorPolicy
 
 
 class PolicyStart(Protocol):
-    """A learner and its first state."""
+    """Function that returns a learner and its first state."""
 
     def __call__(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
-        """A fresh start."""
+        """The learner of a new run, in its first state."""
         ...
 
 
 def residual(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
-    """Q_R = 0 beside the prior, which stays: the first policy is the prior itself. Section 3.1."""
+    """Residual learner with Q_R = 0, which keeps the prior: the first policy is the prior itself. Section 3.1."""
     learner = learner_of(task, settings.learner)
     return learner, learner.init(seed_for(seed, "network"), zero_head=True)
 
 
 def random_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
-    """A plain learner that knows nothing. Section 6, MaxEnt."""
+    """Plain learner with random parameters. Section 6, MaxEnt."""
     learner = learner_of(task, replace(settings.learner, prior_temperature=0.0))
     return learner, learner.init(seed_for(seed, "network"), zero_head=False)
 
 
 def prior_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
-    """A plain learner that starts as the prior: fine-tuning. Section 6, MaxEnt-FT.
+    """Plain learner with the parameters of the prior: fine-tuning. Section 6, MaxEnt-FT.
 
-    It has the sizes of the prior's networks. A prior of another make, whose parameters are not to be had, is cloned
-    from its rollouts into a network of the settings' sizes first, as the imitation methods do it.
+    The learner has the sizes of the prior's networks. A prior whose parameters are not available, such as a function,
+    is first cloned from its rollouts into a network of the settings' sizes, as for the imitation methods.
     """
     if isinstance(prior, QPolicy | ActorPolicy) and prior.prior is None:
         start = prior

@@ -1,4 +1,4 @@
-"""When a policy learns: while the supervisor waits, between two rounds, or (`concurrent`) while they go on."""
+"""Learning schedules: the policy learns between rounds (`Sequential`) or during supervision (`Concurrent`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,27 +15,27 @@ from mereq.interventions.rollout import SupervisedStep
 
 @dataclass(frozen=True)
 class PolicyVersion:
-    """A policy that was made while supervision went on. It acts from the next episode on."""
+    """Policy that was learned during supervision. It acts from the next episode on."""
 
-    version: int  # its number in the run
+    version: int  # number in the run
     policy: Policy
     theta: Float[np.ndarray, " features"]
-    learned_from: int  # supervised steps of the run
-    seconds: float  # that making it took
+    learned_from: int  # number of the run's supervised steps that it was learned from
+    seconds: float  # duration of learning [s]
 
 
 @dataclass(frozen=True)
 class Resume:
-    """Where an interrupted run stands."""
+    """State from which an interrupted run continues."""
 
     log: InterventionLog = field(default_factory=InterventionLog)  # complete rounds
-    state: dict[str, np.ndarray] | None = None  # of the last complete round
-    recorded: tuple[tuple[SupervisedStep, ...], ...] = ()  # steps of the rounds after it; the last may be unfinished
-    published: tuple[PolicyVersion, ...] = ()  # the one that has acted in the unfinished episode, and the newest
+    state: dict[str, np.ndarray] | None = None  # the schedule's, after the last complete round
+    recorded: tuple[tuple[SupervisedStep, ...], ...] = ()  # steps of later rounds; the last may be unfinished
+    published: tuple[PolicyVersion, ...] = ()  # the version of the unfinished episode, and the newest one
 
 
 class LearningSchedule(Protocol):
-    """An improver at work, and the policy that acts meanwhile."""
+    """Improver and acting policy of a run; the schedule determines when the improver learns."""
 
     @property
     def policy(self) -> Policy:
@@ -44,28 +44,28 @@ class LearningSchedule(Protocol):
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """The inferred reward weights that belong to it."""
+        """Inferred reward weights of the newest policy."""
         ...
 
     def acting(self, version: int | None) -> tuple[int, Policy]:
-        """Who acts in an episode, as `supervise` asks: number and policy, this version or (None) the newest."""
+        """Number and policy of the given version, or (None) of the newest one, for an episode of `supervise`."""
         ...
 
-    def during(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:
-        """What is to be told after a step.
+    def after_step(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:
+        """Events of the learner after a supervised step.
 
         Args:
             log: complete rounds.
-            steps: of the round that goes on, so far.
+            steps: steps of the present round so far.
         """
         ...
 
-    def after(self, log: InterventionLog, iteration: int) -> Iterator[Progress | PolicyVersion]:
-        """What is to be told after a round, the last one of the log."""
+    def after_round(self, log: InterventionLog, iteration: int) -> Iterator[Progress | PolicyVersion]:
+        """Events of the learner after a round, the last one of the log."""
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that a resumed run needs to go on learning, as named arrays."""
+        """Everything that a resumed run needs to continue learning, as named arrays."""
         ...
 
     def close(self) -> None:
@@ -74,7 +74,10 @@ class LearningSchedule(Protocol):
 
 
 class Sequential:
-    """Learns when a round is over, and the supervisor waits: Algorithm 1 as it is written. Version k made round k."""
+    """Learning schedule of Algorithm 1: the policy learns after each round while the supervisor waits.
+
+    Version k is the policy that acts in round k.
+    """
 
     def __init__(self, improver: Improver, resume: Resume):
         if resume.state is not None:
@@ -88,25 +91,25 @@ class Sequential:
 
     @property
     def theta(self) -> Float[np.ndarray, " features"]:
-        """That of the last round."""
+        """Inferred reward weights after the last round."""
         return self._improver.theta
 
     def acting(self, version: int | None) -> tuple[int, Policy]:
-        """The same policy throughout a round."""
+        """Number and policy of the present round; every episode of the round has the same."""
         return self._version, self.policy
 
-    def during(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress]:
-        """Nothing."""
+    def after_step(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress]:
+        """No events: nothing is learned within a round."""
         yield from ()
 
-    def after(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
+    def after_round(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """The inner loop, step by step. Alg. 1, l. 6-11."""
         yield from self._improver.improve(log, iteration)
         self._version += 1
 
     def state(self) -> dict[str, np.ndarray]:
-        """That of the improver."""
+        """State of the improver."""
         return self._improver.state()
 
     def close(self) -> None:
-        """There is nothing to stop."""
+        """Do nothing: no thread was started."""

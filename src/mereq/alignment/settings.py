@@ -1,4 +1,4 @@
-"""Every number Algorithm 1 runs with. The numbers themselves are in `experiments/presets.py`."""
+"""Settings of Algorithm 1 and its methods. Their values are in `mereq.presets`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,16 +12,16 @@ from mereq.maxent_rl.simulator_training import TrainingSchedule
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
-    """The inner loop. Alg. 1, l. 6-11."""
+    """Settings of the inner loop. Alg. 1, l. 6-11."""
 
-    max_updates: int  # N_update: most ascent steps between two rounds
-    ascent: Ascent  # along the gradient (the paper), or the "natural" way
+    max_updates: int  # N_update: largest number of ascent steps between two rounds
+    ascent: Ascent  # along the gradient (the paper), or along the natural gradient
     step_size: float  # eta
     tolerance: float  # epsilon: a gradient shorter than this ends the inner loop
     sample_length: int  # simulator steps for the policy's mean features
-    sample_envs: int  # environments in which they are made
-    starts: Literal["episodes", "segments"]  # where they start: new episodes, or where the expert's segments began
-    acting: Acting  # how the policy acts there: "greedy" or "sampled"
+    sample_envs: int  # number of environments for these steps
+    starts: Literal["episodes", "segments"]  # start states: new episodes, or the expert's takeovers
+    acting: Acting  # actions of the policy in these steps: "greedy" or "sampled"
     kappa: float  # share of each policy segment that is not pseudo-expert; 1 uses none
     features: tuple[str, ...] | None  # f_R: the features that theta_R may weigh; None means all of the task's
 
@@ -35,11 +35,11 @@ class Inference:
 
 @dataclass(frozen=True, kw_only=True)
 class WarmStart:
-    """Prior rollouts from which the imitation methods are cloned before their first round. Section 6."""
+    """Settings of the imitation methods' warm start: the prior is cloned from its rollouts. Section 6."""
 
-    steps: int  # of the prior, to be cloned from
-    updates: int  # of the clone
-    kept: int  # of these steps, the last so many stay among the demonstrations
+    steps: int  # steps of the prior's rollouts
+    updates: int  # gradient steps of the clone
+    kept: int  # number of these steps, the last ones, that stay among the demonstrations
 
     def __post_init__(self):
         if self.steps < 1 or self.kept < 0:
@@ -48,19 +48,19 @@ class WarmStart:
 
 @dataclass(frozen=True, kw_only=True)
 class AlignSettings:
-    """One run of Algorithm 1."""
+    """Settings of one run of Algorithm 1."""
 
     rollout_steps: int  # T: supervised steps per round
     inference: Inference
     learner: LearnerSettings
     schedule: TrainingSchedule
-    training_steps: int  # env_update_freq: simulator steps of practice after each ascent step
+    training_steps: int  # env_update_freq: simulator steps of training after each ascent step
     replay_capacity: int
-    reprice: bool  # price old transitions with the current theta (True), or keep their first reward (False)
-    persistent: bool  # the learner lives on between rounds (True), or starts anew (False)
+    reprice: bool  # reward of old transitions: by the current theta (True), or as first computed (False)
+    persistent: bool  # whether the learner keeps its state between rounds, or is initialised again in each
     warm_start: WarmStart
-    cloning: CloningSettings  # of the imitation methods
-    cloning_updates: int  # of the imitation methods, per round
+    cloning: CloningSettings  # for the imitation methods
+    cloning_updates: int  # gradient steps per round of the imitation methods
 
     def __post_init__(self):
         if self.rollout_steps < 1 or self.replay_capacity < 1:

@@ -1,4 +1,4 @@
-"""The warm start of the imitation methods: the prior, cloned from its own rollouts. Section 6, adaptation 1."""
+"""Warm start of the imitation methods: the prior is cloned from its rollouts. Section 6, adaptation 1."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ UPDATES_PER_CALL = 50
 
 
 class WarmStarted(NamedTuple):
-    """A cloned prior, and the steps of the prior that are kept among the demonstrations."""
+    """Cloned prior, with the steps of the prior that stay among the demonstrations."""
 
     learner: Cloning
     state: CloningState
@@ -22,7 +22,7 @@ class WarmStarted(NamedTuple):
 
 
 def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> WarmStarted:
-    """Roll the prior out, and clone it. The clone's first intervention rate is comparable with the prior's."""
+    """Clone of the prior, learned from its rollouts. The clone's first intervention rate is close to the prior's."""
     learner = Cloning(task.obs_size, likelihood_of(task.actions), settings.cloning)
     demonstrations = of_rollouts(
         prior,

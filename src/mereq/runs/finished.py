@@ -1,4 +1,4 @@
-"""When a run is finished: the one test that studies, trials and commands share."""
+"""Test whether a recorded run is finished, for studies, trials and commands."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from mereq.store.run_store import RecordedRound
 
 
 def is_finished(rounds: Sequence[RecordedRound], n_rounds: int) -> bool:
-    """Whether a run has ended: its last round was aligned (the rate fell below the threshold), or was its last one.
+    """Whether a run is finished: the last round was aligned (rate below the threshold), or all rounds are done.
 
     Args:
-        rounds: the recorded rounds of the run, in order.
-        n_rounds: how many rounds the run may have at most.
+        rounds: recorded rounds of the run, in order.
+        n_rounds: largest number of rounds.
     """
     return bool(rounds) and (rounds[-1].aligned or len(rounds) >= n_rounds)

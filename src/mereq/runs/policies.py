@@ -1,4 +1,4 @@
-"""The prior and the expert of a run: loaded, and recognised when the run is resumed."""
+"""Prior and expert of a run: loading, and checksums that identify the policies when the run is resumed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +19,15 @@ from mereq.runs.spec import RunSpec
 from mereq.store.checkpoints import digest_of_arrays
 from mereq.store.policies import fingerprint, load_policy
 
-N_PROBES = 64  # observations at which a policy that is not ours is asked, to recognise it
-_named: dict[str, Any] = {}  # what users have named in this process, by its recorded name
+N_PROBES = 64  # observations whose actions identify a policy of the user's
+_named: dict[str, Any] = {}  # objects that the user has named in this process, by recorded name
 
 
 def name_policy(source: str | None) -> None:
-    """Import the policy that a user names as `file.py:NAME` or `package.module:NAME`; other sources need nothing.
+    """Import the policy that a user names as `file.py:NAME` or `package.module:NAME`. Other sources are left alone.
 
     Raises:
-        CannotLoad: it cannot be imported.
+        CannotLoad: the policy cannot be imported.
     """
     if source is not None and is_named(source):
         _named[recorded_name(source)] = load_named(source, "policy")
@@ -37,9 +37,9 @@ def policy_of(spec: RunSpec, which: str) -> Policy:
     """The run's "prior" or "expert" policy.
 
     Raises:
-        IncompleteTask: the task has none of its own, and the run names none.
-        NotNamed: it is code of a user's that was not named in this process.
-        CorruptCheckpoint: it is a checkpoint that cannot be used.
+        IncompleteTask: the task has no such policy, and the run names none.
+        NotNamed: the policy is code of a user's that was not named in this process.
+        CorruptCheckpoint: the policy is a checkpoint that cannot be used.
     """
     source: str | None = getattr(spec, which)
     definition = definition_of(spec.task)
@@ -56,10 +56,10 @@ def policy_of(spec: RunSpec, which: str) -> Policy:
 
 
 def as_policy(found: Any, task: Task, name: str) -> Policy:
-    """A policy; or a function as one: of logits for finitely many actions, else of means and log-stds.
+    """The object as a policy. A function returns logits for discrete actions, else means and log-stds.
 
     Raises:
-        CannotLoad: it is neither.
+        CannotLoad: the object is neither a policy nor a function.
     """
     if hasattr(found, "distribution"):
         return cast(Policy, found)
@@ -74,15 +74,17 @@ def as_policy(found: Any, task: Task, name: str) -> Policy:
 
 
 def checksum_of(policy: Policy, task: Task) -> str:
-    """Checksum by which a run's policy is recognised later.
+    """Checksum that identifies a run's policy.
 
-    Of a policy of ours, of its parameters; of any other, of its answers to fixed pseudo-random observations.
+    For a policy of mereq's own classes it covers the parameters; for any other, the action distributions at fixed
+    pseudo-random observations.
     """
-    if isinstance(policy, QPolicy | ActorPolicy) and _is_ours(policy.prior):
+    if isinstance(policy, QPolicy | ActorPolicy) and _has_parameters(policy.prior):
         return fingerprint(policy)
     probes = stream(0, "probes").standard_normal((N_PROBES, task.obs_size)).astype(np.float32)
     return digest_of_arrays({"answers": np.asarray(policy.distribution(probes).parameters)})
 
 
-def _is_ours(prior: Policy | None) -> bool:
-    return prior is None or (isinstance(prior, QPolicy | ActorPolicy) and _is_ours(prior.prior))
+def _has_parameters(prior: Policy | None) -> bool:
+    """Whether the parameters of a prior, and of the prior below it, are available."""
+    return prior is None or (isinstance(prior, QPolicy | ActorPolicy) and _has_parameters(prior.prior))

@@ -1,4 +1,4 @@
-"""The policies of recorded runs."""
+"""Policies of recorded runs."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def load_method_policy(reader: RunReader, index: int) -> tuple[Task, Policy, Pol
     """Task, prior, and the policy after a round of a recorded run.
 
     Raises:
-        IncompatibleRun: when the prior is not the one that the run was made with.
+        IncompatibleRun: the prior has changed since the run.
     """
     spec = spec_of(reader)
     prior = policy_of(spec, "prior")
@@ -25,11 +25,12 @@ def load_method_policy(reader: RunReader, index: int) -> tuple[Task, Policy, Pol
 
 
 def load_supervised_policy(reader: RunReader, index: int) -> Policy:
-    """The policy that was supervised at the beginning of a round: the one after the round before, at first the method's
-    start. One round beyond the last gives the last policy.
+    """The policy at the beginning of a round: the policy after the previous round, or the method's first one.
+
+    The index after the last round gives the last policy.
 
     Raises:
-        IncompatibleRun: when the prior is not the one that the run was made with.
+        IncompatibleRun: the prior has changed since the run.
     """
     if index > 0:
         return load_method_policy(reader, index - 1)[2]
@@ -41,11 +42,11 @@ def load_supervised_policy(reader: RunReader, index: int) -> Policy:
 
 
 def load_version(reader: RunReader, version: int) -> Policy:
-    """The policy that proposed the steps of this version of a recorded run.
+    """The policy of a version: the one that proposed the steps with this number.
 
     Raises:
-        IncompatibleRun: when the prior is not the one that the run was made with.
-        UnknownName: when the run has no such version.
+        IncompatibleRun: the prior has changed since the run.
+        UnknownName: the run has no such version.
     """
     spec = spec_of(reader)
     if version == 0 or spec.learning == "sequential":
@@ -54,15 +55,15 @@ def load_version(reader: RunReader, version: int) -> Policy:
 
 
 def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:
-    """The run of a recorded configuration, if the policies that are needed are still what they were.
+    """The run of a recorded configuration, after comparing the checksums of the policies that are needed.
 
     Args:
-        config: as it was recorded, with checksums.
-        needed: "prior", "expert".
-        whose: begins the sentence of a refusal.
+        config: the recorded configuration, with checksums.
+        needed: policies that the caller uses: "prior", "expert".
+        whose: subject of the error message, such as "The run in runs/mine".
 
     Raises:
-        IncompatibleRun: when one of them is another one now.
+        IncompatibleRun: one of these policies has changed since the run.
     """
     spec = RunSpec.from_config(config)
     now = config_of(spec)
@@ -70,12 +71,12 @@ def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:
         if now[f"{which}_sha256"] != config[f"{which}_sha256"]:
             name = getattr(spec, which) or "the task's own"
             raise IncompatibleRun(
-                f"{whose} was made with another {which} than the one that is called {name!r} now. Its numbers can be "
-                f"shown, its policies cannot be used without that {which}."
+                f"{whose} was made with another {which} than the present {name!r}. Its numbers can be shown; "
+                f"its policies need that {which}."
             )
     return spec
 
 
 def spec_of(reader: RunReader) -> RunSpec:
-    """The run of a reader, whose prior is going to be used."""
+    """The recorded run of a reader, after comparing the checksum of its prior."""
     return recorded_spec(reader.starts()[-1].config, "prior", whose=f"The run in {reader.directory}")

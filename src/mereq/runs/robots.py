@@ -1,7 +1,6 @@
-"""Robots by name: a task's perturbed simulation, or a driver that a user names."""
+"""Robots by name: a task's perturbed simulation, or a user's driver."""
 
 from collections.abc import Callable
-from typing import cast
 
 from mereq.core.errors import CannotLoad, UnknownName, WrongRobot
 from mereq.core.robot import Robot
@@ -14,16 +13,19 @@ PARTS = ("__enter__", "__exit__", "hz", "repeatable", "reset", "step", "stop")
 MUST = f"It is called with the Task and must return a robot: an object with {', '.join(PARTS)} (docs/robots.md)."
 
 
-def find_driver(name: str, definition: TaskDefinition) -> Callable[[], Robot]:
-    """The function that makes the robot of this name for a task. Naming a driver imports its code.
+def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
+    """Function that makes the robot of this name for a task. The code of a user's driver is imported.
 
     Args:
-        name: "perturbed"; or `package.module:callable` or `file.py:callable`.
-        definition: of the task.
+        name: "perturbed", `package.module:callable` or `file.py:callable`.
+        definition: definition of the task.
+
+    Returns:
+        A function whose result is not yet known to be a `Robot`; see `robot_of`.
 
     Raises:
-        UnknownName: a name of neither kind.
-        WrongRobot: it cannot be imported, is not callable, or the task has no perturbed simulation.
+        UnknownName: the name has none of these forms.
+        WrongRobot: the driver cannot be imported or called, or the task has no perturbed simulation.
     """
     if name == PERTURBED:
         if definition.perturbed is None:
@@ -33,22 +35,22 @@ def find_driver(name: str, definition: TaskDefinition) -> Callable[[], Robot]:
             )
         return definition.perturbed
     if not is_named(name):
-        raise UnknownName("robot", name, [PERTURBED], else_allowed=f"; or a driver of yours: {FORMS}")
+        raise UnknownName("robot", name, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
     try:
         driver = load_named(name, "robot")
     except CannotLoad as error:
         raise WrongRobot(f"{error} {MUST}") from error
     if not callable(driver):
         raise WrongRobot(f"The robot {name!r} is a {type(driver).__name__}, and must be callable. {MUST}")
-    return lambda: cast(Robot, driver(definition.task))
+    return lambda: driver(definition.task)
 
 
 def robot_of(name: str, definition: TaskDefinition) -> RobotEnvironment:
-    """The robot of this name, for a task. Nothing is connected yet.
+    """The robot of this name, for a task. The driver does not connect yet.
 
     Raises:
-        UnknownName: there is no such name.
-        WrongRobot: it cannot be imported or made, or is not a `Robot`.
+        UnknownName: no robot has this name.
+        WrongRobot: the robot cannot be imported or made, or is not a `Robot`.
     """
     driver = find_driver(name, definition)
     try:

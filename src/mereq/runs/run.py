@@ -1,4 +1,4 @@
-"""Running a run: from its specification to Algorithm 1's recorded events."""
+"""Execution of a run: from its specification to recorded events of Algorithm 1."""
 
 from collections.abc import Generator
 from functools import partial
@@ -28,13 +28,13 @@ SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent}
 def run(
     spec: RunSpec, writer: RunWriter, supervisor: Supervisor | None = None, *, environment: Environment | None = None
 ) -> Generator[Event, None, None]:
-    """Events of Algorithm 1 from where the writer stands, each recorded before it is yielded.
+    """Events of Algorithm 1, continued from what the writer has; each event is recorded before it is yielded.
 
     Args:
-        spec: the run.
-        writer: a new run's, or a resumed one's.
-        supervisor: in place of the task's synthesized expert.
-        environment: for supervised rollouts; by default the specification's.
+        spec: specification of the run.
+        writer: writer of the new or resumed run.
+        supervisor: replaces the task's synthesized expert.
+        environment: environment of the supervised rollouts; by default `environment_of(spec)`.
     """
     chosen = environment_of(spec) if environment is None else environment
     prior = policy_of(spec, "prior")
@@ -65,28 +65,28 @@ def resume(spec: RunSpec, directory: Path) -> RunWriter:
 
 
 def config_of(spec: RunSpec) -> dict[str, Any]:
-    """What is recorded of a run: its specification, its features' names, and the checksums of its policies."""
+    """Recorded configuration of a run: specification, feature names, and checksums of its policies."""
     definition = definition_of(spec.task)
     sums = {f"{which}_sha256": checksum_of(policy_of(spec, which), definition.task) for which in policies_used(spec)}
     return spec.to_config() | {"feature_names": list(definition.task.feature_names)} | sums
 
 
 def policies_used(spec: RunSpec) -> tuple[str, ...]:
-    """Which of "prior" and "expert" the run depends on."""
+    """Names of the policies that the run depends on: "prior", and "expert" where the supervisor uses one."""
     expert = spec.supervisor == "expert" and definition_of(spec.task).needs_expert
     return ("prior", "expert") if expert else ("prior",)
 
 
 def supervisor_of(spec: RunSpec) -> Supervisor:
-    """The run's synthesized expert, who may be noisy, and may be paced.
+    """The run's synthesized expert, with noise and at a fixed pace where the specification has them.
 
     Raises:
-        IncompatibleRun: when a person supervises the run.
-        IncompleteTask: when the task has no supervisor.
+        IncompatibleRun: a person supervises the run.
+        IncompleteTask: the task has no supervisor.
     """
     if spec.supervisor == "person":
         raise IncompatibleRun(
-            "A person supervises this run, so no program can continue it. Use `mereq supervise --resume`."
+            "A person supervises this run, so a program cannot continue it. Use `mereq supervise --resume`."
         )
     definition = definition_of(spec.task)
     expert = definition.make_supervisor(partial(policy_of, spec, "expert"), spec.supervision)
@@ -95,10 +95,10 @@ def supervisor_of(spec: RunSpec) -> Supervisor:
 
 
 def environment_of(spec: RunSpec) -> Environment:
-    """The environment of the run's supervised rollouts: the task's own, or a robot.
+    """Environment of the run's supervised rollouts: the task's own, or a robot.
 
     Raises:
-        WrongRobot: the robot's driver cannot be found, or is not what it must be.
+        WrongRobot: the robot's driver cannot be found, or does not implement `Robot`.
     """
     definition = definition_of(spec.task)
     return definition.task.make() if spec.robot is None else robot_of(spec.robot, definition)

@@ -1,9 +1,9 @@
-"""A run as a value: everything that it depends on, besides the code."""
+"""Specification of a run: everything that the run depends on, besides the code."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import cattrs
 
@@ -22,7 +22,7 @@ SupervisorName = Literal["expert", "person"]
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """Everything that a run depends on, besides the code. `runs.run.run` executes it."""
+    """Specification of a run; `mereq.runs.run.run` executes it."""
 
     task: str  # a name that `find_task` knows
     method: str
@@ -31,10 +31,10 @@ class RunSpec:
     seed: int
     n_rounds: int
     rate_threshold: float
-    supervision: dict[str, float] = field(default_factory=dict)  # numbers of the intervention rule
+    supervision: dict[str, float] = field(default_factory=dict[str, float])  # numbers of the intervention rule
     noise: float = 0.0  # probability that an expert step is disturbed
     prior: str | None = None  # a checkpoint's path, file.py:NAME or package.module:NAME; None: the task's own
-    expert: str | None = None  # the same
+    expert: str | None = None  # as for `prior`
     supervisor: SupervisorName = "expert"  # the task's synthesized expert, or a person
     learning: LearningName = "sequential"  # between rounds, while the supervisor waits; or concurrently
     pace: float | None = None  # steps per second of a synthesized expert; None: as fast as the machine can
@@ -42,7 +42,7 @@ class RunSpec:
 
     def __post_init__(self):
         if self.robot is not None and self.settings.inference.starts == "segments":
-            raise ValueError("the simulation cannot repeat a robot's episodes: starts must be 'episodes' with a robot")
+            raise ValueError("starts must be 'episodes' with a robot, whose episodes the simulation cannot repeat")
         allowed = {
             "n_rounds": (self.n_rounds >= 1, "at least 1"),
             "rate_threshold": (0 <= self.rate_threshold <= 1, "between 0 and 1"),
@@ -50,8 +50,8 @@ class RunSpec:
             "seed": (self.seed >= 0, "at least 0"),
             "pace": (self.pace is None or 0 < self.pace < float("inf"), "above 0, and finite"),
         }
-        for name, (fine, range_) in allowed.items():
-            if not fine:
+        for name, (valid, range_) in allowed.items():
+            if not valid:
                 raise WrongValue(f"A run's {name} must be {range_}; it is {getattr(self, name)}.")
 
     @classmethod
@@ -71,10 +71,10 @@ class RunSpec:
         pace: float | None = None,
         robot: str | None = None,
     ) -> "RunSpec":
-        """The run with these parts, in a user's words. A task of the user's own is imported.
+        """Specification from names, as a user gives them. A task of the user's own is imported.
 
         Raises:
-            UnknownName: with the names there are.
+            UnknownName: a name does not exist; the message lists the existing ones.
             CannotLoad: the task cannot be imported.
         """
         definition = find_task(task)
@@ -98,23 +98,21 @@ class RunSpec:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "RunSpec":
-        """The run that was recorded with this configuration. Nothing is imported.
+        """Specification of a recorded run. Nothing is imported.
 
         Raises:
-            IncompatibleRun: when the configuration is another version's.
+            IncompatibleRun: a value is wrong, or another version recorded the configuration.
         """
         known = {field.name: config[field.name] for field in dataclasses.fields(cls) if field.name in config}
         try:
-            return _STRUCTURE.structure(known, cls)
-        except cattrs.BaseValidationError as error:
-            wrong = "; ".join(cattrs.transform_error(error, path="run", format_exception=_what_is_wrong))
+            return _structured(known)
+        except WrongValue as error:
             raise IncompatibleRun(
-                f"No run can have this configuration: {wrong}. Mend the value; a run that was made by another version "
-                "of mereq needs that version."
+                f"{error} A run that another version of mereq recorded needs that version."
             ) from error
 
     def to_config(self) -> dict[str, Any]:
-        """The run as JSON. Fields that have their default are left out, so that older runs stay what they were."""
+        """The specification as JSON, without fields that have their default, so that older runs stay comparable."""
         config = dataclasses.asdict(self)
         for entry in dataclasses.fields(self):
             default = entry.default_factory() if callable(entry.default_factory) else entry.default
@@ -127,15 +125,15 @@ class RunSpec:
         }
 
     def changed(self, changes: Mapping[str, Any]) -> "RunSpec":
-        """The same run with other numbers: `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
+        """The same run with other values, such as `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
 
         Raises:
-            UnknownName: there is no number, task, preset, method, learning schedule or feature of this name; the
-                message lists those there are.
-            IncompatibleRun: a value of the wrong type, or out of its range.
+            UnknownName: there is no field, task, preset, method, learning schedule or feature of this name; the
+                message lists the existing ones.
+            WrongValue: a value has the wrong type, or is out of its range.
         """
         before = self.on(str(changes["robot"])) if changes.get("robot") is not None else self
-        spec = self.from_config(_merged(dataclasses.asdict(before), changes))
+        spec = _structured(_merged(dataclasses.asdict(before), changes))
         spec.check_names()
         weighed_features(definition_of(spec.task).task.feature_names, spec.settings.inference.features)
         return spec
@@ -161,7 +159,7 @@ class RunSpec:
         """Refuse names that do not exist. The robot's driver is not imported.
 
         Raises:
-            UnknownName: with the names there are.
+            UnknownName: a name does not exist; the message lists the existing ones.
         """
         definition_of(self.task).settings_of(self.preset)
         if self.method not in METHODS:
@@ -169,33 +167,46 @@ class RunSpec:
         if self.learning not in get_args(LearningName):
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
         if self.robot is not None and self.robot != PERTURBED and not is_named(self.robot):
-            raise UnknownName("robot", self.robot, [PERTURBED], else_allowed=f"; or a driver of yours: {FORMS}")
+            raise UnknownName("robot", self.robot, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
 
 
-def _exactly_several(values: Any, kind: Any) -> tuple[Any, ...]:
+def _structured_tuple(values: Any, kind: Any) -> tuple[Any, ...]:
     if not isinstance(values, list | tuple):
         raise TypeError(f"{values!r} is not a list")
-    return tuple(exactly(value, get_args(kind)[0]) for value in values)
+    return tuple(exactly(value, get_args(kind)[0]) for value in cast(Iterable[Any], values))
 
 
-def _one_of(value: Any, kind: Any) -> Any:
+def _structured_literal(value: Any, kind: Any) -> Any:
     if value not in get_args(kind):
-        raise TypeError(f"{value!r} is none of {', '.join(map(repr, get_args(kind)))}")
+        raise TypeError(f"{value!r} is not one of {', '.join(map(repr, get_args(kind)))}")
     return value
 
 
 _STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
 for _kind in (bool, int, float, str):
     _STRUCTURE.register_structure_hook(_kind, exactly)
-_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _exactly_several)
-_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _one_of)
+_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _structured_tuple)
+_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _structured_literal)
 
 
-def _what_is_wrong(error: BaseException, wanted: Any) -> str:
+def _structured(config: Mapping[str, Any]) -> RunSpec:
+    """The specification with these fields.
+
+    Raises:
+        WrongValue: a value has the wrong type, or is out of its range.
+    """
+    try:
+        return _STRUCTURE.structure(config, RunSpec)
+    except cattrs.BaseValidationError as error:
+        wrong = "; ".join(cattrs.transform_error(error, path="run", format_exception=_message_of))
+        raise WrongValue(f"No run can have this configuration: {wrong}. Correct the value.") from error
+
+
+def _message_of(error: BaseException, wanted: Any) -> str:
     if isinstance(error, AttributeError):
-        return "it is not a table of named values"
-    by_us = isinstance(error, TypeError) or (isinstance(error, ValueError) and wanted is None)
-    return str(error) if by_us else cattrs.v.format_exception(error, wanted)
+        return "not a table of named values"
+    own_message = isinstance(error, TypeError) or (isinstance(error, ValueError) and wanted is None)
+    return str(error) if own_message else cattrs.v.format_exception(error, wanted)
 
 
 def _merged(config: Mapping[str, Any], changes: Mapping[str, Any], path: str = "") -> dict[str, Any]:
@@ -203,7 +214,7 @@ def _merged(config: Mapping[str, Any], changes: Mapping[str, Any], path: str = "
         if key not in config:
             raise UnknownName(f"number of {path.removesuffix('.') or 'a run'}", key, list(config))
     return {
-        key: _merged(value, changes[key], f"{path}{key}.")
+        key: _merged(cast(dict[str, Any], value), changes[key], f"{path}{key}.")
         if isinstance(value, dict) and isinstance(changes.get(key), dict)
         else changes.get(key, value)
         for key, value in config.items()

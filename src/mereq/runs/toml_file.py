@@ -1,9 +1,9 @@
-"""Files that people write: TOML into dataclasses, value by value, with sentences about what cannot be."""
+"""TOML files that users write, read into dataclasses, with messages about each wrong value."""
 
 import dataclasses
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
@@ -17,23 +17,25 @@ T = TypeVar("T")
 
 
 def read_toml(file: Path, kind: type[T]) -> T:
-    """A file as a dataclass of this kind. For use inside `wrong_file`."""
+    """The file's content as a dataclass. For use inside `wrong_file`, which turns errors into messages."""
     return STRUCTURE.structure(tomllib.loads(file.read_text(encoding="utf-8")), kind)
 
 
 @contextmanager
-def wrong_file(what: str, file: Path, mistake: type[MereqError], *, advice: str, where: str = "") -> Iterator[None]:
-    """Turns whatever is wrong with a file into a sentence.
+def wrong_file(
+    what: str, file: Path, mistake: type[MereqError], *, advice: str, where: str = ""
+) -> Generator[None, None, None]:
+    """Context in which errors of reading a file become messages for the user.
 
     Args:
-        what: "study", "trial".
-        file: it is read inside.
-        mistake: what is raised.
-        advice: what to do about a file that says something wrong.
-        where: what to do about one that cannot be read.
+        what: kind of file: "study" or "trial".
+        file: the file that is read in the context.
+        mistake: class of the exception.
+        advice: what to do about a wrong value.
+        where: what to do about a file that cannot be read; by default the same.
 
     Raises:
-        MereqError: `mistake`.
+        MereqError: the file cannot be read or has a wrong value; of the class `mistake`.
     """
     try:
         yield
@@ -42,14 +44,18 @@ def wrong_file(what: str, file: Path, mistake: type[MereqError], *, advice: str,
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise mistake(f"The {what} {file} is not TOML: {error}. {advice}") from error
     except cattrs.BaseValidationError as error:
-        wrong = "; ".join(cattrs.transform_error(error, path=what, format_exception=_what_is_wrong))
-        raise mistake(f"The {what} {file} cannot be: {wrong}. {advice}") from error
+        wrong = "; ".join(cattrs.transform_error(error, path=what, format_exception=_message_of))
+        raise mistake(f"The {what} {file} is wrong: {wrong}. {advice}") from error
     except MereqError as error:
-        raise mistake(f"The {what} {file} cannot be: {error}") from error
+        raise mistake(f"The {what} {file} is wrong: {error}") from error
 
 
-def refuse_empty_and_twice(entries: Mapping[str, Collection[Any]]) -> None:
-    """Every entry names something, and nothing more than once; else ValueError."""
+def refuse_empty_or_repeated(entries: Mapping[str, Collection[Any]]) -> None:
+    """Refuse entries that are empty, or that name something more than once.
+
+    Raises:
+        ValueError: an entry is empty, or has repeated values.
+    """
     for name, values in entries.items():
         if not values:
             raise ValueError(f"{name} is empty, and must name at least one")
@@ -59,10 +65,10 @@ def refuse_empty_and_twice(entries: Mapping[str, Collection[Any]]) -> None:
 
 
 def exactly(value: Any, kind: Any) -> Any:
-    """The value, if it is of this kind already: "no" is not True, and 2.5 is not 2; but 2 is a number, 2.0.
+    """The value, if its type is `kind`: "no" is not True, and 2.5 is not 2. A whole number is also a float: 2 is 2.0.
 
     Raises:
-        TypeError: it is not.
+        TypeError: the value has another type.
     """
     kind = get_origin(kind) or kind
     allowed = (float, int) if kind is float else (kind,)
@@ -82,8 +88,8 @@ _WORDS = {
 
 
 def _structured_list(value: Any, kind: Any) -> list[Any]:
-    (of,) = get_args(kind)
-    return [exactly(item, of) for item in exactly(value, kind)]
+    (item_kind,) = get_args(kind)
+    return [exactly(item, item_kind) for item in exactly(value, kind)]
 
 
 def _structured_changes(value: Any, _: Any) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def _structured_variants(value: Any, _: Any) -> dict[str, dict[str, Any]]:
     return {name: exactly(changes, dict) for name, changes in exactly(value, dict).items()}
 
 
-def _what_is_wrong(error: BaseException, _: Any) -> str:
+def _message_of(error: BaseException, _: Any) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         allowed = ", ".join(entry.name for entry in dataclasses.fields(error.cl))
         return f"unknown {', '.join(sorted(error.extra_fields))} (allowed: {allowed})"

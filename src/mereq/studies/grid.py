@@ -28,7 +28,7 @@ from mereq.presets.named import recorded_name
 from mereq.presets.registry import find_task
 from mereq.runs.policies import name_policy
 from mereq.runs.spec import RunSpec
-from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_and_twice, wrong_file
+from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_STUDY = ("task", "method", "preset", "seed", "n_rounds", "rate_threshold")
 _ADVICE = "Mend the file and start again; `mereq study --list` names studies to start from."
@@ -68,7 +68,7 @@ class StudyFile:
         if min(self.seed_list, default=0) < 0:
             raise ValueError(f"there is a seed {min(self.seed_list)}, and seeds must be at least 0")
         entries = {"tasks": self.tasks, "methods": self.methods, "presets": self.presets, "seeds": self.seed_list}
-        refuse_empty_and_twice({**entries, "variants": self.variants})
+        refuse_empty_or_repeated({**entries, "variants": self.variants})
 
     @property
     def seed_list(self) -> list[int]:
@@ -124,7 +124,7 @@ class Study:
 
         Raises:
             UnknownName: a task, method, preset or number that there is not.
-            IncompatibleRun: a variant gives a number a wrong value.
+            WrongValue: a variant has a wrong value.
             WrongStudy: a variant changes what the study itself says, or two are named too much alike.
         """
         grid = itertools.product(file.seed_list, file.tasks, file.presets, file.methods, file.variants.items())

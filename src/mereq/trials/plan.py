@@ -26,7 +26,7 @@ from mereq.core.errors import WrongTrial
 from mereq.core.seeding import seed_for, stream
 from mereq.presets.registry import find_task
 from mereq.runs.spec import RunSpec
-from mereq.runs.toml_file import read_toml, refuse_empty_and_twice, wrong_file
+from mereq.runs.toml_file import read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "supervisor")
 
@@ -64,7 +64,7 @@ class TrialFile:
                 raise ValueError(f"{name} is {getattr(self, name)}, and must be at least 1")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, and must be at least 0")
-        refuse_empty_and_twice({"tasks": self.tasks, "methods": self.methods})
+        refuse_empty_or_repeated({"tasks": self.tasks, "methods": self.methods})
 
 
 class BlindRun(NamedTuple):
@@ -102,7 +102,7 @@ class Trial:
 
         Raises:
             UnknownName: a task, method, preset or number that there is not.
-            IncompatibleRun: a number has a wrong value.
+            WrongValue: a value is wrong.
             WrongTrial: it changes what the trial itself says.
         """
         settled = [name for name in file.changes if name in _SET_BY_THE_TRIAL]
