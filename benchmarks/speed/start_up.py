@@ -2,7 +2,8 @@
 
     python benchmarks/speed/start_up.py
 
-The goal is 0.7 s on an idle machine, and 80 MB. Prints the median of several runs; the program is started anew each time.
+The goal is 0.7 s on an idle machine, and 80 MB. Prints the median of several runs; the program is started anew each
+time.
 """
 
 import argparse
