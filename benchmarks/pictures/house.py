@@ -16,8 +16,8 @@ import grimp
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-import networkx  # noqa: E402
+import matplotlib.pyplot as plt
+import networkx
 
 PACKAGE = "mereq"
 
@@ -70,7 +70,9 @@ def table(house: House) -> str:
     lines = [f"{'room':16}{'lines':>7}{'share':>7}"]
     lines += [f"{room or '(top)':16}{n:7}{n / total:7.0%}" for room, n in house.lines.most_common()]
     files = len(house.modules.modules)
-    lines.append(f"{files} modules, {total} lines, {len(house.imports)} pairs of rooms, {house.circles() or 'no'} circles")
+    lines.append(
+        f"{files} modules, {total} lines, {len(house.imports)} pairs of rooms, {house.circles() or 'no'} circles"
+    )
     return "\n".join(lines)
 
 
@@ -78,7 +80,9 @@ def draw(house: House, out: Path) -> None:
     """A picture: rooms on their floors, areas by lines of code, arrows as wide as they have imports."""
     floors = house.floors()
     places = {
-        room: ((index + 0.5) / len(floor), level) for level, floor in enumerate(floors) for index, room in enumerate(floor)
+        room: ((index + 0.5) / len(floor), level)
+        for level, floor in enumerate(floors)
+        for index, room in enumerate(floor)
     }
     figure, axes = plt.subplots(figsize=(10, 0.9 * len(floors) + 1))
     for (above, below), n in house.imports.items():

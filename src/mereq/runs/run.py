@@ -1,13 +1,14 @@
 """Execution of a run: from its specification to recorded events of Algorithm 1."""
 
 from collections.abc import Generator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mereq.alignment.algorithm import Event, events
+from mereq.alignment.algorithm import Event, Round, events
 from mereq.alignment.concurrent import Concurrent
-from mereq.alignment.schedule import Sequential
+from mereq.alignment.schedule import PolicyVersion, Sequential
 from mereq.core.errors import IncompatibleRun
 from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
@@ -17,6 +18,7 @@ from mereq.runs.policies import checksum_of, policy_of
 from mereq.runs.robots import robot_of
 from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
+from mereq.store.run_log import logged, logger
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
@@ -51,7 +53,22 @@ def run(
         learning=SCHEDULES[spec.learning],
         environment=chosen,
     )
-    return stop_robot_on_exit(record(stream, writer), chosen)
+    return _logged(stop_robot_on_exit(record(stream, writer), chosen), spec, writer)
+
+
+def _logged(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWriter) -> Generator[Event, None, None]:
+    """The same events; the run's log says when it started, what each round and policy came to, and how it ended."""
+    with logged(writer.directory), closing(stream):
+        begun = f"{len(writer.start.log.rollouts)} rounds are recorded" if writer.start.log.rollouts else "a new run"
+        logger.info("%s on %s, preset %s, seed %d: %s", spec.method, spec.task, spec.preset, spec.seed, begun)
+        for event in stream:
+            if isinstance(event, Round):
+                rate, theta = event.intervention_rate, ", ".join(f"{weight:.4f}" for weight in event.theta)
+                logger.info("round %d: intervention rate %.4f, theta (%s)", event.index, rate, theta)
+            elif isinstance(event, PolicyVersion):
+                logger.info("policy %d, learned from %d steps", event.version, event.learned_from)
+            yield event
+        logger.info("finished")
 
 
 def create(spec: RunSpec, directory: Path) -> RunWriter:

@@ -1,0 +1,44 @@
+"""A run's log: a text file in its directory that says what happened when, for people."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOG = "run.log"
+logger = logging.getLogger("mereq")
+
+
+@contextmanager
+def logged(directory: Path) -> Iterator[None]:
+    """Within it, everything that `mereq` logs is appended to the run's log; an exception that leaves it, too.
+
+    A log that cannot be written is left out: the run's record is its SQLite file.
+    """
+    try:
+        handler = logging.FileHandler(directory / LOG, encoding="utf-8")
+    except OSError:
+        yield
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    thread = threading.get_ident()  # the runs of a lockstep batch each have a thread, and a log
+    handler.addFilter(lambda record: record.thread == thread)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    except BaseException as error:
+        logger.log(
+            logging.INFO if isinstance(error, KeyboardInterrupt | GeneratorExit) else logging.ERROR,
+            "stopped by %s: %s",
+            type(error).__name__,
+            error,
+            exc_info=not isinstance(error, KeyboardInterrupt | GeneratorExit),
+        )
+        raise
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()
