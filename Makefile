@@ -6,6 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # One more than the cores that the tests are meant for: tests of the page mostly wait. A file's tests share what they make.
 WORKERS := -n 3 --dist loadfile --no-loadscope-reorder
+# Tests start many processes, which would compile the same modules again and again.
+unexport PYTHONDONTWRITEBYTECODE
 # One thread per process for the linear algebra of acting; updates run in JAX's own threads.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
