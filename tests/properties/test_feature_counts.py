@@ -65,3 +65,13 @@ def test_many_small_float32_features_keep_their_sum():
 def test_no_steps_have_no_mean():
     with pytest.raises(ValueError, match="no steps"):
         _ = FeatureCounts.zero(2).mean
+
+
+def test_the_normalized_gradient_is_the_difference_of_the_means():
+    """Twice the expert's steps with the same features: the gradient doubles, the normalised one stays."""
+    expert = FeatureCounts.of(np.array([[1.0, 4.0], [3.0, 0.0]]))
+    policy = FeatureCounts(np.array([4.0, 8.0]), 8)
+    assert log_likelihood_gradient(expert, policy).tolist() == [3.0, 2.0]
+    assert normalized_gradient(expert, policy).tolist() == [1.5, 1.0]
+    assert log_likelihood_gradient(expert + expert, policy).tolist() == [6.0, 4.0]
+    assert normalized_gradient(expert + expert, policy).tolist() == [1.5, 1.0]

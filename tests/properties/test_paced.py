@@ -99,3 +99,9 @@ def test_the_machines_clock_by_default():
 def test_the_pace_must_be_positive(clock, hz):
     with pytest.raises(ValueError, match="must be positive"):
         paced(clock, hz=hz)
+
+
+def test_less_than_one_decision_per_second(clock):
+    supervisor = paced(clock, hz=0.5)
+    supervisor.decide(context(0))
+    assert clock.waits == [2.0]
