@@ -70,7 +70,7 @@ def test_every_shipped_study_can_be():
         ('["fast"]', '["slow"]', "no preset called 'slow'. Known: .*fast"),
         ("training_steps", "practise_steps", "variant 'small' is impossible. There is no .*'practise_steps'. Known: "),
         ("= 120", '= "many"', "variant 'small' is impossible. .*rollout_steps"),
-        ("[variants.small.settings]", "[variants.small]\nseed = 3\nn_iterations = 2", "seed, n_rounds, which"),
+        ("[variants.small.settings]", "[variants.small]\nseed = 3\nn_rounds = 2", "seed, n_rounds, which"),
         ("[variants.small.settings]", "variants = 3\n[other]", "3 is not a table"),
         ("[variants.small.settings]", '[variants."a b"]\n[variants."a_b"]\n[other]', "unknown other"),
         ('title = "Small"', "title = Small", "is not TOML: .*line 2"),
