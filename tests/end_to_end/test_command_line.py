@@ -76,7 +76,7 @@ def test_every_supervised_step_is_in_the_database(finished):
 def test_a_run_is_not_written_over(finished, mereq):
     status, _, told = mereq("align", "highway", "--out", finished[0])
     assert status == 2
-    assert "holds a run already" in told
+    assert "already contains a run" in told
 
 
 def test_going_on_with_other_settings_is_refused_by_name(finished, mereq):

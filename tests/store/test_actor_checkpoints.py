@@ -77,7 +77,7 @@ def test_a_residual_policy_needs_its_prior(tmp_path, critics):
     again = load_policy(tmp_path / "policy", task(), PRIOR)
     np.testing.assert_array_equal(again.distribution(OBS).parameters, policy.distribution(OBS).parameters)
     with pytest.raises(
-        CorruptCheckpoint, match=r"a residual policy, which needs the prior that it was made with\. Rest"
+        CorruptCheckpoint, match=r"a residual policy, which needs the prior that it was trained with\. Rest"
     ):
         load_policy(tmp_path / "policy", task())
 
@@ -153,7 +153,7 @@ def test_an_odd_head(saved):
     "about", [{"action_size": 2}, {"action_size": 2, "residual": "no"}, {"action_size": 2, "residual": 1}]
 )
 def test_whether_it_is_residual_must_be_said(saved, about):
-    assert "does not say whether it is a residual policy" in damaged(saved, nothing, about)
+    assert "its JSON file lacks the entry `residual`" in damaged(saved, nothing, about)
 
 
 def with_critics(tmp_path):
@@ -164,7 +164,7 @@ def with_critics(tmp_path):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (put("critic1.0.weight", np.zeros((7, 8))), "its critics are not made for its actor"),  # another obs
+        (put("critic1.0.weight", np.zeros((7, 8))), "its critics do not fit its actor"),  # another obs
         (
             lambda a: a.update({"critic0.1.weight": np.zeros((8, 2), "f4"), "critic0.1.bias": np.zeros(2, "f4")}),
             "its critics",

@@ -221,7 +221,7 @@ def test_impossible_temperatures(saved, about):
 
 
 def test_other_kinds_and_sizes(saved, monkeypatch):
-    with pytest.raises(CorruptCheckpoint, match="holds a policy, not a state"):
+    with pytest.raises(CorruptCheckpoint, match="is a checkpoint of kind 'policy', not 'state'"):
         load_arrays(saved, kind="state")
     monkeypatch.setitem(checkpoints.LARGEST, "policy", 100)
     with pytest.raises(CorruptCheckpoint, match="more than the 100"):
@@ -265,7 +265,7 @@ def test_killed_while_writing_leaves_the_old_pair_or_the_new_one(tmp_path, monke
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotWrite, match="it is a file"):
+    with pytest.raises(CannotWrite, match="a file has this name"):
         save_arrays(tmp_path / "file" / "state", {}, kind="state", about={})
     with pytest.raises(CannotWrite, match="Not a directory"):
         save_arrays(tmp_path / "file" / "deeper" / "state", {}, kind="state", about={})

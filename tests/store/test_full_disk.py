@@ -26,7 +26,7 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_space(calm, small_d
         events = record(kill9.corridor_events(ROUNDS), store)
         acknowledged += [next(events) for _ in range(50)]
         fill(small_disk)
-        with pytest.raises(CannotWrite, match=r"What was recorded before is safe\. Free some space"):
+        with pytest.raises(CannotWrite, match=r"Earlier records are safe\. Free some space"):
             acknowledged.extend(events)  # a few more fit into the last page
     steps = [event for event in acknowledged if isinstance(event, SupervisedStep)]
     with RunReader.open(run) as store:

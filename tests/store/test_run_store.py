@@ -36,7 +36,7 @@ def same(left, right) -> bool:
 def run(tmp_path):
     with RunWriter.create(tmp_path / "run", CONFIG) as store:
         for number in range(15):
-            store.add_step(step(number), SeenFrame(10 * number, 5.0, 4.5) if number == 3 else None)
+            store.add_step(step(number)._replace(seen=SeenFrame(10 * number, 5.0, 4.5) if number == 3 else None))
     return tmp_path / "run"
 
 
@@ -86,14 +86,14 @@ def test_resuming_with_another_configuration(run, change, named):
 
 def test_an_existing_run_is_not_written_over(run):
     before = (run / "run.sqlite").read_bytes()
-    with pytest.raises(RunExists, match="holds a run already"):
+    with pytest.raises(RunExists, match="already contains a run"):
         RunWriter.create(run, CONFIG)
     assert (run / "run.sqlite").read_bytes() == before
 
 
 def test_a_directory_with_other_things_in_it(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(RunExists, match=r"not empty: there is 'thesis.tex'"):
+    with pytest.raises(RunExists, match=r"not empty: it contains 'thesis.tex'"):
         RunWriter.create(tmp_path, CONFIG)
     assert os.listdir(tmp_path) == ["thesis.tex"]
 

@@ -119,7 +119,7 @@ def test_a_failed_run_is_tried_again_and_the_others_go_on(calm_study, tmp_path):
     happened = finish(study, tmp_path / "study", LocalEngine(1))
     (failed,) = [event for event in happened if isinstance(event, RunFailed)]
     assert failed.name == sabotaged
-    assert "is not empty: there is 'thesis.tex'" in failed.sentence
+    assert "is not empty: it contains 'thesis.tex'" in failed.sentence
     assert "Traceback" in failed.traceback
     assert len(finished(tmp_path / "study")) == 3
     (tmp_path / "study" / RUNS / sabotaged / "thesis.tex").unlink()

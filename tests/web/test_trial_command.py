@@ -127,7 +127,7 @@ def test_a_look_too_early_is_noted_for_ever(mereq, poll_device, file, tmp_path):
     for command in ("supervise", "align"):
         status, _, told = mereq(command, "--resume", "--out", out / "runs/01")
         assert status == 2
-        assert "blind trial, which has 1 of 2 runs left" in told
+        assert "blind trial with 1 of 2 runs left" in told
     status, _, told = mereq("report", out, "--unblind")
     assert status == 0
     assert "Unblinding early: 1 of 2 runs are to come" in told

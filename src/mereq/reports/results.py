@@ -71,7 +71,7 @@ def _trial_results(directory: Path, *, unblind: bool) -> StudyResults:
         )
     if left or not known:
         with TrialStore.open(directory, write=True) as store:
-            store.tell()
+            store.record_look()
     with TrialStore.open(directory) as store:
         file = store.trial.file
         notes = [

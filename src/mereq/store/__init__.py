@@ -1,1 +1,1 @@
-"""What is written to disk: runs, checkpoints, provenance."""
+"""Files on disk: runs, checkpoints, provenance."""

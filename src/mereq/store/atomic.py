@@ -1,6 +1,6 @@
-"""Files and folders that are written whole or not at all: a process that is killed leaves the old one or the new one.
+"""Atomic writes of files and folders: after a killed process, the old or the new version is there, and complete.
 
-The only place in mereq that renames what it wrote into place, besides the creation of a database.
+Only this module, `checkpoints` and `database` rename finished files into place.
 """
 
 import os
@@ -14,26 +14,26 @@ from mereq.core.errors import CannotWrite
 
 @contextmanager
 def writing(directory: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write into a sentence.
+    """Context in which an error of the operating system while writing becomes a message for the user.
 
     Raises:
-        CannotWrite: no permission, no such place, or the disk is full.
+        CannotWrite: no permission, no such folder, or the disk is full.
     """
     try:
         yield
     except OSError as error:
-        reason = "it is a file" if isinstance(error, FileExistsError) else error.strerror or error
+        reason = "a file has this name" if isinstance(error, FileExistsError) else error.strerror or error
         raise CannotWrite(
-            f"Cannot write to {directory}: {reason}. What was recorded before is safe. Free some "
-            "space or mend the permissions and resume, or choose another directory."
+            f"Cannot write to {directory}: {reason}. Earlier records are safe. Free some space or correct the "
+            "permissions and resume, or choose another directory."
         ) from error
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Put content into a file, all or nothing, and flush it to the disk.
+    """Replace the content of a file atomically, and flush it to the disk.
 
     Raises:
-        OSError: no permission, or the disk is full. What was there before is still there.
+        OSError: no permission, or the disk is full. The file then keeps its earlier content.
     """
     temporary = file.with_name(f".{file.name}.tmp")
     try:
@@ -50,18 +50,18 @@ def replace_file(file: Path, content: bytes) -> None:
 
 @contextmanager
 def replaced_folder(out: Path) -> Iterator[Path]:
-    """An empty folder to fill, beside `out`; it takes the place of `out` when all went well, and is removed when not.
+    """Empty folder beside `out` that the caller fills; it replaces `out` at the end, or is removed after an error.
 
-    A process that is killed leaves it under a name that says it is unfinished; the next one removes it.
+    A killed process leaves the folder under a name that ends in `.unfinished`; the next call removes it.
 
     Args:
-        out: a folder, which is replaced, or not there yet. A link is followed.
+        out: the folder to replace or to create. A link is followed.
 
     Yields:
-        A folder that already has the last part of the name of `out`.
+        A folder with the same last part of its name as `out`.
 
     Raises:
-        CannotWrite: no permission, or the disk is full. What was there before is still there.
+        CannotWrite: no permission, or the disk is full. `out` is then unchanged.
     """
     out = out.resolve()
     unfinished, old = (out.with_name(f"{out.name}.{state}") for state in ("unfinished", "replaced"))
@@ -86,7 +86,7 @@ def _remove(*folders: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Make the system write a file, or the entries of a folder, onto the disk."""
+    """Flush a file, or the entries of a folder, to the disk."""
     opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)

@@ -1,8 +1,8 @@
-"""Checkpoints: named arrays in a safetensors file, and a JSON file beside it that says what they are.
+"""Checkpoints: named arrays in a safetensors file, and a JSON file beside it that describes them.
 
-`runs/a/prior` is the pair `prior.safetensors` and `prior.json`. The JSON file carries a checksum of both, so that no
-damage goes unnoticed. Reading executes nothing and is bounded in size. Writing is atomic: whenever a process is
-killed, the pair on disk is the old one or the new one, whole.
+`runs/a/prior` is the pair `prior.safetensors` and `prior.json`. The JSON file has checksums of both files, so that all
+damage is detected. Reading executes no code and is bounded in size. Writing is atomic: after a killed process, the pair
+on disk is the old or the new one, complete.
 """
 
 import hashlib
@@ -28,23 +28,23 @@ LARGEST_SIDECAR = 2**20
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds."""
+    """Content of a checkpoint."""
 
     arrays: dict[str, np.ndarray]
-    about: dict[str, Any]  # the JSON file: kind, sha256 of the arrays' file, and what the writer added
+    about: dict[str, Any]  # the JSON file: kind, sha256 of the arrays' file, and the writer's own entries
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray], *, kind: str, about: dict[str, Any]) -> None:
-    """Write a checkpoint, replacing the one that is there.
+    """Write a checkpoint, or replace an existing one.
 
     Args:
-        path: where, without a suffix. Its directory is made if need be.
-        arrays: any number types and shapes.
+        path: path of the pair, without a suffix. A missing directory is created.
+        arrays: arrays of any number types and shapes.
         kind: "policy", "state" or "evaluation".
-        about: more entries for the JSON file; anything `json` can write.
+        about: further entries of the JSON file; anything that `json` can write.
 
     Raises:
-        CannotWrite: no permission, or the disk is full. What was there before is still there.
+        CannotWrite: no permission, or the disk is full. An existing checkpoint is then unchanged.
     """
     tensors = _tensors(arrays)
     content = {"format": FORMAT, "kind": kind, "mereq": __version__, "sha256": _sha256(tensors), **about}
@@ -53,29 +53,29 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray], *, kind: str, about: 
     path = without_suffix(path)
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path.with_name(f"{path.name}.json.next"), sidecar)  # from the next line on it is the true one
+        replace_file(path.with_name(f"{path.name}.json.next"), sidecar)  # valid as soon as the next line has run
         replace_file(path.with_name(f"{path.name}.safetensors"), tensors)
         os.replace(path.with_name(f"{path.name}.json.next"), path.with_name(f"{path.name}.json"))
 
 
 def load_arrays(path: Path, *, kind: str) -> Checkpoint:
-    """Read a checkpoint, checking every byte of it.
+    """Content of a checkpoint, after every byte was checked.
 
     Raises:
-        CorruptCheckpoint: missing, damaged, of another kind or format.
+        CorruptCheckpoint: the checkpoint is missing, damaged, or of another kind or format.
     """
     path = without_suffix(path)
     return read_checkpoint(path.parent, path.name, kind)
 
 
 def read_checkpoint(folder: Traversable, name: str, kind: str) -> Checkpoint:
-    """As `load_arrays`, from any folder that can be read, also one inside an installed package.
+    """Content of a checkpoint in any readable folder, also inside an installed package. See `load_arrays`.
 
-    The two files must belong together. A process killed while replacing a pair leaves the JSON file of the new one as
-    `.json.next`: it is the true one if it fits the arrays.
+    The two files must belong together. A process that was killed while it replaced a pair leaves the new JSON file as
+    `.json.next`; that file is valid if its checksum fits the arrays.
 
     Raises:
-        CorruptCheckpoint: missing, damaged, of another kind or format.
+        CorruptCheckpoint: the checkpoint is missing, damaged, or of another kind or format.
     """
     file = folder.joinpath(f"{name}.safetensors")
     tensors = _bytes(file, LARGEST[kind])
@@ -84,9 +84,9 @@ def read_checkpoint(folder: Traversable, name: str, kind: str) -> Checkpoint:
     if about.get("sha256") != _sha256(tensors):
         about = _sidecar(folder.joinpath(f"{name}.json"))
     if about.get("sha256") != _sha256(tensors):
-        raise corrupt(file, "its bytes are not those that were written: it was cut off, changed or mixed up")
+        raise corrupt(file, "its bytes are not those that were written: the file was truncated, changed or exchanged")
     if about.get("kind") != kind:
-        raise corrupt(file, f"it holds a {about.get('kind')}, not a {kind}")
+        raise corrupt(file, f"it is a checkpoint of kind {about.get('kind')!r}, not {kind!r}")
     try:
         return Checkpoint(safetensors.numpy.load(tensors), about)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
@@ -94,30 +94,30 @@ def read_checkpoint(folder: Traversable, name: str, kind: str) -> Checkpoint:
 
 
 def digest(content: Any) -> str:
-    """Checksum of anything that `json` can write, whatever the order of its entries."""
+    """Checksum of anything that `json` can write, independent of the order of entries."""
     return _sha256(json.dumps(content, sort_keys=True).encode())
 
 
 def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:
-    """Checksum of named arrays, as a checkpoint's JSON file has it."""
+    """Checksum of named arrays, as in a checkpoint's JSON file."""
     return _sha256(_tensors(arrays))
 
 
 def remove(path: Path) -> None:
-    """Take a checkpoint away, if there is one."""
+    """Delete a checkpoint, if it exists."""
     for suffix in (".json", ".safetensors", ".json.next"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def corrupt(file: Traversable | str, problem: str) -> CorruptCheckpoint:
-    """The error to raise about a file that cannot be used."""
+    """The error about a file that cannot be used."""
     return CorruptCheckpoint(
-        f"Cannot use the checkpoint {file}: {problem}. Restore it from a copy, make it again, or name another one."
+        f"Cannot use the checkpoint {file}: {problem}. Restore it from a copy, create it again, or name another one."
     )
 
 
 def without_suffix(path: Path) -> Path:
-    """The name of the pair, given it or either file."""
+    """Path of the pair without a suffix, from that path or from either file."""
     return path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
 
 
@@ -149,7 +149,7 @@ def _sidecar(file: Traversable) -> dict[str, Any]:
             f"{__version__} reads format {FORMAT}",
         )
     if about.pop("checksum", None) != digest(about):
-        raise corrupt(file, "its text is not what was written: it was changed or damaged")
+        raise corrupt(file, "its text is not what was written: the file was changed or damaged")
     return about
 
 

@@ -1,4 +1,4 @@
-"""A run's configuration, and the version of the code: what must be the same when a run or a study goes on."""
+"""Comparison of configurations and versions when a run or a study is resumed."""
 
 import json
 from typing import Any
@@ -7,36 +7,36 @@ from mereq.core.errors import IncompatibleRun
 
 
 def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Whether a run recorded with one configuration goes on exactly with another one.
+    """Refuse a configuration with which a recorded run cannot be continued exactly.
 
-    Only `n_rounds` may differ, and only grow: no round depends on how many come after it.
+    Only `n_rounds` may differ, and only grow: no round depends on the number of later rounds.
 
     Raises:
-        IncompatibleRun: naming what differs.
+        IncompatibleRun: the configurations differ; the message lists the differences.
     """
     found = _differences(_as_json(recorded), _as_json(wanted))
     before, after = found.pop("n_rounds", (0, 0))
     if isinstance(before, int) and isinstance(after, int) and after < before:
         raise IncompatibleRun(
-            f"The run was to have n_rounds = {before}, and cannot be resumed with {after}: it may only grow."
+            f"The run has n_rounds = {before}, and cannot be resumed with {after}: this number may only grow."
         )
     if found:
         raise IncompatibleRun(
-            f"The run was recorded with another configuration: {_listed(found)}. Resume it with what it was started "
-            "with, or start a new run in another directory."
+            f"The run was recorded with another configuration: {_listed(found)}. Resume it with the recorded "
+            "one, or start a new run in another directory."
         )
 
 
 def changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """What is not the same in two configurations, in words; empty when nothing is."""
+    """Differences between two configurations, as text; empty if there are none."""
     return _listed(_differences(_as_json(recorded), _as_json(wanted)))
 
 
 def check_version(what: str, recorded_by: str, this: str) -> None:
-    """Whether this version of mereq may use what another one recorded: the first two numbers must be equal.
+    """Refuse a record of another version of mereq: the first two numbers of the versions must be equal.
 
     Raises:
-        IncompatibleRun: it may not.
+        IncompatibleRun: one of these numbers differs.
     """
     series = recorded_by.split(".")[:2]
     if series != this.split(".")[:2]:
@@ -47,7 +47,7 @@ def check_version(what: str, recorded_by: str, this: str) -> None:
 
 
 def _as_json(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as it is when it has been written and read: with lists for tuples."""
+    """A configuration after writing and reading: lists replace tuples."""
     return json.loads(json.dumps(config))
 
 
@@ -56,7 +56,7 @@ def _listed(changes: dict[str, tuple[Any, Any]]) -> str:
 
 
 def _differences(left: dict[str, Any], right: dict[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Entries that are not equal, under dotted names such as `settings.learner.gamma`."""
+    """Entries that differ, by dotted names such as `settings.learner.gamma`."""
     found = {}
     for key in sorted(left.keys() | right.keys()):
         before, after = left.get(key, "missing"), right.get(key, "missing")

@@ -1,7 +1,7 @@
-"""The SQLite file of a run, a study or a trial: one writer, any number of readers.
+"""SQLite file of a run, a study or a trial: one writer, any number of readers.
 
-Every row carries a checksum, because SQLite notices damage to its own structures only. Write-ahead logging keeps a
-commit when the process is killed, and lets others read meanwhile.
+Every row has a checksum, because SQLite detects damage to its own structures only. With write-ahead logging a commit
+survives the death of the process, and other processes can read during recording.
 """
 
 import os
@@ -26,21 +26,21 @@ _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}
 
 @dataclass(frozen=True)
 class Schema:
-    """What is recorded, where, and how."""
+    """Names and tables of one kind of SQLite file."""
 
-    what: str  # "run", "study" or "trial"
+    what: str  # kind: "run", "study" or "trial"
     format: int
     tables: dict[str, tuple[str, str]]  # name: (key, other columns); see `starts`
-    remedy: str  # what to do when the file is damaged
-    beside: frozenset[str] = frozenset()  # names that may be in the directory before the file is
+    remedy: str  # advice for a damaged file
+    beside: frozenset[str] = frozenset()  # names of other files that may exist before this file is created
 
     @property
     def starts(self) -> str:
-        """Name of the first table: a row per start, whose third column is the version of mereq."""
+        """Name of the first table, with one row per start; its third column is the version of mereq."""
         return next(iter(self.tables))
 
     def columns(self, table: str) -> list[str]:
-        """Names of a table's columns, in their order; the checksum that ends each row is left out."""
+        """Names of a table's columns, in order, without the checksum at the end of each row."""
         return ", ".join(self.tables[table]).split(", ")
 
     @property
@@ -54,23 +54,23 @@ class Schema:
         return f"{self.what}.lock"
 
     def is_leftover(self, file: Path) -> bool:
-        """Whether it is of a creation that was killed, or of a file that somebody took away."""
+        """Whether the file was left by a killed creation, or belongs to an SQLite file that was deleted."""
         return file.name.startswith(f"{self.file}.new") or file.name in (f"{self.file}-wal", f"{self.file}-shm")
 
 
 class Database:
-    """An open SQLite file of one schema."""
+    """Open SQLite file of one schema."""
 
     def __init__(self, schema: Schema, file: Path, connection: sqlite3.Connection, closing: ExitStack):
         self.schema, self._file, self._connection, self._closing = schema, file, connection, closing
 
     @classmethod
     def create(cls, schema: Schema, directory: Path, first_start: Mapping[str, Any]) -> "Database":
-        """A new file in a directory that is empty, or not there yet, with the first row of its first table.
+        """New file in an empty or missing directory, with the first row of its first table.
 
         Raises:
-            RunExists: the directory holds such a file, or anything else.
-            CannotWrite: no permission, the disk is full, or another process is at it.
+            RunExists: the directory contains such a file, or any other.
+            CannotWrite: no permission, the disk is full, or another process is recording there.
         """
         with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
@@ -81,9 +81,11 @@ class Database:
                 for leftover in filter(schema.is_leftover, directory.iterdir()):
                     leftover.unlink()
                 new = directory / f"{schema.file}.new"
-                with _sentences(schema, new), ExitStack() as closing:
+                with _readable_errors(schema, new), ExitStack() as closing:
                     connection = _connect(new, "rwc", closing)
-                    connection.execute("PRAGMA journal_mode = WAL")  # a change later, if killed, locks readers out
+                    connection.execute(
+                        "PRAGMA journal_mode = WAL"
+                    )  # a later change would lock readers out if it were killed
                     for name, (key, others) in schema.tables.items():
                         columns = f"{key}, {others}, crc, PRIMARY KEY ({key})"
                         connection.execute(f"CREATE TABLE {name} ({columns}) WITHOUT ROWID")
@@ -95,20 +97,20 @@ class Database:
 
     @classmethod
     def open(cls, schema: Schema, directory: Path, *, write: bool) -> "Database":
-        """The file in a directory.
+        """Open the file in a directory.
 
         Raises:
-            NoRun: there is none.
-            IncompatibleRun: recorded in another format, or by another version.
+            NoRun: the directory has no such file.
+            IncompatibleRun: the file has another format, or is of another version of mereq.
             CorruptCheckpoint: the file is damaged.
             CannotWrite: no permission, the disk is full, or another process is writing.
         """
         file = directory / schema.file
         if not file.is_file():
             raise NoRun(
-                f"There is no {schema.what} in {directory}. Name the directory of one, or start a new one there."
+                f"There is no {schema.what} in {directory}. Name another directory, or start a new {schema.what} there."
             )
-        with ExitStack() as closing, _sentences(schema, file):
+        with ExitStack() as closing, _readable_errors(schema, file):
             if write:
                 with writing(directory):
                     closing.callback(_lock(schema, directory).release)
@@ -116,7 +118,7 @@ class Database:
             connection = _connect(file, "rw" if write else "ro&immutable=1" if sealed else "ro", closing)
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             if found == 0:
-                raise _corrupt(schema, file, "it is empty, or not made by mereq")
+                raise _corrupt(schema, file, "the file is empty, or mereq did not write it")
             if found != schema.format:
                 raise IncompatibleRun(
                     f"The {schema.what} in {directory} was recorded in format {found}; this version of mereq "
@@ -133,21 +135,21 @@ class Database:
             return cls(schema, file, connection, closing.pop_all())
 
     def close(self) -> None:
-        """Close the file, and let others write."""
+        """Close the file and release the writer's lock."""
         self._closing.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """What is inserted inside is stored together, or not at all.
+        """Context whose inserted rows are stored together, or not at all.
 
         Raises:
             CannotWrite: no permission, or the disk is full.
         """
-        with _sentences(self.schema, self._file), self._connection:
+        with _readable_errors(self.schema, self._file), self._connection:
             yield
 
     def insert(self, table: str, values: Mapping[str, Any], *, replace: bool = False) -> None:
-        """Add a row: numbers, texts, bytes and None, by the names of all columns."""
+        """Add a row of numbers, texts, bytes and None, by the names of all columns."""
         verb = "INSERT OR REPLACE" if replace else "INSERT"
         names = self.schema.columns(table)
         if values.keys() != set(names):
@@ -157,16 +159,16 @@ class Database:
         self._connection.execute(f"{verb} INTO {table} VALUES ({marks})", (*row, _checksum(row)))
 
     def rows(self, table: str, **equal: Any) -> list[dict[str, Any]]:
-        """Rows by the names of their columns, in the order of their key.
+        """Rows of a table, by the names of their columns, in the order of the key.
 
-        equal: only rows that have these values in these columns.
+        equal: values by column; only rows with these values are returned.
 
         Raises:
-            CorruptCheckpoint: a row is not what was written.
+            CorruptCheckpoint: a row does not fit its checksum.
         """
         names, order = self.schema.columns(table), self.schema.tables[table][0]
         where = " AND ".join(f"{name} = ?" for name in equal) or "TRUE"
-        with _sentences(self.schema, self._file):
+        with _readable_errors(self.schema, self._file):
             found = self._connection.execute(
                 f"SELECT * FROM {table} WHERE {where} ORDER BY {order}", tuple(equal.values())
             ).fetchall()
@@ -177,13 +179,13 @@ class Database:
 
 
 class Store:
-    """A directory with such a file, open until the store is closed."""
+    """Directory with an open SQLite file, which `close` closes."""
 
     def __init__(self, directory: Path, database: Database):
         self.directory, self.database = directory, database
 
     def close(self) -> None:
-        """Close the file, and let others write."""
+        """Close the file and release the writer's lock."""
         self.database.close()
 
     def __enter__(self: T) -> T:
@@ -205,14 +207,14 @@ def _checksum(values: tuple[Any, ...]) -> int:
 
 
 def _lock(schema: Schema, directory: Path) -> FileLock:
-    """The writer's lock, taken. The system releases it when the process ends, however it ends."""
+    """Lock of the writer, acquired. The system releases the lock when the process ends, even if it is killed."""
     lock = FileLock(directory / schema.lock, timeout=0, mode=0o644, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
         raise CannotWrite(
             f"Another process is recording into {directory}. Wait for its end, stop it, or choose another directory. "
-            f"Reading the {schema.what} meanwhile is fine."
+            f"The {schema.what} can be read meanwhile."
         ) from None
     return lock
 
@@ -223,22 +225,22 @@ def _refuse_occupied(schema: Schema, directory: Path) -> None:
     names = [file.name for file in found if file.name not in allowed and not schema.is_leftover(file)]
     if schema.file in names:
         raise RunExists(
-            f"{directory} holds a {schema.what} already. Resume it, or choose another directory for a new one."
+            f"{directory} already contains a {schema.what}. Resume it, or choose another directory for a new one."
         )
     if names:
         raise RunExists(
-            f"{directory} is not empty: there is {names[0]!r}. A {schema.what} needs a directory of its own; "
-            "choose another."
+            f"{directory} is not empty: it contains {names[0]!r}. A {schema.what} needs a directory of its own; "
+            "choose another one."
         )
 
 
 @contextmanager
-def _sentences(schema: Schema, file: Path) -> Iterator[None]:
-    """Turns what SQLite says into what a user can do."""
+def _readable_errors(schema: Schema, file: Path) -> Iterator[None]:
+    """Context in which errors of SQLite become messages for the user."""
     try:
         yield
     except UnicodeDecodeError as error:
-        raise _corrupt(schema, file, "a name in it is not text") from error
+        raise _corrupt(schema, file, "a name in the file is not text") from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
@@ -246,7 +248,7 @@ def _sentences(schema: Schema, file: Path) -> Iterator[None]:
         if code & 0xFF in _DAMAGED:
             raise _corrupt(schema, file, str(error)) from error
         raise CannotWrite(
-            f"Cannot use {file}: {error}. What was recorded before is safe. Free some space or mend the permissions "
+            f"Cannot use {file}: {error}. Earlier records are safe. Free some space or correct the permissions "
             "and resume, or choose another directory."
         ) from error
 

@@ -1,4 +1,4 @@
-"""Policies as checkpoints: ours that came with the package, and anybody's that were trained here."""
+"""Policies as checkpoints: those shipped with the package, and those that a user has trained."""
 
 from importlib import resources
 from pathlib import Path
@@ -27,64 +27,65 @@ from mereq.store.checkpoints import (
 
 
 def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
-    """Write a policy of ours. Of a residual policy only what was learned is written, not the prior it stands on.
+    """Write a `QPolicy` or an `ActorPolicy`. A residual policy is written without its prior.
 
-    about: for the model card, such as task, method, settings, provenance and evaluation.
+    about: entries of the model card, such as task, method, settings, provenance and evaluation.
 
     Raises:
         CannotWrite: no permission, or the disk is full.
-        TypeError: it is not a `QPolicy` or an `ActorPolicy`.
+        TypeError: the policy is of another class.
     """
     arrays, rest, _ = _content(policy)
     save_arrays(path, arrays, kind="policy", about={**about, **rest})
 
 
 def fingerprint(policy: Policy) -> str:
-    """Checksum of a policy of ours, with the prior that it stands on: equal ones act alike.
+    """Checksum of a `QPolicy` or an `ActorPolicy`, with its prior: policies with equal checksums act alike.
 
     Raises:
-        TypeError: it is not a `QPolicy` or an `ActorPolicy`.
+        TypeError: the policy is of another class.
     """
     arrays, rest, prior = _content(policy)
     return digest([digest_of_arrays(arrays), rest, prior and fingerprint(prior)])
 
 
 def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> QPolicy | ActorPolicy:
-    """Read a policy.
+    """The policy of a checkpoint.
 
     Args:
-        path: one of the two files, or both without their suffix.
-        task: what it is for; its sizes are checked against this task.
-        prior: what a residual policy stands on; a plain one needs none.
+        path: path of one of the two files, or of the pair without a suffix.
+        task: the policy's task; the sizes of the policy must fit.
+        prior: the prior of a residual policy; a plain policy needs none.
 
     Raises:
-        CorruptCheckpoint: missing, damaged, not a policy, not for this task, or residual without a prior.
+        CorruptCheckpoint: the checkpoint is missing, damaged, not a policy, for another task, or residual without a
+            prior.
     """
     path = without_suffix(path)
     return _policy(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What the JSON file of a policy says, after checking the pair.
+    """Content of a policy's JSON file, after checking the pair.
 
     Raises:
-        CorruptCheckpoint: missing, damaged or not a policy.
+        CorruptCheckpoint: the checkpoint is missing, damaged or not a policy.
     """
     return load_arrays(path, kind="policy").about
 
 
 def load_shipped(task: Task, which: str) -> QPolicy | ActorPolicy:
-    """A policy that came with the package, such as `load_shipped(task, "prior")`.
+    """A policy that is shipped with the package, such as `load_shipped(task, "prior")`.
 
     Raises:
-        UnknownName: when none is shipped by this name for this task.
-        CorruptCheckpoint: when the installation is damaged.
+        UnknownName: no policy of this name is shipped for this task.
+        CorruptCheckpoint: the installation is damaged.
     """
     return _policy(_read_shipped(task.name, which), f"{task.name}/{which}", task, None)
 
 
 def describe_shipped(task_name: str, which: str) -> dict[str, Any]:
-    """What the JSON file of a shipped policy says. Raises as `load_shipped`."""
+    """Content of a shipped policy's JSON file. Raises as `load_shipped`."""
     return _read_shipped(task_name, which).about
 
 
@@ -123,10 +124,10 @@ def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> Ac
     critics = tuple(_mlp(under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
     for critic in critics:
         if (len(critic[0].weight), len(critic[-1].bias)) != (len(actor[0].weight) + len(actor[-1].bias) // 2, 1):
-            raise corrupt(file, "its critics are not made for its actor")
+            raise corrupt(file, "its critics do not fit its actor")
     residual = checkpoint.about.get("residual")
     if not isinstance(residual, bool):
-        raise corrupt(file, "it does not say whether it is a residual policy")
+        raise corrupt(file, "its JSON file lacks the entry `residual`")
     _refuse_orphan(residual, prior, file)
     return ActorPolicy(actor, (critics[0], critics[1]) if critics else None, prior if residual else None)
 
@@ -148,11 +149,11 @@ def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolic
 
 def _refuse_orphan(residual: bool, prior: Policy | None, file: str) -> None:
     if residual and prior is None:
-        raise corrupt(file, "it is a residual policy, which needs the prior that it was made with")
+        raise corrupt(file, "it is a residual policy, which needs the prior that it was trained with")
 
 
 def _content(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
-    """Parameters of a policy, what else makes it what it is, and the prior that it stands on."""
+    """Parameters of a policy, its further properties, and its prior."""
     if isinstance(policy, QPolicy):
         arrays = _named("", policy.q)
         sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
@@ -176,7 +177,7 @@ def _named(prefix: str, network: MLP) -> dict[str, np.ndarray]:
 
 
 def _mlp(arrays: dict[str, np.ndarray], file: str) -> MLP:
-    """The layers `0.weight, 0.bias, 1.weight, ...`, each taking what the one before gives."""
+    """Network of the layers `0.weight, 0.bias, 1.weight, ...`, after comparing the sizes of successive layers."""
     n = len(arrays) // 2
     if n == 0 or arrays.keys() != {f"{i}.{part}" for i in range(n) for part in ("weight", "bias")}:
         raise corrupt(file, f"its arrays {', '.join(sorted(arrays)) or '(none)'} are not the layers of a network")

@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, commit, machine and command line, without anything that names a person."""
+"""Provenance of a result: versions, commit, machine and command line, without names of persons."""
 
 import importlib.metadata
 import os
@@ -27,9 +27,10 @@ _THREADS = (
 
 
 def provenance() -> dict[str, Any]:
-    """Everything that a number made now depends on, besides its configuration. Plain values, ready for JSON.
+    """Everything that a result depends on, besides its configuration: versions, commit, machine, command line.
 
-    Names of users, hosts and folders are left out: of a path on the command line only the last part is kept.
+    The values can be written as JSON. Names of users, hosts and folders are left out: a path on the command line is
+    reduced to its last part.
     """
     return {
         "mereq": mereq.__version__,
@@ -49,7 +50,7 @@ def provenance() -> dict[str, Any]:
 
 
 def resident_bytes() -> int | None:
-    """Memory that this process holds now; None where the system does not say."""
+    """Resident memory of this process [bytes]; None where the system does not report it."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
@@ -57,7 +58,7 @@ def resident_bytes() -> int | None:
 
 
 def _git(package: Path) -> dict[str, Any] | None:
-    """Commit of the checkout that the package is run from; None when it was installed."""
+    """Commit of the checkout that the package is imported from; None for an installed package."""
     top = _run_git(package, "rev-parse", "--show-toplevel")
     if top is None or Path(top) / "src" / "mereq" != package:
         return None
@@ -90,7 +91,7 @@ def _processor() -> str:
 
 
 def without_folders(text: str) -> str:
-    """The text with every absolute path, and every path into a home or a parent folder, cut to its last part."""
+    """The text with every absolute path, and every path into a home or parent folder, reduced to its last part."""
     words = []
     for word in text.split(" "):
         flag, equals, value = word.rpartition("=")
@@ -101,12 +102,12 @@ def without_folders(text: str) -> str:
 
 
 def clean_provenance(origin: dict[str, Any]) -> dict[str, Any]:
-    """A provenance without folders and names of hosts."""
+    """The provenance without folders and names of hosts."""
     return clean(origin) | {"command": command_line(origin)}
 
 
 def clean(value: Any) -> Any:
-    """A configuration, or any other JSON, with only the last part of every path in it."""
+    """A configuration, or any other JSON, with every path reduced to its last part."""
     if isinstance(value, dict):
         return {key: clean(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

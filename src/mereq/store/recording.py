@@ -1,4 +1,4 @@
-"""Recording of Algorithm 1's events: each event is stored before it is passed on."""
+"""Recording of Algorithm 1's events: each event is stored before the consumer receives it."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -20,7 +20,7 @@ def record(events: Generator[Event, None, None], writer: RunWriter) -> Generator
                 ...
 
     Raises:
-        CannotWrite: the disk is full. The event was not yielded; all before it are stored, and the run can be resumed.
+        CannotWrite: the disk is full. All earlier events are stored, and the run can be resumed.
     """
     with closing(events):
         for event in events:

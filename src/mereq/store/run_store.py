@@ -1,8 +1,8 @@
-"""The run store: a directory that holds everything about one run, written as it happens.
+"""Run store: a directory with everything about one run, written during the run.
 
 `run.sqlite` has every supervised step, every step of the inner loop and every round. `checkpoints/` has the policy of
-every round, every version that was published within one, and of the last two rounds all that a resumed run needs. The
-recorded steps are the truth: should a state be damaged, the rounds after the last good one are made again from them.
+every round, every version that was published within a round, and the learning state of the last two rounds. If a state
+is damaged, the rounds after the last undamaged state are learned again from the recorded steps.
 """
 
 import json
@@ -56,20 +56,20 @@ class Start(NamedTuple):
 
 
 class RecordedRound(NamedTuple):
-    """One finished round, without its steps."""
+    """Summary of a finished round, without its steps."""
 
     index: int
     time: float  # [s] since 1970
     seconds_waited: float
     memory: int | None  # resident [bytes]
     steps: int
-    expert_steps: int  # of all rounds so far
+    expert_steps: int  # expert samples of all rounds so far
     intervention_rate: float
     aligned: bool
     theta: Float[np.ndarray, " features"]
 
     def to_row(self) -> dict[str, Any]:
-        """The round as the columns of a table: its index as `round`, and those of `ROUND`."""
+        """The round as values of the table `rounds`: the index as `round`, and the columns of `ROUND`."""
         values = self._asdict()
         return values | {
             "round": values.pop("index"),
@@ -79,7 +79,7 @@ class RecordedRound(NamedTuple):
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "RecordedRound":
-        """The round that gave this row."""
+        """The round of a row."""
         named = {name: row[name] for name in cls._fields if name != "index"}
         return cls(
             **named | {"index": row["round"], "aligned": bool(row["aligned"]), "theta": vector_from_text(row["theta"])}
@@ -87,41 +87,41 @@ class RecordedRound(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A policy that was published within a round, without the policy."""
+    """Record of a policy that was published within a round."""
 
     number: int
     time: float  # [s] since 1970
-    round: int  # the round that went on
-    idx: int  # steps of it that had been recorded
-    seconds: float  # that making it took
-    learned_from: int  # steps of the run
+    round: int  # round in which it was published
+    idx: int  # number of recorded steps of this round at that time
+    seconds: float  # duration of learning [s]
+    learned_from: int  # number of the run's steps that it was learned from
     theta: Float[np.ndarray, " features"]
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Version":
-        """The version that a row tells of."""
+        """The version of a row."""
         named = {name: row[name] for name in cls._fields if name != "number"}
         return cls(**named | {"number": row["version"], "theta": vector_from_text(row["theta"])})
 
 
 class TimedProgress(NamedTuple):
-    """A step of the inner loop, and when it came."""
+    """Step of the inner loop, with its time."""
 
     seconds: float  # since the round's last supervised step
     progress: Progress
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "TimedProgress":
-        """The step that a row tells of."""
+        """The step of a row."""
         theta, gradient = (vector_from_text(row[name]) for name in ("theta", "gradient"))
         loss = np.nan if row["loss"] is None else row["loss"]
         return cls(row["seconds"], Progress(row["step"], row["of_steps"], theta, gradient, loss))
 
 
 class RunReader(Store):
-    """A recorded run to read, also while another process records it.
+    """Reader of a recorded run, also while another process records it.
 
-    Each method raises CorruptCheckpoint when what it reads is damaged.
+    Each method raises CorruptCheckpoint if the data that it reads are damaged.
     """
 
     def __init__(self, directory: Path, database: Database):
@@ -130,17 +130,17 @@ class RunReader(Store):
 
     @classmethod
     def open(cls, directory: Path) -> "RunReader":
-        """The run in a directory.
+        """Reader of the run in a directory.
 
         Raises:
-            NoRun: there is none.
-            IncompatibleRun: recorded by another version.
-            CorruptCheckpoint: its record is damaged.
+            NoRun: the directory has no run.
+            IncompatibleRun: another version recorded the run.
+            CorruptCheckpoint: the record is damaged.
         """
         return RunReader(directory, Database.open(RUN, directory, write=False))
 
     def starts(self) -> list[Start]:
-        """When, by which version and with which configuration the run was started, and every time resumed."""
+        """The start of the run and each later resumption, with time, version and configuration."""
         return [
             Start(row["time"], row["mereq"], json.loads(row["config"]), json.loads(row["provenance"]))
             for row in self.database.rows("run")
@@ -151,7 +151,7 @@ class RunReader(Store):
         return [RecordedRound.from_row(row) for row in self.database.rows("rounds")]
 
     def seconds(self) -> float:
-        """That the run has taken to compute so far, without the time between an interruption and the next start."""
+        """Time that the run has taken so far [s], without the time between an interruption and the next start."""
         events = [row["time"] for row in self.database.rows("steps")] + [row.time for row in self.rounds()]
         starts = [start.time for start in self.starts()]
         ends = [*starts[1:], float("inf")]
@@ -159,14 +159,14 @@ class RunReader(Store):
         return sum(max((at for at in events if start <= at < end), default=start) - start for start, end in spells)
 
     def progress(self, index: int) -> list[TimedProgress]:
-        """The inner loop of a round so far."""
+        """Steps of a round's inner loop so far."""
         return [TimedProgress.from_row(row) for row in self.database.rows("progress", round=index)]
 
     def rollout(self, index: int) -> Rollout:
-        """The rollout of a round; of the one going on, the steps so far.
+        """The rollout of a round; for the present round, the steps so far.
 
         Raises:
-            UnknownName: when no step of this round was recorded.
+            UnknownName: no step of this round was recorded.
         """
         steps = self.steps(index)
         if not steps:
@@ -174,14 +174,14 @@ class RunReader(Store):
         return Rollout.of(steps)
 
     def steps(self, index: int) -> tuple[SupervisedStep, ...]:
-        """The supervised steps of a round, as they were recorded; none of one that has not begun."""
+        """The recorded supervised steps of a round; none if the round has not started."""
         layout = self._layout()
         if layout is None:
             return ()
         return tuple(layout.from_row(row) for row in self.database.rows("steps", round=index))
 
     def seen_frames(self, index: int) -> list[SeenFrame]:
-        """What the person saw when they decided each step of a round; empty when a rule supervised."""
+        """The frame that the person had seen at each decision of a round; empty if a rule supervised."""
         rows = self.database.rows("seen_frames", round=index)
         return [SeenFrame(row["frame"], row["decided"], row["sent"]) for row in rows]
 
@@ -189,7 +189,7 @@ class RunReader(Store):
         """The policy after a round.
 
         Raises:
-            UnknownName: when this round is not finished.
+            UnknownName: this round is not finished.
         """
         finished = [str(row.index) for row in self.rounds()]
         if str(index) not in finished:
@@ -197,14 +197,14 @@ class RunReader(Store):
         return load_policy(self._checkpoint("policy", index), prior=prior)
 
     def versions(self) -> list[Version]:
-        """The policies that were published within rounds; none where the supervisor waits for them."""
+        """Versions that were published within rounds; none with sequential learning."""
         return [Version.from_row(row) for row in self.database.rows("versions")]
 
     def version(self, number: int, prior: Policy) -> Policy:
         """A policy that was published within a round, by its number.
 
         Raises:
-            UnknownName: when there is none of this number.
+            UnknownName: no version has this number.
         """
         published = [str(row.number) for row in self.versions()]
         if str(number) not in published:
@@ -212,12 +212,12 @@ class RunReader(Store):
         return load_policy(self._checkpoint("version", number), prior=prior)
 
     def resume_point(self, prior: Policy | None = None) -> Resume:
-        """Where `align.events` goes on: after the last round whose state is whole.
+        """State from which Algorithm 1 continues: after the last round whose learning state is undamaged.
 
-        If that is not the last finished round, the later ones are made again from their recorded steps, exactly. Not so
-        where policies were published within rounds: then all rounds stay, and learning goes on from that state.
+        Later finished rounds are learned again, exactly, from their recorded steps. With concurrent learning all rounds
+        are kept instead, and learning continues from that state.
 
-        prior: that published policies stand on.
+        prior: prior of the published policies.
         """
         versions = {row.number: row for row in self.versions()}
         finished = len(self.rounds())
@@ -244,7 +244,7 @@ class RunReader(Store):
         return Resume(log, state, tuple(steps for steps in rounds[done:] if steps), published)
 
     def _layout(self) -> StepRows | None:
-        """How steps are stored; None before the first one."""
+        """Layout of the table `steps`; None before the first step."""
         if self._known_layout is None and (fields := self.database.rows("fields")):
             self._known_layout = StepRows.from_fields(fields)
         return self._known_layout
@@ -254,10 +254,10 @@ class RunReader(Store):
 
 
 def vector_to_text(vector: np.ndarray) -> str:
-    """A vector as the text of a JSON list."""
+    """The vector as a JSON list."""
     return json.dumps(vector.tolist())
 
 
 def vector_from_text(text: str) -> np.ndarray:
-    """The vector that gave this text."""
+    """The vector of a JSON list."""
     return np.array(json.loads(text), np.float64)

@@ -1,4 +1,4 @@
-"""The writer of a run: every event of Algorithm 1 is on disk before the next one happens."""
+"""Writer of a run: every event of Algorithm 1 is on disk before the next one happens."""
 
 import json
 import time
@@ -22,24 +22,24 @@ from mereq.store.provenance import provenance, resident_bytes
 from mereq.store.run_store import RUN, RecordedRound, RunReader, vector_to_text
 from mereq.store.step_rows import StepRows
 
-KEPT_STATES = 2  # rounds whose whole state is kept
+KEPT_STATES = 2  # number of rounds whose learning state is kept
 
 
 class RunWriter(RunReader):
-    """A run that is being recorded: a new one (`create`), or an interrupted one (`resume`).
+    """Writer of a new run (`create`) or of an interrupted one (`resume`).
 
-    start: where Algorithm 1 continues, for `alignment.algorithm.events`; what follows from there is what can be added.
+    start: state from which Algorithm 1 continues, for `alignment.algorithm.events`.
 
-    Each method that adds something raises CannotWrite when the disk is full.
+    Each method that adds an event raises CannotWrite if the disk is full.
     """
 
     start: Resume
 
     def __init__(self, directory: Path, database: Database, start: Resume):
         super().__init__(directory, database)
-        self._stand(start)
+        self._set_start(start)
 
-    def _stand(self, start: Resume) -> None:
+    def _set_start(self, start: Resume) -> None:
         self.start = start
         done = len(start.log.rollouts)
         self._next = self._started = (done, len(self.steps(done)))  # round and number of the next step
@@ -47,41 +47,41 @@ class RunWriter(RunReader):
         self._last_step = time.perf_counter()
 
     def restart(self, prior: Policy | None = None) -> Resume:
-        """Where Algorithm 1 continues now: `start`, read again if something was added since.
+        """State from which Algorithm 1 continues now: `start`, read again if an event was added since.
 
-        For a stream of events that ended early, such as that of a lost robot.
+        Needed after a stream of events that ended early, such as that of a lost robot.
         """
         if self._next != self._started:
-            self._stand(self.resume_point(prior))
+            self._set_start(self.resume_point(prior))
         return self.start
 
     @classmethod
     def create(cls, directory: Path, config: dict[str, Any]) -> "RunWriter":
-        """A new run, ready to record.
+        """Writer of a new run.
 
         Args:
-            directory: empty, or not there yet.
-            config: all that the run depends on besides the code, as `json` can write it; `n_rounds` among it.
+            directory: an empty or missing directory.
+            config: everything that the run depends on besides the code, with `n_rounds`; anything `json` can write.
 
         Raises:
-            RunExists: the directory holds a run, or anything else. Nothing is overwritten.
+            RunExists: the directory contains a run, or any other file. Nothing is overwritten.
             CannotWrite: no permission, the disk is full, or another process is recording there.
         """
         return cls(directory, Database.create(RUN, directory, _start(0, config)), Resume())
 
     @classmethod
     def resume(cls, directory: Path, config: dict[str, Any], prior: Policy | None = None) -> "RunWriter":
-        """An interrupted run, ready to continue.
+        """Writer of an interrupted run.
 
         Args:
-            directory: of the run.
-            config: as it was; `n_rounds` may be larger, to continue for longer.
-            prior: of the run; policies that were published during a round are residuals of it.
+            directory: directory of the run.
+            config: the recorded configuration; `n_rounds` may be larger.
+            prior: prior of the run; policies that were published during a round are residuals of this prior.
 
         Raises:
-            NoRun: there is none.
-            IncompatibleRun: recorded by another version, or with another configuration.
-            CorruptCheckpoint: its record is damaged.
+            NoRun: the directory has no run.
+            IncompatibleRun: the run was recorded by another version, or with another configuration.
+            CorruptCheckpoint: the record is damaged.
             CannotWrite: no permission, the disk is full, or another process is writing.
         """
         database = Database.open(RUN, directory, write=True)
@@ -99,7 +99,7 @@ class RunWriter(RunReader):
         return writer
 
     def add_step(self, step: SupervisedStep) -> None:
-        """Store a supervised step, and what a person had seen when they decided it."""
+        """Store a supervised step, with the frame that the person had seen at the decision."""
         index, number = self._next
         at = {"round": index, "idx": number}
         layout = self._layout() or StepRows.of(step)
@@ -114,7 +114,7 @@ class RunWriter(RunReader):
         self._last_step = time.perf_counter()
 
     def add_progress(self, progress: Progress) -> None:
-        """Store a step of the inner loop. One that is made again replaces what an interrupted update left."""
+        """Store a step of the inner loop. A repeated step replaces that of an interrupted update."""
         with self.database.transaction():
             self.database.insert(
                 "progress",
@@ -133,7 +133,7 @@ class RunWriter(RunReader):
             )
 
     def add_version(self, made: PolicyVersion) -> None:
-        """Store a policy that was made during a round: first the policy, then the row that allows it to act."""
+        """Store a policy that was learned during a round: first the policy, then the row that publishes it."""
         start = self.starts()[-1]
         about = {"version": made.version, "run": start.config, "provenance": start.provenance}
         save_policy(self._checkpoint("version", made.version), made.policy, about=about)
@@ -153,10 +153,10 @@ class RunWriter(RunReader):
         self._published = made.version
 
     def add_round(self, made: Round) -> None:
-        """Store a finished round: first its policy and state, then the row that makes it finished."""
+        """Store a finished round: first policy and state, then the row that marks the round as finished."""
         index = self._next[0]
         if made.index != index:
-            raise ValueError(f"round {made.index} was given to a store that expects round {index}")
+            raise ValueError(f"the writer expects round {index}, and received round {made.index}")
         start = self.starts()[-1]
         about = {"round": index, "run": start.config, "provenance": start.provenance}
         save_policy(self._checkpoint("policy", index), made.policy, about=about)

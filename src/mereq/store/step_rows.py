@@ -1,4 +1,4 @@
-"""A supervised step as a row of the table `steps`, and back, bit for bit."""
+"""Supervised steps as rows of the table `steps`, stored bit for bit."""
 
 import json
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ NUMBERS = ("episode", "step", "controller", "terminated", "truncated", "retracts
 
 
 class Codec(NamedTuple):
-    """How one array of a step is stored: a scalar as a number, anything else as its bytes, lowest first."""
+    """Storage format of one array of a step: a scalar as a number, any other array as little-endian bytes."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
 
     @classmethod
     def of(cls, value: Any) -> "Codec":
-        """For values like this one. All integers count as int64."""
+        """The format for values like this one. All integers are stored as int64."""
         array = np.asarray(value)
         dtype = np.dtype(np.int64) if array.dtype.kind in "iub" else array.dtype
         return cls(dtype.newbyteorder("<"), array.shape)
@@ -30,7 +30,7 @@ class Codec(NamedTuple):
         """The stored form.
 
         Raises:
-            ValueError: when the value has another shape, or a type that does not go into this one without loss.
+            ValueError: the value has another shape, or a type that cannot be stored without loss.
         """
         array = np.asarray(value)
         if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype):
@@ -42,7 +42,7 @@ class Codec(NamedTuple):
         return array.tobytes() if self.shape else array.item()
 
     def decode(self, stored: int | float | bytes) -> Any:
-        """What was encoded."""
+        """The encoded value."""
         if isinstance(stored, bytes):
             return np.frombuffer(stored, self.dtype).reshape(self.shape).copy()
         return self.dtype.type(stored)
@@ -51,31 +51,31 @@ class Codec(NamedTuple):
 class StepRows(NamedTuple):
     """The row layout of one run's steps, as its table `fields` tells it."""
 
-    codecs: tuple[Codec, ...]  # one for each of ARRAYS
+    codecs: tuple[Codec, ...]  # one for each name in ARRAYS
 
     @classmethod
     def of(cls, step: SupervisedStep) -> "StepRows":
-        """For steps like this one."""
+        """The layout for steps like this one."""
         return cls(tuple(Codec.of(getattr(step, name)) for name in ARRAYS))
 
     @classmethod
     def from_fields(cls, rows: Iterable[dict[str, str]]) -> "StepRows":
-        """The layout that the rows of `fields` describe."""
+        """The layout that rows of the table `fields` describe."""
         codecs = {row["name"]: Codec(np.dtype(row["dtype"]), tuple(json.loads(row["shape"]))) for row in rows}
         return cls(tuple(codecs[name] for name in ARRAYS))
 
     def fields(self) -> list[dict[str, str]]:
-        """Rows of the table `fields`."""
+        """The layout as rows of the table `fields`."""
         named = zip(ARRAYS, self.codecs, strict=True)
         return [{"name": name, "dtype": codec.dtype.str, "shape": json.dumps(codec.shape)} for name, codec in named]
 
     def to_row(self, step: SupervisedStep) -> dict[str, int | float | bytes]:
-        """The step as columns of the table `steps`, from `episode` to `version`."""
+        """The step as values of the table `steps`, from `episode` to `version`."""
         numbers = {name: int(getattr(step, name)) for name in NUMBERS}
         return numbers | {name: codec.encode(getattr(step, name)) for name, codec in self._named()}
 
     def from_row(self, row: dict[str, Any]) -> SupervisedStep:
-        """The step that `to_row` was given."""
+        """The step of a row."""
         return SupervisedStep(
             episode=row["episode"],
             step=row["step"],

@@ -1,20 +1,20 @@
-"""A blind trial as a file: which methods a person will help, how often, without being told which one when.
+"""Plan of a blind trial, from a TOML file: a person supervises each method several times, in unknown order.
 
     title = "Highway-Human"
     participant = "p07"                     # a code, no name
-    seed = 7                                # everything random follows from it, the order too
+    seed = 7                                # seed of everything random, including the order
     tasks = ["highway-human"]
     methods = ["mereq", "maxent", "maxent-ft", "hg-dagger-ft", "iwr-ft"]
-    trials = 3                              # of each method; this and all that follows may be left out
+    trials = 3                              # runs of each method; optional, like all entries below
     preset = "fast"
-    rounds = 10                             # most rounds of a run
-    wait = { before = 60, between = 20 }    # least seconds, whatever the method needs
+    rounds = 10                             # largest number of rounds of a run
+    wait = { before = 60, between = 20 }    # shortest waits [s], the same for all methods
 
-    [changes]                               # numbers of all runs, by their names in their configuration
+    [changes]                               # values for all runs, by their names in the configuration
     settings.rollout_steps = 1000
 
-A trial is done in blocks: every method once, in random order. The runs of a block share their seed, so that all methods
-meet the same traffic; no two blocks do.
+A trial consists of blocks, each with every method once, in random order. The runs of a block share their seed, so that
+all methods have the same episodes; different blocks have different seeds.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ _SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "supervisor
 
 @dataclass(frozen=True)
 class Wait:
-    """How long a person waits at least, so that they cannot tell methods by how long these take to compute [s]."""
+    """Shortest waits of the person [s], so that computing times do not reveal the method."""
 
-    before: float = 60.0  # the first round; the imitation methods clone the prior first
-    between: float = 20.0  # two rounds
+    before: float = 60.0  # before the first round; the imitation methods then clone the prior
+    between: float = 20.0  # between two rounds
 
     def __post_init__(self):
         if min(self.before, self.between) < 0:
@@ -45,7 +45,7 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialFile:
-    """What a trial file says, entry by entry."""
+    """Entries of a trial file."""
 
     title: str
     participant: str
@@ -70,44 +70,44 @@ class TrialFile:
 class BlindRun(NamedTuple):
     """One run of a trial."""
 
-    number: int  # from 1, in the order of the trial; all that a person may know of it, besides its task
+    number: int  # from 1, in the order of the trial; the participant knows only this number and the task
     spec: RunSpec
 
     @property
     def name(self) -> str:
-        """Its directory's name."""
+        """Name of the run's directory."""
         return f"{self.number:02d}"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """All runs of a trial, in the order in which the person does them."""
+    """All runs of a trial, in their order."""
 
     file: TrialFile
     runs: tuple[BlindRun, ...]
 
     @classmethod
     def read(cls, file: Path) -> "Trial":
-        """The trial of a file.
+        """The trial that a file describes.
 
         Raises:
-            WrongTrial: saying what is wrong in it, and what is allowed.
+            WrongTrial: the file has a wrong value; the message says what is allowed.
         """
-        with wrong_file("trial", file, WrongTrial, advice="Mend the file; docs/supervise.md has one to start from."):
+        with wrong_file("trial", file, WrongTrial, advice="Correct the file; docs/supervise.md has an example."):
             return cls.of(read_toml(file, TrialFile))
 
     @classmethod
     def of(cls, file: TrialFile) -> "Trial":
-        """The runs that a file means.
+        """The trial of the entries of a file.
 
         Raises:
-            UnknownName: a task, method, preset or number that there is not.
+            UnknownName: a task, method, preset or setting does not exist.
             WrongValue: a value is wrong.
-            WrongTrial: it changes what the trial itself says.
+            WrongTrial: `changes` has a value that other entries of the file determine.
         """
         settled = [name for name in file.changes if name in _SET_BY_THE_TRIAL]
         if settled:
-            raise WrongTrial(f"changes has {', '.join(settled)}, which a trial says itself: its other entries do.")
+            raise WrongTrial(f"changes has {', '.join(settled)}, which other entries of the file determine.")
         runs = [_run(file, task, method) for task in file.tasks for method in file.methods]
         like = {(spec.task, spec.method): spec for spec in runs}
         specs = [
@@ -120,14 +120,14 @@ class Trial:
 
     @classmethod
     def recorded(cls, file: TrialFile, configs: Sequence[dict[str, Any]]) -> "Trial":
-        """The trial that was recorded with these configurations. Nothing is imported."""
+        """The trial of recorded configurations. Nothing is imported."""
         return cls(
             file, tuple(BlindRun(number, RunSpec.from_config(config)) for number, config in enumerate(configs, 1))
         )
 
 
 def shuffled_methods(file: TrialFile, block: int, task: str) -> list[str]:
-    """The order of a block: every method once. The order in which the file lists them does not matter."""
+    """Random order of a block: every method once. The result does not depend on the order in the file."""
     rng = stream(file.seed, "order of methods", block, file.tasks.index(task))
     return [str(method) for method in rng.permutation(sorted(file.methods))]
 

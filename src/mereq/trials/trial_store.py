@@ -1,7 +1,7 @@
-"""A blind trial on disk: its plan, and when it was looked at. The runs are beside it, in `runs/`, under numbers.
+"""Store of a blind trial: its plan, and each time that the methods were revealed. The numbered runs are in `runs/`.
 
-`trial.sqlite` has a row for each start, with the file and all configurations, and one for each time that somebody was
-told which run had which method.
+`trial.sqlite` has one row for each start, with the file and all configurations, and one row for each time that the
+methods of the runs were revealed.
 """
 
 import json
@@ -29,26 +29,26 @@ TRIAL = Schema(
         "trial": ("start", "time, mereq, file, configs, provenance"),
         "unblinded": ("look", "time, finished, planned"),
     },
-    remedy="Restore it from a copy. The runs are whole: each is a run of its own in runs/.",
+    remedy="Restore it from a copy. The runs in runs/ are separate records, and are not affected.",
     beside=frozenset({RUNS}),
 )
 
 
 class Look(NamedTuple):
-    """One time at which somebody was told which run had which method."""
+    """One time at which the methods of the runs were revealed."""
 
     time: float  # [s] since 1970
-    finished: int  # runs, at that time
-    planned: int
+    finished: int  # number of finished runs at that time
+    planned: int  # number of runs of the trial
 
     @property
     def early(self) -> bool:
-        """Whether there were runs to come."""
+        """Whether some runs were not finished yet."""
         return self.finished < self.planned
 
 
 class TrialStore(Store):
-    """A trial on disk: `begin` it to go on, `open` it to read."""
+    """Store of a trial: `begin` starts or continues the trial, `open` reads it."""
 
     def __init__(self, directory: Path, database: Database, trial: Trial):
         super().__init__(directory, database)
@@ -56,13 +56,14 @@ class TrialStore(Store):
 
     @classmethod
     def begin(cls, directory: Path, trial: Trial) -> "TrialStore":
-        """A trial, new or as far as it got. It is what it was: a plan is not changed once it has begun.
+        """Store of a new or interrupted trial. The plan of a started trial cannot be changed.
 
         Raises:
-            RunExists: the directory holds something else.
-            IncompatibleRun: recorded by another version, from another file, or with other presets or policies.
-            CorruptCheckpoint: its record is damaged.
-            CannotWrite: no permission, the disk is full, or another process is at it.
+            RunExists: the directory contains other files.
+            IncompatibleRun: the trial was recorded by another version, from another file, or with other presets or
+                policies.
+            CorruptCheckpoint: the record is damaged.
+            CannotWrite: no permission, the disk is full, or another process is recording there.
         """
         if not (directory / TRIAL.file).is_file():
             return cls(directory, Database.create(TRIAL, directory, _start(0, trial)), trial)
@@ -79,13 +80,13 @@ class TrialStore(Store):
 
     @classmethod
     def open(cls, directory: Path, *, write: bool = False) -> "TrialStore":
-        """A trial to read; write: and to note that somebody was told.
+        """Store of a recorded trial; `write` allows `record_look`.
 
         Raises:
-            NoRun: there is none.
-            IncompatibleRun: recorded by another version.
-            CorruptCheckpoint: its record is damaged.
-            CannotWrite: to write, and no permission or another process is at it.
+            NoRun: the directory has no trial.
+            IncompatibleRun: another version recorded the trial.
+            CorruptCheckpoint: the record is damaged.
+            CannotWrite: with `write`, no permission, or another process is recording there.
         """
         database = Database.open(TRIAL, directory, write=write)
         try:
@@ -97,11 +98,11 @@ class TrialStore(Store):
             raise
 
     def run_directory(self, run: BlindRun) -> Path:
-        """Where a run is recorded."""
+        """Directory of a run."""
         return self.directory / RUNS / run.name
 
     def left(self) -> list[BlindRun]:
-        """The runs that are not finished, in the order of the trial; the first may have begun.
+        """Unfinished runs, in the order of the trial; the first one may have started.
 
         Raises:
             CorruptCheckpoint: a run's record is damaged.
@@ -109,7 +110,7 @@ class TrialStore(Store):
         return [run for run in self.trial.runs if not self._finished(run)]
 
     def runs(self) -> list[StudyRun]:
-        """The finished runs, as those of a study. Who reads this knows which had which method: see `tell`.
+        """Finished runs, as those of a study. They reveal the methods; see `record_look`.
 
         Raises:
             CorruptCheckpoint: a run's record is damaged.
@@ -117,11 +118,11 @@ class TrialStore(Store):
         return [self._read(run) for run in self.trial.runs if self._finished(run)]
 
     def looks(self) -> list[Look]:
-        """Each time at which somebody was told."""
+        """Each time at which the methods were revealed."""
         return [Look(row["time"], row["finished"], row["planned"]) for row in self.database.rows("unblinded")]
 
-    def tell(self) -> None:
-        """Note that somebody is told now."""
+    def record_look(self) -> None:
+        """Record that the methods are revealed now."""
         planned = len(self.trial.runs)
         look = Look(time.time(), planned - len(self.left()), planned)
         with self.database.transaction():
@@ -145,19 +146,21 @@ class TrialStore(Store):
         last = self.database.rows("trial")[-1]
         found = changes(json.loads(last["file"]), asdict(trial.file))
         pairs = zip(json.loads(last["configs"]), [config_of(run.spec) for run in trial.runs], strict=False)
-        found = found or next(filter(None, (changes(_unnamed(old), _unnamed(new)) for old, new in pairs)), "")
+        found = found or next(
+            filter(None, (changes(_without_method(old), _without_method(new)) for old, new in pairs)), ""
+        )
         if found:
             raise IncompatibleRun(
-                f"The trial in {self.directory} was begun with another plan: {found}. A trial is finished as it was "
-                "begun. Put it back, or begin another one in another directory (--out)."
+                f"The trial in {self.directory} was started with another plan: {found}. The plan of a started trial "
+                "cannot be changed. Restore it, or start another trial in another directory (--out)."
             )
 
 
 def refuse_blind(run: Path) -> None:
-    """Whoever looks at a run of an unfinished trial would learn its method, and perhaps tell.
+    """Refuse a run of an unfinished blind trial, since its record reveals the method.
 
     Raises:
-        StillBlind: the run in this directory is of such a trial.
+        StillBlind: the run in this directory belongs to such a trial.
     """
     directory = run.resolve().parent.parent
     if run.resolve().parent.name != RUNS or not (directory / TRIAL.file).is_file():
@@ -166,13 +169,13 @@ def refuse_blind(run: Path) -> None:
         left = len(trial.left())
         if left and not trial.looks():
             raise StillBlind(
-                f"The run in {run} is of a blind trial, which has {left} of {len(trial.trial.runs)} runs left. Go on "
-                "with `mereq trial`. `mereq report --unblind` ends the blindness early, and its report says so."
+                f"The run in {run} belongs to a blind trial with {left} of {len(trial.trial.runs)} runs left. Continue "
+                "it with `mereq trial`. `mereq report --unblind` reveals the methods early, and its report says so."
             )
 
 
 def _start(number: int, trial: Trial) -> dict[str, Any]:
-    """A row of the table `trial`."""
+    """Row of the table `trial`."""
     return {
         "start": number,
         "time": time.time(),
@@ -183,6 +186,6 @@ def _start(number: int, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _unnamed(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without the method: a refusal is read by the person."""
+def _without_method(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without the method, since the participant may read an error message."""
     return {name: value for name, value in config.items() if name != "method"}
