@@ -73,9 +73,7 @@ def test_a_limit_on_file_sizes(tmp_path):
         from pathlib import Path
         from recorded_runs import step
         from mereq.core.errors import CannotWrite
-        from mereq.store.run_store import RunReader
-from mereq.store.run_writer import RunWriter
-from mereq.store.run_writer import RunWriter
+        from mereq.store.run_writer import RunWriter
 
         with RunWriter.create(Path({str(tmp_path / "run")!r}), {{}}) as store:
             store.add_step(step(0))
