@@ -159,7 +159,7 @@ def test_the_doctor_says_what_it_found(hidraw, monkeypatch):
     assert all(finding.fine for finding in found.values())
     path = hidraw.plug()
     (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
-    assert mouse.found == f"{NAME}, {path}: may be read"
+    assert mouse.found == f"{NAME}, {path}: readable"
     monkeypatch.setattr("os.access", lambda *_: False)
     (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
     assert mouse.found.endswith("may not be read")
