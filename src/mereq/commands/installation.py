@@ -106,10 +106,10 @@ def _accelerator() -> str:
 
 
 def _engine_cache() -> str:
-    """Whether Numba has kept the compiled engine; Numba itself is not imported, which takes half a second."""
+    """State of Numba's cache of the engine. Numba itself is not imported, since that takes half a second."""
     highway = importlib.resources.files("mereq").joinpath("tasks/highway/__pycache__")
-    kept = highway.is_dir() and any(file.name.endswith(".nbi") for file in highway.iterdir())
-    return "kept" if kept or "NUMBA_CACHE_DIR" in os.environ else ""
+    cached = highway.is_dir() and any(file.name.endswith(".nbi") for file in highway.iterdir())
+    return "cached" if cached or "NUMBA_CACHE_DIR" in os.environ else ""
 
 
 _SUPERVISION = ("starlette", "uvicorn", "websockets")

@@ -98,8 +98,8 @@ class TaskDefinition:
         source: PolicySource | None = getattr(self, which)
         if source is None:
             raise IncompleteTask(
-                f"The task {self.name} has no {which} of its own. Name one with --{which}, or add it to the definition: "
-                f"TaskDefinition(..., {which}=...)."
+                f"The task {self.name} has no {which} of its own. Name one with --{which}, or add it to the "
+                f"definition: TaskDefinition(..., {which}=...)."
             )
         return cast(Policy, source) if hasattr(source, "distribution") else cast(Callable[[], Policy], source)()
 
