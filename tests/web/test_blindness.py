@@ -9,7 +9,7 @@ from mereq.runs.run import config_of
 from mereq.store.run_writer import RunWriter
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.trials.plan import Wait
-from mereq.web.session import UNTOLD, Session
+from mereq.web.session import FAILED_BLIND, Session
 from sittings import Person, Played, latest, spec
 
 WAIT = Wait(before=7.0, between=5.0)
@@ -102,5 +102,5 @@ def test_a_mistake_of_the_programs_is_not_described(tmp_path):
         session = clock.session = Session(spec(), store, pace=5.0, clock=clock, blind=WAIT)
         with pytest.raises(ZeroDivisionError):
             session.run()
-    assert latest(session)["words"] == UNTOLD
+    assert latest(session)["words"] == FAILED_BLIND
     assert "ZeroDivision" not in latest(session)["words"]

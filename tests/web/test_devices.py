@@ -65,17 +65,17 @@ def test_a_push_the_other_way_is_the_opposite(held, right, towards, down):
     ],
 )
 def test_actions_on_the_highway(held, action):
-    assert action_of(held, HighwayView.keys, Discrete(5)) == action
+    assert action_of(held, HighwayView.controls.keys, Discrete(5)) == action
 
 
 def test_actions_of_the_arm():
     """Along the axes that its keys name."""
-    np.testing.assert_array_equal(action_of(Held(0.25, -0.5, 1.0), ArmView.keys, Box(3)), [-0.5, 0.25, 1.0])
-    assert action_of(Held(), ArmView.keys, Box(3)) is None
+    np.testing.assert_array_equal(action_of(Held(0.25, -0.5, 1.0), ArmView.controls.keys, Box(3)), [-0.5, 0.25, 1.0])
+    assert action_of(Held(), ArmView.controls.keys, Box(3)) is None
     named = {"right (+y)": Held(right=1.0), "towards you (+x)": Held(towards=1.0), "up (+z)": Held(up=1.0)}
     for label, held in named.items():
-        key = next(key for key in ArmView.keys if key.label == label)
-        np.testing.assert_array_equal(action_of(held, ArmView.keys, Box(3)), key.action)
+        key = next(key for key in ArmView.controls.keys if key.label == label)
+        np.testing.assert_array_equal(action_of(held, ArmView.controls.keys, Box(3)), key.action)
 
 
 # A SpaceMouse, from its bytes on
@@ -159,8 +159,8 @@ def test_the_doctor_says_what_it_found(hidraw, monkeypatch):
     assert all(finding.fine for finding in found.values())
     path = hidraw.plug()
     (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
-    assert mouse.found == f"{NAME}, {path}: may be read"
+    assert mouse.found == f"{NAME}, {path}: readable"
     monkeypatch.setattr("os.access", lambda *_: False)
     (mouse,) = (finding for finding in examine_supervision() if finding.what == "SpaceMouse")
-    assert mouse.found.endswith("may not be read")
+    assert mouse.found.endswith("not readable")
     assert "uaccess" in mouse.needed_for

@@ -13,7 +13,7 @@ from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.clock import Clock
 from mereq.web.controls import SILENCE, Controls
 from mereq.web.devices.device import Held
-from mereq.web.devices.polling import follow, tell
+from mereq.web.devices.polling import poll, update
 from mereq.web.devices.scripted import ScriptedDevice
 from mereq.web.devices.spacemouse import SpaceMouse
 from mereq.web.devices.steering import action_of
@@ -131,7 +131,7 @@ class Silent(ScriptedDevice):
 
 
 def following(device, controls, stop) -> threading.Thread:
-    thread = threading.Thread(target=follow, args=(device, controls, lambda held: None, Clock(), stop))
+    thread = threading.Thread(target=poll, args=(device, controls, lambda held: None, Clock(), stop))
     thread.start()
     return thread
 
@@ -204,7 +204,7 @@ def test_a_round_by_a_scripted_device(tmp_path):
                 session.controls.give_to(self.device.name)
             held = self.device.read(0.0)
             action = action_of(held, session.view.controls.keys, session.actions)
-            tell(session.controls, self.before, held, action, session._clock.now())
+            update(session.controls, self.before, held, action, session._clock.now())
             self.before = held
             super().__call__(session)
 

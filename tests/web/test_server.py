@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
-from mereq.core.errors import CannotWrite
+from mereq.core.errors import CannotServe
 from mereq.web.controls import Controls
 from mereq.web.latest_view import LatestView
 from mereq.web.server import AHEAD, BURST, GOING_AWAY, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
@@ -309,10 +309,10 @@ def test_a_server_that_stops_does_not_wait_for_a_page_that_reads_nothing(sitting
 
 @pytest.mark.parametrize("port", [99999, -1])
 def test_a_port_that_no_machine_has(port):
-    with pytest.raises(CannotWrite, match="--port from 1 to 65535"):
+    with pytest.raises(CannotServe, match="--port from 1 to 65535"):
         listen("127.0.0.1", port)
 
 
 def test_a_port_that_somebody_else_has():
-    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotWrite, match=r"in use.*Choose another --port"):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another --port"):
         listen("127.0.0.1", taken.getsockname()[1])

@@ -91,7 +91,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
         assert len(store.starts()) == 2
         assert [step.obs.tolist() for step in store.steps(0)[:4]] == [step.obs.tolist() for step in before]
 
-    ends = "\n1 of 2 runs left. Go on with:", "\nAll 2 runs are finished."
+    ends = "\n1 of 2 runs left. Continue with:", "\nAll 2 runs are finished."
     first, second = (told.split(end)[0] for told, end in zip(said, ends, strict=True))
     assert first.replace("run 1 of 2", "run 2 of 2") == second
     words = " ".join(said).replace("mereq trial", "").replace("mereq report", "")

@@ -1,1 +1,1 @@
-"""The work behind each command of the command line."""
+"""Implementation of the commands of the command line."""

@@ -27,7 +27,7 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
     prepare(definition_of(spec.task), console)
     with writer:
         try:
-            _follow(spec, writer, console)
+            _run(spec, writer, console)
         except (KeyboardInterrupt, RobotLost):
             named = f" {given['task']}" if given.get("task") else ""
             console.print(
@@ -35,11 +35,11 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
                 soft_wrap=True,
             )
             raise
-    console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
+    console.print(f"\nThe run is in {out}. Show it with:  mereq show {out}", soft_wrap=True)
 
 
-def _follow(spec: RunSpec, writer: RunWriter, console: Console) -> None:
-    """Run, with one line per finished round and a bar for the one under way."""
+def _run(spec: RunSpec, writer: RunWriter, console: Console) -> None:
+    """Execute the run, with one line per finished round and a progress bar for the present one."""
     names = definition_of(spec.task).task.feature_names
     columns = round_columns(names)
     console.print(f"[bold]{spec.method}[/] on [bold]{spec.task}[/], preset {spec.preset}, seed {spec.seed}")

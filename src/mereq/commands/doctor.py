@@ -1,4 +1,4 @@
-"""`mereq doctor`: what is installed, what is missing and what for."""
+"""`mereq doctor`: installed and missing parts, and their purposes."""
 
 from rich.console import Console
 from rich.table import Table
@@ -7,13 +7,13 @@ from mereq.commands.installation import examine, examine_supervision
 
 
 def doctor(console: Console) -> bool:
-    """Print what was found; whether nothing is missing that is needed."""
+    """Print the findings. Returns whether all required parts are present."""
     findings = examine() + examine_supervision()
     table = Table(box=None, header_style="bold")
     for column in ("", "what", "found", "for"):
         table.add_column(column)
     for finding in findings:
         mark = "[green]✓[/]" if finding.found else "[red]✗[/]" if finding.required else "[yellow]–[/]"
-        table.add_row(mark, finding.what, finding.found or "not here", finding.needed_for)
+        table.add_row(mark, finding.what, finding.found or "not found", finding.needed_for)
     console.print(table)
     return all(finding.fine for finding in findings)

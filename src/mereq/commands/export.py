@@ -1,4 +1,4 @@
-"""`mereq export`: writes recorded runs as a dataset."""
+"""`mereq export`: recorded runs as a dataset."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from mereq.exports import export as write
 def export(
     runs: Sequence[Path], format: str, out: Path, *, rounds: Sequence[int], overwrite: bool, console: Console
 ) -> None:
-    """Write a dataset of what these runs have recorded so far."""
+    """Write a dataset of the recorded steps of these runs."""
     recording = read_runs(runs, rounds=rounds)
     write(recording, format, out, overwrite=overwrite, episodes=_with_bar(recording, console))
     console.print(f"The dataset is in {out}. Its README.txt says how to load it.", soft_wrap=True)
 
 
 def _with_bar(recording: Recording, console: Console) -> Iterator[Episode]:
-    """Episodes of the recording, while a bar counts their rounds."""
+    """Episodes of the recording, with a progress bar that counts their rounds."""
     with progress_bar(console) as progress:
         bar = progress.add_task("rounds", total=recording.n_rounds, note="")
         seen: set[tuple[int, int]] = set()

@@ -1,4 +1,4 @@
-"""What is installed, what is missing and what for."""
+"""Installed and missing parts of an installation, with their purposes."""
 
 import importlib.metadata
 import importlib.resources
@@ -14,16 +14,16 @@ from mereq.web.devices.spacemouse import RULE, spacemice
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report."""
+    """One line of the report of `mereq doctor`."""
 
     what: str
-    found: str  # a version or a value; empty when it is missing
+    found: str  # a version or a value; empty if missing
     needed_for: str
     required: bool
 
     @property
     def fine(self) -> bool:
-        """Present, or not needed to run."""
+        """Whether the part is present or not required."""
         return bool(self.found) or not self.required
 
 
@@ -58,7 +58,7 @@ _OPTIONAL = {
 
 
 def examine() -> list[Finding]:
-    """Look at this installation."""
+    """Findings about this installation."""
     findings = [
         Finding("python", platform.python_version(), "everything", True),
         Finding("mereq", version("mereq"), "everything", True),
@@ -69,22 +69,30 @@ def examine() -> list[Finding]:
         Finding(
             "processors",
             f"{len(usable_cores())} usable",
-            "two let practice and updates overlap",
+            "two allow simulation and updates to overlap",
             True,
         ),
         Finding("accelerator for JAX", _accelerator(), "studies with --engine lockstep (extra: cuda)", False),
         Finding("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set"), "set it to 1 in timings", False),
         Finding("XLA_FLAGS", os.environ.get("XLA_FLAGS", "not set"), "compiler options, if any", False),
         Finding(
-            "compiled highway engine", _engine_cache(), "compiled and kept at first use, about half a minute", False
+            "compiled highway engine",
+            _engine_cache(),
+            "compiled and cached at first use, in about half a minute",
+            False,
         ),
-        Finding("platform", f"{sys.platform} {platform.machine()}", "reproducing a run bit for bit", True),
+        Finding(
+            "platform",
+            f"{sys.platform} {platform.machine()}",
+            "a run is reproduced bit for bit on the same platform",
+            True,
+        ),
     ]
     return findings
 
 
 def version(name: str) -> str:
-    """Of an installed package; empty when it is not here."""
+    """Version of an installed package; empty if it is missing."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -98,23 +106,23 @@ def _accelerator() -> str:
 
 
 def _engine_cache() -> str:
-    """Whether Numba has kept the compiled engine; Numba itself is not imported, which takes half a second."""
+    """State of Numba's cache of the engine. Numba itself is not imported, since that takes half a second."""
     highway = importlib.resources.files("mereq").joinpath("tasks/highway/__pycache__")
-    kept = highway.is_dir() and any(file.name.endswith(".nbi") for file in highway.iterdir())
-    return "kept" if kept or "NUMBA_CACHE_DIR" in os.environ else ""
+    cached = highway.is_dir() and any(file.name.endswith(".nbi") for file in highway.iterdir())
+    return "cached" if cached or "NUMBA_CACHE_DIR" in os.environ else ""
 
 
 _SUPERVISION = ("starlette", "uvicorn", "websockets")
 
 
 def examine_supervision() -> list[Finding]:
-    """Look at the server's packages, the browser, and SpaceMice at this machine."""
+    """Findings about the server's packages, the browser, and SpaceMice at this machine."""
     findings = [Finding(name, version(name), "the page of `mereq supervise`", True) for name in _SUPERVISION]
     findings.append(
         Finding(
             "browser with a window",
             _browser(),
-            "opening the page; or open it elsewhere, through  ssh -L 8000:127.0.0.1:8000 MACHINE  and --port 8000",
+            "opening the page; on another machine through  ssh -L 8000:127.0.0.1:8000 MACHINE  with --port 8000",
             False,
         )
     )
@@ -122,20 +130,23 @@ def examine_supervision() -> list[Finding]:
     for mouse in mice:
         purpose = "`mereq supervise --device spacemouse`"
         if not mouse.may_be_read:
-            purpose += f"; you may not read it: put  {RULE}  into /etc/udev/rules.d/70-spacemouse.rules"
-        state = "may be read" if mouse.may_be_read else "may not be read"
+            purpose += f"; you lack the permission: put  {RULE}  into /etc/udev/rules.d/70-spacemouse.rules"
+        state = "readable" if mouse.may_be_read else "not readable"
         findings.append(Finding("SpaceMouse", f"{mouse.name}, {mouse.path}: {state}", purpose, False))
     if not mice:
         findings.append(
             Finding(
-                "SpaceMouse at this machine", "", "`--device spacemouse`, on Linux; the page's needs nothing", False
+                "SpaceMouse at this machine",
+                "",
+                "`--device spacemouse`, on Linux; one at the page needs no support here",
+                False,
             )
         )
     return findings
 
 
 def has_windows() -> bool:
-    """Whether a browser could show a window here."""
+    """Whether this machine can show windows."""
     return sys.platform in ("darwin", "win32") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
 
 

@@ -1,4 +1,4 @@
-"""Opening a run directory for a command: a new run, or one to resume."""
+"""Run directories of commands: a new run, or a resumed one."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from mereq.store.run_store import RUN, RunReader
 from mereq.store.run_writer import RunWriter
 from mereq.trials.trial_store import refuse_blind
 
-FIELDS = (  # of a run, that a command line can give
+FIELDS = (  # fields of a run that the command line can set
     *("task", "method", "preset", "seed", "n_rounds", "rate_threshold", "prior", "expert", "supervisor"),
     *("learning", "pace", "robot"),
 )
@@ -25,63 +25,63 @@ FIELDS = (  # of a run, that a command line can give
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """What a command line says about the directory of a run."""
+    """Directory of a run, with the options about an existing run."""
 
     out: Path
-    resume: bool  # continue the run that is there
-    overwrite: bool  # delete it first
+    resume: bool  # continue the existing run
+    overwrite: bool  # delete the existing run first
 
 
 def open_run(
     where: RunDirectory, given: dict[str, Any], defaults: dict[str, Any], console: Console
 ) -> tuple[RunSpec, RunWriter]:
-    """The run that a command line asks for, and its writer.
+    """Specification and writer of the run that the command line describes.
 
     Args:
-        where: its directory.
-        given: what the command line said, by the names of `FIELDS`, and `changes` (see `RunSpec.changed`). None was not
-            said.
-        defaults: of a new run.
-        console: for words.
+        where: directory of the run.
+        given: values of the command line, by the names of `FIELDS`, and `changes` (see `RunSpec.changed`). None: not
+            given.
+        defaults: values of a new run that were not given.
+        console: console for messages.
 
     Raises:
-        RunExists: something else is in the directory.
-        IncompatibleRun: the run to resume was another one.
-        NotNamed: its task is code of a user's, and was not named.
-        StillBlind: it is of a blind trial.
+        RunExists: the directory contains other files.
+        IncompatibleRun: the run to resume has another configuration.
+        NotNamed: the run's task is code of a user's, and was not named.
+        StillBlind: the run belongs to a blind trial.
     """
     given = {name: value for name, value in given.items() if value is not None}
     for which in ("prior", "expert"):
         name_policy(given.get(which))
     if where.resume:
         spec = _spec_to_resume(where.out, given)
-        _tell_of_robot(spec, console)
+        _print_robot(spec, console)
         writer = resume(spec, where.out)
-        _warn_of_other_code(writer, console)
+        _warn_of_changed_code(writer, console)
         return spec, writer
     spec = _named(defaults | given)
-    _tell_of_robot(spec, console)
+    _print_robot(spec, console)
     if where.overwrite and where.out.exists():
         _delete_run(where.out)
     return spec, create(spec, where.out)
 
 
 def resume_or_create(out: Path, spec: RunSpec, console: Console) -> RunWriter:
-    """The writer of the run in `out`: an interrupted one, or a new one.
+    """Writer of the run in `out`, which is resumed if it exists.
 
     Raises:
-        RunExists: something else is in `out`.
-        IncompatibleRun: the run to resume was another one.
+        RunExists: `out` contains other files.
+        IncompatibleRun: the run to resume has another configuration.
     """
     if not (out / RUN.file).is_file():
         return create(spec, out)
     writer = resume(spec, out)
-    _warn_of_other_code(writer, console)
+    _warn_of_changed_code(writer, console)
     return writer
 
 
 def _spec_to_resume(out: Path, given: dict[str, Any]) -> RunSpec:
-    """The recorded run, with what the command line says."""
+    """The recorded run, with the values of the command line."""
     refuse_blind(out)
     with RunReader.open(out) as reader:
         recorded = RunSpec.from_config(reader.starts()[-1].config)
@@ -89,24 +89,24 @@ def _spec_to_resume(out: Path, given: dict[str, Any]) -> RunSpec:
         find_task(given["task"])
     elif is_named(recorded.task):
         raise NotNamed(
-            f"The run in {out} is of the task {recorded.task}, which is code of yours. It is imported only when you "
-            "name it, because a recorded run may come from anybody. Name it (of a file, with its path): "
+            f"The run in {out} has the task {recorded.task}, which is your own code. Such code is imported only if you "
+            "name it, since a recorded run may come from another person. Name it (a file with its path): "
             f"{recorded.task} --resume --out {out}"
         )
-    said = {name: recorded_name(value) if isinstance(value, str) else value for name, value in given.items()}
-    if said.get("task", recorded.task) == recorded.task and said.keys() <= {"task", "n_rounds"}:
+    asked = {name: recorded_name(value) if isinstance(value, str) else value for name, value in given.items()}
+    if asked.get("task", recorded.task) == recorded.task and asked.keys() <= {"task", "n_rounds"}:
         return recorded.with_rounds(given.get("n_rounds", recorded.n_rounds))
     return _named({name: getattr(recorded, name) for name in FIELDS} | given)
 
 
-def _named(words: dict[str, Any]) -> RunSpec:
-    spec = RunSpec.named(**{name: words[name] for name in FIELDS if name in words})
-    changes = words.get("changes", {})
+def _named(values: dict[str, Any]) -> RunSpec:
+    spec = RunSpec.named(**{name: values[name] for name in FIELDS if name in values})
+    changes = values.get("changes", {})
     return spec.changed(changes) if changes else spec
 
 
-def _tell_of_robot(spec: RunSpec, console: Console) -> None:
-    """Say that supervised rollouts run on a robot, and what follows from that."""
+def _print_robot(spec: RunSpec, console: Console) -> None:
+    """Print that supervised rollouts run on a robot, and which settings follow from that."""
     if spec.robot is not None:
         console.print(
             f"Supervised on the robot [bold]{spec.robot}[/], improved in the simulation. The simulation cannot repeat "
@@ -116,18 +116,18 @@ def _tell_of_robot(spec: RunSpec, console: Console) -> None:
         )
 
 
-def _warn_of_other_code(writer: RunWriter, console: Console) -> None:
-    """Say so when a run is resumed with other code than it was started with: then it need not be exact."""
+def _warn_of_changed_code(writer: RunWriter, console: Console) -> None:
+    """Warn if the code has changed since the run was started: the continuation may then differ."""
     *before, now = (start.provenance.get("git") or {} for start in writer.starts())
     if any(start.get("commit") != now.get("commit") for start in before):
         console.print(
-            "[yellow]The code has changed since this run was started: it continues, but may not be what it would have "
-            "been.[/]"
+            "[yellow]The code has changed since this run was started. The run continues, but its results may differ "
+            "from those of the earlier code.[/]"
         )
 
 
 def _delete_run(out: Path) -> None:
-    """Delete a run directory, and nothing that is not one."""
+    """Delete a run directory. Any other directory is refused."""
     if any(out.iterdir()) and not (out / RUN.file).exists():
-        raise RunExists(f"{out} holds something that is not a run: it is not overwritten. Choose another --out.")
+        raise RunExists(f"{out} contains files, but no run, and is not overwritten. Choose another --out.")
     shutil.rmtree(out)

@@ -36,7 +36,7 @@ def report(
 
 
 class _Bar:
-    """Bar of the policies that are evaluated; it stays while figures are drawn."""
+    """Progress bar of the evaluated policies, which stays until the figures are drawn."""
 
     def __init__(self, console: Console):
         self._console, self._done, self._total = console, 0, 0
@@ -55,7 +55,7 @@ class _Bar:
             )
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Show how many policies are evaluated; takes the calls of `report`."""
+        """Show the number of evaluated policies; `report` calls this method."""
         if not self._total:
             self._progress.start()
         self._done, self._total = done, total

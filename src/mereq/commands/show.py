@@ -1,4 +1,4 @@
-"""`mereq show`: a run's table, its pictures, and the task before and after."""
+"""`mereq show`: table and figures of a run, and a clip of the task before and after."""
 
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from mereq.runs.recorded import load_method_policy
 from mereq.store.run_store import RecordedRound, RunReader
 from mereq.trials.trial_store import refuse_blind
 
-FIELDS = ("task", "method", "preset", "seed")  # of a run's configuration, at the top of what is shown
+FIELDS = ("task", "method", "preset", "seed")  # fields of a run's configuration in the title
 FIGURES = "figures"
 
 
 def run_report(directory: Path) -> dict[str, Any]:
-    """A run as one JSON-able object. Nothing that was recorded is imported.
+    """A run as one object that JSON can represent. Recorded code is not imported.
 
-    A run that was recorded from Python may have any configuration: what it does not have is left out.
+    A run that was recorded from Python may have any configuration: missing fields are left out.
     """
     refuse_blind(directory)
     with RunReader.open(directory) as reader:
@@ -49,13 +49,13 @@ def run_report(directory: Path) -> dict[str, Any]:
 
 
 def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, console: Console) -> None:
-    """Print a run's table and draw its pictures.
+    """Print a run's table and draw its figures.
 
     Args:
-        directory: of the run.
-        task, prior: code of the user's that the run was made with, if its pictures are wanted: it is imported.
-        clip: also film the task before and after.
-        console: for progress.
+        directory: directory of the run.
+        task, prior: the user's code for the run's task and prior; it is imported, and the figures need it.
+        clip: also write a clip of the task before and after.
+        console: console for progress.
     """
     report = run_report(directory)
     out = Console(highlight=False, soft_wrap=True)
@@ -68,15 +68,15 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
         find_task(task)
     name_policy(prior)
     if not is_known(report.get("task", "")):
-        out.print(_left_out(directory, report), markup=False)
+        out.print(_no_figures(directory, report), markup=False)
         return
     prepare(definition_of(report["task"]), console)
-    with console.status("filming before and after"):
-        _pictures(directory, report, clip, out)
+    with console.status("evaluating and drawing, before and after"):
+        _draw(directory, report, clip, out)
 
 
 def _feature_names(config: dict[str, Any], rounds: list[RecordedRound]) -> list[str]:
-    """The recorded names; of a run that was recorded without them, numbers."""
+    """The recorded feature names; numbers where the run was recorded without names."""
     n_features = len(rounds[-1].theta) if rounds else 0
     return list(config.get("feature_names", [f"feature {n}" for n in range(n_features)]))
 
@@ -104,26 +104,26 @@ def _print_rounds(report: dict[str, Any], out: Console) -> None:
         theta = np.array(row["theta"])
         numbers = row["round"], row["intervention_rate"], row["expert_samples"], theta, row["seconds_waited"]
         out.print(round_line(columns, *numbers))
-    out.print("samples: of the expert, so far; waited: for the policy's update after the round", style="dim")
+    out.print("samples: expert samples so far; waited: time of the policy's update after the round", style="dim")
     for delta, reached in report["samples_to_threshold"].items():
         samples = reached["expert_samples"]
         text = f"not reached (more than {samples})" if reached["censored"] else f"{samples}"
         out.print(f"expert samples until the rate was below {delta}: {text}")
 
 
-def _left_out(directory: Path, report: dict[str, Any]) -> str:
-    """Why there are no pictures, and how to get them."""
+def _no_figures(directory: Path, report: dict[str, Any]) -> str:
+    """Message that explains why there are no figures, and how to get them."""
     task = report.get("task")
     if task is None:
-        return "No pictures: the run does not say which task it is of. Record its RunSpec (`mereq.run`) to have them."
+        return "No figures: the record does not name its task. Runs of a RunSpec (`mereq.run`) have figures."
     return (
-        f"No pictures: the task {task} is code that is imported only when you name it. With pictures (of a file, with "
-        f"its path):  mereq show {directory} --task {task}"
+        f"No figures: the task {task} is code that is imported only if you name it. With figures (a file with its "
+        f"path):  mereq show {directory} --task {task}"
     )
 
 
-def _pictures(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> None:
-    """Draw the run's curves, and film the task before and after."""
+def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> None:
+    """Draw the run's curves, and write the clip before and after."""
     with RunReader.open(directory) as reader:
         task, prior, policy = load_method_policy(reader, len(report["rounds"]) - 1)
     simulator = task.simulate(EPISODES)

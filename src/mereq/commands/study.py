@@ -1,4 +1,4 @@
-"""`mereq study`: does a grid of runs that a file describes."""
+"""`mereq study`: the grid of runs of a study file."""
 
 import time
 from collections import Counter
@@ -49,11 +49,11 @@ def list_studies(console: Console) -> None:
 
 
 def study(name: str, out: Path | None, engine: str, workers: int | None, address: str | None, console: Console) -> int:
-    """Do the missing runs of a study, and print its overview. Returns how many runs failed."""
+    """Execute the missing runs of a study, and print the overview. Returns the number of failed runs."""
     if workers is not None and workers < 1:
         raise StudyStopped(f"--workers is {workers}, and must be at least 1.")
     if address and engine != "ray":
-        raise StudyStopped("--address is for --engine ray: add that, or leave the address out.")
+        raise StudyStopped("--address needs --engine ray. Add that option, or omit the address.")
     file = find_study(name)
     planned = Study.read(file)
     out = out or Path("runs/studies") / file.stem
@@ -64,12 +64,12 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
         )
         failed = 0
         if missing:
-            _warn_of_other_code(store, console)
+            _warn_of_changed_code(store, console)
             for task in dict.fromkeys(run.spec.task for run in missing):
                 prepare(definition_of(task), console)
             try:
                 engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "lockstep": LockstepEngine}
-                failed = _follow(planned, store, engines[engine](workers), console)
+                failed = _execute(planned, store, engines[engine](workers), console)
             except KeyboardInterrupt:
                 again = f"mereq study {name} --out {out}"
                 console.print(
@@ -87,13 +87,13 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
     return failed
 
 
-def _warn_of_other_code(store: StudyStore, console: Console) -> None:
+def _warn_of_changed_code(store: StudyStore, console: Console) -> None:
     if len(set(store.commits)) > 1:
-        console.print("[yellow]The code has changed since this study was started: its runs may not be comparable.[/]")
+        console.print("[yellow]The code has changed since this study was started. Its runs may not be comparable.[/]")
 
 
-def _follow(planned: Study, store: StudyStore, engine: Engine, console: Console) -> int:
-    """Do the missing runs, with a line for each that ends and a bar for the whole grid. Returns how many failed."""
+def _execute(planned: Study, store: StudyStore, engine: Engine, console: Console) -> int:
+    """Execute the missing runs, with a line per finished run and a progress bar. Returns the number of failed runs."""
     missing = {run.name: run for run in store.missing(planned)}
     rounds = {name: finished_rounds(store.run_directory(run)) for name, run in missing.items()}
     pace, failed = Pace(), 0

@@ -1,4 +1,4 @@
-"""`mereq supervise`: Algorithm 1 with a person at the wheel."""
+"""`mereq supervise`: Algorithm 1 with a person as the supervisor."""
 
 import webbrowser
 from contextlib import ExitStack, nullcontext
@@ -12,7 +12,7 @@ from mereq.commands.align import DEFAULTS
 from mereq.commands.installation import has_windows
 from mereq.commands.opening import RunDirectory, open_run
 from mereq.commands.terminal import prepare
-from mereq.core.errors import IncompatibleRun
+from mereq.core.errors import IncompatibleRun, WrongValue
 from mereq.presets.registry import find_task
 from mereq.web.devices.polling import poll_device
 from mereq.web.devices.spacemouse import SpaceMouse
@@ -38,7 +38,7 @@ def supervise(
     check_pace(hz)
     mouse = SpaceMouse() if device == "spacemouse" else None
     with mouse or nullcontext():
-        pass  # if it is not there, say so before anything else
+        pass  # a missing device is reported first
     definition = find_task(given.get("task") or DEFAULTS["task"])
     defaults = DEFAULTS | {"supervisor": "person", "rate_threshold": definition.rate_threshold}
     with ExitStack() as closing:
@@ -49,34 +49,41 @@ def supervise(
             raise IncompatibleRun(f"A program supervises the run in {out}. Resume it with `mereq align --resume`.")
         session = Session(spec, writer, pace=hz)
         if hz is not None and session.hz is not None:
-            raise IncompatibleRun(
-                f"--hz is {hz:g}, but the robot {spec.robot} keeps its own time: {session.hz:g} steps per second."
+            raise WrongValue(
+                f"--hz is {hz:g}, but the robot {spec.robot} has its own rate of {session.hz:g} steps per second."
             )
         if mouse:
             closing.enter_context(poll_device(mouse, session))
         named = f" {given['task']}" if given.get("task") else ""
-        sit(session, listening, browser, console, resume_with=f"mereq supervise{named} --resume --out {out}")
-    console.print(f"\nThe run is in {out}. Look at it with:  mereq show {out}", soft_wrap=True)
+        serve_session(session, listening, browser, console, resume_with=f"mereq supervise{named} --resume --out {out}")
+    console.print(f"\nThe run is in {out}. Show it with:  mereq show {out}", soft_wrap=True)
 
 
 def check_pace(hz: float | None) -> None:
-    """Raises IncompatibleRun when nobody could keep up with it, or stay awake."""
+    """Refuse a pace that is too fast or too slow for a person.
+
+    Raises:
+        WrongValue: `hz` is out of range.
+    """
     if hz is not None and not SLOWEST <= hz <= FASTEST:
-        raise IncompatibleRun(f"--hz is {hz:g}; allowed is {SLOWEST:g} to {FASTEST:g} steps per second.")
+        raise WrongValue(f"--hz is {hz:g}, and must be between {SLOWEST:g} and {FASTEST:g} steps per second.")
 
 
-def sit(session: Session, listening: socket, browser: bool, console: Console, *, resume_with: str) -> None:
-    """Invite the person to the page, and follow the session to its end. resume_with: the command after Ctrl-C."""
+def serve_session(session: Session, listening: socket, browser: bool, console: Console, *, resume_with: str) -> None:
+    """Serve the page of a session until its end. resume_with: command to print after Ctrl-C."""
     prepare(session.definition, console)
     try:
-        serve(session, listening, started=lambda address: _invite(address, browser, console))
+        serve(session, listening, started=lambda address: _print_address(address, browser, console))
     except KeyboardInterrupt:
         console.print(f"\nStopped. Everything so far is stored. Resume with:  {resume_with}", soft_wrap=True)
         raise
 
 
-def _invite(address: str, browser: bool, console: Console) -> None:
-    """Say where the page is, and open it where there is a browser with a window."""
-    console.print(f"The page is at [bold]{address}[/]\nIt waits for you there. Ctrl-C stops the run.", soft_wrap=True)
+def _print_address(address: str, browser: bool, console: Console) -> None:
+    """Print the address of the page, and open the page if this machine can show windows."""
+    console.print(
+        f"The page is at [bold]{address}[/]\nThe run starts when you continue it there. Ctrl-C stops the run.",
+        soft_wrap=True,
+    )
     if browser and has_windows():
         webbrowser.open(address)

@@ -1,4 +1,4 @@
-"""Tables of results on the terminal, or as Markdown for a program that reads them."""
+"""Tables of results: drawn on a terminal, or as Markdown for other programs."""
 
 from rich import box
 from rich.console import Console
@@ -8,7 +8,7 @@ from mereq.reports.tables import Table
 
 
 def print_table(title: str, table: Table) -> None:
-    """Print a table of a report: drawn on a terminal, else in Markdown."""
+    """Print a table of a report: drawn on a terminal, otherwise as Markdown."""
     out = Console(highlight=False, soft_wrap=True)
     if not out.is_terminal:
         print(f"{title}\n\n{table.markdown()}")

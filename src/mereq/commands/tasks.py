@@ -1,4 +1,4 @@
-"""`mereq tasks`: the tasks, their features and weights."""
+"""`mereq tasks`: list of the tasks, with features and weights."""
 
 from importlib import metadata
 
@@ -9,7 +9,7 @@ from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 
 
 def list_tasks(console: Console) -> None:
-    """Print the tasks."""
+    """Print the list of tasks."""
     table = Table(box=None, header_style="bold")
     for column in ("task", "feature", "prior", "expert"):
         table.add_column(column, justify="left" if column in ("task", "feature") else "right")
@@ -23,4 +23,4 @@ def list_tasks(console: Console) -> None:
     for point in metadata.entry_points(group=ENTRY_POINTS):
         table.add_row(point.name, f"[dim]{point.value}[/]", "", "")
     console.print(table)
-    console.print("\nA task of your own: file.py:NAME or package.module:NAME, a TaskDefinition.", highlight=False)
+    console.print("\nYour own task: file.py:NAME or package.module:NAME of a TaskDefinition.", highlight=False)

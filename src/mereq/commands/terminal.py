@@ -1,4 +1,4 @@
-"""What the commands show on the terminal while they work."""
+"""Progress of commands on the terminal."""
 
 import numpy as np
 from rich.console import Console
@@ -8,7 +8,7 @@ from mereq.presets.definition import TaskDefinition
 
 
 def prepare(definition: TaskDefinition, console: Console) -> None:
-    """Do the task's preparation if that has not been done on this machine, and say so."""
+    """Do the task's preparation if this machine needs it, and show its description meanwhile."""
     preparation = definition.preparation
     if preparation is not None and not preparation.is_done():
         with console.status(preparation.what):
@@ -16,7 +16,7 @@ def prepare(definition: TaskDefinition, console: Console) -> None:
 
 
 def progress_bar(console: Console) -> Progress:
-    """A bar with counts, times and a note; it goes away when the work is done."""
+    """Progress bar with counts, times and a note; it disappears at the end."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
@@ -30,7 +30,7 @@ def progress_bar(console: Console) -> Progress:
 
 
 def round_columns(names: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Titles and widths of the table that grows by a line per round."""
+    """Titles and widths of the columns of the table of rounds."""
     fixed = [("round", 6), ("intervention rate", 19), ("samples", 9)]
     return [*fixed, *((name, max(len(name) + 2, 9)) for name in names), ("waited (s)", 12)]
 
@@ -38,7 +38,7 @@ def round_columns(names: tuple[str, ...]) -> list[tuple[str, int]]:
 def round_line(
     columns: list[tuple[str, int]], index: int, rate: float, expert_steps: int, theta: np.ndarray, waited: float
 ) -> str:
-    """The line of one round."""
+    """Line of one round in the table."""
     inferred = [f"{weight:+.2f}" for weight in theta] or ["–"] * (len(columns) - 4)  # imitation infers no weights
     texts = [str(index), f"{rate:.3f}", str(expert_steps), *inferred, f"{waited:.1f}"]
     return "".join(f"{text:>{width}}" for text, (_, width) in zip(texts, columns, strict=True))

@@ -1,4 +1,4 @@
-"""`mereq train`: train a task's prior or expert on its own reward."""
+"""`mereq train`: training of a task's prior or expert with its own reward."""
 
 import json
 from dataclasses import asdict
@@ -29,13 +29,13 @@ def train(
     resume: bool,
     console: Console,
 ) -> None:
-    """Train a prior or an expert, leg by leg, from random networks or from a trained policy."""
+    """Train a prior or an expert in phases, from random networks or from a trained policy."""
     definition = find_task(task)
     if preset is not None and preset not in definition.training:
         raise UnknownName("training preset", preset, list(definition.training))
     if not definition.training:
         raise IncompleteTask(
-            f"The task {definition.name} has no training settings. Give its definition some: "
+            f"The task {definition.name} has no training settings. Add them to its definition: "
             "TaskDefinition(..., training={'fast': TrainingSettings(...)})."
         )
     settings = next(iter(definition.training.values())) if preset is None else definition.training[preset]
@@ -44,8 +44,8 @@ def train(
     theta = definition.theta_prior if which == "prior" else definition.theta_expert
     if theta is None:
         raise IncompleteTask(
-            f"The task {definition.name} does not say what its {which} is rewarded for. Give its definition the "
-            f"weights: TaskDefinition(..., theta_{which}=...)."
+            f"The task {definition.name} has no reward weights for its {which}. Add them to its definition: "
+            f"TaskDefinition(..., theta_{which}=...)."
         )
     setup = {"task": task, "which": which, "seed": seed, "theta": theta.tolist(), "settings": asdict(settings)}
     first = None
@@ -64,18 +64,17 @@ def train(
     )
     state_path = out.with_name(out.name + ".state")
     exists = out.with_suffix(".json").exists()
-    curve: list[dict[str, float]] = []  # one entry per leg
+    curve: list[dict[str, float]] = []  # one entry per phase
     if resume:
         saved = load_arrays(state_path, kind="state")
         if saved.about.get("training") != about:
             raise IncompatibleRun(
-                f"The training in {out} was started with other settings than these. Repeat its options, or choose "
-                "another --out."
+                f"The training in {out} was started with other settings. Repeat its options, or choose another --out."
             )
         training.restore(saved.arrays)
         curve = saved.about["curve"]
     elif exists:
-        raise RunExists(f"{out}.json exists already. Go on with --resume, or choose another --out.")
+        raise RunExists(f"{out}.json already exists. Continue with --resume, or choose another --out.")
     prepare(definition, console)
     simulator = definition.task.simulate(EPISODES)
     names = definition.task.feature_names
@@ -91,8 +90,8 @@ def train(
                     {"steps": done, "return": card["return_mean"], **_rounded(training.simulator_training.metrics)}
                 )
                 save_arrays(state_path, training.state(), kind="state", about={"training": about, "curve": curve})
-                told = {"steps": done, "evaluation": card, "curve": curve, "provenance": provenance()}
-                save_policy(out, training.policy, about={**about, **told})
+                entries = {"steps": done, "evaluation": card, "curve": curve, "provenance": provenance()}
+                save_policy(out, training.policy, about={**about, **entries})
                 progress.update(bar, completed=done, note=f"return {card['return_mean']:.2f}")
                 progress.console.print(
                     f"{done:>9,} steps   return {card['return_mean']:6.2f}   "
@@ -103,7 +102,7 @@ def train(
         given = {"preset": preset, "start": start, "steps": steps}
         asked = "".join(f" --{name} {value}" for name, value in given.items() if value)
         console.print(
-            f"\nStopped after {training.steps:,} steps. Go on with:  "
+            f"\nStopped after {training.steps:,} steps. Continue with:  "
             f"mereq train {task} {which} --out {out} --seed {seed}{asked} --resume",
             soft_wrap=True,
         )
@@ -112,5 +111,5 @@ def train(
 
 
 def _rounded(metrics: dict[str, float]) -> dict[str, float]:
-    """Four significant digits, for people to read; what is not a number (no update yet) is left out."""
+    """The metrics with four significant digits, without values that are not finite (before the first update)."""
     return {name: float(f"{x:.4g}") for name, x in metrics.items() if np.isfinite(x)}

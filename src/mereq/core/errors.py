@@ -81,6 +81,10 @@ class CannotWrite(MereqError):
     """A run directory that cannot be written: no permission, or the disk is full."""
 
 
+class CannotServe(MereqError):
+    """An address or port on which the page of `mereq supervise` cannot be served, such as a port in use."""
+
+
 class CannotExport(MereqError):
     """Runs that cannot become a dataset: nothing is recorded, they do not fit together, or a package is missing."""
 

@@ -1,1 +1,1 @@
-"""Tasks and methods by name, with all their numbers."""
+"""Tasks and methods by name, with their settings."""

@@ -1,4 +1,4 @@
-"""Algorithm 1 from Python, with default numbers."""
+"""Algorithm 1 as a function, with default settings."""
 
 from collections.abc import Callable, Iterator
 
@@ -28,10 +28,10 @@ def align(
     learning: Callable[[Improver, Resume], LearningSchedule] = Sequential,
     environment: Environment | None = None,
 ) -> Iterator[Round]:
-    """Rounds of Algorithm 1: a prior policy, aligned with what a supervisor wants.
+    """Rounds of Algorithm 1, which aligns a prior policy with a supervisor's preference.
 
     The arguments are those of `mereq.alignment.algorithm.events`, which also yields each supervised step and each step
-    of the inner loop. Without `settings`, the numbers are `fast(task)`.
+    of the inner loop. The default of `settings` is `fast(task)`.
     """
     stream = events(
         task,

@@ -1,4 +1,4 @@
-"""The three arm tasks' definitions."""
+"""Definitions of the three arm tasks."""
 
 from dataclasses import replace
 from functools import partial
@@ -20,8 +20,8 @@ from mereq.tasks.arm.view import ArmView, view_of_arm
 from mereq.tasks.arm.world import PERIOD
 
 
-def _of(task: Any, arm_task: ArmTask, **parts: Any) -> TaskDefinition:
-    """What the three have in common."""
+def _definition(task: Any, arm_task: ArmTask, **parts: Any) -> TaskDefinition:
+    """Definition of an arm task, with the parts that all three have in common."""
     return TaskDefinition(
         task=task,
         supervisor=lambda expert: MeasurementExpert(expert, arm_task.rule),
@@ -37,7 +37,7 @@ def _of(task: Any, arm_task: ArmTask, **parts: Any) -> TaskDefinition:
     )
 
 
-BOTTLE_PUSHING = _of(
+BOTTLE_PUSHING = _definition(
     arm.BOTTLE_PUSHING,
     bottle_pushing.TASK,
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
@@ -48,7 +48,7 @@ BOTTLE_PUSHING = _of(
     settings=arm_settings.BOTTLE,
 )
 
-ERASING = _of(
+ERASING = _definition(
     arm.ERASING,
     erasing.TASK,
     summary="wipe a whiteboard; the expert wants more force",
@@ -58,7 +58,7 @@ ERASING = _of(
     settings=arm_settings.ERASING,
 )
 
-PILLOW_GRASPING = _of(
+PILLOW_GRASPING = _definition(
     arm.PILLOW_GRASPING,
     pillow_grasping.TASK,
     summary="grasp a pillow; the expert wants it grasped at its centre",

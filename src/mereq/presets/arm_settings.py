@@ -43,7 +43,7 @@ _PAPER_TRAINING = TrainingSettings(
 def training(
     *, n_steps: int, temperature: float | None, learning_starts: int = 1000, decay_updates: int = 0
 ) -> dict[str, TrainingSettings]:
-    """Table 8, and `fast`: with the temperature held at alpha, or learned where that is None."""
+    """Settings of Table 8 and of `fast`; `fast` has a fixed temperature, or learns it if `temperature` is None."""
     held = {} if temperature is None else {"temperature": temperature, "temperature_learning_rate": 0.0}
     schedule = replace(
         _SCHEDULE, n_envs=10, chunk=100, updates_per_step=0.5, batch_size=256, learning_starts=learning_starts
@@ -102,9 +102,9 @@ _FAST = replace(
 
 
 def alignment(*, temperature: float, paper: dict[str, Any], fast: dict[str, Any]) -> dict[str, AlignSettings]:
-    """Both families with a task's own numbers of the inference; `fast` holds the temperature at the prior's, alpha.
+    """Presets `paper` and `fast` of a task, with its own numbers for the inference.
 
-    `paper` has that of Table 9, for a prior that was trained with `paper`.
+    `fast` has a fixed temperature, the prior's alpha; `paper` has that of Table 9, for a prior trained with `paper`.
     """
     held = replace(
         _FAST_SAC,

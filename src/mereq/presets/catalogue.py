@@ -1,4 +1,4 @@
-"""What `mereq tasks` lists of our tasks, without importing a simulator. A test compares it with the definitions."""
+"""Catalogue of the shipped tasks, readable without importing a simulator; a test compares it with the definitions."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ ENTRY_POINTS = "mereq.tasks"  # the group under which an installed package offer
 
 
 class Entry(NamedTuple):
-    """One of our tasks."""
+    """Entry of a shipped task."""
 
-    definition: str  # where it is found, as a visitor's would be
+    definition: str  # `package.module:NAME` of the definition
     summary: str
     feature_names: tuple[str, ...]
     theta_prior: tuple[float, ...]

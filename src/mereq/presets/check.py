@@ -1,4 +1,4 @@
-"""Checks of a user's task, prior and supervisor, before anything is learned from them."""
+"""Checks of a user's task, prior and supervisor before a run."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,12 +14,12 @@ from mereq.core.simulator import Environment
 from mereq.core.supervisor import Controller, DecisionContext, Supervisor
 from mereq.core.task import Task, checked_features
 
-N_STEPS = 20  # of the episodes that are compared
+N_STEPS = 20  # length of the compared episodes
 SEED = 1
 
 
 class _Trace(NamedTuple):
-    """Observations and features of an episode's start."""
+    """Observations, features, infos and actions of the beginning of an episode."""
 
     obs: list[np.ndarray]
     features: list[np.ndarray]
@@ -28,22 +28,24 @@ class _Trace(NamedTuple):
 
 
 def check_task(task: Task, prior: Policy | None = None, supervisor: Supervisor | None = None) -> None:
-    """Refuse a task, a prior or a supervisor that cannot be aligned; takes well under a second for a fast environment.
+    """Refuse a task, a prior or a supervisor that cannot be aligned. Needs less than a second for a fast environment.
 
-    Checked are: two environments are two objects; observations and features have the declared sizes and are finite; the
-    same seed and actions lead to the same observations, in two environments and in one of them twice; the simulator
-    steps; the prior's distribution fits the task, is finite, repeats itself and leaves its input alone; the
-    supervisor's
-    decisions can be executed.
+    Checked are:
+
+    - `make` returns a new environment at every call;
+    - observations and features have the declared sizes and are finite;
+    - the same seed and actions give the same observations, in two environments and twice in one;
+    - the prior's distribution fits the task, is finite and reproducible, and leaves the observations unchanged;
+    - the supervisor's decisions can be executed.
 
     Raises:
-        WrongTask: with what is wrong, where, and what to do.
+        WrongTask: a check fails; the message says what is wrong, where, and what to do.
         NonFiniteFeatures: a feature is NaN or infinite.
     """
     first, second = task.make(), task.make()
     if first is second:
         raise WrongTask(
-            f"The task {task.name} hands out the same environment twice. Simulators need many: let `make` create a new "
+            f"The task {task.name} returns the same environment twice. Simulators need many: let `make` create a new "
             "one at every call, such as lambda: gymnasium.make(...)."
         )
     try:
@@ -54,8 +56,7 @@ def check_task(task: Task, prior: Policy | None = None, supervisor: Supervisor |
         )
         _compare(
             task, traces[0], traces[2], "in one environment twice",
-            "Something outlives the episode, such as a running normalisation: take it out of `make`, or fix its "
-            "numbers.",
+            "Some state is kept between episodes, such as a running normalisation. Remove it, or fix its numbers.",
         )  # fmt: skip
         if prior is not None:
             _check_prior(prior, task, np.stack(traces[0].obs).astype(np.float32))
@@ -79,9 +80,8 @@ def _trace(environment: Environment, task: Task, actions: list[Any]) -> _Trace:
         answer: Any = environment.step(action)
         if len(answer) != 5:
             raise WrongTask(
-                f"The environment of the task {task.name} returned {len(answer)} values from step(); Gymnasium's has "
-                f"5: "
-                "observation, reward, terminated, truncated, info."
+                f"The environment of the task {task.name} returned {len(answer)} values from step(). Gymnasium's "
+                "has 5: observation, reward, terminated, truncated, info."
             )
         obs, _, terminated, truncated, info = answer
         if "features" not in info:
@@ -106,15 +106,13 @@ def _checked_obs(obs: Any, task: Task) -> np.ndarray:
     if found.shape != (task.obs_size,) or found.dtype.kind not in "fiub":
         raise WrongTask(
             f"An observation of the task {task.name} has shape {found.shape} and type {found.dtype}; it must be a "
-            f"vector "
-            f"of {task.obs_size} numbers. Flatten it, or declare its size."
+            f"vector of {task.obs_size} numbers. Flatten it, or declare its size."
         )
     if not np.isfinite(found).all():
         where = int(np.flatnonzero(~np.isfinite(found))[0])
         raise WrongTask(
             f"Coordinate {where} of an observation of the task {task.name} is {found[where]}. Every coordinate must "
-            f"be a "
-            "finite number: clip it, or replace what the sensor did not measure."
+            "be a finite number. Clip it, or replace missing measurements."
         )
     return found
 
@@ -125,7 +123,7 @@ def _compare(task: Task, one: _Trace, other: _Trace, where: str, advice: str) ->
         at = next((n for n, pair in enumerate(zip(one.obs, other.obs, strict=False)) if not np.array_equal(*pair)), 0)
         raise WrongTask(
             f"The same seed and actions, {where}, led the task {task.name} to different observations (after {at} "
-            f"steps). {advice} An environment that cannot be repeated is supervised as a robot (docs/robots.md)."
+            f"steps). {advice} An environment that is not reproducible can be supervised as a robot (docs/robots.md)."
         )
     if not all(map(np.array_equal, one.features, other.features)):
         raise WrongTask(f"The same seed and actions, {where}, gave the task {task.name} different features. {advice}")
@@ -135,14 +133,15 @@ def _check_prior(prior: Policy, task: Task, obs: np.ndarray) -> None:
     given = obs.copy()
     answers = [prior.distribution(given) for _ in range(2)]
     if not np.array_equal(given, obs):
-        raise WrongTask("The prior wrote into its observations. Let it copy what it changes: obs = (obs - mean) / std.")
+        raise WrongTask(
+            "The prior changed its observations in place. Let it change a copy, as in obs = (obs - mean) / std."
+        )
     for answer in answers:
         _check_distribution(answer, task, len(obs))
     if not np.array_equal(answers[0].parameters, answers[1].parameters):
         raise WrongTask(
-            "The prior answered the same observations differently the second time. Switch off what is random in it, "
-            "such "
-            "as dropout, and give the distribution instead of a sample."
+            "The prior gave two different distributions for the same observations. Switch off its random parts, such "
+            "as dropout, and return the distribution instead of a sample."
         )
 
 
@@ -151,8 +150,7 @@ def _check_distribution(answer: Distribution, task: Task, n: int) -> None:
     if not isinstance(answer, wanted):
         raise WrongTask(
             f"The prior gives a {type(answer).__name__}; for {task.actions} it must be a {wanted.__name__} "
-            f"(LogitsPolicy "
-            "and GaussianPolicy make one of a function)."
+            "(LogitsPolicy and GaussianPolicy turn a function into a policy)."
         )
     if answer.parameters.shape != (n, task.actions.n_parameters):
         raise WrongTask(

@@ -1,4 +1,4 @@
-"""A task's definition: the task, and everything that the commands and the page need to know of it."""
+"""Task definitions: a task, with everything that the commands and the page need."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -27,51 +27,51 @@ SupervisorSource = Supervisor | Callable[..., Supervisor]  # see `TaskDefinition
 
 @dataclass(frozen=True)
 class Preparation:
-    """Work that is done once on a machine before a task can be used, such as compiling."""
+    """Preparation of a machine before a task can be used, such as compiling; done once."""
 
-    what: str  # for the user, who waits: "compiling the highway engine (once on this machine, about 15 s)"
+    what: str  # description for the waiting user: "compiling the highway engine (once on this machine, ...)"
     is_done: Callable[[], bool]
     do: Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskDefinition:
-    """A task and its optional parts. `TaskDefinition(task=..., supervisor=...)` is enough.
+    """Definition of a task, with optional parts. `TaskDefinition(task=..., supervisor=...)` is enough.
 
-    Commands find it by name: one of ours, `file.py:NAME`, `package.module:NAME`, or an entry point of the group
-    `mereq.tasks`.
+    Commands find a definition by name: that of a shipped task, `file.py:NAME`, `package.module:NAME`, or an entry point
+    of the group `mereq.tasks`.
     """
 
     task: Task
 
-    # who supervises, and what is aligned
+    # supervision and alignment
     supervisor: SupervisorSource | None = None
-    """A supervisor; or a function that makes one, of nothing or of the expert policy, with `supervision` as keywords.
-    A supervisor that keeps counts serves one run at a time: give a function where several run in one process."""
+    """A supervisor, or a function that makes one. The function may take the expert policy, and takes `supervision` as
+    keywords. A supervisor with state serves one run at a time: give a function if several runs share a process."""
     supervision: Mapping[str, float] = field(default_factory=dict)  # numbers of the intervention rule
-    prior: PolicySource | None = None  # aligned where no --prior is given
-    expert: PolicySource | None = None  # handed to `supervisor` where no --expert is given
+    prior: PolicySource | None = None  # default of --prior
+    expert: PolicySource | None = None  # default of --expert, the argument of `supervisor`
     settings: Mapping[str, AlignSettings] = field(default_factory=dict)  # by preset; by default `fast(task)` alone
-    rate_threshold: float = 0.05  # delta: a run that a person supervises ends below this intervention rate
+    rate_threshold: float = 0.05  # delta: a person's run ends below this intervention rate
 
-    # how it is called and shown
+    # name and display
     name: str = ""  # on the command line; by default the task's
-    summary: str = ""  # one line: what is done, and what the supervisor wants
-    for_a_person: bool = False  # the expert's weights are a person's, so unknown
-    hz: float = 5.0  # steps per second of the task's own time
+    summary: str = ""  # one line: the task, and the supervisor's preference
+    for_a_person: bool = False  # a person is the expert, so the expert's weights are unknown
+    hz: float = 5.0  # steps per second on the page
     controls: ActionControls | None = None  # keys of the page; by default number keys, or two keys an axis
-    view: Callable[[Environment], TaskView | None] | None = None  # drawing of its own; by default `render()`'s pictures
+    view: Callable[[Environment], TaskView | None] | None = None  # own drawing; by default pictures of `render()`
 
     # reward weights, training, evaluation
-    theta_prior: Float[np.ndarray, " features"] | None = None  # weights of the prior's reward, where they are known
+    theta_prior: Float[np.ndarray, " features"] | None = None  # weights of the prior's reward, if known
     theta_expert: Float[np.ndarray, " features"] | None = None
     training: Mapping[str, TrainingSettings] = field(default_factory=dict)  # of prior and expert, by preset
-    trained_in: Task | None = None  # where prior and expert are trained, if not in the task itself
+    trained_in: Task | None = None  # task in which prior and expert are trained; by default the task itself
     metrics: Callable[[Evaluation], dict[str, Any]] = lambda evaluation: {}  # the task's own, beside mean features
-    clip: Callable[[Policy, Policy, Path], None] | None = None  # writes a GIF: the prior's episode and another policy's
+    clip: Callable[[Policy, Policy, Path], None] | None = None  # writes a GIF of the prior and another policy
 
     # other environments, preparation
-    perturbed: Callable[[], Robot] | None = None  # another simulation, which represents a real robot
+    perturbed: Callable[[], Robot] | None = None  # perturbed simulation, which represents a real robot
     preparation: Preparation | None = None
 
     def __post_init__(self):
@@ -83,7 +83,7 @@ class TaskDefinition:
         """The settings of a preset.
 
         Raises:
-            UnknownName: with the presets there are.
+            UnknownName: the task has no such preset; the message lists the existing ones.
         """
         if preset not in self.settings:
             raise UnknownName("preset", preset, list(self.settings))
@@ -93,35 +93,35 @@ class TaskDefinition:
         """The definition's own "prior" or "expert" policy.
 
         Raises:
-            IncompleteTask: it has none.
+            IncompleteTask: the definition has no such policy.
         """
         source: PolicySource | None = getattr(self, which)
         if source is None:
             raise IncompleteTask(
-                f"The task {self.name} has no {which} of its own. Name one with --{which}, or give its definition one: "
-                f"TaskDefinition(..., {which}=...)."
+                f"The task {self.name} has no {which} of its own. Name one with --{which}, or add it to the "
+                f"definition: TaskDefinition(..., {which}=...)."
             )
         return cast(Policy, source) if hasattr(source, "distribution") else cast(Callable[[], Policy], source)()
 
     @property
     def needs_expert(self) -> bool:
-        """Whether the supervisor is made of an expert policy."""
+        """Whether the supervisor is made from an expert policy."""
         return self.supervisor is not None and not _is_supervisor(self.supervisor) and _arity(self.supervisor) > 0
 
     def make_supervisor(self, expert: Callable[[], Policy], supervision: Mapping[str, float]) -> Supervisor:
         """The supervisor for a run.
 
         Args:
-            expert: loads the expert policy; called only where the supervisor is made of one.
-            supervision: numbers of the intervention rule, in place of the definition's own.
+            expert: function that loads the expert policy; called only if the supervisor needs one.
+            supervision: numbers of the intervention rule.
 
         Raises:
-            IncompleteTask: the definition has none.
+            IncompleteTask: the definition has no supervisor.
         """
         if self.supervisor is None:
             raise IncompleteTask(
-                f"The task {self.name} has no supervisor, so only a person can supervise it (`mereq supervise`). Give "
-                "its definition one: TaskDefinition(task=..., supervisor=...)."
+                f"The task {self.name} has no supervisor, so only a person can supervise it (`mereq supervise`). Add "
+                "one to its definition: TaskDefinition(task=..., supervisor=...)."
             )
         if _is_supervisor(self.supervisor):
             return cast(Supervisor, self.supervisor)
@@ -130,12 +130,12 @@ class TaskDefinition:
 
 
 def _is_supervisor(source: SupervisorSource) -> bool:
-    """Whether it is a supervisor already, and not a class or function that makes one."""
+    """Whether the object is a supervisor, and not a class or function that makes one."""
     return hasattr(source, "decide") and not isinstance(source, type)
 
 
 def _arity(make: Any) -> int:
-    """Positional arguments that a function must be given."""
+    """Number of required positional arguments of a function."""
     parameters = inspect.signature(make).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(p.kind in positional and p.default is inspect.Parameter.empty for p in parameters)

@@ -1,4 +1,4 @@
-"""The `fast` settings for any task."""
+"""Settings `fast` for any task."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from mereq.presets.highway_settings import FAST
 
 
 def fast(task: Task, *, gamma: float = 0.9, rollout_steps: int = 1000, temperature: float = 1.0) -> AlignSettings:
-    """The `fast` settings for a task: the highway's for finitely many actions, the bottle's for continuous ones.
+    """Settings `fast` for a task: the highway's for discrete actions, the bottle's for continuous ones.
 
     Args:
-        task: its kind of actions decides.
+        task: the task, whose kind of actions selects the settings.
         gamma: discount factor; about 1 - 1 / (number of steps that a decision matters for).
         rollout_steps: supervised steps per round.
-        temperature: of the prior, the paper's alpha: the one it was trained with. Only then is alpha log pi the
-            Q-function of its reward (up to a number per state), and theta in the units of that reward. Theta counts in
-            relation to alpha: with a smaller one, the same step of theta changes the policy more.
+        temperature: the paper's alpha: the temperature with which the prior was trained. Only with this value is
+            alpha log pi the Q-function of the prior's reward (up to a constant per state), and theta in the units of
+            that reward. With a smaller alpha, the same step of theta changes the policy more.
     """
     settings = FAST if isinstance(task.actions, Discrete) else BOTTLE["fast"]
     learner = replace(settings.learner, gamma=gamma, temperature=temperature, prior_temperature=temperature)

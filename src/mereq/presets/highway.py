@@ -1,4 +1,4 @@
-"""Highway-Sim's definition."""
+"""Definition of Highway-Sim."""
 
 from functools import partial
 

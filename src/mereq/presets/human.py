@@ -1,7 +1,7 @@
-"""The tasks with a person in place of the rule. Section 6, App. A.2; numbers: the -Human columns of Tables 6 to 9.
+"""Tasks with a person as the supervisor. Section 6, App. A.2; numbers: the -Human columns of Tables 6 to 9.
 
-Environment, prior and numbers are those of the simulated task, 50 episodes of 40 steps (highway) or 1000 steps
-(arm) a round; what the tables have otherwise is otherwise here. The paper has no human erasing.
+Environment, prior and numbers are those of the simulated task, except where the tables differ. A round has 50 episodes
+of 40 steps (highway) or 1000 steps (arm). The paper has no erasing by a person.
 """
 
 from dataclasses import replace
@@ -12,12 +12,12 @@ from mereq.presets.definition import TaskDefinition
 from mereq.presets.highway import HIGHWAY
 
 
-def _human(preset: TaskDefinition, instruction: str) -> TaskDefinition:
-    return replace(preset, name=f"{preset.name}-human", summary=instruction, for_a_person=True)
+def _human(definition: TaskDefinition, instruction: str) -> TaskDefinition:
+    return replace(definition, name=f"{definition.name}-human", summary=instruction, for_a_person=True)
 
 
 def _table_9(preset: str, settings: AlignSettings) -> AlignSettings:
-    """Pillow-Grasping-Human: a longer gradient is short enough, and `paper` estimates it from half as many steps."""
+    """Settings of Pillow-Grasping-Human: a larger tolerance, and half as many sample steps in `paper`. Table 9."""
     length = 1000 if preset == "paper" else settings.inference.sample_length
     return replace(settings, inference=replace(settings.inference, tolerance=0.4, sample_length=length))
 

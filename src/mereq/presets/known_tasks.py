@@ -1,4 +1,4 @@
-"""Tasks whose code may be used for reading a record. Whatever else a record names is not imported."""
+"""Tasks of records whose code may be used. Other code that a record names is not imported."""
 
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.registry import definition_of, is_known

@@ -1,4 +1,4 @@
-"""The methods by their names: the rows of the paper's Table 1, and one ablation."""
+"""Methods by name: the rows of the paper's Table 1, and one ablation."""
 
 from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
 from mereq.alignment.method import Method

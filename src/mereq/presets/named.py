@@ -1,4 +1,4 @@
-"""Objects that a user names: `file.py:NAME` or `package.module:NAME`. Naming them executes their code."""
+"""Objects by name: `file.py:NAME` or `package.module:NAME`. Loading an object executes its module."""
 
 import hashlib
 import importlib
@@ -21,7 +21,7 @@ def is_named(text: str) -> bool:
 
 
 def recorded_name(text: str) -> str:
-    """The name as it is recorded: of a file only the last part of its path."""
+    """The name as it is recorded: a file is reduced to the last part of its path."""
     where, colon, what = text.rpartition(":")
     return f"{Path(where).name}:{what}" if colon and where.endswith(".py") else text
 
@@ -30,23 +30,23 @@ def load_named(text: str, kind: str) -> Any:
     """The object of this name, after importing its module.
 
     Args:
-        text: `file.py:NAME`, the path of a file; or `package.module:NAME`, found where Python finds packages and in the
+        text: `file.py:NAME` with the path of a file; or `package.module:NAME`, found on Python's path and in the
             current directory.
-        kind: what it should be, for messages: "task", "policy", "robot".
+        kind: kind of object for messages: "task", "policy", "robot".
 
     Raises:
-        CannotLoad: the text has neither form, there is no such file, module or name, or importing it failed.
+        CannotLoad: the text has neither form, the file, module or name does not exist, or the import failed.
     """
     where, _, what = text.rpartition(":")
     if not is_named(text):
-        raise CannotLoad(f"Cannot load the {kind} {text!r}: it is not of the form {FORMS}.")
+        raise CannotLoad(f"Cannot load the {kind} {text!r}: the name must have the form {FORMS}.")
     module = _from_file(Path(where), text, kind) if where.endswith(".py") else _from_packages(where, text, kind)
     try:
         return getattr(module, what)
     except AttributeError:
         names = ", ".join(name for name in vars(module) if not name.startswith("_") and _is_own(module, name)) or "none"
         raise CannotLoad(
-            f"Cannot load the {kind} {text!r}: there is no {what} in {where}. Names that it defines: {names}."
+            f"Cannot load the {kind} {text!r}: there is no {what} in {where}. Names defined there: {names}."
         ) from None
 
 
@@ -82,17 +82,16 @@ def _from_packages(where: str, text: str, kind: str) -> ModuleType:
         return importlib.import_module(where)
     except Exception as error:
         raise CannotLoad(
-            f"{_failure(text, kind, error)} Modules are looked for in the current directory and where Python finds "
-            "packages."
+            f"{_failure(text, kind, error)} Modules are searched for in the current directory and on Python's path."
         ) from error
 
 
 def _failure(text: str, kind: str, error: Exception) -> str:
-    """What went wrong while importing, and in which line of the user's code."""
+    """Message about a failed import, with the line of the user's code."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     own = [frame for frame in frames if Path(frame.filename).name != Path(__file__).name]
     at = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"Cannot load the {kind} {text!r}: importing it failed with {type(error).__name__}: {error}{at}."
+    return f"Cannot load the {kind} {text!r}: the import failed with {type(error).__name__}: {error}{at}."
 
 
 def _is_dotted(where: str) -> bool:

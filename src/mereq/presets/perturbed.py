@@ -1,4 +1,4 @@
-"""The perturbed simulations that represent a real robot, with their numbers."""
+"""Perturbed simulations, which represent real robots."""
 
 from dataclasses import replace
 
@@ -10,25 +10,27 @@ from mereq.tasks.highway.config import IDLE, N_OBSERVED, HighwayConfig
 from mereq.tasks.highway.environment import HighwayEnv
 from mereq.tasks.perturbed import Disturbance, Perturbed
 
-ARM_DELAY = 1  # control steps, 0.1 s: what a camera, a network and a controller's own look-ahead add up to
-ARM_NOISE = 0.02  # 2 mm in positions, 0.2 mm in ways, 1 degree in axes: a calibrated depth camera and joint encoders
-ARM_FRICTION = 1.3  # of all contacts: tables differ so much. A bottle pushed higher than 8 to 17 cm tips, not 10 to 23
-ARM_MASS = 1.3  # a full bottle for one that is two thirds full; a heavier pillow; a pad that weighs on the board
+ARM_DELAY = 1  # control steps, 0.1 s: the delay of camera, network and controller
+ARM_NOISE = (
+    0.02  # 2 mm in positions, 0.2 mm in displacements, 1 degree in axes: calibrated depth camera, joint encoders
+)
+ARM_FRICTION = 1.3  # factor for all contacts, as between tables: a bottle tips if pushed above 8 to 17 cm, not 10 to 23
+ARM_MASS = 1.3  # factor: a full bottle instead of one that is two thirds full; a heavier pillow; a heavier pad
 
-ROAD_DELAY = 0  # a step is a second of traffic: cars are quicker than that
+ROAD_DELAY = 0  # a step is a second of traffic, and cars react faster
 ROAD_NOISE = (0.0, 1.0 / 200.0, 0.2 / 12.0, 0.5 / 80.0, 0.2 / 80.0)  # radar: presence, 1 m, 0.2 m, 0.5 m/s, 0.2 m/s
-ROAD = HighwayConfig(vehicles=40, density=1.25)  # rush hour: gaps shorter by a fifth, on as long a stretch of road
+ROAD = HighwayConfig(vehicles=40, density=1.25)  # rush hour: gaps shorter by a fifth, on the same length of road
 
 
 def perturbed_highway() -> Perturbed:
-    """The highway with denser traffic and a radar's noise."""
+    """Highway with denser traffic and the noise of a radar."""
     return Perturbed(
         HighwayEnv(ROAD), Disturbance(ROAD_DELAY, np.int64(IDLE), np.tile(np.array(ROAD_NOISE), N_OBSERVED))
     )
 
 
 def perturbed_arm(arm: ArmTask) -> Perturbed:
-    """An arm task with other friction and masses, late actions and noisy sensors."""
+    """Arm task with other friction and masses, delayed actions and noisy sensors."""
     other = replace(arm, setup=replace(arm.setup, friction=ARM_FRICTION, mass=ARM_MASS))
     noise = np.full(arm.obs_size, ARM_NOISE)
     return Perturbed(ArmEnv(other, ends=other.over), Disturbance(ARM_DELAY, np.zeros(ACTION_SIZE), noise))

@@ -1,6 +1,6 @@
-"""Tasks by name: ours, those of installed packages, and those that a user names on the command line.
+"""Tasks by name: shipped tasks, those of installed packages, and those that a user names on the command line.
 
-All are found in the same way: a name leads to `package.module:NAME` or `file.py:NAME`, and that to a `TaskDefinition`.
+All are found in the same way: a name refers to `package.module:NAME` or `file.py:NAME` of a `TaskDefinition`.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -12,11 +12,11 @@ from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.named import FORMS, is_named, load_named, recorded_name
 
-OWN = f"; or a task of your own: {FORMS}"
+OWN = f"; or your own task: {FORMS}"
 
 
 class _Tasks(MutableMapping[str, TaskDefinition]):
-    """Our definitions by name, each imported when it is asked for."""
+    """Shipped definitions by name; each is imported at its first use."""
 
     def __init__(self):
         self._loaded: dict[str, TaskDefinition] = {}
@@ -40,15 +40,17 @@ class _Tasks(MutableMapping[str, TaskDefinition]):
 
 
 TASKS = _Tasks()
-_named: dict[str, tuple[str, TaskDefinition]] = {}  # what users have named in this process, by its recorded name
+_named: dict[
+    str, tuple[str, TaskDefinition]
+] = {}  # definitions that the user has named in this process, by recorded name
 
 
 def find_task(name: str) -> TaskDefinition:
-    """The definition that a user names; code of theirs is imported.
+    """The definition that a user names. The user's own code is imported.
 
     Raises:
-        UnknownName: there is none of this name.
-        CannotLoad: it cannot be imported, or is not a definition.
+        UnknownName: no task has this name.
+        CannotLoad: the object cannot be imported, or is no definition.
     """
     if not is_named(name):
         return definition_of(name)
@@ -61,11 +63,11 @@ def find_task(name: str) -> TaskDefinition:
 
 
 def definition_of(name: str) -> TaskDefinition:
-    """The definition of a recorded name. Nothing that a user wrote is imported, unless it was named in this process.
+    """The definition of a recorded name. A user's code is not imported unless it was named in this process.
 
     Raises:
-        UnknownName: there is none of this name.
-        NotNamed: it is code of a user's that was not named in this process.
+        UnknownName: no task has this name.
+        NotNamed: the task is code of a user's that was not named in this process.
     """
     if name in TASKS:
         return TASKS[name]
@@ -73,8 +75,8 @@ def definition_of(name: str) -> TaskDefinition:
         return _named[recorded_name(name)][1]
     if is_named(name):
         raise NotNamed(
-            f"The task {name} is code that is imported only when you name it, because a recorded run may come from "
-            f"anybody. Name it on the command line (of a file, with its path): {name}."
+            f"The task {name} is code that is imported only if you name it, since a recorded run may come from another "
+            f"person. Name it on the command line (a file with its path): {name}."
         )
     offered = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
     if name not in offered:
@@ -92,12 +94,12 @@ def is_known(name: str) -> bool:
 
 
 def full_name(recorded: str) -> str:
-    """The name as the user gave it, with the path of a file; as recorded, where it was not named in this process."""
+    """The name as the user gave it, with the path of a file; the recorded name if the user gave none."""
     return _named[recorded][0] if recorded in _named else recorded
 
 
 def _checked(found: object, name: str) -> TaskDefinition:
-    """The definition; of a bare task, one with nothing else."""
+    """The object as a definition; a `Task` becomes a definition without further parts."""
     if isinstance(found, TaskDefinition):
         return found
     if isinstance(found, Task):

@@ -49,8 +49,8 @@ def policy_of(spec: RunSpec, which: str) -> Policy:
         return load_policy(Path(source), definition.task)
     if recorded_name(source) not in _named:
         raise NotNamed(
-            f"The {which} {source} is code that is imported only when you name it, because a recorded run may come "
-            f"from anybody. Name it again with --{which} (of a file, with its path)."
+            f"The {which} {source} is code that is imported only if you name it, since a recorded run may come from "
+            f"another person. Name it again with --{which} (a file with its path)."
         )
     return as_policy(_named[recorded_name(source)], definition.task, source)
 

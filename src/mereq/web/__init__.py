@@ -1,1 +1,1 @@
-"""A person at the wheel: a page in the browser where somebody watches the policy, takes over and hands back."""
+"""Supervision by a person: a page in the browser that shows the policy, and on which the person takes over."""

@@ -1,8 +1,8 @@
-"""The gate: who may talk to the server at all. Every request passes through here before anything else sees it.
+"""Access control of the server: every request is checked here first.
 
-The server drives a robot and a learner of yours, so: only names under which it was started (a page elsewhere cannot
-reach it by DNS rebinding), only with the token of this session, and a WebSocket only from our own page. The port may be
-any, since the near end of a tunnel often has another one; who rebinds a name cannot have ours.
+The server controls the user's robot and learner. A request must name one of the hosts under which the server was
+started, which prevents DNS rebinding, and have the session's token. A WebSocket must come from the server's own page.
+The port is not checked, since the near end of a tunnel often has another one.
 """
 
 import re
@@ -14,22 +14,22 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN_TO_ALL = frozenset({"/page.js", "/page.css", "/icon.svg"})  # the page's own files: there is nothing secret in them
+OPEN_TO_ALL = frozenset({"/page.js", "/page.css", "/icon.svg"})  # the page's own files, which contain no secrets
 PORT = re.compile(r":[0-9]{1,5}\Z")  # at the end of a `Host`
 
 
 class AccessControl:
-    """An ASGI application in front of another one.
+    """ASGI application that passes permitted requests to another one.
 
-    names: what a `Host` header may say before the port, such as 127.0.0.1.
-    token: what `?token=` must say.
+    names: permitted hosts in the `Host` header, without the port, such as 127.0.0.1.
+    token: required value of `?token=`.
     """
 
     def __init__(self, app: ASGIApp, *, names: Iterable[str], token: str):
         self._app, self._names, self._token = app, frozenset(names), token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let through, or refuse with a sentence."""
+        """Pass the request on, or refuse it with a reason."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -59,7 +59,7 @@ class AccessControl:
 
 
 def _with_headers(send: Send, scope: Scope) -> Send:
-    """Answers that no other site can frame, read or sniff, and whose page runs no code but its own."""
+    """Sender that adds security headers: no other site can frame or read the answer, and only the page's code runs."""
     host = Headers(scope=scope).get("host", "")
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws://{host};"

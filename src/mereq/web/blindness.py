@@ -1,11 +1,13 @@
-"""What the page is told of a blind run: nothing that tells methods apart."""
+"""Views of a blind run, without anything that reveals the method."""
 
 from mereq.web.views import Hello, RoundSummary, View
 
 
 def blinded(view: View) -> View:
-    """A view without theta, which imitation does not infer, without what follows from it, and without the course of
-    the learning: a method shows by how many steps it takes, and by how long."""
+    """The view without theta, the residual reward, and the progress of learning.
+
+    Imitation infers no theta, and the number and duration of learning steps differ between methods.
+    """
     rounds: list[RoundSummary] = [
         {"rate": each["rate"], "samples": each["samples"], "theta": [], "waited": 0.0} for each in view["rounds"]
     ]
@@ -13,5 +15,5 @@ def blinded(view: View) -> View:
 
 
 def blinded_hello(hello: Hello) -> Hello:
-    """The greeting without features: there will be no weights to show."""
+    """The first message without features, since no weights are shown."""
     return {**hello, "features": []}

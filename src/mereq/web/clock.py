@@ -1,23 +1,23 @@
-"""Time as the control loop needs it. Tests bring their own."""
+"""Clock of the control loop. Tests replace it."""
 
 import time
 from threading import Event
 
 
 class Clock:
-    """Seconds since some moment, and waiting that another thread can cut short for good."""
+    """Monotonic clock, with waits that another thread can end for good."""
 
     def __init__(self):
         self._stop = Event()
 
     def now(self) -> float:
-        """Never goes back [s]."""
+        """Seconds since a fixed moment; the value never decreases."""
         return time.monotonic()
 
     def wait(self, seconds: float) -> bool:
-        """Let time pass; True when somebody asked to stop."""
+        """Wait [s]. Returns whether `stop` was called."""
         return self._stop.wait(seconds)
 
     def stop(self) -> None:
-        """Ask whoever waits, now or later, to stop."""
+        """End all present and later waits."""
         self._stop.set()

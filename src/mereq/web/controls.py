@@ -1,7 +1,6 @@
-"""The wheel: what the person holds right now, and whether the run may go on at all.
+"""Controls of the person: the present input, and whether the run is paused.
 
-The page writes, and a device of this machine if there is one; the control loop reads; each from its own thread and
-whenever it likes.
+The page and an optional device of this machine write; the control loop reads. Each uses a thread of its own.
 """
 
 from threading import Lock
@@ -15,34 +14,34 @@ NOT_STARTED = "not started yet"
 
 
 class OperatorInput(NamedTuple):
-    """What the person's hands say when a step is due."""
+    """Input of the person when a step is due."""
 
-    engaged: bool  # they take the step
+    engaged: bool  # the person takes the step
     action: Any  # None: no key is down
-    retracts: bool  # their last intervention was a mistake
-    frame: int  # the last picture that they saw
-    sent: float  # when the page said so, by its clock [s] since 1970
+    retracts: bool  # the person's last intervention was a mistake
+    frame: int  # number of the last picture that the person saw
+    sent: float  # time of the page's message by the page's clock [s] since 1970
 
 
 class State(NamedTuple):
-    """What a person must know about the wheel."""
+    """State of the controls that the page shows."""
 
-    paused: str | None  # why nothing moves; None: the run is going
+    paused: str | None  # reason of the pause; None: not paused
     engaged: bool  # the person takes the next step
     pace: float  # steps per second
-    felt: Held | None = None  # what a device of this machine holds, while paused: to try it
+    felt: Held | None = None  # input of this machine's device during a pause, for testing it
 
 
 class Controls:
     """The latest input, with a dead man's switch.
 
-    When the page is left, hidden, silent or gone, everything is let go and the run is paused. After that, input counts
-    only from the moment at which nothing is held: a key that was down all the while takes nobody over.
+    When the page is closed, hidden or silent, all input is released and the run is paused. Later input counts only
+    after a moment without any input: a key that stays down does not take over.
 
-    With a device of this machine (`give_to`) only that one takes over and acts; the page can still stop it: it pauses,
-    hands back and takes back, and its silence counts as before. The run goes on only while the device is there.
+    With a device of this machine (`give_to`) only that device takes over and acts. The page can still pause, hand back
+    and retract, and its silence pauses the run as before. The run continues only while the device is connected.
 
-    pace: steps per second to begin with. Times are seconds of one clock that never goes back.
+    pace: initial steps per second. All times are seconds of one monotonic clock.
     """
 
     def __init__(self, *, pace: float):
@@ -51,12 +50,12 @@ class Controls:
         self._heard = float("-inf")
         self._frame, self._sent = 0, 0.0
         self._retracts = False
-        self.device: str | None = None  # the name of the one of this machine that acts
+        self.device: str | None = None  # name of this machine's device, if one acts
         self._felt, self._felt_at, self._absent = Held(), float("-inf"), None
         self._drop()
 
     def receive(self, message: Input | Command, now: float) -> None:
-        """Take in a message of the page."""
+        """Apply a message of the page."""
         with self._lock:
             self._heard = now
             if isinstance(message, Input):
@@ -75,45 +74,48 @@ class Controls:
                 self._paused = message.value
 
     def give_to(self, device: str) -> None:
-        """Let a device of this machine act, and no longer the page."""
+        """Let a device of this machine act instead of the page."""
         with self._lock:
             self._drop()
             self.device = device
 
     def update_from_device(self, held: Held, action: Any, engages: bool | None, now: float) -> None:
-        """Take in what the device of this machine says, many times a second.
+        """Apply the present input of this machine's device.
 
-        held: for the person to see. action: as the task wants it, None when there is none. engages: True when its
-        button to take over has just gone down, False when the one to hand back has.
+        Args:
+            held: input, to be shown on the page.
+            action: action of the task; None for no action.
+            engages: True if the button that takes over has just been pressed, False for the one that hands back.
+            now: time [s].
         """
         with self._lock:
             if self._absent is not None and self._paused == self._absent:
                 self._paused = f"{self.device} is back"
             self._felt, self._felt_at, self._absent = held, now, None
-            if self._paused is not None:  # they try it
+            if self._paused is not None:  # the person tests the device
                 engages = None
             self._apply(self._mode, self._toggled if engages is None else engages, action)
 
     def lose(self, reason: str) -> None:
-        """The device of this machine has gone: let go of everything, and pause until it is back."""
+        """Release all input and pause, because this machine's device is disconnected."""
         with self._lock:
             self._drop()
             self._felt, self._absent = Held(), reason
             self._paused = reason
 
     def release(self, reason: str) -> None:
-        """Let go of everything, and pause."""
+        """Release all input and pause."""
         with self._lock:
             self._drop()
             self._paused = reason
 
     def let_go(self) -> None:
-        """Let go of everything, and go on."""
+        """Release all input without a pause."""
         with self._lock:
             self._drop()
 
     def state(self, now: float) -> State:
-        """How things are; if the page or the device has been silent for too long, everything is released first."""
+        """Present state. If the page or the device has been silent for too long, all input is released first."""
         with self._lock:
             for name, heard in (("the page", self._heard), (self.device, self._felt_at)):
                 if self._paused is None and name is not None and now - heard > SILENCE:
@@ -123,12 +125,12 @@ class Controls:
             return State(self._paused, self._paused is None and self._engaged(), self._pace, felt)
 
     def take(self) -> OperatorInput:
-        """What the hands say, for one step. A key that was only tapped since the last step counts as if held."""
+        """Input for one step. A key that was tapped since the last step counts as held."""
         with self._lock:
             engaged, action = self._engaged(), self._action if self._action is not None else self._tapped
-            hands = OperatorInput(engaged, action, self._retracts, self._frame, self._sent)
+            operator = OperatorInput(engaged, action, self._retracts, self._frame, self._sent)
             self._tapped, self._retracts = None, False
-            return hands
+            return operator
 
     def _hold(self, held: Input) -> None:
         self._frame, self._sent = held.frame, held.sent
@@ -139,9 +141,9 @@ class Controls:
             self._mode = held.mode
 
     def _apply(self, mode: Mode, engaged: bool, action: Any) -> None:
-        nothing = not engaged and action is None
-        self._waits_for_nothing = self._waits_for_nothing and not nothing
-        if self._waits_for_nothing:
+        released = not engaged and action is None
+        self._waits_for_release = self._waits_for_release and not released
+        if self._waits_for_release:
             return
         if action is not None and self._action is None:
             self._tapped = action
@@ -155,4 +157,4 @@ class Controls:
     def _drop(self) -> None:
         self._mode: Mode = "toggle"
         self._toggled, self._action, self._tapped = False, None, None
-        self._waits_for_nothing = True
+        self._waits_for_release = True

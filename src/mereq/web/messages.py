@@ -1,4 +1,4 @@
-"""What the page may say, and nothing else: a message is understood completely, or refused with a reason."""
+"""Messages from the page: each is validated completely, or refused with a reason."""
 
 import json
 from typing import Any, Literal, NamedTuple, get_args
@@ -7,39 +7,39 @@ import numpy as np
 
 from mereq.core.actions import Actions, Discrete
 
-MOST_CHARACTERS = 2048  # of a message
-SLOWEST, FASTEST = 0.2, 20.0  # steps per second that a person may ask for
+MOST_CHARACTERS = 2048  # length of a message
+SLOWEST, FASTEST = 0.2, 20.0  # permitted steps per second
 Mode = Literal["toggle", "hold"]
 Name = Literal["go", "pause", "release", "retract", "hand_back", "pace"]
 FIELDS = {"input": {"frame", "sent", "mode", "engaged", "action"}, "command": {"name", "value"}}
 
 
 class Refused(Exception):
-    """A message that is not understood. Its text says why."""
+    """A message that is not valid. The text of the exception is the reason."""
 
 
 class Input(NamedTuple):
-    """What the person holds at one moment. The page sends it at every change and many times a second besides."""
+    """Input of the person. The page sends it at every change, and also many times per second."""
 
     frame: int  # number of the last picture that the page has drawn
-    sent: float  # by the clock of the page [s] since 1970
-    mode: Mode  # how to take over: Enter and Esc, or for as long as an action key is down
+    sent: float  # time by the clock of the page [s] since 1970
+    mode: Mode  # taking over by Enter and Esc (toggle), or while an action key is down (hold)
     engaged: bool  # toggle: taken over and not handed back
-    action: Any  # of the keys that are down, as the task wants it; None when there are none
+    action: Any  # action of the keys that are down; None for no key
 
 
 class Command(NamedTuple):
-    """Something to be done once."""
+    """Command of the person, which is executed once."""
 
-    name: Name  # "release": let go of everything and pause
-    value: Any = None  # pace: steps per second; pause, release: why, for the person to read
+    name: Name  # "release": release all input and pause
+    value: Any = None  # pace: steps per second; pause, release: the reason that the page shows
 
 
 def parse(text: str, actions: Actions) -> Input | Command:
-    """The message in a text.
+    """The message of a text.
 
     Raises:
-        Refused: with the reason; whatever the text is.
+        Refused: the text is no valid message; the exception has the reason.
     """
     if len(text) > MOST_CHARACTERS:
         raise Refused(f"a message has at most {MOST_CHARACTERS} characters, this one has {len(text)}")

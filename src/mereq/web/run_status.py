@@ -1,4 +1,4 @@
-"""Where a run stands, in the numbers that the page shows."""
+"""Status of a run: the numbers that the page shows."""
 
 from dataclasses import dataclass
 
@@ -17,18 +17,18 @@ from mereq.web.views import LastStep, LearningProgress, Phase, RoundSummary, Sta
 
 @dataclass
 class Intervention:
-    """Steps that the person took in a row."""
+    """Successive steps of the person."""
 
     episode: int
     steps: int = 0
-    taken_back: bool = False
+    retracted: bool = False
 
 
 class RunStatus:
-    """Counts the events of a run, those from before an interruption included."""
+    """Status of a run, updated by its events. Recorded events of an interrupted run are included."""
 
     def __init__(self, spec: RunSpec, store: RunReader):
-        self._spec, self._behind = spec, spec.learning == "concurrent"
+        self._spec, self._concurrent = spec, spec.learning == "concurrent"
         definition = definition_of(spec.task)
         self._theta_prior, n_features = definition.theta_prior, len(definition.task.feature_names)
         self._directory = str(store.directory.resolve())
@@ -46,11 +46,11 @@ class RunStatus:
 
     @property
     def can_retract(self) -> bool:
-        """Whether the last intervention of this round was not taken back yet."""
-        return bool(self._interventions) and not self._interventions[-1].taken_back
+        """Whether the round has an intervention, and the last one is not retracted."""
+        return bool(self._interventions) and not self._interventions[-1].retracted
 
     def count(self, event: Event) -> None:
-        """Take note of an event."""
+        """Update the numbers with an event."""
         if isinstance(event, SupervisedStep):
             self._add(event)
         elif isinstance(event, Progress):
@@ -61,18 +61,18 @@ class RunStatus:
             self._finish(event)
 
     def begin_episode(self, step: int) -> None:
-        """A new episode is shown, or one that was brought back to this step."""
+        """Start the display of an episode: at step 0, or at the step from which a resumed one continues."""
         self._step_of_episode, self._last = step, None
 
     def describe(self, action: str) -> None:
-        """How the action of the last step is called."""
+        """Add the name of the last step's action."""
         step = self._step
         assert step is not None
         self._step_of_episode = step.step + 1
         self._last = {"action": action, "by": int(step.controller), "terminated": step.terminated}
 
     def view(self) -> Status:
-        """All numbers, as JSON."""
+        """All numbers, in the form of the message."""
         yours = sum(intervention.steps for intervention in self._interventions)
         features = self._step.features if self._step else None
         basic = None if features is None or self._theta_prior is None else float(self._theta_prior @ features)
@@ -91,12 +91,12 @@ class RunStatus:
             "basic": _finite(basic),
             "residual": _finite(residual),
             "yours": yours,
-            "taken_back": sum(each.steps for each in self._interventions if each.taken_back),
+            "taken_back": sum(each.steps for each in self._interventions if each.retracted),
             "can_retract": self.can_retract,
             "samples": self._samples + yours,
             "rounds": self._rounds,
             "progress": self._progress,
-            "version": self._version if self._behind else None,
+            "version": self._version if self._concurrent else None,
         }
 
     def _begin_round(self) -> None:
@@ -109,18 +109,18 @@ class RunStatus:
 
     def _add(self, step: SupervisedStep) -> None:
         if step.retracts and self._interventions:
-            self._interventions[-1].taken_back = True
+            self._interventions[-1].retracted = True
         if step.controller is Controller.EXPERT:
-            with_rounds = self._step is not None and self._step.controller is Controller.EXPERT
-            if not with_rounds or self._interventions[-1].episode != step.episode:
+            continued = self._step is not None and self._step.controller is Controller.EXPERT
+            if not continued or self._interventions[-1].episode != step.episode:
                 self._interventions.append(Intervention(step.episode))
             self._interventions[-1].steps += 1
         self._step, self._count = step, self._count + 1
-        if self._count >= self._spec.settings.rollout_steps and not self._behind:
+        if self._count >= self._spec.settings.rollout_steps and not self._concurrent:
             self.phase = "learning"
 
     def _finish(self, finished: Round) -> None:
-        del self._rounds[finished.index :]  # rounds whose state was damaged are made again
+        del self._rounds[finished.index :]  # rounds after a damaged state are learned again
         self._rounds.append(_summary(finished))
         self._theta, self._samples = finished.theta, finished.expert_steps
         self._begin_round()

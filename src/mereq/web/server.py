@@ -1,4 +1,4 @@
-"""The server: hands out the page, and holds one WebSocket to it."""
+"""Server of the page and of its WebSocket."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mereq.core.errors import CannotWrite
+from mereq.core.errors import CannotServe
 from mereq.web.access_control import AccessControl
 from mereq.web.messages import Input, Refused, parse
 from mereq.web.session import STOPPED, Session
@@ -32,27 +32,27 @@ FILES = {
     "/page.css": ("page.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
-MOST_BYTES = 16_384  # of a message, before anything looks at it
-RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 besides
+MOST_BYTES = 16_384  # size of a message, checked first
+RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 more
 MOST_PORTS = 65_535
-RELOAD = 3.0  # s that a page may take to come back
-AHEAD = 8  # pictures that may be on their way to the page; more would show a slow one the past
+RELOAD = 3.0  # s within which a page may return
+AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
 ABORT_AFTER = 0.3  # s after which connections that are still open at shutdown are cut
-GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # why a WebSocket was closed
+GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
 class SupervisorSocket:
-    """The one WebSocket that may drive. ended: called when the last page has left a run that is over."""
+    """WebSocket of the page in control. ended: called when the last page has left a finished run."""
 
     def __init__(self, session: Session, ended: Callable[[], None]):
         self._session, self._ended = session, ended
         self._driver: WebSocket | None = None
-        self._drawn = 0  # number of the last picture that the driver's page has drawn
+        self._drawn = 0  # number of the last picture that the page in control has drawn
         self._has_drawn = asyncio.Event()
 
     async def serve(self, ws: WebSocket) -> None:
-        """Serve a page until it leaves. A second one is refused, unless it says that it takes over."""
+        """Serve a page until it leaves. A second page is refused, unless it asks to take control."""
         await ws.accept()
         before = self._driver
         if before is not None and ws.query_params.get("take") != "1":
@@ -66,7 +66,7 @@ class SupervisorSocket:
         try:
             await self._listen(ws)
         except (WebSocketDisconnect, RuntimeError):
-            pass  # the page has gone, or another one has taken over
+            pass  # the page was closed, or another one has taken control
         finally:
             showing.cancel()
             if self._driver is ws:
@@ -75,12 +75,12 @@ class SupervisorSocket:
                 self._end_if_over()
 
     async def close(self) -> None:
-        """Close the WebSocket, and tell the page that the program stops."""
+        """Close the WebSocket, with the reason that the program stops."""
         if self._driver is not None:
             await _close(self._driver, GOING_AWAY, STOPPED)
 
     def _end_if_over(self) -> None:
-        """End the program unless the page is back soon. No task sleeps: a shutdown would cancel it."""
+        """End the program unless the page returns soon. A task that sleeps would be cancelled by a shutdown."""
         if self._session.over:
             asyncio.get_running_loop().call_later(RELOAD, lambda: None if self._driver else self._ended())
 
@@ -97,13 +97,13 @@ class SupervisorSocket:
                 number, view = await self._session.latest_view.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
-        allowance, answers = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
+        messages, refusals = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
         while self._driver is ws:
             received = await ws.receive()
             if received["type"] == "websocket.disconnect":
                 return
             try:
-                if not allowance.spend(time.monotonic()):
+                if not messages.spend(time.monotonic()):
                     raise Refused(f"more than {RATE:g} messages per second")
                 text = received.get("text")
                 if text is None:
@@ -114,23 +114,23 @@ class SupervisorSocket:
                     self._drawn = max(self._drawn, message.frame)
                     self._has_drawn.set()
             except Refused as refusal:
-                if answers.spend(time.monotonic()):
+                if refusals.spend(time.monotonic()):
                     answer: Refusal = {"kind": "refused", "reason": str(refusal)}
                     await ws.send_text(json.dumps(answer))
 
 
 async def _close(ws: WebSocket, code: int, reason: str) -> None:
-    """Send the close frame of a WebSocket, without waiting for a page that has gone or has stopped reading."""
+    """Send the close frame of a WebSocket, without waiting for a page that does not read."""
     with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
         await asyncio.wait_for(ws.close(code, reason), CLOSE_TIMEOUT)
 
 
 class Server(uvicorn.Server):
-    """A server that tells its page why it stops, and does not wait for connections that stay open.
+    """Server that closes its page with a reason, and does not wait for connections that stay open.
 
     Left alone, uvicorn waits for the tasks of open WebSockets, cancels them, and prints a traceback for each.
 
-    close_page: closes the WebSocket of the page.
+    close_page: function that closes the WebSocket of the page.
     """
 
     def __init__(self, config: uvicorn.Config, close_page: Callable[[], Awaitable[None]]):
@@ -153,7 +153,7 @@ class Server(uvicorn.Server):
 
 
 def application(page: SupervisorSocket, *, names: list[str], token: str) -> ASGIApp:
-    """The web application: the files of the page, and its WebSocket."""
+    """Web application with the files of the page and its WebSocket."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
     return AccessControl(Starlette(routes=[*routes, WebSocketRoute("/wheel", page.serve)]), names=names, token=token)
 
@@ -168,23 +168,23 @@ def _file(name: str, kind: str) -> Any:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket to serve on. port 0: any that is free.
+    """Listening socket. port: 0 chooses any free one.
 
     Raises:
-        CannotWrite: somebody else has it, or this machine has no such address.
+        CannotServe: the port is in use or does not exist, or this machine has no such address.
     """
     if not 0 <= port <= MOST_PORTS:
-        raise CannotWrite(
+        raise CannotServe(
             f"There is no port {port}. Choose a --port from 1 to {MOST_PORTS}, or 0 for any that is free."
         )
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise CannotWrite(f"Cannot serve on {host} port {port}: {error.strerror}. Choose another --port.") from error
+        raise CannotServe(f"Cannot serve on {host} port {port}: {error.strerror}. Choose another --port.") from error
 
 
 def make_server(session: Session, listening: socket.socket, *, token: str) -> uvicorn.Server:
-    """A server for the session, on a socket that listens already."""
+    """Server of the session, on a listening socket."""
     names = {_named(listening.getsockname()[0]), "127.0.0.1", "localhost"}
     page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True))
     config = uvicorn.Config(
@@ -202,27 +202,27 @@ def make_server(session: Session, listening: socket.socket, *, token: str) -> uv
 
 
 def serve(session: Session, listening: socket.socket, *, started: Callable[[str], None]) -> None:
-    """Run the session and its server, until the run is over and the page was closed, or Ctrl-C.
+    """Run the session and its server until the run is over and the page is closed, or until Ctrl-C.
 
-    started: told the address of the page, with its token.
+    started: function that is called with the address of the page, which includes the token.
 
     Raises:
-        MereqError: what stopped the session.
+        MereqError: the session failed.
         KeyboardInterrupt: Ctrl-C.
     """
     token = secrets.token_urlsafe(24)
     server = make_server(session, listening, token=token)
     failures: list[BaseException] = []
 
-    def follow() -> None:
+    def run_session() -> None:
         try:
             session.run()
         except BaseException as failure:
             failures.append(failure)
-            time.sleep(1.0)  # for the page to show what went wrong
+            time.sleep(1.0)  # so that the page can show the error
             server.should_exit = True
 
-    worker = threading.Thread(target=follow, name="session")
+    worker = threading.Thread(target=run_session, name="session")
     host, port = listening.getsockname()[:2]
     started(f"http://{_named(host)}:{port}/?token={token}")
     worker.start()
@@ -236,5 +236,5 @@ def serve(session: Session, listening: socket.socket, *, started: Callable[[str]
 
 
 def _named(host: str) -> str:
-    """As it stands in an address."""
+    """The host in the form of a URL: IPv6 addresses have brackets."""
     return f"[{host}]" if ":" in host else host

@@ -1,7 +1,7 @@
-"""The control loop: a run of Algorithm 1 under a person's eyes. It owns time; the page can only say what is held.
+"""Control loop of a run that a person supervises. The session determines the time of each step, not the page.
 
-Steps are due at a steady pace. Until one is due, the pictures of the step before are shown; when it is due, the hands
-are looked at, once. A step is in the store before any picture of it is shown.
+Steps are due at a steady pace. Until a step is due, the pictures of the previous one are shown. When it is due, the
+input of the person is read once. A step is stored before any of its pictures is shown.
 """
 
 import time
@@ -31,24 +31,26 @@ from mereq.web.task_view import task_view_of
 from mereq.web.views import Hello, View
 from mereq.web.views import Key as KeyView
 
-TICK = 0.02  # s between two looks at the wheel
-MOMENT = 1e-4  # s that are not worth waiting for
+TICK = 0.02  # s between two readings of the controls
+SHORTEST_WAIT = 1e-4  # s; shorter waits are skipped
 STOPPED = "The program was stopped. Everything so far is stored."
-UNTOLD = "The program has failed and cannot continue. Everything so far is stored."  # the rest may name the method
+FAILED_BLIND = (
+    "The program has failed and cannot continue. Everything so far is stored."  # the error may name the method
+)
 
 
 class Stopped(Exception):
-    """Somebody asked the session to stop."""
+    """Request to stop the session."""
 
 
 class Session:
-    """One run, and the person who supervises it.
+    """One run, supervised by a person; `Session` is the supervisor of Algorithm 1.
 
-    A robot moves only while somebody is at the wheel: also to where an episode starts. One that is lost pauses the run,
-    which goes on with a new connection and a new episode when the person says so.
+    A robot moves only while a page is in control, also to the start of an episode. Loss of a robot pauses the run. When
+    the person continues, the robot is connected again, and a new episode starts.
 
-    pace: steps per second to begin with; None is the task's own. A robot that keeps time has its own pace.
-    blind: for a person who must not know the method, the least they wait, whatever it is.
+    pace: initial steps per second; None for the task's own. A robot that keeps time has its own pace.
+    blind: for a person who must not know the method, the shortest waits.
     """
 
     def __init__(
@@ -72,49 +74,49 @@ class Session:
         self._status = RunStatus(spec, writer)
         self._picture: Picture | None = None
         self._frame = 0
-        self._ready = False  # policies are being loaded, compiled code too
-        self._waits_for_key = False  # the person is in control and presses none, and no action means "nothing"
+        self._ready = False  # whether policies and compiled code are loaded
+        self._waits_for_key = False  # the person is in control without a key, and the task has no idle action
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
         self._blind = blind
-        self._told: View | None = None
+        self._last_view: View | None = None
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
 
     # The run
 
     def run(self) -> None:
-        """Follow the run to its end, or until `stop`. Whatever stops it is shown on the page, and raised.
+        """Run until the end, or until `stop`. An error is shown on the page, and raised.
 
         Raises:
-            MereqError: the run cannot go on, for instance because the disk is full.
+            MereqError: the run cannot continue, for instance because the disk is full.
         """
         try:
-            while not self._followed():
-                pass  # the next episode waits for the person
+            while not self._run_to_end():
+                pass  # the robot was lost; the next episode waits for the person
             self._status.phase = "finished"
         except Stopped:
             self._status.phase, self._status.words = "stopped", STOPPED
         except Exception as error:
-            what = UNTOLD if self._blind else f"{type(error).__name__}: {error}"
+            what = FAILED_BLIND if self._blind else f"{type(error).__name__}: {error}"
             words = str(error) if isinstance(error, MereqError) else what
             self._status.phase, self._status.words = "stopped", words
             raise
         finally:
             self._put()
 
-    def _followed(self) -> bool:
-        """Follow the run; whether it has come to its end, and not lost its robot."""
+    def _run_to_end(self) -> bool:
+        """Run until the end, or until the robot is lost. Returns whether the end was reached."""
         try:
             with closing(self._events()) as events:
                 for event in events:
                     self._ready = True
                     if isinstance(event, Round):
-                        self._wait_as_blind()
+                        self._wait_if_blind()
                     self._status.count(event)
                     self._check()
                     if isinstance(event, SupervisedStep):
-                        self._let_see(event)
+                        self._show_step(event)
                     else:
                         self._put()
             return True
@@ -125,11 +127,11 @@ class Session:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run is finished or stopped."""
         return self._status.phase in ("finished", "stopped")
 
     def stop(self) -> None:
-        """Stop at the next look at the clock. What was recorded stays; the run can be resumed."""
+        """Stop at the next reading of the clock. The record is kept, and the run can be resumed."""
         self._clock.stop()
 
     def _events(self) -> Generator[Event, None, None]:
@@ -139,18 +141,18 @@ class Session:
     # The supervisor
 
     def begin_episode(self, seed: int) -> None:
-        """There is something new to see. A robot goes to its start when this returns."""
+        """Prepare the display of a new episode. With a robot, wait while paused: it moves to its start afterwards."""
         self._new_episode = True
         if self._on_robot:
             self._ready = True
             self._put()
-            self._wait_for_go()
+            self._wait_while_paused()
 
     def decide(self, context: DecisionContext) -> Decision:
-        """Who takes the step that is due now. Waits while the run is paused."""
+        """The controller and action of the step that is due. Waits while the run is paused."""
         if context.recorded_decision is not None:
             return context.recorded_decision
-        self._wait_as_blind()
+        self._wait_if_blind()
         if self._new_episode:
             self._new_episode, self._ready = False, True
             self._status.begin_episode(context.step)
@@ -164,12 +166,13 @@ class Session:
         return Decision(Controller.EXPERT, np.asarray(action, self.actions.dtype)[()], retracts, seen)
 
     def _awaited_input(self) -> OperatorInput:
-        """What the person does when the step is due. Of a person in control of a task in which no action means
-        "nothing", a key is waited for.
+        """Input of the person when the step is due.
+
+        If the person is in control, and the task has no idle action, a key is waited for.
         """
         retracts = False
         while True:
-            self._wait_for_go()
+            self._wait_while_paused()
             operator = self.controls.take()
             retracts |= operator.retracts
             waits = operator.engaged and operator.action is None and self.view.controls.nothing is None
@@ -182,8 +185,8 @@ class Session:
 
     # What is shown, and time
 
-    def _let_see(self, step: SupervisedStep) -> None:
-        """Show the step that was just stored, for as long as a step takes."""
+    def _show_step(self, step: SupervisedStep) -> None:
+        """Show the step that was just stored, for the duration of a step."""
         self._status.describe(self.view.controls.name_of(step.executed))
         self._show(self.view.film())
         if self._status.phase == "learning":
@@ -199,15 +202,15 @@ class Session:
             self._picture = picture
             self._frame += 1
             self._put()
-            while (left := begin + seconds * number / len(film) - self._moving_time()) > MOMENT:
+            while (left := begin + seconds * number / len(film) - self._moving_time()) > SHORTEST_WAIT:
                 self._tick(min(left, TICK))
 
-    def _wait_for_go(self) -> None:
+    def _wait_while_paused(self) -> None:
         while self.controls.state(self._clock.now()).paused:
             self._tick(TICK)
 
     def _tick(self, seconds: float) -> None:
-        """Let a little time pass. While the run is paused it does not count, and a robot stands still."""
+        """Wait for a short time. During a pause the time does not count, and a robot is stopped."""
         before = self._clock.now()
         self._check()
         self._clock.wait(seconds)
@@ -218,9 +221,9 @@ class Session:
         if state != self._shown_state:
             self._put()
 
-    def _wait_as_blind(self) -> None:
-        """Until as much time has passed as methods may take, so that none is told by it."""
-        while (left := self._waits_until - self._clock.now()) > MOMENT:
+    def _wait_if_blind(self) -> None:
+        """Wait until the shortest wait of a blind trial has passed: computing times would reveal the method."""
+        while (left := self._waits_until - self._clock.now()) > SHORTEST_WAIT:
             self._tick(min(left, TICK))
 
     def _moving_time(self) -> float:
@@ -231,7 +234,7 @@ class Session:
             raise Stopped
 
     def _put(self) -> None:
-        """Put everything there is to know on the board. The view is whole: a page that reloads needs nothing else."""
+        """Put the complete view for the page. A page that reloads needs nothing else."""
         self._shown_state = state = self.controls.state(self._clock.now())
         view: View = {
             "kind": "view",
@@ -247,8 +250,8 @@ class Session:
         if not (self._ready or self.over):
             view["phase"] = "preparing"
         view = blinded(view) if self._blind else view
-        if view != self._told:  # how often the learning goes on is not told either
-            self._told = view
+        if view != self._last_view:  # equal views are left out, since their number could reveal the method
+            self._last_view = view
             self.latest_view.put(view)
 
     def _readings(self) -> list[tuple[str, str]]:
@@ -256,7 +259,7 @@ class Session:
         return [*shown, ("you are in control", "press a key to act")] if self._waits_for_key else shown
 
     def hello(self) -> Hello:
-        """What a page needs to know once: the task and its keys. The method is not told; see section 5 of the paper."""
+        """The first message of a page: the task and its keys, without the method; see section 5 of the paper."""
         definition = self.definition
         keys: list[KeyView] = [
             {"codes": list(key.codes), "label": key.label, "shown": key.shown, "action": key.action}

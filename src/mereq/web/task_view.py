@@ -1,4 +1,4 @@
-"""The view of a run's environment."""
+"""View of a run's environment."""
 
 from mereq.core.simulator import Environment
 from mereq.core.view import TaskView
@@ -7,10 +7,10 @@ from mereq.tasks.rendered_view import RenderedView
 
 
 def task_view_of(environment: Environment, definition: TaskDefinition) -> TaskView:
-    """The definition's own view of an environment, else the pictures that the environment renders.
+    """The definition's own view of an environment, or the pictures that the environment renders.
 
     Raises:
-        IncompatibleRun: when there is neither.
+        IncompatibleRun: the environment has neither.
     """
     own = definition.view(environment) if definition.view else None
     assert definition.controls is not None

@@ -22,14 +22,14 @@ class Key(TypedDict):
 
 
 class Hello(TypedDict):
-    """What a page needs to know once."""
+    """First message to a page, about the task."""
 
     kind: Literal["hello"]
     task: str
     summary: str
     features: list[str]
     keys: list[Key]
-    device: str | None  # the input device at the program's machine, which acts instead of the page
+    device: str | None  # input device of the program's machine, which acts instead of the page
     delta: float
 
 
@@ -43,7 +43,7 @@ class RoundSummary(TypedDict):
 
 
 class LastStep(TypedDict):
-    """The last step of the present episode."""
+    """Last step of the present episode."""
 
     action: str
     by: int  # mereq.core.supervisor.Controller
@@ -59,10 +59,10 @@ class LearningProgress(TypedDict):
 
 
 class Status(TypedDict):
-    """Where a run stands, in numbers."""
+    """Status of a run, in numbers."""
 
     phase: Phase
-    words: str  # why the run stopped
+    words: str  # reason for the stop
     directory: str
     round: int
     of_rounds: int
@@ -79,11 +79,11 @@ class Status(TypedDict):
     samples: int
     rounds: list[RoundSummary]
     progress: LearningProgress | None
-    version: int | None  # number of the newest policy, when it learns while it is supervised
+    version: int | None  # number of the newest policy, with concurrent learning
 
 
 class View(Status):
-    """All that the page shows. A page that reloads needs nothing else."""
+    """Complete view of the page. A page that reloads needs nothing else."""
 
     kind: Literal["view"]
     frame: int
@@ -96,7 +96,7 @@ class View(Status):
 
 
 class Refusal(TypedDict):
-    """The answer to a message that is not understood."""
+    """Answer to a message that is not valid."""
 
     kind: Literal["refused"]
     reason: str

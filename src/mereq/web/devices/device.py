@@ -1,42 +1,42 @@
-"""A device that a person acts with: what they hold now, or a sentence that says why there is none."""
+"""Interface of input devices of this machine."""
 
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
 
 class Held(NamedTuple):
-    """What a person does with a device at one time. Each way is from -1 to 1, and 0 within the dead zone."""
+    """Input of a device at one time. Each push is from -1 to 1, and 0 within the dead zone."""
 
     right: float = 0.0
-    towards: float = 0.0  # the person
+    towards: float = 0.0  # towards the person
     up: float = 0.0
-    takes_over: bool = False  # that button is down
-    hands_back: bool = False
+    takes_over: bool = False  # the button that takes over is down
+    hands_back: bool = False  # the button that hands back is down
 
 
 class Device(Protocol):
-    """A context manager: within it the device is open."""
+    """Input device: a context manager, within which the device is open."""
 
     name: str
 
     def __enter__(self) -> "Device":
-        """Open it.
+        """Open the device.
 
         Raises:
-            NoDevice: why that cannot be done, and what to do.
+            NoDevice: the device cannot be opened; the message says why, and what to do.
         """
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the device."""
         ...
 
     def read(self, seconds: float) -> Held:
-        """What is held now. Waits for news, at most so long [s].
+        """Present input. Waits for a change, at most for the given time [s].
 
         Raises:
-            NoDevice: it has gone, or should speak and does not.
+            NoDevice: the device is disconnected, or has stopped reporting.
         """
         ...

@@ -1,4 +1,4 @@
-"""A device that plays a script, for tests and for trying things without hardware."""
+"""Device that plays a script, for tests and for trials without hardware."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -9,9 +9,9 @@ from mereq.web.devices.device import Held
 
 
 class ScriptedDevice:
-    """Holds what a script says, by the clock.
+    """Device whose input follows a script.
 
-    script: moments [s since it was opened], in order, and what is held from then on. None: it is gone.
+    script: times [s since opening], in order, with the input from then on; None: the device is disconnected.
     """
 
     name = "scripted device"
@@ -20,20 +20,20 @@ class ScriptedDevice:
         self._script, self._clock, self._opened = script, clock or Clock(), 0.0
 
     def __enter__(self) -> "ScriptedDevice":
-        """Begin the script."""
+        """Start the script."""
         self._opened = self._clock.now()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no hardware to close."""
 
     def read(self, seconds: float) -> Held:
-        """What the script says now, or at its next change if that comes within so long [s].
+        """Present input of the script, or that after the next change within the given time [s].
 
         Raises:
-            NoDevice: the script says that it is gone.
+            NoDevice: the script has no device now.
         """
         now = self._clock.now() - self._opened
         self._clock.wait(min([seconds, *(moment - now for moment, _ in self._script if moment > now)]))

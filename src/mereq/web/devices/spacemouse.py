@@ -1,4 +1,4 @@
-"""A SpaceMouse at this machine, read from Linux's hidraw, which needs no package and hands reports on as they come."""
+"""SpaceMouse at this machine, read through Linux's hidraw, which needs no package."""
 
 import os
 import select
@@ -14,23 +14,23 @@ from mereq.web.devices.steering import CAP, SILENCE, after
 
 PAGES_BUTTON = "the page's button *SpaceMouse …* works in Chromium, Chrome and Edge without it"
 RULE = 'KERNEL=="hidraw*", KERNELS=="*:256F:*|*:046D:C6*", TAG+="uaccess"'
-MULTI_AXIS = bytes([0x05, CAP["usage"]["usagePage"], 0x09, CAP["usage"]["usage"]])  # as a report descriptor says it
+MULTI_AXIS = bytes([0x05, CAP["usage"]["usagePage"], 0x09, CAP["usage"]["usage"]])  # as in a report descriptor
 
 
 class Found(NamedTuple):
-    """A SpaceMouse that is plugged in."""
+    """Connected SpaceMouse."""
 
     name: str
     path: Path  # such as /dev/hidraw0
 
     @property
     def may_be_read(self) -> bool:
-        """Whether this user may open it."""
+        """Whether this user may open the device."""
         return os.access(self.path, os.R_OK)
 
 
 def spacemice(root: Path = Path("/")) -> list[Found]:
-    """All that Linux knows of; none on other systems. root: where /sys and /dev are."""
+    """Connected SpaceMice; none on other systems than Linux. root: folder that contains /sys and /dev."""
     found = []
     for entry in sorted((root / "sys/class/hidraw").glob("hidraw*")):
         try:
@@ -39,24 +39,24 @@ def spacemice(root: Path = Path("/")) -> list[Found]:
             vendor = int(about["HID_ID"].split(":")[1], 16)
             descriptor = (entry / "device/report_descriptor").read_bytes()
         except (OSError, LookupError, ValueError):
-            continue  # it has just gone, or is none of ours
+            continue  # disconnected in the meantime, or another kind of device
         if vendor in CAP["vendors"] and MULTI_AXIS in descriptor:
             found.append(Found(about.get("HID_NAME", "SpaceMouse"), root / "dev" / entry.name))
     return found
 
 
 class SpaceMouse:
-    """Pushing the cap acts; its left button takes over, the right one hands back. Takes the first one there is."""
+    """The first connected SpaceMouse: the cap acts, the left button takes over, the right button hands back."""
 
     def __init__(self, root: Path = Path("/")):
         self.name, self._root, self._file = "SpaceMouse", root, -1
         self._held, self._heard = Held(), 0.0
 
     def __enter__(self) -> "SpaceMouse":
-        """Open it.
+        """Open the device.
 
         Raises:
-            NoDevice: there is none, or this user may not read it.
+            NoDevice: no SpaceMouse is connected, or this user may not read it.
         """
         if not (self._root / "sys/class/hidraw").is_dir():
             raise NoDevice(
@@ -82,15 +82,16 @@ class SpaceMouse:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the device."""
         os.close(self._file)
         self._file = -1
 
     def read(self, seconds: float) -> Held:
-        """What is held now. Waits for the next report, at most so long [s].
+        """Present input. Waits for the next report, at most for the given time [s].
 
         Raises:
-            NoDevice: it was unplugged, or fell silent while its cap was pushed: then it repeats itself every few ms.
+            NoDevice: the device was unplugged, or stopped reporting while its cap was pushed, when reports normally
+                come every few milliseconds.
         """
         if select.select([self._file], [], [], seconds)[0]:
             try:

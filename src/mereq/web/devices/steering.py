@@ -1,4 +1,4 @@
-"""What a device's ways and reports mean. `steering.json` has the numbers for this file and for the page's."""
+"""Meaning of a device's pushes and reports. `steering.json` has the numbers for this module and for the page."""
 
 import json
 import struct
@@ -13,22 +13,22 @@ from mereq.web.devices.device import Held
 
 LAYOUT: dict[str, Any] = json.loads(files("mereq.web.devices").joinpath("steering.json").read_text())
 DEAD_ZONE, WAY = LAYOUT["dead_zone"], LAYOUT["way"]
-SILENCE: float = LAYOUT["silence"]  # s after which a device that should speak is taken for dead
+SILENCE: float = LAYOUT["silence"]  # s without a report after which a device counts as disconnected
 CAP = LAYOUT["spacemouse"]
 
 
 def beyond(value: float) -> float:
-    """How far a value in [-1, 1] is beyond the dead zone, in [-1, 1]."""
+    """Part of a value in [-1, 1] that is beyond the dead zone, rescaled to [-1, 1]."""
     far = (abs(value) - DEAD_ZONE) / (1.0 - DEAD_ZONE)
     return 0.0 if far <= 0.0 else far if value > 0.0 else -far
 
 
 def after(held: Held, report: bytes) -> Held:
-    """What is held after a report of a SpaceMouse. What is not understood changes nothing.
+    """Input after a report of a SpaceMouse. An unknown report changes nothing.
 
     The first byte is the report's number. Report 1 is the cap's translation: right, towards the person, down, as
     little-endian int16 of about -350 to 350 (newer devices append its rotation, older ones send that as report 2).
-    Report 3 has the buttons, a bit each.
+    Report 3 has the buttons, one bit each.
     """
     if len(report) >= 7 and report[0] == CAP["translation"]:
         right, towards, down = (
@@ -41,10 +41,10 @@ def after(held: Held, report: bytes) -> Held:
 
 
 def action_of(held: Held, keys: tuple[Key, ...], actions: Actions) -> Any:
-    """The action that is asked for; None when there is none.
+    """Action of the device's input; None for no action.
 
-    Of finitely many, that of the arrow key towards which the device is pushed most. A vector is (towards, right, up):
-    the arm's x, y and z.
+    A discrete action is that of the arrow key in the direction of the strongest push. A continuous one is the vector
+    (towards, right, up): the arm's x, y and z.
     """
     if not isinstance(actions, Discrete):
         vector = np.array([held.towards, held.right, held.up], np.float32)
