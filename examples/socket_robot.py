@@ -1,12 +1,12 @@
-"""A robot of your own: a driver that speaks to a robot over a socket, and a program that plays the robot.
+"""A robot of your own: a driver that talks to a robot over a socket, and a program that simulates the robot.
 
-The robot is another process, so that it can really be lost: kill it, and look at what happens. In two terminals:
+The robot is another process, so that it can really be lost: kill it, and see what happens. In two terminals:
 
     python examples/socket_robot.py                                                        # the robot
     mereq supervise bottle-pushing --robot examples.socket_robot:SocketRobot --out runs/robot
 
-It is our simulated arm once more, and tells only what the sensors of a real one could: where the tool is, where the
-object is, the force at the tool. What follows from that is the driver's work. See docs/robots.md.
+The robot is our simulated arm, and reports only what the sensors of a real one could: the positions of tool and object,
+and the force at the tool. The driver computes the rest. See docs/robots.md.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from mereq.tasks.arm.world import ArmWorld, Physics
 
 ADDRESS = os.environ.get("SOCKET_ROBOT", "127.0.0.1:7010")
 PATIENCE = 2.0  # s after which an answer to a step does not come any more
-PUTTING_BACK = 60.0  # s that somebody may need to put the bottle back
+PUTTING_BACK = 60.0  # s for a person to put the bottle back
 
 
 class SocketRobot:
     """The driver: `mereq` makes one with the task, enters it to connect, and calls `reset`, `step` and `stop`."""
 
     hz = 10.0  # the robot answers when the 0.1 s of a step are over: it keeps time, and `mereq` does not wait besides
-    repeatable = False  # nobody can put the world back to where it was in the middle of an episode
+    repeatable = False  # the world cannot be restored in the middle of an episode
     render_mode = "rgb_array"  # `render` gives a camera's picture, which the page shows
 
     def __init__(self, task: Task):
@@ -59,12 +59,12 @@ class SocketRobot:
 
     def __exit__(self, *error: object) -> None:
         """Disconnect. `mereq` has called `stop` before."""
-        with contextlib.suppress(OSError):  # nobody may be there to hear the last words
+        with contextlib.suppress(OSError):  # the robot may be gone
             self._stream.close()
         self._socket.close()
 
     def reset(self, *, seed: int | None = None) -> tuple[np.ndarray, dict]:
-        """Start an episode. With a real robot somebody puts the bottle back here; a seed may say where."""
+        """Start an episode. With a real robot, a person puts the bottle back now; a seed may choose the place."""
         self._measured = self._task.measure(self._ask("place", PUTTING_BACK, task=self._task.name, seed=seed), None)
         return self._task.observe(self._measured)[0], self._info()
 
