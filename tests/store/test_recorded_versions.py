@@ -10,11 +10,11 @@ import pytest
 import kill9
 from mereq.alignment.algorithm import Round
 from mereq.alignment.schedule import PolicyVersion
-from mereq.core.errors import IncompatibleRun, UnknownName
+from mereq.core.errors import UnknownName, WrongValue
 from mereq.core.supervisor import Decision, DecisionContext
 from mereq.interventions.rollout import SupervisedStep
 from mereq.runs.recorded import load_supervised_policy, load_version
-from mereq.runs.run import config_of
+from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.run import run as run_of
 from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
@@ -196,8 +196,8 @@ def test_what_was_decided_before_is_not_waited_for():
 def test_a_pace_must_be_possible():
     with pytest.raises(ValueError, match="positive"):
         Paced(Nobody(), 0.0)
-    with pytest.raises(IncompatibleRun, match="pace"):
+    with pytest.raises(WrongValue, match="pace"):
         short(pace=-1.0)
-    assert isinstance(short(pace=2.0).supervisor(), Paced)
+    assert isinstance(supervisor_of(short(pace=2.0)), Paced)
     assert not isinstance(short().supervisor(), Paced)
     assert replace(short(), pace=2.0) == short(pace=2.0)

@@ -1,1 +1,1 @@
-"""A run as a value, and what it is made of, by name."""
+"""Runs: specification, execution, and the parts that are found by name."""

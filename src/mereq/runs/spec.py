@@ -206,7 +206,7 @@ def _message_of(error: BaseException, wanted: Any) -> str:
     if isinstance(error, AttributeError):
         return "not a table of named values"
     own_message = isinstance(error, TypeError) or (isinstance(error, ValueError) and wanted is None)
-    return str(error) if own_message else cattrs.v.format_exception(error, wanted)
+    return str(error).rstrip(".") if own_message else cattrs.v.format_exception(error, wanted)
 
 
 def _merged(config: Mapping[str, Any], changes: Mapping[str, Any], path: str = "") -> dict[str, Any]:
