@@ -12,6 +12,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import mujoco
 import numpy as np
 from rich.progress import track
 
@@ -35,10 +36,12 @@ def on_a_table(friction: float) -> Task:
     def begin(rng: np.random.Generator):
         return replace(bottle_pushing.begin(rng), friction=bottle_pushing.FRICTION[0])
 
-    smooth, rough = (f'size="0.9 0.7 0.05" friction="{table} ' for table in (0.1, friction))
-    assert smooth in bottle_pushing.SETUP.xml
-    setup = replace(bottle_pushing.SETUP, xml=bottle_pushing.SETUP.xml.replace(smooth, rough))
-    return task_of(replace(bottle_pushing.TASK, begin=begin, setup=setup))
+    def spec() -> mujoco.MjSpec:
+        rough = bottle_pushing.task_spec()
+        rough.geom("table").friction[0] = friction
+        return rough
+
+    return task_of(replace(bottle_pushing.TASK, begin=begin, setup=replace(bottle_pushing.SETUP, spec=spec)))
 
 
 def at_the_end_of(run: Path) -> Policy:

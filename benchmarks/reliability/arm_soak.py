@@ -33,8 +33,9 @@ ROOM = np.array([[-0.3, -0.8, -0.05], [1.3, 0.8, 0.7]])  # what is outside has b
 
 def code_of(module: ModuleType) -> str:
     """Checksum of all that a block depends on: the task's source, that of the physics under it, the model, MuJoCo."""
-    sources = [Path(part.__file__).read_text() for part in (module, *SHARED)]
-    return hashlib.sha256("\0".join([mujoco.__version__, module.SETUP.xml, *sources]).encode()).hexdigest()
+    assets = sorted(Path(model.__file__).parent.joinpath("assets").glob("*.xml"))
+    sources = [path.read_text() for path in (*(Path(part.__file__) for part in (module, *SHARED)), *assets)]
+    return hashlib.sha256("\0".join([mujoco.__version__, *sources]).encode()).hexdigest()
 
 
 def block(module: ModuleType, seed: int, advance) -> dict:

@@ -43,7 +43,7 @@ class PlainEnv(gymnasium.Env):
 
     def __init__(self, module: ModuleType):
         self.task, self.setup = module.TASK, module.SETUP
-        self.model = mujoco.MjModel.from_xml_string(self.setup.xml)
+        self.model = self.setup.spec().compile()
         self.data = mujoco.MjData(self.model)
         self.observation_space = spaces.Box(-10.0, 10.0, (self.task.obs_size,), np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (3,), np.float32)

@@ -49,7 +49,7 @@ def test_limits_are_the_published_ones():
 @pytest.mark.parametrize("module", MODULES)
 def test_forward_kinematics_is_the_published_chain_in_numba_and_in_mujoco(module):
     tool = module.SETUP.tool.length
-    model = mujoco.MjModel.from_xml_string(module.SETUP.xml)
+    model = module.SETUP.spec().compile()
     data = mujoco.MjData(model)
     flange = model.body("link6").id
     for q in random_joints(50):
@@ -66,7 +66,7 @@ def test_forward_kinematics_is_the_published_chain_in_numba_and_in_mujoco(module
 
 @pytest.mark.parametrize("module", MODULES)
 def test_limits_reach_and_mass_of_the_model(module):
-    model = mujoco.MjModel.from_xml_string(module.SETUP.xml)
+    model = module.SETUP.spec().compile()
     np.testing.assert_allclose(model.jnt_range[:6], JOINT_LIMITS)
     arm = model.body_subtreemass[model.body("base").id] - model.body_subtreemass[model.body("tool_mount").id]
     assert arm == pytest.approx(27.0, abs=0.5)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
+from mujoco import MjSpec, mjtObj  # pyright: ignore[reportAttributeAccessIssue]
 
 from mereq.supervision.rules import Rule, Trigger
 from mereq.tasks.arm.definition import ArmTask, Measured, motion, no_grip, observation
 from mereq.tasks.arm.features import control_effort, ramp
-from mereq.tasks.arm.model import FINGER_PAIR, model_xml
+from mereq.tasks.arm.model import FINGER_PAIR, add_force_sensor, load, model_spec
 from mereq.tasks.arm.scene import Scene, marking
 from mereq.tasks.arm.world import Physics, Setup, Start
 
@@ -26,21 +27,20 @@ UPRIGHT = np.cos(np.radians(30.0))  # a bottle that leans more has toppled
 
 FRICTION = (0.165, 0.36)  # of the bottle, random in each episode and not observed; with the fingers at least 0.3
 
-# The body's origin is the geometric centre. The glass is a little heavier at the bottom. A push higher than
-# RADIUS / friction, which is 23 cm on the most slippery table and 10 cm on the roughest, tips it.
-BOTTLE = f"""<body name="bottle" pos="0.5 0 {CENTRE}"><freejoint/>
-  <geom class="object" type="cylinder" pos="0 0 -0.055" size="{RADIUS} 0.095" mass="0.95" friction="0.3 0.002 0.001"
-    condim="6" rgba="0.13 0.36 0.20 1"/>
-  <geom type="ellipsoid" pos="0 0 0.04" size="{RADIUS} {RADIUS} 0.045" mass="0.05" rgba="0.13 0.36 0.20 1"/>
-  <geom class="object" type="cylinder" pos="0 0 0.105" size="0.0145 0.045" mass="0.06" friction="0.3 0.002 0.001"
-    condim="6" rgba="0.13 0.36 0.20 1"/>
-  <geom type="cylinder" pos="0 0 0.137" size="0.0155 0.013" mass="0.01" rgba="0.55 0.10 0.16 1"/>
-  <geom type="cylinder" pos="0 0 -0.055" size="0.0385 0.045" mass="0.001" rgba="0.93 0.90 0.80 1"/>
-</body>"""
-SENSOR = '<contact name="force" body1="tool" body2="bottle" reduce="netforce" data="force"/>'
+
+def task_spec() -> MjSpec:
+    """MJCF of the task: the finger pair, a bottle, and the force of the fingers on it.
+
+    A push higher than RADIUS / friction, which is 23 cm on the most slippery table and 10 cm on the roughest, tips it.
+    """
+    spec = model_spec(FINGER_PAIR, load("bottle.xml"))
+    add_force_sensor(spec, mjtObj.mjOBJ_BODY, "tool", "bottle")
+    return spec
+
+
 SETUP = Setup(
     tool=FINGER_PAIR,
-    xml=model_xml(FINGER_PAIR, BOTTLE, SENSOR),
+    spec=task_spec,
     workspace=np.array([[0.28, -0.25, 0.015], [0.78, 0.25, 0.25]]),
     slider="bottle",
 )

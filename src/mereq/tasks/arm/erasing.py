@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
+from mujoco import MjSpec, mjtObj  # pyright: ignore[reportAttributeAccessIssue]
 
 from mereq.supervision.rules import Rule, Trigger
 from mereq.tasks.arm.definition import ArmTask, Measured, motion, never, no_grip, observation
 from mereq.tasks.arm.features import control_effort, ramp
-from mereq.tasks.arm.model import eraser, model_xml
+from mereq.tasks.arm.model import add_force_sensor, eraser, load, model_spec
 from mereq.tasks.arm.scene import Scene, marking
 from mereq.tasks.arm.world import Physics, Setup, Start
 
@@ -29,14 +30,18 @@ CELLS = CENTRE + CELL * np.stack(
 # 180 N/m: two centimetres of pressing are worth about 3.2 N. The felt is squeezed, too, by about half a millimetre per
 # newton. That is all that pressing costs under the prior's theta
 ERASER = eraser(travel=0.03, stiffness=180.0, damping=6.0, friction=0.2)
-BOARD = f"""<geom type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0 - 0.001}" size="0.17 0.18 {SURFACE / 2.0}"
-    rgba="0.60 0.62 0.66 1"/>
-  <geom name="board" class="object" type="box" pos="{CENTRE[0]} {CENTRE[1]} {SURFACE / 2.0}"
-    size="0.16 0.17 {SURFACE / 2.0}" friction="0.1 0.001 0.0001" rgba="0.97 0.97 0.98 1"/>"""
-SENSOR = '<contact name="force" geom1="felt" geom2="board" reduce="netforce" data="force"/>'
+
+
+def task_spec() -> MjSpec:
+    """MJCF of the task: the eraser, a whiteboard on the table, and the force of the felt on it."""
+    spec = model_spec(ERASER, load("board.xml"))
+    add_force_sensor(spec, mjtObj.mjOBJ_GEOM, "felt", "board")
+    return spec
+
+
 SETUP = Setup(
     tool=ERASER,
-    xml=model_xml(ERASER, BOARD, SENSOR),
+    spec=task_spec,
     workspace=np.array([[CENTRE[0] - 0.12, -0.11, SURFACE - 0.025], [CENTRE[0] + 0.12, 0.11, SURFACE + 0.10]]),
 )
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
+from mujoco import MjSpec, mjtObj  # pyright: ignore[reportAttributeAccessIssue]
 
 from mereq.supervision.rules import Rule, Trigger
 from mereq.tasks.arm.definition import ArmTask, Measured, motion, observation
 from mereq.tasks.arm.features import control_effort, ramp
-from mereq.tasks.arm.model import gripper, model_xml
+from mereq.tasks.arm.model import add_force_sensor, gripper, load, model_spec
 from mereq.tasks.arm.scene import Scene, marking
 from mereq.tasks.arm.world import Physics, Setup, Start
 
@@ -28,27 +29,28 @@ LEAST_WAY = 0.0015  # least displacement that the expert accepts in a step, down
 GRIPPER = gripper(opening=0.075, force=24.0)
 
 
-def _pillow() -> str:
+def task_spec() -> MjSpec:
+    """MJCF of the task: the gripper, a pillow, and the force of the gripper on it."""
+    spec = model_spec(GRIPPER, _pillow())
+    add_force_sensor(spec, mjtObj.mjOBJ_XBODY, "tool_mount", "pillow")
+    return spec
+
+
+def _pillow() -> MjSpec:
     """MJCF of the pillow: a thin core with 3 x 4 cushions on springs, between which the fingers press."""
-    shades = ("0.86 0.42 0.38 1", "0.82 0.38 0.38 1")
-    cushions = "\n".join(
-        f"""<body pos="{0.07 * i} {0.017 * j} 0.005"><joint type="slide" axis="0 0 1" range="-0.05 0.02"
-          stiffness="60" damping="1.5"/>
-        <geom contype="0" conaffinity="1" type="ellipsoid" size="0.044 0.016 0.030" mass="0.009" condim="4"
-          friction="0.8 0.01 0.0001" rgba="{shades[(i + j // 2) % 2]}"/></body>"""
-        for i in (-1, 0, 1)
-        for j in (-3, -1, 1, 3)
-    )
-    return f"""<body name="pillow" pos="0.5 0 {HALF[2]}"><freejoint/>
-      <geom class="object" type="box" pos="0 0 -0.029" size="0.105 0.058 0.006" mass="0.10" friction="0.6 0.005 0.0001"
-        rgba="0.74 0.33 0.30 1"/>
-      {cushions}</body>"""
+    spec = load("pillow.xml")
+    shades = spec.find_default("light"), spec.find_default("dark")
+    for i in (-1, 0, 1):
+        for j in (-3, -1, 1, 3):
+            cushion = spec.body("pillow").add_body(pos=(0.07 * i, 0.017 * j, 0.005))
+            cushion.add_joint(shades[(i + j // 2) % 2])
+            cushion.add_geom(shades[(i + j // 2) % 2])
+    return spec
 
 
-SENSOR = '<contact name="force" subtree1="tool_mount" subtree2="pillow" reduce="netforce" data="force"/>'
 SETUP = Setup(
     tool=GRIPPER,
-    xml=model_xml(GRIPPER, _pillow(), SENSOR),
+    spec=task_spec,
     workspace=np.array([[0.34, -0.22, 0.022], [0.70, 0.22, 0.30]]),
 )
 

@@ -4,6 +4,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ class Setup:
     """Setup of the physics: the tool, the objects on the table, and the workspace of the tool."""
 
     tool: Tool
-    xml: str  # the whole model; its first 6 joints are the arm's
+    spec: Callable[[], mujoco.MjSpec]  # new MJCF of the whole model; its first 6 joints are the arm's
     workspace: Float[np.ndarray, "2 3"]  # lowest and highest tool position [m]
     slider: str | None = None  # name of the body whose friction is random in each episode
     friction: float = 1.0  # sliding friction of every contact, relative to the model's and the random one []
@@ -184,7 +185,7 @@ def _model(setup: Setup) -> mujoco.MjModel:
 
     MuJoCo takes the larger friction of two touching geoms, so scaling all of them scales the friction of every contact.
     """
-    model = mujoco.MjModel.from_xml_string(setup.xml)
+    model = setup.spec().compile()
     touching = (model.geom_contype | model.geom_conaffinity) != 0
     model.geom_friction[touching, 0] *= setup.friction
     if setup.mass != 1.0:
