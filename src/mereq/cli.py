@@ -426,9 +426,9 @@ def report(
     comes from), figure2.png, thetas.png, table1.csv, rounds.csv, runs.csv, summary.csv and provenance.json. The same
     study gives the same files, byte for byte. Works while the study is in progress.
 
-    Of runs that a person supervised, and of the tasks of the paper's Table 2, it writes Figure 3 and Table 2 in place of
-    these: figure3.png and table2.csv. A blind trial is reported when all its runs are finished; --unblind does so early, and the report says
-    so.
+    Of runs that a person supervised, and of the tasks of the paper's Table 2, it writes Figure 3 and Table 2 in place
+    of these: figure3.png and table2.csv. A blind trial is reported when all its runs are finished; --unblind does so
+    early, and the report says so.
 
     With --behaviour, unsupervised episodes of the policies are compared with the expert's (Figures 11 and 12,
     Tables 3 and 4, and the task's own measures such as a success rate, before and after). Of each run that is the
