@@ -199,5 +199,5 @@ def test_a_pace_must_be_possible():
     with pytest.raises(WrongValue, match="pace"):
         short(pace=-1.0)
     assert isinstance(supervisor_of(short(pace=2.0)), Paced)
-    assert not isinstance(short().supervisor(), Paced)
+    assert not isinstance(supervisor_of(short()), Paced)
     assert replace(short(), pace=2.0) == short(pace=2.0)
