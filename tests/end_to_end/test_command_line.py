@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mereq.commands import align as command
 from mereq.commands import train
 from mereq.evaluation.rollouts import EPISODES
 from mereq.presets.registry import TASKS
-from mereq.runs.spec import RunSpec
 from mereq.store.policies import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.store.run_store import RunReader
 from mereq.studies.comparing import differences
@@ -94,12 +94,12 @@ def test_a_finished_run_has_nothing_left_to_do(finished, mereq):
 def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_path, monkeypatch):
     """On the real task: stopped in the second round, resumed in the same words, and equal to the run never stopped."""
 
-    def stopping(spec, store, whole=RunSpec.events):
-        yield from islice(whole(spec, store), 2500)
+    def stopping(spec, writer, whole=command.run):
+        yield from islice(whole(spec, writer), 2500)
         signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
-        patched.setattr(RunSpec, "events", stopping)
+        patched.setattr(command, "run", stopping)
         words = ["align", "highway", "--seed", "3", "--rounds", "2", "--out", tmp_path / "run"]
         status, _, told = mereq(*words)
     assert status == 130

@@ -1,4 +1,4 @@
-"""The simulations that play a real robot differ from the nominal ones in what is said, and in nothing else."""
+"""The simulations that represent a real robot differ from the nominal ones in the stated numbers only."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from arm_scripts import grasp, play
 from mereq.core.errors import WrongRobot
 from mereq.core.robot import Robot
+from mereq.presets.definition import TaskDefinition
+from mereq.presets.perturbed import ARM_DELAY, ARM_FRICTION, ARM_MASS, ARM_NOISE, ROAD, ROAD_NOISE
 from mereq.presets.registry import TASKS
-from mereq.runs.robots import ARM_DELAY, ARM_FRICTION, ARM_MASS, ARM_NOISE, ROAD, ROAD_NOISE, perturbed
-from mereq.tasks import corridor, highway
+from mereq.runs.robots import PERTURBED, find_driver
+from mereq.tasks import corridor
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.tasks import ARM_TASKS
@@ -28,12 +30,18 @@ ARMS = pytest.mark.parametrize("name", ARM_TASKS)
 QUIET = np.zeros(12)
 
 
+def perturbed(name: str) -> Perturbed:
+    make = TASKS[name].perturbed
+    assert make is not None
+    return make()
+
+
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")  # it is meant to be
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_one(name):
     """It is a robot and a clean Gymnasium environment, with the task's own observations and features."""
     task = TASKS[name].task
-    robot = perturbed(task)
+    robot = perturbed(name)
     assert isinstance(robot, Robot)
     assert robot.repeatable
     check_env(robot, skip_render_check=True)
@@ -45,7 +53,7 @@ def test_every_task_has_one(name):
 
 def test_a_task_of_ones_own_has_none():
     with pytest.raises(WrongRobot, match="corridor has no perturbed simulation"):
-        perturbed(corridor.TASK)
+        find_driver(PERTURBED, TaskDefinition(task=corridor.TASK))
 
 
 @given(st.integers(0, 4), st.lists(st.integers(0, 2), min_size=1, max_size=15), st.integers(0, 2**31))
@@ -64,7 +72,7 @@ def test_an_action_comes_late_by_so_many_steps(delay, actions, seed):
 
 
 def test_the_arm_is_late_by_exactly_one_step():
-    robot = perturbed(TASKS["bottle-pushing"].task)
+    robot = perturbed("bottle-pushing")
     robot.reset(seed=1)
     forth, rest = np.array([1.0, 0.0, 0.0], np.float32), np.zeros(3, np.float32)
     moved = [robot.step(action)[4]["measurements"].tip_moved[0] for action in (forth, rest, rest)]
@@ -76,7 +84,7 @@ def test_the_arm_is_late_by_exactly_one_step():
 
 def errors(name, seed=5, steps=100):
     """What the sensors got wrong, step by step, where no limit cuts it off."""
-    robot, exact = perturbed(TASKS[name].task), []
+    robot, exact = perturbed(name), []
     inner = robot.env.step
     robot.env.step = lambda action: exact.append(inner(action)) or exact[-1]
     robot.reset(seed=seed)
@@ -129,7 +137,7 @@ def test_impossible_disturbances_are_refused():
 @ARMS
 def test_the_same_actions_lead_elsewhere(name):
     """Results of the physics alone, without delay and noise."""
-    nominal, other = ArmEnv(ARM_TASKS[name]), ArmEnv(perturbed(TASKS[name].task).unwrapped.task)
+    nominal, other = ArmEnv(ARM_TASKS[name]), ArmEnv(perturbed(name).unwrapped.task)
     assert np.array_equal(nominal.reset(seed=2)[0], other.reset(seed=2)[0])
     actions = np.random.default_rng(0).uniform([0.0, -0.5, -1.0], [1.0, 0.5, 0.2], (60, 3))
     seen = [np.array([env.step(action)[0] for action in actions]) for env in (nominal, other)]
@@ -138,7 +146,7 @@ def test_the_same_actions_lead_elsewhere(name):
 
 def test_other_traffic():
     """As much of the road is full, and more densely; the ego starts as it does."""
-    nominal, other = HighwayEnv(), perturbed(highway.TASK).unwrapped
+    nominal, other = HighwayEnv(), perturbed("highway").unwrapped
     gaps = []
     for env in (nominal, other):
         per_seed = []
@@ -151,7 +159,7 @@ def test_other_traffic():
 
 
 def setups(module):
-    return [(1.0, 1.0, module.TASK), (ARM_FRICTION, ARM_MASS, perturbed(TASKS[module.TASK.name].task).unwrapped.task)]
+    return [(1.0, 1.0, module.TASK), (ARM_FRICTION, ARM_MASS, perturbed(module.TASK.name).unwrapped.task)]
 
 
 def test_a_bottle_is_pushed_against_the_friction_of_its_weight():

@@ -134,7 +134,7 @@ def test_a_stop_by_signal_in_an_episode_is_quiet_and_the_run_can_be_resumed(tmp_
     run = str(tmp_path / "run")
     with Command("highway", "--steps", str(STEPS), "--hz", "20", "--out", run) as command:
         told = command.drive(lambda view: view["step"] >= 4)["step"]
-        assert f"mereq supervise highway --resume --out {run}" in stop(command, by)
+        assert f"mereq supervise --resume --out {run}" in stop(command, by)
     with RunReader.open(tmp_path / "run") as store:
         assert len(store.steps(0)) >= told
     with Command("--resume", "--hz", "20", "--out", run) as command:

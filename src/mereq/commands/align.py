@@ -9,7 +9,7 @@ from rich.console import Console
 from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion
-from mereq.commands.opening import RunDirectory, open_run
+from mereq.commands.opening import RunDirectory, open_run, resume_command
 from mereq.commands.terminal import prepare, progress_bar, round_columns, round_line
 from mereq.core.errors import RobotLost
 from mereq.interventions.rollout import SupervisedStep
@@ -29,9 +29,8 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
         try:
             _run(spec, writer, console)
         except (KeyboardInterrupt, RobotLost):
-            named = f" {given['task']}" if given.get("task") else ""
             console.print(
-                f"\nStopped. Everything so far is in {out}. Resume it with:  mereq align{named} --resume --out {out}",
+                f"\nStopped. Everything so far is in {out}. Resume it with:  {resume_command('align', out, given)}",
                 soft_wrap=True,
             )
             raise

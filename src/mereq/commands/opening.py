@@ -66,6 +66,13 @@ def open_run(
     return spec, create(spec, where.out)
 
 
+def resume_command(verb: str, out: Path, given: dict[str, Any]) -> str:
+    """The command that resumes a run. A task of the user's own has to be named again."""
+    task = given.get("task")
+    named = f" {task}" if task is not None and is_named(task) else ""
+    return f"mereq {verb}{named} --resume --out {out}"
+
+
 def resume_or_create(out: Path, spec: RunSpec, console: Console) -> RunWriter:
     """Writer of the run in `out`, which is resumed if it exists.
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mereq.commands.align import DEFAULTS
 from mereq.commands.installation import has_windows
-from mereq.commands.opening import RunDirectory, open_run
+from mereq.commands.opening import RunDirectory, open_run, resume_command
 from mereq.commands.terminal import prepare
 from mereq.core.errors import IncompatibleRun, WrongValue
 from mereq.presets.registry import find_task
@@ -54,8 +54,7 @@ def supervise(
             )
         if mouse:
             closing.enter_context(poll_device(mouse, session))
-        named = f" {given['task']}" if given.get("task") else ""
-        serve_session(session, listening, browser, console, resume_with=f"mereq supervise{named} --resume --out {out}")
+        serve_session(session, listening, browser, console, resume_with=resume_command("supervise", out, given))
     console.print(f"\nThe run is in {out}. Show it with:  mereq show {out}", soft_wrap=True)
 
 
