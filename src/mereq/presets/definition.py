@@ -108,12 +108,15 @@ class TaskDefinition:
         """Whether the supervisor is made from an expert policy."""
         return self.supervisor is not None and not _is_supervisor(self.supervisor) and _arity(self.supervisor) > 0
 
-    def make_supervisor(self, expert: Callable[[], Policy], supervision: Mapping[str, float]) -> Supervisor:
+    def make_supervisor(
+        self, expert: Callable[[], Policy] | None = None, supervision: Mapping[str, float] | None = None
+    ) -> Supervisor:
         """The supervisor for a run.
 
         Args:
-            expert: function that loads the expert policy; called only if the supervisor needs one.
-            supervision: numbers of the intervention rule.
+            expert: function that loads the expert policy; called only if the supervisor needs one. By default the
+                definition's own.
+            supervision: numbers of the intervention rule; by default the definition's own.
 
         Raises:
             IncompleteTask: the definition has no supervisor.
@@ -126,7 +129,10 @@ class TaskDefinition:
         if _is_supervisor(self.supervisor):
             return cast(Supervisor, self.supervisor)
         make = cast(Callable[..., Supervisor], self.supervisor)
-        return make(expert(), **supervision) if self.needs_expert else make(**supervision)
+        numbers = self.supervision if supervision is None else supervision
+        if not self.needs_expert:
+            return make(**numbers)
+        return make(self.policy("expert") if expert is None else expert(), **numbers)
 
 
 def _is_supervisor(source: SupervisorSource) -> bool:
