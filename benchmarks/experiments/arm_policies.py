@@ -49,7 +49,7 @@ def first_rate(preset: TaskDefinition, policy: Policy, expert: Policy) -> float:
 
 def row(preset: TaskDefinition, role: str, evaluation: Evaluation, rate: float) -> str:
     """A line of the table."""
-    card = preset.describe(evaluation)
+    card = preset.metrics(evaluation)
     told = ", ".join(f"{name} {value:g}" for name, value in card.items() if isinstance(value, float))
     returns = (evaluation.returns(theta).mean() for theta in (preset.theta_prior, preset.theta_expert))
     return f"| {preset.task.name} | {role} | {' | '.join(f'{x:.1f}' for x in returns)} | {told} | {rate:.3f} |"

@@ -11,10 +11,12 @@ import pytest
 
 from mereq.core.errors import RobotLost
 from mereq.core.policy import GaussianPolicy
+from mereq.presets.registry import TASKS
 from mereq.supervision.robot_environment import RobotEnvironment
 from mereq.supervision.supervise import supervise
 from mereq.tasks.arm import BOTTLE_PUSHING as TASK
 from mereq.tasks.arm.view import ArmView
+from mereq.tasks.rendered_view import RenderedView
 from mereq.web.task_view import task_view_of
 from toys import Nobody, always
 
@@ -109,6 +111,7 @@ def test_killed_in_mid_step(example, monkeypatch):
 
 
 def test_it_is_shown_by_its_camera_and_steered_like_an_arm(example):
-    stage = task_view_of(RobotEnvironment(example.SocketRobot(TASK), TASK), TASK.actions)
-    assert isinstance(stage, ArmView)
-    assert stage.readings() == []
+    view = task_view_of(RobotEnvironment(example.SocketRobot(TASK), TASK), TASKS["bottle-pushing"])
+    assert isinstance(view, RenderedView)
+    assert view.controls is ArmView.controls
+    assert view.readings() == []

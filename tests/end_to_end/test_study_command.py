@@ -72,11 +72,11 @@ def test_the_shipped_studies_are_listed(mereq):
     [
         (
             ["lowway"],
-            "no study called 'lowway'. Known: acting, acting-arm, behind, concurrent-erasing, bottle, ",
+            "no study called 'lowway'. Known: acting, acting-arm, bottle, concurrent, concurrent-erasing, ",
         ),
         (["mine.toml"], "mine.toml: No such file"),
         (["highway", "--workers", "0"], "--workers is 0, and must be at least 1"),
-        (["highway", "--address", "10.0.0.1:6379"], "--address is for --engine ray"),
+        (["highway", "--address", "10.0.0.1:6379"], "--address needs --engine ray"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_status_2(mereq, tmp_path, monkeypatch, words, sentence):

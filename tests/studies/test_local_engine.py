@@ -10,6 +10,7 @@ import time
 import pytest
 
 from mereq.core.errors import CannotWrite, StudyStopped
+from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
@@ -104,7 +105,7 @@ def test_a_killed_worker_costs_a_worker_and_nothing_else(calm_study, tmp_path):
 def test_a_run_in_the_foreground_gives_the_same_bits(calm_study, tmp_path):
     """As `mereq align` makes it: in this process, with all its threads, and not pinned to a core."""
     planned = Study.read(study_file(tmp_path)).runs[0]
-    with RunWriter.create(tmp_path / "run", planned.config_of(spec)) as store:
+    with RunWriter.create(tmp_path / "run", config_of(planned.spec)) as store:
         list(planned.run_of(spec, store))
     with RunReader.open(tmp_path / "run") as ours, RunReader.open(calm_study / RUNS / planned.name) as theirs:
         assert theirs.starts()[0].provenance["threads"]["OMP_NUM_THREADS"] == "1"

@@ -107,7 +107,7 @@ def test_places_without_a_study(tmp_path, calm_study):
     with pytest.raises(NoRun, match="There is no study in"):
         StudyStore.open(tmp_path)
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(RunExists, match=r"not empty: there is 'thesis.tex'. A study needs a directory of its own"):
+    with pytest.raises(RunExists, match=r"not empty: it contains 'thesis.tex'. A study needs a directory of its own"):
         StudyStore.begin(tmp_path, read(calm_study.parent))
 
 

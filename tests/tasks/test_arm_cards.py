@@ -80,7 +80,7 @@ def test_the_shipped_policies_do_what_their_card_says(name):
     cards = {}
     for role in ("prior", "expert"):
         evaluation = evaluate(load_shipped(preset.task, role), preset.task.simulate(8), seed=SEED)
-        cards[role] = preset.describe(evaluation)
+        cards[role] = preset.metrics(evaluation)
         theta = preset.theta_prior if role == "prior" else preset.theta_expert
         told = describe_shipped(name, role)["evaluation"]["return_mean"]
         assert abs(evaluation.returns(theta).mean() - told) < 0.25 * abs(told)
@@ -92,7 +92,7 @@ def test_the_shipped_prior_topples_some_bottles_and_the_expert_none():
     preset, cards = definition_of("bottle-pushing"), {}
     for role in ("prior", "expert"):
         policy = load_shipped(preset.task, role)
-        cards[role] = preset.describe(evaluate(policy, preset.task.simulate(40), seed=SEED))
+        cards[role] = preset.metrics(evaluate(policy, preset.task.simulate(40), seed=SEED))
     assert 0.02 < cards["prior"]["topple_rate"] < 0.3
     assert cards["prior"]["arrival_rate"] > 0.6
     assert (cards["expert"]["topple_rate"], cards["expert"]["arrival_rate"]) == (0.0, 1.0)

@@ -36,7 +36,7 @@ class RecordedRound:
         engage()
         self.at.until(lambda: self.at.who() == "YOU")
         self.at.let_pass(1)
-        action = action_of(held, ArmView.keys, Box(3))
+        action = action_of(held, ArmView.controls.keys, Box(3))
         act()
         self.at.until(lambda: np.allclose(self.at.recorded()[0][-1].executed, action, atol=CLOSE))
         begun = self.at.steps() - 1
