@@ -106,7 +106,7 @@ def test_a_run_in_the_foreground_gives_the_same_bits(calm_study, tmp_path):
     """As `mereq align` makes it: in this process, with all its threads, and not pinned to a core."""
     planned = Study.read(study_file(tmp_path)).runs[0]
     with RunWriter.create(tmp_path / "run", config_of(planned.spec)) as store:
-        list(planned.run_of(spec, store))
+        list(run_of(planned.spec, store))
     with RunReader.open(tmp_path / "run") as ours, RunReader.open(calm_study / RUNS / planned.name) as theirs:
         assert theirs.starts()[0].provenance["threads"]["OMP_NUM_THREADS"] == "1"
         assert differences(ours, theirs) == []
