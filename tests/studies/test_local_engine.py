@@ -11,6 +11,7 @@ import pytest
 
 from mereq.core.errors import CannotWrite, StudyStopped
 from mereq.runs.run import config_of
+from mereq.runs.run import run as run_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
