@@ -21,9 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "matrix.md"
 VERSIONS = ("3.11", "3.12", "3.13")
-QUICK = tuple(f"tests/{name}" for name in (
-    "equations", "exports", "presets", "properties", "reports", "runs", "store", "tasks", "trials",
-))  # fmt: skip
+QUICK = (
+    *(f"tests/{name}" for name in ("exports", "presets", "properties", "runs", "trials")),
+    "tests/test_public_interface.py",
+)
 PACKAGES = ("numpy", "jax", "numba", "mujoco", "scipy")
 SHOW_VERSIONS = """
 import sys

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import traceback
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from mereq.core.errors import CannotLoad
@@ -99,5 +99,8 @@ def _is_dotted(where: str) -> bool:
 
 
 def _is_own(module: ModuleType, name: str) -> bool:
+    """Whether the module defines the name, and does not merely import it."""
     value = getattr(module, name)
-    return not isinstance(value, ModuleType) and getattr(value, "__module__", module.__name__) == module.__name__
+    if isinstance(value, type | FunctionType):
+        return value.__module__ == module.__name__
+    return not isinstance(value, ModuleType)
