@@ -92,7 +92,7 @@ def test_a_module_is_found_in_the_current_directory(file, monkeypatch):
     [
         ("motorway", UnknownName, r"no task called 'motorway'. Known: .*highway.*file.py:NAME or package.module:NAME"),
         ("nowhere.py:POLE", CannotLoad, r"no file nowhere\.py"),
-        ("FILE:MOON", CannotLoad, r"no MOON in .*Names that it defines: .*POLE"),
+        ("FILE:MOON", CannotLoad, r"no MOON in .*Names defined there: .*POLE"),
         ("FILE:NUMBER", CannotLoad, r"is a int, and must be a TaskDefinition: TaskDefinition\(task=\.\.\., "),
         ("no_such_package.tasks:POLE", CannotLoad, r"ModuleNotFoundError: No module named 'no_such_package'"),
         ("BROKEN:POLE", CannotLoad, r"ZeroDivisionError: division by zero \(broken.py, line 2\)"),
