@@ -7,7 +7,7 @@ import pytest
 
 from corridor_runs import HORIZON, IMITATION, INVERSE_RL, LENGTH, QUICK, SETTINGS, corridor, inner, run, task_of
 from mereq.alignment import MEREQ, MEREQ_NP
-from mereq.core.errors import IncompatibleRun, IncompleteTask, NonFiniteFeatures, UnknownName, WrongPolicyOutput
+from mereq.core.errors import IncompleteTask, NonFiniteFeatures, UnknownName, WrongPolicyOutput, WrongTask
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.tasks.corridor import Corridor
@@ -110,7 +110,5 @@ class Refusing(Nobody):
 def test_a_simulator_of_another_task():
     """A simulator that does not reproduce the supervised states: no rollouts from where the expert took over."""
     task = task_of(simulated=lambda: Corridor(length=LENGTH, horizon=HORIZON, slip=0.9))
-    with pytest.raises(
-        IncompatibleRun, match="the simulator does not reproduce the state of the supervised environment"
-    ):
+    with pytest.raises(WrongTask, match="the simulator does not reproduce the state of the supervised environment"):
         run(MEREQ_NP, inner(starts="segments"), task=task, seed=1)

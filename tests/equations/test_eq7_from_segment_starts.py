@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exact import MDP, Paths, boltzmann, corridor_mdp
-from mereq.core.errors import IncompatibleRun
+from mereq.core.errors import WrongTask
 from mereq.core.seeding import episode_seed
 from mereq.core.simulator import RewindableSimulator
 from mereq.interventions.log import InterventionLog
@@ -298,7 +298,7 @@ def test_a_simulator_that_leads_elsewhere_is_refused(astray, elsewhere):
     """With the round, the episode and the step at which it did, and with what to do."""
     estimator = FromSegmentStarts(elsewhere, 10, "greedy", run_seed=RUN_SEED)
     sentence = r"Round 0, episode 0, step 2: the simulator does not reproduce the state .* Use .*starts = 'episodes'"
-    with pytest.raises(IncompatibleRun, match=sentence):
+    with pytest.raises(WrongTask, match=sentence):
         estimator.observe(astray, kappa=1.0)
 
 
@@ -307,7 +307,7 @@ def test_another_runs_episodes_are_refused():
     how = {"starts": STARTS, "mdp": ENDING, "limit": 9}
     log = InterventionLog((record(0, [[POLICY, EXPERT]] * 20, lambda *_: WAIT, **how),))
     FromSegmentStarts(simulator(2, **how), 10, "greedy", run_seed=RUN_SEED).observe(log, kappa=1.0)
-    with pytest.raises(IncompatibleRun, match="Round 0"):
+    with pytest.raises(WrongTask, match="Round 0"):
         FromSegmentStarts(simulator(2, **how), 10, "greedy", run_seed=RUN_SEED + 1).observe(log, kappa=1.0)
 
 

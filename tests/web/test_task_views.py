@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mereq.core.actions import Box, Discrete
-from mereq.core.errors import IncompatibleRun
+from mereq.core.errors import IncompleteTask
 from mereq.core.task import Task
 from mereq.core.view import discrete_controls
 from mereq.presets.definition import TaskDefinition
@@ -108,7 +108,7 @@ def definition(actions) -> TaskDefinition:
 
 
 def test_what_cannot_be_shown_is_said():
-    with pytest.raises(IncompatibleRun, match=r"render_mode is None\. Make it with render_mode='rgb_array'"):
+    with pytest.raises(IncompleteTask, match=r"render_mode is None\. Make it with render_mode='rgb_array'"):
         task_view_of(own(), definition(Discrete(4)))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Float
 
-from mereq.core.errors import IncompatibleRun
+from mereq.core.errors import WrongTask
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed, seed_for, stream
 from mereq.core.simulator import RewindableSimulator, Simulator
@@ -97,7 +97,7 @@ class FromSegmentStarts:
         (pseudo-)expert steps.
 
         Raises:
-            IncompatibleRun: the simulator does not reproduce the supervised environment.
+            WrongTask: the simulator does not reproduce the supervised environment.
         """
         self._segments = [
             segment
@@ -133,7 +133,7 @@ class FromSegmentStarts:
         found: list[Demonstrated] = []
         for segment, (state, obs) in zip(wanted, visited, strict=True):
             if not np.array_equal(obs, rollout.obs[segment.start]):
-                raise IncompatibleRun(
+                raise WrongTask(
                     f"Round {iteration}, episode {episode}, step {segment.start - first}: the simulator does not "
                     "reproduce the state of the supervised environment, so rollouts of the policy cannot start where "
                     "the expert took over. Use settings.inference.starts = 'episodes' for such a task."

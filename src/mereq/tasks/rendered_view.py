@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from mereq.core.errors import IncompatibleRun
+from mereq.core.errors import IncompleteTask
 from mereq.core.view import ActionControls, Picture
 
 QUALITY = 80  # of JPEG pictures
@@ -16,13 +16,13 @@ class RenderedView:
     """JPEG pictures from an environment's `render()`, or a robot's camera.
 
     Raises:
-        IncompatibleRun: the environment's `render_mode` is not "rgb_array".
+        IncompleteTask: the environment's `render_mode` is not "rgb_array".
     """
 
     def __init__(self, environment: Any, controls: ActionControls, pace: float):
         mode = getattr(environment, "render_mode", None)
         if mode != "rgb_array":
-            raise IncompatibleRun(
+            raise IncompleteTask(
                 f"The page shows pictures from an environment's render(), and this one's render_mode is {mode!r}. Make "
                 "it with render_mode='rgb_array', or give the task's definition a view of its own: "
                 "TaskDefinition(..., view=...)."

@@ -10,7 +10,7 @@ def task_view_of(environment: Environment, definition: TaskDefinition) -> TaskVi
     """The definition's own view of an environment, or the pictures that the environment renders.
 
     Raises:
-        IncompatibleRun: the environment has neither.
+        IncompleteTask: the environment has neither.
     """
     own = definition.view(environment) if definition.view else None
     assert definition.controls is not None
