@@ -419,6 +419,7 @@ def report(
     deltas: Annotated[tuple[float, ...], arg(metavar="DELTA")] = (0.15, 0.10, 0.05),
     behaviour: bool = False,
     unblind: bool = False,
+    task: Annotated[tuple[str, ...], arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = (),
 ) -> None:
     """Report a study or a blind trial: tables and pictures, beside the paper's numbers.
 
@@ -449,9 +450,15 @@ def report(
         deltas: intervention rates to get below; the paper has numbers for 0.15, 0.10 and 0.05.
         behaviour: also compare what the policies do with what the expert does.
         unblind: report a trial that is not finished.
+        task: the study's tasks that are your own, file.py:NAME or package.module:NAME, for their --behaviour. Naming
+        one
+            runs its code; without it, the report is made from what was recorded.
     """
     from mereq.commands.report import report as run
+    from mereq.presets.registry import find_task
 
+    for name in task:
+        find_task(name)
     run(study, out, deltas=deltas, with_behaviour=behaviour, unblind=unblind, console=console)
 
 
