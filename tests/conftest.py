@@ -2,6 +2,7 @@
 
 import atexit
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -148,6 +149,7 @@ def small_disk(tmp_path):
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("this user cannot mount a small file system")
     yield disk
+    gc.collect()  # a file that could not be written may still be open, in a cycle with the exception
     subprocess.run(["umount", str(disk)], check=True)
 
 

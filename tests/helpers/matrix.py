@@ -205,7 +205,7 @@ def say(words: str) -> None:
 def main() -> None:
     """Try every Python, or those that are named; print the table and keep it."""
     versions, results = sys.argv[1:] or VERSIONS, []
-    with tempfile.TemporaryDirectory(prefix="mereq-matrix-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="mereq-matrix-", ignore_cleanup_errors=True) as temporary:
         wheel = build_wheel(Path(temporary))
         for version in versions:
             say(f"Python {version} ...")
