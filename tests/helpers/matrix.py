@@ -183,9 +183,9 @@ def page(results: Sequence[Result], wheel: Path) -> str:
         "# The last run of `make matrix`",
         "",
         f"{date.today().isoformat()}, `{wheel.name}`, on {sys.platform}. For each Python, the wheel was installed into",
-        "an empty environment outside the checkout, `mereq align highway --seed 1 --rounds 1` and `mereq show run "
-        "--json`",
-        f"ran from an empty folder, then pytest on the installed package: {', '.join(f'`{name}`' for name in QUICK)}.",
+        "an empty environment outside the checkout, `mereq align highway --seed 1 --rounds 1` and",
+        f"`mereq show run --json` ran from an empty folder, then pytest on the installed package: "
+        f"{', '.join(f'`{name}`' for name in QUICK)}.",
         "",
         header,
         "|---" * 7 + "|",
