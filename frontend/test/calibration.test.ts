@@ -72,7 +72,7 @@ test("a standard pad is asked for rest and range only; a drifting stick then res
   assert.deepEqual(readPad(pad([0.9, -0.5]), found).push, { right: 1, towards: -1, up: 0 });
 });
 
-test("an axis that nobody moved keeps its full range", () => {
+test("an axis that was not moved keeps its full range", () => {
   ranged([0, 0.1], [[1, 0.15]]);
   assert.deepEqual(kept("Pad (fake)")!.axes, [{ rest: 0, least: -1, most: 1 }, { rest: 0.1, least: -1, most: 1 }]);
 });
