@@ -27,15 +27,11 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 import jax
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
 from numba.core.dispatcher import Dispatcher
 
-from shape_checks import NumbaModulesUnchecked
+from shape_checks import check_the_package, forget_calls
 
-if any(name.split(".")[0] == "mereq" for name in sys.modules):
-    raise RuntimeError("mereq was imported before its shape annotations could be switched on")
-install_import_hook("mereq", "shape_checks.checked")
-sys.meta_path.insert(0, NumbaModulesUnchecked)
+check_the_package()
 
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -103,6 +99,12 @@ def numba_compiles_once(of_all_workers):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Dispatcher, "compile", compile_alone)
         yield
+
+
+@pytest.fixture(autouse=True)
+def shapes_are_checked_anew():
+    """In each test, the first calls of each function are checked."""
+    forget_calls()
 
 
 @pytest.fixture

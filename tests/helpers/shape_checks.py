@@ -1,15 +1,27 @@
-"""The run-time checker that the test-suite puts on the package: beartype, for hints that name protocols too."""
+"""The run-time checks that the test-suite puts on the package: jaxtyping's shapes and beartype's types.
 
+A check costs 30 times what a short function costs, and the loops of a run call the same functions a hundred thousand
+times with the same shapes. So in each test the first calls of each function are checked, and then one in so many.
+"""
+
+import functools
+import inspect
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import runtime_checkable
 
+import jaxtyping
 import numpy as np
 from beartype import BeartypeConf, FrozenDict, beartype
 
+FIRST_CALLS, ONE_IN = 20, 50  # of a function in a test
+
 # a whole number may be NumPy's (actions of a Discrete space are), and may stand where a float is wanted
 NUMBERS = BeartypeConf(is_pep484_tower=True, hint_overrides=FrozenDict({int: int | np.integer}))
+
+_counters: list[list[int]] = []
+_jaxtyped = jaxtyping.jaxtyped
 
 
 def checked(function):
@@ -22,6 +34,52 @@ def checked(function):
         if isinstance(value, type) and getattr(value, "_is_protocol", False):
             runtime_checkable(value)
     return beartype(function, conf=NUMBERS)
+
+
+def sampled(function, checked_function):
+    """`checked_function` for the first calls since `forget_calls`, then for one in so many; else `function`."""
+    calls = [0]
+    _counters.append(calls)
+
+    @functools.wraps(checked_function)
+    def wrapper(*args, **kwargs):
+        __tracebackhide__ = True
+        calls[0] += 1
+        if calls[0] > FIRST_CALLS and calls[0] % ONE_IN:
+            return function(*args, **kwargs)
+        return checked_function(*args, **kwargs)
+
+    return wrapper
+
+
+def jaxtyped(fn, *, typechecker):
+    """jaxtyping's decorator, with the checks of a function made as often as `sampled` says."""
+    if inspect.isclass(fn):
+        before = fn.__init__
+        checked_class = _jaxtyped(fn, typechecker=typechecker)
+        if checked_class.__init__ is not before:  # a dataclass
+            checked_class.__init__ = sampled(before, checked_class.__init__)
+        return checked_class
+    if isinstance(fn, (staticmethod, classmethod, property)) or not inspect.isfunction(fn):
+        return _jaxtyped(fn, typechecker=typechecker)
+    return sampled(fn, _jaxtyped(fn, typechecker=typechecker))
+
+
+def forget_calls() -> None:
+    """The next calls of every function are its first ones."""
+    for calls in _counters:
+        calls[0] = 0
+
+
+def check_the_package() -> None:
+    """From here on, `mereq` is imported with its annotations checked; it must not have been imported before."""
+    if any(name.split(".")[0] == "mereq" for name in sys.modules):
+        raise RuntimeError("mereq was imported before its shape annotations could be switched on")
+    jaxtyping.jaxtyped = functools.partial(
+        functools.partial, jaxtyped
+    )  # as the hook calls it: jaxtyped(typechecker=...)
+    jaxtyping.install_import_hook("mereq", "shape_checks.checked")
+    sys.meta_path.insert(0, NumbaModulesUnchecked)
 
 
 class NumbaModulesUnchecked:

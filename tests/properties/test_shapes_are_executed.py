@@ -8,6 +8,7 @@ from mereq.core.reward import LinearReward
 from mereq.irl.feature_counts import FeatureCounts
 from mereq.maxent_rl.boltzmann import customized_q
 from mereq.maxent_rl.dqn import DQN, DQNSettings
+from shape_checks import FIRST_CALLS, ONE_IN, forget_calls
 
 
 def test_functions_are_checked():
@@ -42,3 +43,21 @@ def test_protocols_are_checked():
     )
     with pytest.raises(TypeCheckError, match="prior"):
         learner.policy(learner.init(0, zero_head=True), prior=lambda obs: obs)
+
+
+def test_first_calls_and_then_one_in_so_many_are_checked():
+    def is_checked():
+        try:
+            LinearReward(np.zeros((2, 2)))
+        except TypeCheckError:
+            return True
+        except Exception:  # what the class itself says of such a theta
+            return False
+        return False
+
+    forget_calls()
+    seen = [is_checked() for _ in range(FIRST_CALLS + 2 * ONE_IN)]
+    assert all(seen[:FIRST_CALLS])
+    assert sum(seen[FIRST_CALLS:]) == 2
+    forget_calls()
+    assert is_checked()
