@@ -77,7 +77,7 @@ def check_the_package() -> None:
         raise RuntimeError("mereq was imported before its shape annotations could be switched on")
     jaxtyping.jaxtyped = functools.partial(
         functools.partial, jaxtyped
-    )  # as the hook calls it: jaxtyped(typechecker=...)
+    )  # called with typechecker=...
     jaxtyping.install_import_hook("mereq", "shape_checks.checked")
     sys.meta_path.insert(0, NumbaModulesUnchecked)
 
