@@ -19,6 +19,7 @@ from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
+from mereq.tasks.arm.tasks import task_of
 from toys import Nobody, always
 
 RUN_SEED = 3
@@ -39,7 +40,7 @@ def steps_of(env: ArmEnv, policy, supervisor, episodes: int = 2) -> Iterator[Sup
         supervisor,
         episodes * N_STEPS,
         episode_seed=lambda k: episode_seed(RUN_SEED, 0, k),
-        feature_names=env.task.feature_names,
+        task=task_of(env.task),
     )
 
 

@@ -54,6 +54,10 @@ class Improver(Protocol):
         """Restore what `state` returned."""
         ...
 
+    def close(self) -> None:
+        """Close the simulators."""
+        ...
+
 
 class Method(Protocol):
     """Method of alignment: a row of Table 1."""
