@@ -21,7 +21,6 @@ from mereq.interventions.rollout import Rollout
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.supervision.supervise import supervise
-from mereq.tasks.corridor import TASK
 from toys import always
 
 OBS = all_observations()
@@ -177,7 +176,7 @@ def first_rollout(seed: int, policy: Policy) -> Rollout:
             expert(),
             SETTINGS.rollout_steps,
             episode_seed=lambda k: episode_seed(seed, 0, k),
-            task=TASK,
+            task=task_of(),
         )
     )
 

@@ -202,6 +202,11 @@ class Saved(NamedTuple):
     state: Any = None  # of an environment that can be saved: its own state, or a copy of it
 
 
+def later_seed(first: int, number: int) -> int:
+    """Seed of the episode that follows `number` episodes after the one that started with the seed `first`."""
+    return seed_for(first, "later episode", number)
+
+
 class _Row(NamedTuple):
     """One environment's row of a `Step`."""
 
@@ -216,8 +221,8 @@ class GymnasiumSimulator:
     """Simulator of n Gymnasium environments, stepped in turn. After an end, a new episode starts in the same step.
 
     Environments are made when they are first needed, and closed by `close`; afterwards new ones can be made. The seed
-    of an episode is a function of the simulator's seed, the environment and the number of the episode, so that no
-    environment decides it.
+    of every episode is a function of the simulator's seed, the environment and the number of the episode: an
+    environment may reseed itself identically, or not at all, when it is reset without one.
 
     Args:
         make: makes an environment.
@@ -237,13 +242,17 @@ class GymnasiumSimulator:
         self._envs: list[Any] = [None] * self.n_envs
         self._lone: Any = None
         self._resting: dict[int, _Row] = {}  # last step of the environments that are not needed for now
-        self._seed, self._episodes = 0, [0] * self.n_envs
+        self._first, self._episodes = [0] * self.n_envs, [0] * self.n_envs
 
     def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
         """Start new episodes in all environments."""
-        self._seed, self._episodes = seed, [0] * self.n_envs
         self._resting.clear()
-        return np.stack([self._env(i).reset(seed=seed_for(seed, "env", i))[0] for i in range(self.n_envs)])
+        return np.stack([self._begin(i, seed_for(seed, "env", i)) for i in range(self.n_envs)])
+
+    def _begin(self, i: int, seed: int) -> np.ndarray:
+        """Start the first episode of environment i. Returns the observation."""
+        self._first[i], self._episodes[i] = seed, 0
+        return self._env(i).reset(seed=seed)[0]
 
     def _env(self, i: int) -> Any:
         """Environment i, which is made if there is none."""
@@ -264,7 +273,7 @@ class GymnasiumSimulator:
 
     def _new_episode(self, i: int) -> np.ndarray:
         self._episodes[i] += 1
-        return self._envs[i].reset(seed=seed_for(self._seed, "env", i, self._episodes[i]))[0]
+        return self._envs[i].reset(seed=later_seed(self._first[i], self._episodes[i]))[0]
 
     def states_along(
         self, seed: int, actions: np.ndarray, *, at: Sequence[int]
@@ -287,14 +296,15 @@ class GymnasiumSimulator:
     def put(self, env: int, state: Saved) -> None:
         """Continue one environment from a state that `states_along` returned."""
         self._resting.pop(env, None)
+        self._first[env], self._episodes[env] = state.seed, 0
         if self._saving == "deepcopy":
             self._envs[env] = deepcopy(state.state)
         elif self._saving == "state":
             if self._envs[env] is None:
-                self._env(env).reset(seed=state.seed)
+                self._begin(env, state.seed)
             self._envs[env].restore(state.state)
         else:
-            self._env(env).reset(seed=state.seed)
+            self._begin(env, state.seed)
             for action in state.actions:
                 self._envs[env].step(action)
 
