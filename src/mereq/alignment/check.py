@@ -107,7 +107,7 @@ def _of_checks(examination: "_Examination", *, stop: bool) -> Iterator[Tried]:
             except MereqError as error:
                 if stop:
                     raise
-                broken = True
+                broken = check in examination.needed
                 yield Tried(what, "fail", str(error))
             else:
                 yield Tried(what, "warn" if words and not isinstance(words, _Note) else "pass", words or "")
@@ -131,6 +131,11 @@ class _Examination:
     def from_segments(self) -> bool:
         """Whether rollouts of the policy start where the expert took over."""
         return self.settings is None or self.settings.inference.starts == "segments"
+
+    @property
+    def needed(self) -> list[Callable[[], str | None]]:
+        """The checks that later ones build on."""
+        return [self._two_environments, self._first_trace, self._same_in_two]
 
     def checks(self) -> list[tuple[str, Callable[[], str | None]]]:
         """The checks in order."""

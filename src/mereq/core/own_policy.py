@@ -37,7 +37,7 @@ class OwnPolicy:
         return getattr(self._policy, name)
 
 
-def protected(policy: Policy, actions: Actions) -> Policy:
+def protected(policy: Any, actions: Actions) -> Policy:
     """The policy, behind copies and checks if its class is not mereq's. Mereq's classes copy and check themselves."""
     if type(policy).__module__.partition(".")[0] == "mereq":
         return policy
