@@ -65,7 +65,7 @@ def obs_size_of(name: str, space: spaces.Space) -> int:
         if not _is_numeric(part):
             where = f"the part {path} of its observation" if path else "its observation"
             raise WrongTask(
-                f"The task {name} cannot be made: {where} is {_shown(part)}, which has no fixed number of numbers. "
+                f"The task {name} cannot be made: {where} is {_shown(part)}, which is not made of numbers. "
                 "Leave it out: gymnasium.wrappers.FilterObservation(env, [...]) keeps the named parts of a Dict; or "
                 "turn it into numbers in a gymnasium.ObservationWrapper."
             )
