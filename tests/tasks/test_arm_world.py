@@ -11,7 +11,7 @@ from arm_scripts import grasp, play
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.kinematics import JOINT_LIMITS, JOINT_SPEEDS, TOOL_DOWN
 from mereq.tasks.arm.model import SUBSTEPS
-from mereq.tasks.arm.world import MUJOCO, LEASH, PERIOD, ArmWorld, Start, warn_of_version
+from mereq.tasks.arm.world import LEASH, MUJOCO, PERIOD, ArmWorld, Start, warn_of_version
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 GRAVITY = 9.81

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from mereq.alignment.check import check_task
+from mereq.alignment.imitation_learning import InteractiveImitation
 from mereq.alignment.method import Improver, Method, Progress
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
@@ -87,7 +88,7 @@ def events(
     log, waiting = resume.log, list(resume.recorded)
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
-    for tried in check_task(task, prior, settings=settings):
+    for tried in check_task(task, prior, settings=_relied_on(method, settings)):
         if tried.verdict == "warn":
             logger.warning("%s: %s", tried.what, tried.words)
     improver = method.start(task, protected(prior, task.actions), settings, seed=seed)
@@ -132,6 +133,13 @@ def events(
             )
             if aligned:
                 return
+
+
+def _relied_on(method: Method, settings: AlignSettings) -> AlignSettings:
+    """The settings as far as the method relies on them: imitation never starts where the expert took over."""
+    if not isinstance(method, InteractiveImitation):
+        return settings
+    return replace(settings, inference=replace(settings.inference, starts="episodes"))
 
 
 def _check_numbers(seed: int, n_rounds: int, rate_threshold: float) -> None:

@@ -83,8 +83,8 @@ def warn_of_version(installed: str) -> None:
     """Log a warning, once, if another version of MuJoCo is installed than that of the arm's numbers."""
     if installed != MUJOCO:
         logger.warning(
-            "MuJoCo %s is installed. The arm's shipped policies and published numbers are those of MuJoCo %s, and MuJoCo "
-            'promises no equal numbers across versions: results may differ. For the same: pip install "mereq[arm]".',
+            "MuJoCo %s is installed. The arm's shipped policies and published numbers are those of MuJoCo %s, and "
+            'MuJoCo promises no equal numbers across versions: results may differ. For these: pip install "mereq[arm]"',
             *(installed, MUJOCO),
         )
 
