@@ -195,6 +195,8 @@ def existing_action(action: Any, actions: Actions, whose: str) -> Any:
     Raises:
         WrongAction: there is no such action.
     """
+    if isinstance(actions, Discrete) and type(action) in (np.int64, int) and 0 <= action < actions.n:
+        return np.int64(action)  # the usual answer, at once
     found = _array_of(action)
     if isinstance(actions, Discrete):
         if found.shape == () and found.dtype.kind in "iubf" and 0 <= found < actions.n and found == np.floor(found):
@@ -208,8 +210,9 @@ def existing_action(action: Any, actions: Actions, whose: str) -> Any:
             f"{whose} answered with the action {_shown(action)}, which does not exist. An action of this task is an "
             f"array of {actions.size} numbers between -1 and 1, so its shape is {actions.shape}."
         )
-    if not (np.abs(found) <= 1.0).all():
-        where = int(np.flatnonzero(~(np.abs(found) <= 1.0))[0])
+    within = np.abs(found) <= 1.0
+    if not within.all():
+        where = int(np.flatnonzero(~within)[0])
         if not (np.abs(found) <= 1.0 + ROUNDING).all():
             raise WrongAction(
                 f"{whose} answered with the action {_shown(action)}, which does not exist: number {where} is "

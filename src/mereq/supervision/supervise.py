@@ -64,7 +64,7 @@ def supervise(
         version, policy = acting(replay[0].version if replay else None)
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
-        obs, info = checked_reset(_environment_answer(environment.reset, task, seed=seed), task)
+        obs, info = checked_reset(_environment_answer("reset", environment.reset, task, seed=seed), task)
         step_index, ended = 0, False
         while not ended and done < n_steps:
             before = replay[step_index] if step_index < len(replay) else None
@@ -80,7 +80,7 @@ def supervise(
             context = DecisionContext(step_index, obs.copy(), copied(proposed), info, decided)
             answer = _answer(supervisor, context, task.actions)
             decision = decided or answer
-            reached = checked_step(_environment_answer(environment.step, task, copied(decision.action)), task)
+            reached = checked_step(_environment_answer("step", environment.step, task, copied(decision.action)), task)
             ended = reached.terminated or reached.truncated
             if decided is None:
                 yield SupervisedStep(
@@ -105,7 +105,7 @@ def supervise(
     stop_if_robot(environment)
 
 
-def _environment_answer(method: Callable[..., Any], task: Task, *given: Any, **named: Any) -> Any:
+def _environment_answer(name: str, method: Callable[..., Any], task: Task, *given: Any, **named: Any) -> Any:
     """Answer of the environment's `reset` or `step`.
 
     Raises:
@@ -116,7 +116,6 @@ def _environment_answer(method: Callable[..., Any], task: Task, *given: Any, **n
     except MereqError:
         raise
     except Exception as error:
-        name = getattr(method, "__name__", "a method")
         raise failed(f"The environment of the task {task.name} failed in {name}()", error) from error
 
 
