@@ -15,6 +15,8 @@ from mereq.store.policies import load_shipped
 from mereq.supervision.supervise import supervise
 from toys import EXPERT, always
 
+pytestmark = pytest.mark.paper("the same, for episodes that end when nothing is left to watch")
+
 N_STEPS = 1000
 
 
