@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 from tyro.conf import Positional, arg
 
 from mereq import __version__
+from mereq.commands.output import PlainConsole, accept_any_text, words
 from mereq.core.errors import MereqError
 
 PLATFORM_GIVEN = "JAX_PLATFORMS" in os.environ
 app = tyro.extras.SubcommandApp()
-console = Console(
-    stderr=True, highlight=False, soft_wrap=True
+console = PlainConsole(
+    stderr=True, soft_wrap=True
 )  # progress and words; results that a program may read go to stdout
 
 # Options of several commands. None is what was not said: the command then takes the default that is shown.
@@ -44,6 +44,7 @@ def align(
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/align"),
     resume: bool = False,
     overwrite: bool = False,
+    accept_loss: bool = False,
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
@@ -72,9 +73,10 @@ def align(
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
             TaskDefinition. Naming it runs that code.
         out: directory of the run.
-        resume: continue the run in --out, exactly. Other options need not be repeated, but for a task of your own;
-            --rounds may be raised.
+        resume: continue the run in --out, exactly. Other options need not be repeated, except code of your own (task,
+            prior, expert, robot); --rounds may be raised.
         overwrite: delete the run in --out first.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
@@ -94,6 +96,7 @@ def align(
         out,
         resume=resume,
         overwrite=overwrite,
+        accept_loss=accept_loss,
         given={
             "task": task,
             "method": method,
@@ -118,6 +121,7 @@ def supervise(
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/supervise"),
     resume: bool = False,
     overwrite: bool = False,
+    accept_loss: bool = False,
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
@@ -154,9 +158,10 @@ def supervise(
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
             TaskDefinition whose environment renders "rgb_array" pictures. Naming it runs that code.
         out: directory of the run.
-        resume: continue the run in --out. Other options need not be repeated, but for a task of your own; --rounds may
-            be raised.
+        resume: continue the run in --out. Other options need not be repeated, except code of your own (task, prior,
+            robot); --rounds may be raised.
         overwrite: delete the run in --out first.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
@@ -183,6 +188,7 @@ def supervise(
         out,
         resume=resume,
         overwrite=overwrite,
+        accept_loss=accept_loss,
         given={
             "task": task,
             "method": method,
@@ -215,6 +221,7 @@ def trial(
     host: Host = "127.0.0.1",
     port: Port = 0,
     no_browser: bool = False,
+    accept_loss: bool = False,
 ) -> None:
     """Compare methods with a person who does not know which one they help: a blind trial, from a small TOML file.
 
@@ -241,10 +248,13 @@ def trial(
         host: address to serve on; see `mereq supervise --help`.
         port: port to serve on.
         no_browser: only print the address of the page.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
     """
     from mereq.commands.trial import trial as run
 
-    run(file, out, hz=hz, host=host, port=port, browser=not no_browser, console=console)
+    run(
+        file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console
+    )
 
 
 @app.command
@@ -404,7 +414,7 @@ def study(
     from mereq.commands import study as command
 
     if list_ or name is None:
-        command.list_studies(Console())
+        command.list_studies(PlainConsole())
     elif command.study(name, out, engine, workers, address, console):
         sys.exit(1)
 
@@ -471,7 +481,7 @@ def tasks() -> None:
     """
     from mereq.commands.tasks import list_tasks
 
-    list_tasks(Console())
+    list_tasks(PlainConsole())
 
 
 @app.command
@@ -479,7 +489,7 @@ def doctor() -> None:
     """List what is installed, what is missing, and what needs it. Exits with 1 when something required is missing."""
     from mereq.commands.doctor import doctor as examine
 
-    if not examine(Console()):
+    if not examine(PlainConsole()):
         sys.exit(1)
 
 
@@ -493,7 +503,7 @@ def main() -> None:
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
     except MereqError as mistake:
-        console.print(f"[bold red]mereq:[/] {mistake}", soft_wrap=True)
+        console.print(words(("mereq:", "bold red"), f" {mistake}"), soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

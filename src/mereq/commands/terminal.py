@@ -18,12 +18,12 @@ def prepare(definition: TaskDefinition, console: Console) -> None:
 def progress_bar(console: Console) -> Progress:
     """Progress bar with counts, times and a note; it disappears at the end."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
         transient=True,
     )

@@ -49,6 +49,10 @@ class CorruptCheckpoint(MereqError):
     """A checkpoint that cannot be read, is truncated, or does not fit what it is loaded into."""
 
 
+class LostRows(CorruptCheckpoint):
+    """A record without rows that were acknowledged: its write-ahead log is missing or damaged."""
+
+
 class RunExists(MereqError):
     """A directory that already contains a run, a study, a trial or a dataset, where a new one was to be written."""
 

@@ -13,7 +13,7 @@ from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.presets.methods import METHODS
 from mereq.presets.named import FORMS, is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
-from mereq.runs.robots import PERTURBED
+from mereq.runs.robots import PERTURBED, name_robot
 from mereq.runs.toml_file import exactly
 
 LearningName = Literal["sequential", "concurrent"]
@@ -120,7 +120,7 @@ class RunSpec:
                 del config[entry.name]
         return config | {
             name: recorded_name(config[name])
-            for name in ("task", "prior", "expert")
+            for name in ("task", "prior", "expert", "robot")
             if is_named(config.get(name) or "")
         }
 
@@ -139,11 +139,12 @@ class RunSpec:
         return spec
 
     def on(self, robot: str | None) -> "RunSpec":
-        """The same run with its supervised rollouts on a robot.
+        """The same run with its supervised rollouts on a robot. Naming a driver permits its import.
 
         The simulation cannot repeat a robot's episodes. Policy and expert are therefore compared in new episodes, as in
         the preset `paper`, instead of from the states in which the expert took over; kappa follows that preset.
         """
+        name_robot(robot)
         inference = self.settings.inference
         if robot is not None and inference.starts == "segments":
             settings = definition_of(self.task).settings

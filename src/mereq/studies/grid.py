@@ -27,6 +27,7 @@ from mereq.core.errors import MereqError, UnknownName, WrongStudy
 from mereq.presets.named import recorded_name
 from mereq.presets.registry import find_task
 from mereq.runs.policies import name_policy
+from mereq.runs.robots import name_robot
 from mereq.runs.spec import RunSpec
 from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
 
@@ -149,7 +150,7 @@ class Study:
 
 
 def import_named(spec: RunSpec) -> None:
-    """Import the code of the user's own that a run names: its task, its prior and its expert.
+    """Import the code of the user's own that a run names: its task, its prior and its expert. Permit its robot's.
 
     Raises:
         CannotLoad: it cannot be imported.
@@ -157,6 +158,7 @@ def import_named(spec: RunSpec) -> None:
     find_task(spec.task)
     for source in (spec.prior, spec.expert):
         name_policy(source)
+    name_robot(spec.robot)
 
 
 def find_study(name: str) -> Path:
