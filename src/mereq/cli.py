@@ -16,9 +16,7 @@ from mereq.core.errors import MereqError
 
 PLATFORM_GIVEN = "JAX_PLATFORMS" in os.environ
 app = tyro.extras.SubcommandApp()
-console = PlainConsole(
-    stderr=True, soft_wrap=True
-)  # progress and words; results that a program may read go to stdout
+console = PlainConsole(stderr=True, soft_wrap=True)  # progress and words; results that a program may read go to stdout
 
 # Options of several commands. None is what was not said: the command then takes the default that is shown.
 TaskName = Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")]
@@ -252,9 +250,7 @@ def trial(
     """
     from mereq.commands.trial import trial as run
 
-    run(
-        file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console
-    )
+    run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)
 
 
 @app.command
@@ -500,6 +496,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")
         return
+    accept_any_text()
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
     except MereqError as mistake:

@@ -289,7 +289,7 @@ def test_the_critics_of_a_policy_are_the_learners():
     [{"gamma": 1.0}, {"tau": 0.0}, {"tau": 1.1}, {"temperature": 0.0}, {"prior_temperature": -0.1}, {"gamma": -0.1}],
 )
 def test_impossible_settings(numbers):
-    with pytest.raises(ValueError, match="need 0 <= gamma < 1, 0 < tau <= 1, temperature > 0, prior_temperature >= 0"):
+    with pytest.raises(ValueError, match="must be"):
         replace(SETTINGS, **numbers)
 
 

@@ -1,4 +1,4 @@
-"""Opening of the page in a browser, without its address on a command line, where every user of the machine can read it."""
+"""Opening of the page in a browser, without its address on a command line, which every user can read."""
 
 import html
 import os

@@ -1,7 +1,7 @@
 """Words for the terminal: escaping, quoting and styles.
 
-Titles, names, paths and messages come from files, users and devices. `words` shows them as they are: square brackets are
-no markup, and control characters do not reach the terminal. `command` quotes commands that a user may copy.
+Titles, names, paths and messages come from files, users and devices. `words` shows them as they are: square brackets
+are no markup, and control characters do not reach the terminal. `command` quotes commands that a user may copy.
 """
 
 import io
@@ -24,8 +24,8 @@ _KEPT = "\n\t"
 class PlainConsole(Console):
     """Console that takes no markup, and shows control characters in any text, in tables too."""
 
-    def __init__(self, **options: Any):
-        super().__init__(**{"markup": False, "highlight": False, "emoji": False} | options)
+    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False):
+        super().__init__(stderr=stderr, soft_wrap=soft_wrap, markup=False, highlight=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text without control characters."""

@@ -36,7 +36,9 @@ def train(
     if seed < 0:
         raise WrongValue(f"--seed is {seed}, and must be at least 0.")
     if not out.name:
-        raise WrongValue(f"--out is {str(out)!r}, and must be the name of a file without its suffix, such as runs/mine.")
+        raise WrongValue(
+            f"--out is {str(out)!r}, and must be the name of a file without its suffix, such as runs/mine."
+        )
     out_as_given, out = out, out.absolute()
     with writing(out.parent):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +101,8 @@ def _train(
         saved = load_arrays(state_path, kind="state")
         if saved.about.get("training") != about:
             raise IncompatibleRun(
-                f"The training in {out_as_given} was started with other settings. Repeat its options, or choose another --out."
+                f"The training in {out_as_given} was started with other settings. Repeat its options, or choose "
+                "another --out."
             )
         training.restore(saved.arrays)
         curve = saved.about["curve"]

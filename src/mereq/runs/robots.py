@@ -20,7 +20,6 @@ def name_robot(name: str | None) -> None:
         _named[recorded_name(name)] = name
 
 
-
 def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
     """Function that makes the robot of this name for a task. The code of a driver that the user named is imported.
 
@@ -47,8 +46,8 @@ def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
         raise UnknownName("robot", name, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
     if recorded_name(name) not in _named:
         raise NotNamed(
-            f"The robot {name} is code that is imported only if you name it, since a recorded run may come from another "
-            "person. Name it again with --robot (a file with its path)."
+            f"The robot {name} is code that is imported only if you name it, since a recorded run may come from "
+            "another person. Name it again with --robot (a file with its path)."
         )
     try:
         driver = load_named(_named[recorded_name(name)], "robot")

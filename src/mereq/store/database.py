@@ -189,6 +189,7 @@ class Database:
         for part in schema.parts:
             inside(directory, directory / part)
         tally = read_tally(directory / schema.tally)
+        has_log = file.with_name(f"{file.name}-wal").exists()
         if write:  # a writer's connection would clear a damaged log away when it is closed
             with cls._opened(
                 schema,
@@ -220,24 +221,24 @@ class Database:
                 raise _corrupt(schema, file, "it does not say how it was started")
             check_version(f"The {schema.what} in {directory}", starts[-1]["mereq"], __version__)
             if not accept_loss:
-                database._refuse_loss(tally, acknowledged)
+                database._refuse_loss(tally, acknowledged, has_log)
             if write:
                 with writing(directory):
                     database._begin_writing(closing)
             database._closing = closing.pop_all()
             return database
 
-    def _refuse_loss(self, tally: Mapping[str, int], acknowledged: Mapping[str, int]) -> None:
+    def _refuse_loss(self, tally: Mapping[str, int], acknowledged: Mapping[str, int], has_log: bool) -> None:
         """Raise LostRows if there are fewer rows than were acknowledged."""
         known = {name: max(tally.get(name, 0), acknowledged.get(name, 0)) for name in self.schema.tables}
         found = self._count()
         lost = [f"{n} of {name} ({found[name]} are there)" for name, n in known.items() if found[name] < n]
         if lost:
-            log = self._file.with_name(f"{self._file.name}-wal")
-            state = "damaged, or was cut off" if log.exists() else "missing, if there was one"
+            log = f"{self._file.name}-wal"
+            state = "damaged, or was cut off" if has_log else "missing"
             raise LostRows(
                 f"The record of the {self.schema.what}, {self._file}, has lost rows. These were stored: "
-                f"{', '.join(lost)}. The newest rows are in {log.name} until they are moved into {self._file.name}; "
+                f"{', '.join(lost)}. The newest rows are in {log} until they are moved into {self._file.name}; "
                 f"that file is {state}. Restore both files together from a copy. {self.schema.lost}"
             )
 
@@ -310,7 +311,9 @@ class Database:
         if file != self._file and self._file.is_file():
             with suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                saved = f"Everything up to now was saved into {self._file.name}, and the {self.schema.what} can be resumed."
+                saved = (
+                    f"Everything up to now was saved into {self._file.name}, and the {self.schema.what} can be resumed."
+                )
         return CannotWrite(
             f"{file} was deleted, moved or replaced by another program while this one was recording. {saved}"
         )

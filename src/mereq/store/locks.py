@@ -1,4 +1,4 @@
-"""Lock of the only writer of a record: held while it is recorded, replaced or trained, released when the process ends."""
+"""Lock of the only writer of a record: held while it is recorded, replaced or trained."""
 
 import fcntl
 import os

@@ -12,9 +12,9 @@ from mereq import __version__
 from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion, Resume
+from mereq.core.errors import CannotWrite
 from mereq.core.policy import Policy
 from mereq.interventions.rollout import SupervisedStep
-from mereq.core.errors import CannotWrite
 from mereq.store.atomic import writing
 from mereq.store.checkpoints import remove, save_arrays
 from mereq.store.compatibility import check_resumable
@@ -97,7 +97,7 @@ class RunWriter(RunReader):
             directory: directory of the run.
             config: the recorded configuration; `n_rounds` may be larger.
             prior: prior of the run; policies that were published during a round are residuals of this prior.
-            accept_loss: continue although steps or rounds that were stored are lost. Policies of such rounds are renamed.
+            accept_loss: continue although stored steps or rounds are lost. Policies of lost rounds are renamed.
 
         Raises:
             NoRun: the directory has no run.

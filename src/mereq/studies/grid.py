@@ -32,6 +32,8 @@ from mereq.runs.spec import RunSpec
 from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_STUDY = ("task", "method", "preset", "seed", "n_rounds", "rate_threshold")
+MOST_SEEDS = 100_000
+LONGEST_NAME = 200  # bytes: files beside a run's directory have longer names, and systems allow 255
 _ADVICE = "Mend the file and start again; `mereq study --list` names studies to start from."
 
 
@@ -45,6 +47,8 @@ class SeedRange:
     def __post_init__(self):
         if self.count < 1:
             raise ValueError(f"count is {self.count}, and must be at least 1")
+        if self.count > MOST_SEEDS:
+            raise ValueError(f"count is {self.count}, and must be at most {MOST_SEEDS}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +146,12 @@ class Study:
             runs.append(PlannedRun(variant, _varied(spec, variant, changes)))
             import_named(runs[-1].spec)
         names = Counter(run.name for run in runs)
+        longest = max(names, key=lambda name: len(name.encode()))
+        if len(longest.encode()) > LONGEST_NAME:
+            raise WrongStudy(
+                f"the run {longest!r} has a name of {len(longest.encode())} bytes, and at most {LONGEST_NAME} are possible. "
+                "Shorten the name of its variant or task."
+            )
         alike = [run for run in runs if names[run.name] > 1]
         if alike:
             variants = sorted({repr(run.variant) for run in alike})
