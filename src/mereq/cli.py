@@ -1,11 +1,12 @@
 """The command line: `mereq train | align | supervise | trial | show | export | study | report | tasks | doctor`."""
 
+import errno
 import json
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import tyro
 from tyro.conf import Positional, arg
@@ -499,11 +500,29 @@ def main() -> None:
     accept_any_text()
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
+        sys.stdout.flush()
     except MereqError as mistake:
-        console.print(words(("mereq:", "bold red"), f" {mistake}"), soft_wrap=True)
-        sys.exit(2)
+        _complain(str(mistake))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _complain(f"Cannot write the output: {error.strerror}.")
+    except RuntimeError as error:
+        if "Unable to initialize backend" not in str(error):
+            raise
+        _complain(
+            f"JAX cannot use the platform that JAX_PLATFORMS={os.environ['JAX_PLATFORMS']} names: {error} Unset this "
+            "variable, or install what that platform needs."
+        )
+
+
+def _complain(sentence: str) -> NoReturn:
+    """Print a sentence about what the user can correct, and exit with status 2."""
+    console.print(words(("mereq:", "bold red"), f" {sentence}"), soft_wrap=True)
+    sys.exit(2)

@@ -75,9 +75,7 @@ def check_the_package() -> None:
     """From here on, `mereq` is imported with its annotations checked; it must not have been imported before."""
     if any(name.split(".")[0] == "mereq" for name in sys.modules):
         raise RuntimeError("mereq was imported before its shape annotations could be switched on")
-    jaxtyping.jaxtyped = functools.partial(
-        functools.partial, jaxtyped
-    )  # called with typechecker=...
+    jaxtyping.jaxtyped = functools.partial(functools.partial, jaxtyped)  # called with typechecker=...
     jaxtyping.install_import_hook("mereq", "shape_checks.checked")
     sys.meta_path.insert(0, NumbaModulesUnchecked)
 

@@ -1,15 +1,22 @@
 """Progress of commands on the terminal."""
 
+import os
+
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mereq.core.errors import WrongValue
 from mereq.presets.definition import TaskDefinition
 
 
 def prepare(definition: TaskDefinition, console: Console) -> None:
     """Do the task's preparation if this machine needs it, and show its description meanwhile."""
     preparation = definition.preparation
+    if preparation is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise WrongValue(
+            f"The task {definition.name} has to be compiled, and NUMBA_DISABLE_JIT forbids it. Unset this variable."
+        )
     if preparation is not None and not preparation.is_done():
         with console.status(preparation.what):
             preparation.do()

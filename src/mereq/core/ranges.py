@@ -38,8 +38,7 @@ def check_ranges(settings: object, **ranges: Range) -> None:
         WrongValue: a number is out of its range.
     """
     for name, allowed in ranges.items():
-        value = getattr(settings, name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if not allowed.holds(number):
-                each = "each number of " if isinstance(value, tuple) else ""
-                raise WrongValue(f"{each}{name} must be {allowed.words}; {name} is {value} ({type(settings).__name__})")
+        value: float | tuple[float, ...] = getattr(settings, name)
+        each, numbers = ("each number of ", value) if isinstance(value, tuple) else ("", (value,))
+        if not all(map(allowed.holds, numbers)):
+            raise WrongValue(f"{each}{name} must be {allowed.words}; {name} is {value} ({type(settings).__name__})")

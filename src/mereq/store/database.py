@@ -6,6 +6,7 @@ Every row has a checksum, because SQLite detects damage to its own structures on
 processes can read during recording. docs/storage.md has the promises and their cost.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -370,6 +371,21 @@ class Database:
             if _checksum(tuple(row)) != checksum:
                 raise _corrupt(self.schema, self._file, f"a row of the table {table} is not what was written")
         return [dict(zip(names, row, strict=False)) for row in found]
+
+
+def from_json(text: Any) -> Any:
+    """The content of a recorded JSON text.
+
+    Raises:
+        CorruptCheckpoint: it is not JSON, nested too deeply, or has a number with thousands of digits.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CorruptCheckpoint(
+            f"A text in the record cannot be read ({str(error) or type(error).__name__}). mereq did not write it so. "
+            "Restore the record from a copy."
+        ) from error
 
 
 class Store:

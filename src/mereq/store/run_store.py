@@ -22,7 +22,7 @@ from mereq.core.supervisor import SeenFrame
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.store.checkpoints import LARGEST_SIDECAR, load_arrays
-from mereq.store.database import Database, Schema, Store
+from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside
 from mereq.store.policies import load_policy
 from mereq.store.step_rows import StepRows
@@ -152,7 +152,7 @@ class RunReader(Store):
     def starts(self) -> list[Start]:
         """The start of the run and each later resumption, with time, version and configuration."""
         return [
-            Start(row["time"], row["mereq"], json.loads(row["config"]), json.loads(row["provenance"]))
+            Start(row["time"], row["mereq"], from_json(row["config"]), from_json(row["provenance"]))
             for row in self.database.rows("run")
         ]
 
@@ -307,4 +307,4 @@ def vector_to_text(vector: np.ndarray) -> str:
 
 def vector_from_text(text: str) -> np.ndarray:
     """The vector of a JSON list."""
-    return np.array(json.loads(text), np.float64)
+    return np.array(from_json(text), np.float64)

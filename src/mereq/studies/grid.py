@@ -149,8 +149,8 @@ class Study:
         longest = max(names, key=lambda name: len(name.encode()))
         if len(longest.encode()) > LONGEST_NAME:
             raise WrongStudy(
-                f"the run {longest!r} has a name of {len(longest.encode())} bytes, and at most {LONGEST_NAME} are possible. "
-                "Shorten the name of its variant or task."
+                f"the run {longest!r} has a name of {len(longest.encode())} bytes, and at most {LONGEST_NAME} are "
+                "possible. Shorten the name of its variant or task."
             )
         alike = [run for run in runs if names[run.name] > 1]
         if alike:

@@ -13,7 +13,7 @@ from mereq import __version__
 from mereq.core.errors import IncompatibleRun
 from mereq.runs.run import config_of
 from mereq.store.compatibility import changes
-from mereq.store.database import Database, Schema, Store
+from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside
 from mereq.store.provenance import provenance
 from mereq.store.run_store import ROUND, RecordedRound, RunReader
@@ -131,7 +131,7 @@ class StudyStore(Store):
     @property
     def origins(self) -> list[dict[str, Any]]:
         """Provenance of each start."""
-        return [json.loads(start["provenance"]) for start in self.database.rows("study")]
+        return [from_json(start["provenance"]) for start in self.database.rows("study")]
 
     def runs(self) -> list[StudyRun]:
         """The finished runs, in the order of the grid.
@@ -150,8 +150,8 @@ class StudyStore(Store):
                 variant=row["variant"],
                 seed=row["seed"],
                 rounds=rounds.get(row["run"], []),
-                config=json.loads(row["config"]),
-                provenance=json.loads(row["provenance"]),
+                config=from_json(row["config"]),
+                provenance=from_json(row["provenance"]),
                 seconds=row["seconds"],
             )
             for row in self.database.rows("runs")
@@ -189,7 +189,7 @@ class StudyStore(Store):
 
     def _check(self, study: Study) -> None:
         """Refuse a grid in which finished runs have other configurations than they were made with."""
-        recorded = {row["run"]: json.loads(row["config"]) for row in self.database.rows("runs")}
+        recorded = {row["run"]: from_json(row["config"]) for row in self.database.rows("runs")}
         finished = [run for run in study.runs if run.name in recorded]
         wanted = {run.name: config_of(run.spec) for run in finished}
         different = {name: found for name in wanted if (found := changes(recorded[name], wanted[name]))}
@@ -206,7 +206,7 @@ class StudyStore(Store):
         return self.database.rows("study")[-1]
 
     def _grid(self) -> list[str]:
-        return json.loads(self._last_start()["grid"])
+        return from_json(self._last_start()["grid"])
 
 
 def _row(name: str, run: StudyRun) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Wait:
     def __post_init__(self):
         if not all(0 <= wait <= LONGEST_WAIT for wait in (self.before, self.between)):
             raise ValueError(
-                f"before is {self.before:g}, between is {self.between:g}, and both must be between 0 and {LONGEST_WAIT:g}"
+                f"before is {self.before:g}, between is {self.between:g}, and both must be between 0 and "
+                f"{LONGEST_WAIT:g}"
             )
 
 

@@ -16,7 +16,7 @@ from mereq.runs.finished import is_finished
 from mereq.runs.run import config_of
 from mereq.runs.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
-from mereq.store.database import Database, Schema, Store
+from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside
 from mereq.store.provenance import provenance
 from mereq.store.run_store import RUN, RunReader
@@ -95,8 +95,8 @@ class TrialStore(Store):
         database = Database.open(TRIAL, directory, write=write, accept_loss=accept_loss)
         try:
             start = database.rows("trial")[-1]
-            file = STRUCTURE.structure(json.loads(start["file"]), TrialFile)
-            return cls(directory, database, Trial.recorded(file, json.loads(start["configs"])))
+            file = STRUCTURE.structure(from_json(start["file"]), TrialFile)
+            return cls(directory, database, Trial.recorded(file, from_json(start["configs"])))
         except BaseException:
             database.close()
             raise
@@ -152,8 +152,8 @@ class TrialStore(Store):
 
     def _check(self, trial: Trial) -> None:
         last = self.database.rows("trial")[-1]
-        found = changes(json.loads(last["file"]), asdict(trial.file))
-        pairs = zip(json.loads(last["configs"]), [config_of(run.spec) for run in trial.runs], strict=False)
+        found = changes(from_json(last["file"]), asdict(trial.file))
+        pairs = zip(from_json(last["configs"]), [config_of(run.spec) for run in trial.runs], strict=False)
         found = found or next(
             filter(None, (changes(_without_method(old), _without_method(new)) for old, new in pairs)), ""
         )
