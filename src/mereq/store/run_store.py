@@ -287,7 +287,10 @@ def set_lost_policies_aside(directory: Path, rounds: int, steps: int) -> None:
 
 def _policies(directory: Path) -> list[int]:
     """Numbers of the rounds whose policies are in a run's directory."""
-    names = (file.name for file in (directory / "checkpoints").glob("policy-*.json"))
+    try:
+        names = [file.name for file in (directory / "checkpoints").glob("policy-*.json")]
+    except OSError:  # a name that is too long, or no permission
+        return []
     return [int(found[1]) for name in names if (found := re.fullmatch(r"policy-(\d{4,9})\.json", name))]
 
 
