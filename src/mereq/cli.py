@@ -513,13 +513,6 @@ def main() -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _complain(f"Cannot write the output: {error.strerror}.")
-    except RuntimeError as error:
-        if "Unable to initialize backend" not in str(error):
-            raise
-        _complain(
-            f"JAX cannot use the platform that JAX_PLATFORMS={os.environ['JAX_PLATFORMS']} names: {error} Unset this "
-            "variable, or install what that platform needs."
-        )
 
 
 def _complain(sentence: str) -> NoReturn:

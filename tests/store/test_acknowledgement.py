@@ -1,4 +1,4 @@
-"""Acknowledged rows are there later, or their loss is told: power cuts, damaged logs, deleted and replaced directories."""
+"""Acknowledged rows are there later, or their loss is told: power cuts, damaged logs, deleted directories."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from mereq.store.recording import record
 from mereq.store.run_store import RUN, RunReader
 from mereq.store.run_writer import RunWriter, is_repeatable
 from mereq.store.tally import Tally, read_tally
-from recorded_runs import EVENTS_PER_ROUND, go_on, step
+from recorded_runs import EVENTS_PER_ROUND, step
 
 SIMULATED = {"task": "highway", "method": "mereq", "n_rounds": 5}
 
@@ -65,12 +65,15 @@ RECORDING = """
     from pathlib import Path
     from mereq.store.run_writer import RunWriter
     from recorded_runs import step
-    config = {"task": "highway", "method": "mereq", "supervisor": sys.argv[2]}
-    store = RunWriter.create(Path(sys.argv[1]), config)
-    for number in range(15):
-        store.add_step(step(number))
-    if sys.argv[3:]:
-        store.database.settle()
+    for supervisor, settled in (("person", False), ("expert", False), ("expert", True)):
+        os.environ["SURVIVED"] = str(Path(sys.argv[1]) / f"{supervisor}-{settled}")
+        os.mkdir(os.environ["SURVIVED"])
+        config = {"task": "highway", "method": "mereq", "supervisor": supervisor}
+        store = RunWriter.create(Path(sys.argv[1]) / f"run-{supervisor}-{settled}", config)
+        for number in range(15):
+            store.add_step(step(number))
+        if settled:
+            store.database.settle()
     os._exit(0)  # the power is cut
 """
 
@@ -86,17 +89,18 @@ def flush_keeps(tmp_path_factory):
     return folder / "cut.so"
 
 
-@pytest.mark.parametrize(("words", "survived"), [(["person"], 15), (["expert"], 0), (["expert", "settle"], 15)])
-def test_what_a_power_cut_leaves(tmp_path, flush_keeps, words, survived):
+def test_what_a_power_cut_leaves(tmp_path, flush_keeps):
     """A person's steps all survive; a rule's, which can be made again, as far as they were settled."""
-    folder = tmp_path / "survived"
-    folder.mkdir()
-    command = [sys.executable, "-c", textwrap.dedent(RECORDING), str(tmp_path / "run"), *words]
-    cut = {"LD_PRELOAD": str(flush_keeps), "SURVIVED": str(folder)}
-    subprocess.run(command, check=True, env=os.environ | cut | {"PYTHONPATH": os.pathsep.join(sys.path)})
-    shutil.copy(folder / "run.sqlite.new", folder / "run.sqlite") if not (folder / "run.sqlite").exists() else None
-    with RunReader.open(folder) as store:
-        assert len(store.steps(0)) == survived
+    command = [sys.executable, "-c", textwrap.dedent(RECORDING), str(tmp_path)]
+    cut = {"LD_PRELOAD": str(flush_keeps), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run(command, check=True, env=os.environ | cut)
+    survived = {"person-False": 15, "expert-False": 0, "expert-True": 15}
+    for name in survived:
+        new = tmp_path / name / "run.sqlite.new"  # was renamed; its directory was flushed
+        if not new.with_suffix("").exists():
+            new.rename(new.with_suffix(""))
+        with RunReader.open(tmp_path / name) as store:
+            assert len(store.steps(0)) == survived[name]
 
 
 @pytest.mark.parametrize(
@@ -148,25 +152,23 @@ def test_a_damaged_log_is_noticed_and_accepted_by_word_only(killed, damage):
     RunReader.open(killed).close()  # it was accepted
 
 
-def test_a_copy_without_tally_is_judged_by_its_newest_policy(tmp_path):
-    """The SQLite file of one copy beside the checkpoints of a later one."""
-    early, late, mixed = (tmp_path / name for name in ("early", "late", "mixed"))
-    with RunWriter.create(late, config(3)) as store:
-        for number, _ in enumerate(record(corridor_events(3), store), 1):
-            if number == EVENTS_PER_ROUND + 5:
-                shutil.copytree(late, early)
-            if number == 2 * EVENTS_PER_ROUND:
-                break
-    shutil.copytree(early, mixed)
-    (mixed / "run.tally").unlink()
-    RunReader.open(mixed).close()
-    shutil.copytree(late / "checkpoints", mixed / "checkpoints", dirs_exist_ok=True)
-    with pytest.raises(LostRows, match=r"80 of steps \(45 are there\)"):
-        RunReader.open(mixed)
-    RunWriter.resume(mixed, config(3), accept_loss=True).close()
-    RunReader.open(mixed).close()
-    assert (mixed / "checkpoints" / "policy-0001.lost.json").exists()
-    assert go_on(mixed) > EVENTS_PER_ROUND
+def test_a_copy_without_tally_is_judged_by_its_newest_policy(killed):
+    """Policies of a later copy lie beside the SQLite file of an earlier one."""
+    (killed / "run.tally").unlink()
+    policy = killed / "checkpoints" / "policy-0000.json"
+    policy.parent.mkdir()
+    policy.write_text('{"recorded": {"steps": 15}}')
+    RunReader.open(killed).close()  # killed between the policy and the row of its round
+    policy.write_text('{"recorded": {"steps": 40}}')
+    with pytest.raises(LostRows, match=r"40 of steps \(15 are there\)"):
+        RunReader.open(killed)
+    policy.write_text("{}")  # of version 0.1
+    policy.with_name("policy-0002.json").write_text("{}")
+    with pytest.raises(LostRows, match=r"2 of rounds \(0 are there\)"):
+        RunReader.open(killed)
+    RunWriter.resume(killed, SIMULATED, accept_loss=True).close()
+    RunReader.open(killed).close()
+    assert {file.name for file in policy.parent.iterdir()} == {"policy-0000.json", "policy-0002.lost.json"}
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b'{"steps": 15} 00000000', b"[" * 400, b"\xff" * 512])

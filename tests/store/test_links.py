@@ -1,6 +1,7 @@
 """Nothing is written through a link in a directory that another person sent."""
 
 import os
+from contextlib import nullcontext
 
 import pytest
 
@@ -40,15 +41,11 @@ def linked(file, target, hard):
 )
 def test_resuming_changes_no_linked_file(sent, thesis, name, hard):
     linked(sent / name, thesis, hard)
-    try:
-        with RunWriter.resume(sent, config(3)) as store, logged(sent):
-            logger.info("a line")
-            store.add_step(step(1))
-    except CannotWrite as refusal:
-        assert "is a link" in str(refusal) or "hard link" in str(refusal)
-        assert str(sent / name) in str(refusal)
-    else:
-        assert name in ("run.log", "run.lock")  # a log is left out; a hard-linked lock is opened, not changed
+    left_out = name == "run.log"
+    refused = nullcontext() if left_out else pytest.raises(CannotWrite, match=rf"{name} (is a link|has .* hard link)")
+    with refused, RunWriter.resume(sent, config(3)) as store, logged(sent):
+        logger.info("a line")
+        store.add_step(step(1))
     assert thesis.read_text() == "my thesis"
 
 
@@ -76,7 +73,7 @@ def test_checkpoints_go_through_no_link(tmp_path, thesis, what):
         if what == "temporary":
             [next(events) for _ in range(EVENTS_PER_ROUND)]
         else:
-            with pytest.raises(CannotWrite, match="leads out of|is a link"):
+            with pytest.raises(CannotWrite, match=r"leads out of|is a link"):
                 [next(events) for _ in range(EVENTS_PER_ROUND)]
     assert thesis.read_text() == "my thesis"
     assert list(outside.iterdir()) == []

@@ -11,7 +11,12 @@ from mereq.presets.definition import TaskDefinition
 
 
 def prepare(definition: TaskDefinition, console: Console) -> None:
-    """Do the task's preparation if this machine needs it, and show its description meanwhile."""
+    """Do the task's preparation if this machine needs it, and show its description meanwhile.
+
+    Raises:
+        WrongValue: an environment variable forbids what a run needs.
+    """
+    _check_platform()
     preparation = definition.preparation
     if preparation is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise WrongValue(
@@ -20,6 +25,22 @@ def prepare(definition: TaskDefinition, console: Console) -> None:
     if preparation is not None and not preparation.is_done():
         with console.status(preparation.what):
             preparation.do()
+
+
+def _check_platform() -> None:
+    """Refuse a platform that JAX does not have here."""
+    named = os.environ.get("JAX_PLATFORMS", "")
+    if named in ("", "cpu"):
+        return
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        raise WrongValue(
+            f"JAX cannot use the platform that JAX_PLATFORMS={named} names ({error or 'it is not installed'}). Unset this "
+            "variable, or install what that platform needs."
+        ) from error
 
 
 def progress_bar(console: Console) -> Progress:
