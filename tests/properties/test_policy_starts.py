@@ -23,6 +23,12 @@ from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.supervision.supervise import supervise
 from toys import always
 
+pytestmark = pytest.mark.paper(
+    "section 6 MaxEnt-FT: the prior's parameters",
+    "section 6 MaxEnt: random parameters",
+    "section 6 adaptation 1, warm start",
+)
+
 OBS = all_observations()
 METHODS_THAT_START_AT = {
     residual: [MEREQ, MEREQ_NP],

@@ -1,8 +1,8 @@
 """`mereq check`: what a run relies on, tried and told in one table."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mereq.alignment.check import Tried, Verdict, examined
 from mereq.commands.terminal import prepare
@@ -12,11 +12,11 @@ from mereq.runs.policies import name_policy, policy_of
 from mereq.runs.run import supervisor_of
 from mereq.runs.spec import RunSpec
 
-MARKS: dict[Verdict, str] = {
-    "pass": "[green]✓ pass[/]",
-    "warn": "[yellow]! warn[/]",
-    "fail": "[red]✗ fail[/]",
-    "skip": "[dim]– not tried[/]",
+MARKS: dict[Verdict, Text] = {
+    "pass": Text("✓ pass", "green"),
+    "warn": Text("! warn", "yellow"),
+    "fail": Text("✗ fail", "red"),
+    "skip": Text("– not tried", "dim"),
 }
 
 
@@ -62,5 +62,5 @@ def _table(rows: list[Tried]) -> Table:
     table.add_column("tried")
     table.add_column("found", overflow="fold", ratio=1)
     for row in rows:
-        table.add_row(MARKS[row.verdict], escape(row.what), escape(row.words))
+        table.add_row(MARKS[row.verdict], Text(row.what), Text(row.words))
     return table

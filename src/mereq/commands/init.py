@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from mereq.core.errors import CannotWrite
 from mereq.tasks.starter import starting_file
@@ -25,5 +25,4 @@ def init(file: Path, environment: str, console: Console) -> None:
         raise CannotWrite(f"{file} exists, and is not overwritten. Choose another name.") from None
     except OSError as error:
         raise CannotWrite(f"{file} cannot be written: {error.strerror}.") from error
-    name = escape(str(file))
-    console.print(f"{name} is written. It runs as it is; try it with:  mereq check {name}:TASK")
+    console.print(Text(f"{file} is written. It runs as it is; try it with:  mereq check {file}:TASK"), soft_wrap=True)

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from mereq.core.actions import Actions
-from mereq.core.errors import CorruptCheckpoint
+from mereq.core.cores import physical_memory
+from mereq.core.errors import CorruptCheckpoint, WrongValue
 from mereq.core.reward import LinearReward
 
 
@@ -53,6 +54,13 @@ class Replay:
     """
 
     def __init__(self, capacity: int, *, obs_size: int, actions: Actions, n_features: int, reprice: bool = True):
+        numbers = 2 * obs_size + n_features + 2 * actions.n_parameters + int(np.prod(actions.shape)) + 2
+        needed, there = capacity * numbers * 4, physical_memory()
+        if needed > there:
+            raise WrongValue(
+                f"replay_capacity is {capacity}: the replay would need {needed / 2**30:.1f} GiB, and this machine has "
+                f"{there / 2**30:.1f} GiB of memory. Choose a smaller one."
+            )
         self.capacity = capacity
         self.reprice = reprice
         self.size = 0
