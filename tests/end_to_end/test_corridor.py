@@ -30,6 +30,8 @@ from mereq.interventions.log import InterventionLog
 from mereq.tasks.corridor import FORWARD, THETA_EXPERT, THETA_PRIOR, WAIT, Corridor
 from toys import EXPERT, POLICY, Nobody
 
+pytestmark = pytest.mark.paper("section 6 MEReQ, MEReQ-NP", "Alg. 1, the outer loop", "Alg. 1, l. 6-11 the inner loop")
+
 METHODS = pytest.mark.parametrize("method", [MEREQ, MEREQ_NP], ids=lambda m: m.name)
 IMITATES = pytest.mark.parametrize("method", IMITATION, ids=lambda m: m.name)
 INFERS = pytest.mark.parametrize("method", INVERSE_RL, ids=lambda m: m.name)

@@ -253,3 +253,15 @@ def test_a_zero_head_is_zero_everywhere():
     mlp = mlp_to_numpy(init_mlp(jax.random.key(0), (4, 8, 3), zero_head=True))
     assert not apply_mlp_numpy(mlp, np.random.default_rng(0).normal(size=(10, 4))).any()
     assert mlp[0].weight.any()  # the layers below are not: it can learn
+
+
+@pytest.mark.parametrize("sizes", [(3, 7, 2), (5, 256, 300, 1)])
+def test_initial_parameters_are_those_of_jax(sizes):
+    """Of `jax.random.uniform`, to the rounding of one multiplication and addition."""
+    key = jax.random.key(3)
+    for layer, (inputs, outputs) in zip(init_mlp(key, sizes, zero_head=False), itertools.pairwise(sizes), strict=True):
+        key, *keys = jax.random.split(key, 3)
+        bound = 1 / np.sqrt(inputs)
+        for found, of, shape in zip(layer, keys, ((inputs, outputs), (outputs,)), strict=True):
+            wanted = jax.random.uniform(of, shape, minval=-bound, maxval=bound)
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-7 * bound)

@@ -19,6 +19,8 @@ from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings, SACState, value
 from toys import one_hot
 
+pytestmark = pytest.mark.paper("section 3.1 residual SAC, learned")
+
 S, GAMMA, BATCH, N_UPDATES = 3, 0.8, 256, 1500
 SETTINGS = SACSettings(
     hidden=(64, 64),
@@ -124,7 +126,7 @@ def best_policy(temperature: float, prior_temperature: float) -> np.ndarray:
     return np.stack([best(state) for state in range(S)])
 
 
-@pytest.mark.parametrize(("temperature", "prior_temperature"), [(0.3, 0.0), (0.3, 0.3), (0.2, 0.4)])
+@pytest.mark.parametrize(("temperature", "prior_temperature"), [(0.3, 0.0), (0.2, 0.4)])
 def test_the_bandits_policy_is_the_best_squashed_gaussian(temperature, prior_temperature):
     """Mean and log-std in every state, with a prior's term and without, at a temperature that is held."""
     settings = replace(SETTINGS, gamma=0.0, prior_temperature=prior_temperature)
@@ -177,11 +179,11 @@ def test_the_critics_are_the_soft_values_of_a_policy_that_is_held(prior_temperat
         np.testing.assert_allclose(q, expected, atol=0.1)
 
 
-@pytest.mark.parametrize(("temperature", "prior_temperature"), [(0.4, 0.4), (0.5, 0.3)])
-def test_an_optimum_by_design_is_found(temperature, prior_temperature):
+def test_an_optimum_by_design_is_found():
     """Policy and residual Q-function of a chain of states whose max-ent optimum was chosen first; see
     `tests/equations/test_eq2_residual_sac.py`. Here nothing is exact but the answer.
     """
+    temperature, prior_temperature = 0.5, 0.3
     wanted = np.array([[0.1, -0.6], [0.3, -0.4], [-0.4, -0.5]])
     v = np.array([0.5, -0.5, 1.0])
 

@@ -17,6 +17,8 @@ from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import FEATURE_NAMES, FORWARD, SWITCH, Corridor
 from toys import EXPERT, POLICY, always
 
+pytestmark = pytest.mark.paper("Table 5, noisy interventions", "Table 5, N(0, 0.1) on continuous actions")
+
 N_STEPS = 120
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # always walks on
 TABLE = np.array([[2.0, -1.0, 0.0]] * 6 + [[0.0, 3.0, 0.0]] * 3 + [[2.0, -1.0, 0.0]] * 3)

@@ -24,6 +24,12 @@ from mereq.supervision.supervise import supervise
 from mereq.tasks.corridor import FEATURE_NAMES
 from toys import always
 
+pytestmark = pytest.mark.paper(
+    "section 6 MaxEnt-FT: the prior's parameters",
+    "section 6 MaxEnt: random parameters",
+    "section 6 adaptation 1, warm start",
+)
+
 OBS = all_observations()
 METHODS_THAT_START_AT = {
     residual: [MEREQ, MEREQ_NP],

@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 from mereq.core.policy import LogitsPolicy
 from mereq.maxent_rl.dqn import DQN, DQNSettings, QPolicy
 
+pytestmark = pytest.mark.paper("section 3.1 customized policy")
+
 OBS_SIZE, N_ACTIONS = 4, 3
 observations = arrays(
     np.float32, st.tuples(st.integers(1, 5), st.just(OBS_SIZE)), elements=st.floats(-100, 100, width=32)

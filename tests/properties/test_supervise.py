@@ -15,6 +15,8 @@ from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import FEATURE_NAMES, FORWARD, SWITCH, WAIT, Corridor
 from toys import EXPERT, POLICY, Nobody, always, one_hot
 
+pytestmark = pytest.mark.paper("Alg. 1, l. 3 supervised rollout")
+
 N_STEPS = 70
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # always walks on
 # on the left: walk on, but wait in cell 3; on the right: switch at first, walk on later

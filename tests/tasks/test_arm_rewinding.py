@@ -21,6 +21,8 @@ from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
 from toys import Nobody, always
 
+pytestmark = pytest.mark.paper("Eq. (7), the same on the arm")
+
 RUN_SEED = 3
 LATER = 8  # steps that are repeated
 TASKS = {  # name: task, a script that the rule has nothing against, a careless one

@@ -22,6 +22,13 @@ from mereq.tasks.arm.definition import N_STEPS, ArmTask, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from toys import EXPERT, POLICY, always
 
+pytestmark = pytest.mark.paper(
+    "App. A.1.2-A.1.4 an expert who judges measurements",
+    "App. A.1.2 bottle pushing, intervention rule",
+    "App. A.1.3 erasing, intervention rule",
+    "App. A.1.4 pillow grasping, intervention rule",
+)
+
 EPISODES = 4
 
 Seen = list[Any]  # measurements of an episode's steps so far

@@ -10,7 +10,6 @@ import time
 from contextlib import ExitStack
 
 import numpy as np
-import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -95,7 +94,7 @@ def test_kill_9_in_mid_episode(tmp_path):
     run = str(tmp_path / "run")
     start = ("highway", "--steps", str(STEPS), "--rounds", "1")
     kept = []
-    for number, stop in enumerate([8, 17, 31]):
+    for number, stop in enumerate([8, 24]):
         with Command(*(("--resume",) if number else start), "--hz", "20", "--out", run) as command:
             told = command.drive(lambda view, stop=stop: view["step"] >= stop)["step"]
             command.kill()
@@ -129,22 +128,20 @@ def stop(command: Command, by: signal.Signals) -> str:
     return rest
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_by_signal_in_an_episode_is_quiet_and_the_run_can_be_resumed(tmp_path, by):
+def test_a_stop_by_signal_in_an_episode_is_quiet_and_the_run_can_be_resumed(tmp_path):
     run = str(tmp_path / "run")
     with Command("highway", "--steps", str(STEPS), "--hz", "20", "--out", run) as command:
         told = command.drive(lambda view: view["step"] >= 4)["step"]
-        assert f"mereq supervise --resume --out {run}" in stop(command, by)
+        assert f"mereq supervise --resume --out {run}" in stop(command, signal.SIGINT)
     with RunReader.open(tmp_path / "run") as store:
         assert len(store.steps(0)) >= told
     with Command("--resume", "--hz", "20", "--out", run) as command:
         assert command.drive(lambda view: view["step"] > told)["round"] == 0
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_by_signal_after_the_end_is_quiet(tmp_path, by):
+def test_a_stop_by_signal_after_the_end_is_quiet(tmp_path):
     """The page is still open, or was left less than RELOAD seconds ago."""
     run = str(tmp_path / "run")
     with Command("highway", "--steps", "10", "--rounds", "1", "--hz", "20", "--out", run) as command:
         command.drive(lambda view: view["phase"] == "finished")
-        stop(command, by)
+        stop(command, signal.SIGTERM)

@@ -10,7 +10,6 @@ from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
-from mereq.reports.figures import RunCurves, run_figure
 from mereq.reports.statistics import THRESHOLDS, samples_to_threshold
 from mereq.runs.policies import name_policy
 from mereq.runs.recorded import load_method_policy
@@ -127,6 +126,8 @@ def _no_figures(directory: Path, report: dict[str, Any]) -> str:
 
 def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> None:
     """Draw the run's curves, and write the clip before and after."""
+    from mereq.reports.figures import RunCurves, run_figure  # Matplotlib: half a second that --json need not wait
+
     with RunReader.open(directory) as reader:
         task, prior, policy = load_method_policy(reader, len(report["rounds"]) - 1)
     simulator = task.simulate(EPISODES)

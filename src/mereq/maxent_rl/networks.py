@@ -5,6 +5,7 @@ a compiled function. Parameters are therefore converted once per chunk of update
 """
 
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,7 @@ class Layer(NamedTuple):
 
 
 MLP = tuple[Layer, ...]
+BLOCK = 65_536  # random words that are drawn at once: those of a layer of 256 by 256
 
 
 def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> MLP:
@@ -39,12 +41,23 @@ def init_mlp(key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool) -> M
     for inputs, outputs in itertools.pairwise(sizes):
         key, key_weight, key_bias = jax.random.split(key, 3)
         bound = 1.0 / np.sqrt(inputs)
-        weight = jax.random.uniform(key_weight, (inputs, outputs), minval=-bound, maxval=bound)
-        bias = jax.random.uniform(key_bias, (outputs,), minval=-bound, maxval=bound)
-        layers.append(Layer(weight, bias))
+        layers.append(Layer(_uniform(key_weight, (inputs, outputs), bound), _uniform(key_bias, (outputs,), bound)))
     if zero_head:
         layers[-1] = Layer(jnp.zeros_like(layers[-1].weight), jnp.zeros_like(layers[-1].bias))
     return tuple(layers)
+
+
+def _uniform(key: PRNGKeyArray, shape: tuple[int, ...], bound: float) -> Float[Array, "..."]:
+    """Numbers that are uniform in [-bound, bound): those of `jax.random.uniform`.
+
+    `jax.random.uniform` is compiled for each shape, which takes a second for the networks of a learner. The random bits
+    of a block are the first bits of any larger one, so that here one block's function is all that is compiled.
+    """
+    count = math.prod(shape)
+    bits = np.asarray(jax.random.bits(key, (-(-count // BLOCK) * BLOCK,)))[:count]
+    unit = (bits >> 9) * 2.0**-23  # in [0, 1), with the 23 bits of a float32's fraction
+    low, high = np.float32(-bound), np.float32(bound)
+    return jnp.asarray(((high - low) * unit + low).astype(np.float32).reshape(shape))
 
 
 def hidden_sizes(mlp: MLP) -> tuple[int, ...]:
