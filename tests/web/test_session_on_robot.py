@@ -7,7 +7,8 @@ from mereq.core.errors import RobotLost
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import LANE_RIGHT
 from mereq.web.messages import Command
-from sittings import Person, latest, sit, spec
+from mereq.web.session import COUNTDOWN, LEARNED
+from sittings import Person, latest, say, sit, spec
 
 MINE = spec(steps=12).changed({"robot": "breakable:Breakable"})
 HANDS = {3: {"engaged": True, "action": LANE_RIGHT}, 4: {"engaged": True}}
@@ -58,6 +59,7 @@ def test_a_lost_robot_pauses_the_run_until_the_person_goes_on(tmp_path, failure)
         if view["paused"] and "robot" in view["paused"]:
             reasons.append(view["paused"])
             told.append(tuple(Breakable.made.told))
+            say(session, {}, now)
             if len(reasons) == 30:
                 session.controls.receive(Command("go"), now)
         someone(session)
@@ -88,6 +90,7 @@ def test_a_pause_stops_the_robot_once_and_the_episode_goes_on(tmp_path):
             left.append(now)
         elif view["paused"] == "the page was left":
             told.append(tuple(Breakable.made.told))
+            say(session, {}, now)
             if now > left[0] + 5:
                 session.controls.receive(Command("go"), now)
         else:
@@ -130,4 +133,4 @@ def test_a_robot_that_keeps_time_is_not_waited_for(tmp_path, monkeypatch):
 
     session = sit(tmp_path / "run", act, MINE, pace=None)
     assert session.hz == latest(session)["pace"] == 10.0
-    assert max(times) < 1.0  # of a clock that only waiting moves; at the highway's own pace it would be 6
+    assert max(times) < COUNTDOWN + 1.0  # of a clock that only waiting moves; at the highway's own pace it would be 6 more

@@ -10,13 +10,15 @@ from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion
 from mereq.commands.opening import RunDirectory, open_run, resume_command
+from mereq.commands.robot_operator import attend_robot
 from mereq.commands.terminal import prepare, progress_bar, round_columns, round_line
-from mereq.core.errors import RobotLost
+from mereq.core.errors import NeedsPerson, RobotLost
 from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
-from mereq.runs.run import run
+from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.store.run_writer import RunWriter
+from mereq.supervision.interruption import interruption
 
 DEFAULTS: dict[str, Any] = {"task": "highway"}  # every other field has the default of `RunSpec.named`
 
@@ -28,7 +30,8 @@ def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], co
     with writer:
         try:
             _run(spec, writer, console)
-        except (KeyboardInterrupt, RobotLost):
+            interruption.check()
+        except (KeyboardInterrupt, RobotLost, NeedsPerson):
             console.print(
                 f"\nStopped. Everything so far is in {out}. Resume it with:  {resume_command('align', out, given)}",
                 soft_wrap=True,
@@ -48,11 +51,16 @@ def _run(spec: RunSpec, writer: RunWriter, console: Console) -> None:
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    with progress_bar(console) as progress, closing(run(spec, writer)) as events:
+    given = {}
+    if spec.robot is not None:
+        given["environment"] = environment_of(spec)
+        attend_robot(given["environment"], console, spec.pace)
+    with progress_bar(console) as progress, closing(run(spec, writer, **given)) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
         version = ""
         expert = supervised = 0
         for event in events:
+            interruption.check()
             if isinstance(event, SupervisedStep):
                 supervised += 1
                 expert += int(event.controller)

@@ -1,5 +1,6 @@
 """`mereq supervise`: Algorithm 1 with a person as the supervisor."""
 
+import threading
 import webbrowser
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from mereq.commands.opening import RunDirectory, open_run, resume_command
 from mereq.commands.terminal import prepare
 from mereq.core.errors import IncompatibleRun, WrongValue
 from mereq.presets.registry import find_task
+from mereq.supervision.interruption import interruption
 from mereq.web.devices.polling import poll_device
 from mereq.web.devices.spacemouse import SpaceMouse
 from mereq.web.messages import FASTEST, SLOWEST
@@ -70,8 +72,9 @@ def check_pace(hz: float | None) -> None:
 
 def serve_session(session: Session, listening: socket, browser: bool, console: Console, *, resume_with: str) -> None:
     """Serve the page of a session until its end. resume_with: command to print after Ctrl-C."""
-    prepare(session.definition, console)
     try:
+        prepare(session.definition, console)
+        interruption.check()
         serve(session, listening, started=lambda address: _print_address(address, browser, console))
     except KeyboardInterrupt:
         console.print(f"\nStopped. Everything so far is stored. Resume with:  {resume_with}", soft_wrap=True)
@@ -85,4 +88,4 @@ def _print_address(address: str, browser: bool, console: Console) -> None:
         soft_wrap=True,
     )
     if browser and has_windows():
-        webbrowser.open(address)
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some browsers return at their end

@@ -9,7 +9,7 @@ from mereq.core.simulator import Environment
 from mereq.core.supervisor import Decision, DecisionContext, Supervisor
 from mereq.core.task import checked_features
 from mereq.interventions.rollout import SupervisedStep
-from mereq.supervision.robot_environment import stop_if_robot
+from mereq.supervision.robot_environment import hold_if_robot
 
 
 def supervise(
@@ -83,7 +83,7 @@ def supervise(
             obs = next_obs
             step_index += 1
         episode, replay = episode + 1, []
-    stop_if_robot(environment)
+    hold_if_robot(environment, "the round is over")
 
 
 def _decision(step: SupervisedStep) -> Decision:
