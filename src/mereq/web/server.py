@@ -100,11 +100,12 @@ class SupervisorSocket:
             self._drawn = view["frame"]
             while True:
                 await ws.send_text(json.dumps(view))
-                while view["frame"] - self._drawn > AHEAD:
-                    self._has_drawn.clear()
-                    await self._has_drawn.wait()
                 with contextlib.suppress(TimeoutError):
-                    number, view = await asyncio.wait_for(self._session.latest_view.after(number), KEEPALIVE)
+                    async with asyncio.timeout(KEEPALIVE):
+                        while view["frame"] - self._drawn > AHEAD:
+                            self._has_drawn.clear()
+                            await self._has_drawn.wait()
+                        number, view = await self._session.latest_view.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
         messages, refusals = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
