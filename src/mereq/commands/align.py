@@ -25,10 +25,13 @@ DEFAULTS: dict[str, Any] = {"task": "highway"}  # every other field has the defa
 
 def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], console: Console) -> None:
     """Run Algorithm 1 into a run directory."""
+    interruption.check()
     spec, writer = open_run(RunDirectory(out, resume, overwrite), given, DEFAULTS, console)
-    prepare(definition_of(spec.task), console)
     with writer:
         try:
+            interruption.check()
+            prepare(definition_of(spec.task), console)
+            interruption.check()
             _run(spec, writer, console)
             interruption.check()
         except (KeyboardInterrupt, RobotLost, NeedsPerson):

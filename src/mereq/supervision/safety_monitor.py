@@ -135,6 +135,7 @@ class SafetyMonitor:
             NeedsPerson: hardware was held, and no operator can be asked.
             RobotLost: the program ends, or the robot could not be told to stop.
         """
+        self._interruption.check()
         if self._operator is not None and self._state is State.ENABLED and (reason := self._operator.objection()):
             self.hold(reason)
         while self._state is State.HELD:
@@ -148,7 +149,6 @@ class SafetyMonitor:
             with self._lock:
                 if self._state is State.HELD:
                     self._state = State.ENABLED
-        self._interruption.check()
         if self._state is State.ENDED:
             raise RobotLost("The program ends")
 
@@ -176,7 +176,7 @@ class SafetyMonitor:
         """Result of a command after which the robot moves: "reset" or "step".
 
         Raises:
-            RobotLost: the robot was told to stop during the command.
+            RobotLost: the robot was told to stop during the command, or is not connected.
             DriverFailed: the driver failed.
         """
         self.enable()
@@ -184,8 +184,8 @@ class SafetyMonitor:
             if self._stop_failure is not None:
                 failure, self._stop_failure = self._stop_failure, None
                 raise DriverFailed from failure
-            if self._state is not State.ENABLED:
-                raise RobotLost(f"The robot was held before {command}")
+            if self._state is not State.ENABLED or not self._connected:
+                raise RobotLost(f"The robot was held or disconnected before {command}")
             self._moving = self._has_moved = True
         return self._execute(command, act)
 

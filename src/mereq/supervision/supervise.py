@@ -9,6 +9,7 @@ from mereq.core.simulator import Environment
 from mereq.core.supervisor import Decision, DecisionContext, Supervisor
 from mereq.core.task import checked_features
 from mereq.interventions.rollout import SupervisedStep
+from mereq.supervision.interruption import interruption
 from mereq.supervision.robot_environment import hold_if_robot
 
 
@@ -52,9 +53,11 @@ def supervise(
         version, policy = acting(replay[0].version if replay else None)
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
+        interruption.check()
         obs, info = environment.reset(seed=seed)
         step_index, ended = 0, False
         while not ended and done < n_steps:
+            interruption.check()
             obs = np.array(obs)  # the environment may overwrite its array
             proposed = policy.distribution(obs[None]).mode()[0]
             decided = _decision(replay[step_index]) if step_index < len(replay) else None
