@@ -1,8 +1,9 @@
-"""A program that steps a robot until something ends it: `robot_process.py FILE WAY`. FILE has what the robot was told."""
+"""A program that steps a robot until something ends it: `robot_process.py FILE WAY`. FILE has what it was told."""
 
 import ctypes
+import fcntl
 import sys
-import threading
+import termios
 import time
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def hang_in_compiled_code() -> None:
 
 
 def main(file: str, way: str) -> None:
-    """Step until the end. way: "signal", or where the program hangs or fails."""
+    """Step until the end. way: "signal", "terminal", or where the program hangs or fails."""
+    if way == "terminal":
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # whose closing sends SIGHUP
     with interruption.caught(), interruption.deferred():
         environment = RobotEnvironment(Recorder(Path(file), way), TASK)
         environment.reset(seed=0)
@@ -65,8 +68,6 @@ def main(file: str, way: str) -> None:
             sys.exit(0)
         if way == "error":
             raise ZeroDivisionError
-        if way == "thread":
-            threading.Thread(target=lambda: 1 / 0).start()
         while True:
             environment.step(1)
             time.sleep(0.01)

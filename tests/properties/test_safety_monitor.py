@@ -1,5 +1,6 @@
 """A robot moves only while a person lets it, and every way of ending tells it to stop: once, whatever else hangs."""
 
+import itertools
 import os
 import pty
 import signal
@@ -19,7 +20,7 @@ from mereq.core.errors import NeedsPerson, RobotLost
 from mereq.supervision import safety_monitor
 from mereq.supervision.interruption import Interruption
 from mereq.supervision.robot_environment import RobotEnvironment
-from mereq.supervision.safety_monitor import LONGEST_GAP, STEP_GRACE, STEP_LIMIT, SafetyMonitor, State, end_all, hold_all
+from mereq.supervision.safety_monitor import LONGEST_GAP, STEP_GRACE, STEP_LIMIT, SafetyMonitor, State
 from mereq.tasks.corridor import TASK
 
 PROGRAM = Path(__file__).parents[1] / "helpers" / "robot_process.py"
@@ -45,9 +46,7 @@ class Watched:
 
     def __init__(self, where: str = "", *, operator: Willing | None = None):
         self.time, self.robot, self.interruption = 0.0, Hanging(where), Interruption()
-        self.monitor = SafetyMonitor(
-            self.robot, now=lambda: self.time, watched=False, interruption=self.interruption
-        )
+        self.monitor = SafetyMonitor(self.robot, now=lambda: self.time, watched=False, interruption=self.interruption)
         self.environment = RobotEnvironment(self.robot, TASK, self.monitor)
         if operator is not None:
             self.environment.attend(operator)
@@ -84,7 +83,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(safety_monitor, "RETURN_LIMIT", 0.01)
 
 
-# ------------------------------------------------------------------------------------------------ while the driver hangs
+# ----------------------------------------------------------------------------------------------- while the driver hangs
 
 
 @pytest.mark.parametrize("way", ["the person pauses", "the program is interrupted", "the program ends"])
@@ -204,14 +203,14 @@ def test_no_command_comes_because_the_program_hangs():
     assert operator.reasons == [f"no command came for {LONGEST_GAP:g} s"]
 
 
-@pytest.mark.parametrize("everywhere", [end_all, hold_all])
+@pytest.mark.parametrize("everywhere", [safety_monitor.end_all, safety_monitor.hold_all])
 def test_the_end_and_the_suspension_of_the_program_stop_every_robot(everywhere):
     several = [Watched(operator=Willing()) for _ in range(2)]
     for watched in several:
         watched.environment.reset(seed=0)
     everywhere()
     assert all(watched.told[:3] == ["enter", "reset", "stop"] for watched in several)
-    if everywhere is end_all:
+    if everywhere is safety_monitor.end_all:
         with pytest.raises(RobotLost, match="The program ends"):
             several[0].environment.step(1)
         assert several[0].told == ["enter", "reset", "stop", "exit"]
@@ -221,7 +220,8 @@ def test_it_is_told_once_by_many_threads():
     watched = Watched()
     watched.environment.reset(seed=0)
     start = threading.Barrier(8)
-    acts = [watched.monitor.stop, lambda: watched.monitor.hold("a test"), watched.monitor.end, watched.monitor.disconnect]
+    monitor = watched.monitor
+    acts = [monitor.stop, lambda: monitor.hold("a test"), monitor.end, monitor.disconnect]
     threads = [threading.Thread(target=lambda act=act: (start.wait(), act())) for act in 2 * acts]
     for thread in threads:
         thread.start()
@@ -230,7 +230,7 @@ def test_it_is_told_once_by_many_threads():
     assert watched.told.count("stop") == watched.told.count("exit") == 1
 
 
-# --------------------------------------------------------------------------------------------------------- the interlock
+# -------------------------------------------------------------------------------------------------------- the interlock
 
 
 def test_hardware_is_held_until_the_operator_says_go():
@@ -299,10 +299,10 @@ def test_any_order_of_commands(acts):
     watched.environment.close()
     told = [what for what in watched.told if what not in ("enter", "exit")]
     assert told[-1] == "stop"
-    assert all(before != "stop" for before, now in zip(told, told[1:], strict=False) if now == "stop")
+    assert all(before != "stop" for before, now in itertools.pairwise(told) if now == "stop")
 
 
-# ------------------------------------------------------------------------------------------------------- whole processes
+# ------------------------------------------------------------------------------------------------------ whole processes
 
 
 def test_every_way_of_ending_a_process(tmp_path):
@@ -313,15 +313,13 @@ def test_every_way_of_ending_a_process(tmp_path):
             ("SIGINT", "signal"), ("SIGTERM", "signal"), ("SIGHUP", "signal"), ("SIGQUIT", "signal"),
             ("SIGINT", "reset"), ("SIGHUP", "step"),
         ]
-    } | {"a closed terminal": ("signal", None), "exit": ("exit", None), "error": ("error", None)}  # fmt: skip
+    } | {"a closed terminal": ("terminal", None), "exit": ("exit", None), "error": ("error", None)}  # fmt: skip
     ways["SIGINT-compiled"] = ("compiled", signal.SIGINT)
     terminal, end = pty.openpty()
     processes = {}
     for name, (way, _) in ways.items():
         stream = end if name == "a closed terminal" else subprocess.DEVNULL
         command = [sys.executable, str(PROGRAM), str(tmp_path / name), way]
-        if name == "a closed terminal":
-            command = ["setsid", "--ctty", *command]
         processes[name] = subprocess.Popen(command, stdin=stream, stdout=stream, stderr=stream, start_new_session=True)
     os.close(end)
     for name, (way, sent) in ways.items():

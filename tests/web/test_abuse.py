@@ -36,7 +36,8 @@ FINE = (
 
 
 def nothing_held(session) -> str:
-    said = {"frame": latest(session).get("frame", 0), "sent": time.time(), "mode": "toggle", "engaged": False, "action": None}
+    said = {"frame": latest(session).get("frame", 0), "sent": time.time()}
+    said |= {"mode": "toggle", "engaged": False, "action": None}
     return json.dumps({"kind": "input"} | said)
 
 

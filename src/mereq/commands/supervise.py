@@ -88,4 +88,5 @@ def _print_address(address: str, browser: bool, console: Console) -> None:
         soft_wrap=True,
     )
     if browser and has_windows():
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # some browsers return at their end
+        # in a thread, because a browser that stays in the foreground returns at its end only
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -20,7 +20,7 @@ from typing import Any
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
 )  # Ctrl-C, kill, a closed terminal or a broken SSH connection, Ctrl-\
-SUSPENDING = getattr(signal, "SIGTSTP", None)  # Ctrl-Z
+SUSPENDING = [getattr(signal, name) for name in ("SIGTSTP",) if hasattr(signal, name)]  # Ctrl-Z
 REPEATED = 1.0  # s within which a second signal is the same request: a terminal and a parent process may both send one
 SLOW = 2.0  # s after which a program that is still at work says so
 AGAIN = 0.05  # s after which a lost exception is raised again
@@ -80,16 +80,16 @@ class Interruption:
         heard, sent = socket.socketpair()
         sent.setblocking(False)
         before = signal.set_wakeup_fd(sent.fileno(), warn_on_full_buffer=False)
-        suspending = SUSPENDING is not None and signal.getsignal(SUSPENDING) is signal.SIG_DFL
-        if suspending:
-            signal.signal(SUSPENDING, self._suspend)
+        suspending = [number for number in SUSPENDING if signal.getsignal(number) is signal.SIG_DFL]
+        for number in suspending:
+            signal.signal(number, self._suspend)
         thread = threading.Thread(target=self._listen, args=(heard,), name="signals", daemon=True)
         thread.start()
         try:
             yield
         finally:
-            if suspending:
-                signal.signal(SUSPENDING, signal.SIG_DFL)
+            for number in suspending:
+                signal.signal(number, signal.SIG_DFL)
             signal.set_wakeup_fd(before)
             sent.close()
             thread.join()
@@ -137,7 +137,8 @@ class Interruption:
         if not isinstance(lost.exc_value, KeyboardInterrupt):
             sys.__unraisablehook__(lost)
             return
-        timer = threading.Timer(AGAIN, signal.raise_signal, (signal.SIGINT,))
+        main = threading.main_thread().ident or 0
+        timer = threading.Timer(AGAIN, signal.pthread_kill, (main, signal.SIGINT))
         timer.daemon = True
         timer.start()
 

@@ -163,7 +163,7 @@ class SafetyMonitor:
             return
         if self._call is not None and not self._call.returned.is_set():
             raise RobotLost(
-                f"The robot's driver has not returned from {self._call.command} yet. Wait for it, or restart the program"
+                f"The robot's driver has not returned from {self._call.command} yet. Wait for it, or restart mereq"
             )
         self._calls, self._closed = SimpleQueue(), threading.Event()
         _start(self._work, self._calls)

@@ -133,7 +133,7 @@ class Controls:
             self._drop()
 
     def state(self, now: float) -> State:
-        """Present state. If the page or the device was silent, or a picture unseen, for too long, all is released first."""
+        """Present state. All input is released first if page or device was silent, or a picture unseen, too long."""
         with self._lock:
             for name, heard in (("the page", self._heard), (self.device, self._felt_at)):
                 if self._paused is None and name is not None and now - heard > SILENCE:

@@ -153,7 +153,7 @@ class Session:
     # The supervisor
 
     def begin_episode(self, seed: int) -> None:
-        """Prepare the display of a new episode. With a robot, wait until it may move: it moves to its start afterwards."""
+        """Prepare the display of a new episode. Wait until a robot may move, since it moves to its start afterwards."""
         self._new_episode = True
         if self._robot:
             self._ready = True
