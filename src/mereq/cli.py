@@ -4,7 +4,6 @@ import errno
 import json
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -15,6 +14,7 @@ from tyro.conf import Positional, arg
 from mereq import __version__
 from mereq.commands.output import PlainConsole, accept_any_text, words
 from mereq.core.errors import MereqError
+from mereq.supervision.interruption import STATUS, interruption
 
 PLATFORM_GIVEN = "JAX_PLATFORMS" in os.environ
 app = tyro.extras.SubcommandApp()
@@ -90,28 +90,29 @@ def align(
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot), or a driver of
             yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
     """
-    from mereq.commands.align import align as run
+    with interruption.deferred():
+        from mereq.commands.align import align as run
 
-    run(
-        out,
-        resume=resume,
-        overwrite=overwrite,
-        accept_loss=accept_loss,
-        given={
-            "task": task,
-            "method": method,
-            "preset": preset,
-            "seed": seed,
-            "n_rounds": rounds,
-            "rate_threshold": rate_threshold,
-            "prior": prior,
-            "expert": expert,
-            "learning": learning,
-            "pace": pace,
-            "robot": robot,
-        },
-        console=console,
-    )
+        run(
+            out,
+            resume=resume,
+            overwrite=overwrite,
+            accept_loss=accept_loss,
+            given={
+                "task": task,
+                "method": method,
+                "preset": preset,
+                "seed": seed,
+                "n_rounds": rounds,
+                "rate_threshold": rate_threshold,
+                "prior": prior,
+                "expert": expert,
+                "learning": learning,
+                "pace": pace,
+                "robot": robot,
+            },
+            console=console,
+        )
 
 
 @app.command
@@ -182,32 +183,33 @@ def supervise(
             devices* shows their input. `spacemouse`: one that is plugged into this machine, for browsers without
             WebHID (Linux); then the page only shows, pauses and hands back.
     """
-    from mereq.commands.supervise import supervise as run
+    with interruption.deferred():
+        from mereq.commands.supervise import supervise as run
 
-    run(
-        out,
-        resume=resume,
-        overwrite=overwrite,
-        accept_loss=accept_loss,
-        given={
-            "task": task,
-            "method": method,
-            "preset": preset,
-            "seed": seed,
-            "n_rounds": rounds,
-            "rate_threshold": rate_threshold,
-            "prior": prior,
-            "learning": learning,
-            "robot": robot,
-            "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
-        },
-        hz=hz,
-        host=host,
-        port=port,
-        browser=not no_browser,
-        device=device,
-        console=console,
-    )
+        run(
+            out,
+            resume=resume,
+            overwrite=overwrite,
+            accept_loss=accept_loss,
+            given={
+                "task": task,
+                "method": method,
+                "preset": preset,
+                "seed": seed,
+                "n_rounds": rounds,
+                "rate_threshold": rate_threshold,
+                "prior": prior,
+                "learning": learning,
+                "robot": robot,
+                "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
+            },
+            hz=hz,
+            host=host,
+            port=port,
+            browser=not no_browser,
+            device=device,
+            console=console,
+        )
 
 
 @app.command
@@ -250,9 +252,10 @@ def trial(
         no_browser: only print the address of the page.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
     """
-    from mereq.commands.trial import trial as run
+    with interruption.deferred():
+        from mereq.commands.trial import trial as run
 
-    run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)
+        run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)
 
 
 @app.command
@@ -550,21 +553,30 @@ class _Warnings(logging.Handler):
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is a sentence and exit status 2; Ctrl-C and SIGTERM are 130."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: everything is saved, and a robot stopped
+    """Run the command line. A user's mistake is a sentence and exit status 2; an end by a signal is 130."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # small networks: an accelerator's dispatch costs more than it saves
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")
         return
     accept_any_text()
     logging.getLogger("mereq").addHandler(_Warnings(logging.WARNING))
+    with interruption.caught():
+        try:
+            _run_command()
+        except KeyboardInterrupt:
+            sys.exit(STATUS)
+        except OSError as error:
+            if error.errno == errno.EIO and interruption.requested:  # the terminal was closed: nothing can be printed
+                sys.exit(STATUS)
+            raise
+
+
+def _run_command() -> None:
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
         sys.stdout.flush()
     except MereqError as mistake:
         _complain(str(mistake))
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakable import Breakable
+from breakable import Breakable, Willing
 from mereq.core.errors import RobotLost, WrongRobot
 from mereq.core.policy import LogitsPolicy
 from mereq.core.robot import Robot
-from mereq.supervision.robot_environment import RobotEnvironment, stop_if_robot, stop_robot_on_exit
+from mereq.supervision.robot_environment import RobotEnvironment, hold_if_robot, stop_robot_on_exit
 from mereq.supervision.supervise import supervise
 from mereq.tasks.corridor import TASK
 from toys import Nobody, always
@@ -22,7 +22,9 @@ POLICY = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)
 def driven() -> tuple[RobotEnvironment, Breakable]:
     robot = Breakable(TASK)
     assert isinstance(robot, Robot)
-    return RobotEnvironment(robot, TASK), robot
+    environment = RobotEnvironment(robot, TASK)
+    environment.attend(Willing())
+    return environment, robot
 
 
 def rollout(environment, n_steps, recorded=()):
@@ -32,7 +34,7 @@ def rollout(environment, n_steps, recorded=()):
 
 def test_nothing_is_connected_or_moved_before_the_first_reset():
     environment, robot = driven()
-    stop_if_robot(environment)
+    hold_if_robot(environment, "a test")
     environment.close()
     assert robot.told == []
 
@@ -41,7 +43,7 @@ def test_it_stands_still_after_a_rollout_and_stays_connected():
     environment, robot = driven()
     for _ in range(2):
         list(rollout(environment, 3))
-    stop_if_robot(environment)
+    hold_if_robot(environment, "a test")
     environment.close()
     assert robot.told == ["enter", *["reset", "step", "step", "step", "stop"] * 2, "exit"]
 
@@ -202,5 +204,5 @@ def test_a_mistake_that_has_a_class_of_its_own_is_raised_as_it_is():
 
 def test_a_simulation_needs_no_stop():
     plain = TASK.make()
-    stop_if_robot(plain)
+    hold_if_robot(plain, "a test")
     assert list(stop_robot_on_exit((n for n in range(3)), plain)) == [0, 1, 2]

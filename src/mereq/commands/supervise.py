@@ -16,6 +16,7 @@ from mereq.commands.terminal import prepare
 from mereq.core.errors import IncompatibleRun, WrongValue
 from mereq.presets.registry import find_task
 from mereq.store.run_writer import RunWriter
+from mereq.supervision.interruption import interruption
 from mereq.web.devices.polling import poll_device
 from mereq.web.devices.spacemouse import SpaceMouse
 from mereq.web.messages import FASTEST, SLOWEST
@@ -93,7 +94,6 @@ def serve_session(
         out: directory of the run or trial, for messages.
         resume_with: command to print after Ctrl-C.
     """
-    prepare(session.definition, console)
     with ExitStack() as closing:
 
         def started(addresses: Sequence[str]) -> None:
@@ -102,6 +102,8 @@ def serve_session(
                 closing.enter_context(opened_in_browser(addresses[0], writer.directory))
 
         try:
+            prepare(session.definition, console)
+            interruption.check()
             serve(session, listening, started=started)
         except KeyboardInterrupt:
             console.print(words(stopped(writer, out, resume_with)), soft_wrap=True)

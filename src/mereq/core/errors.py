@@ -113,6 +113,10 @@ class RobotLost(MereqError):
     """Loss of the connection to a robot. The driver raises it, with the reason in a few words."""
 
 
+class NeedsPerson(MereqError):
+    """A robot that must not move without the word of a person, where no person can be asked."""
+
+
 class WrongRobot(MereqError):
     """A robot's driver that cannot be found, or does not implement `Robot`."""
 

@@ -14,7 +14,8 @@ from mereq.core.simulator import Environment
 from mereq.core.supervisor import Controller, Decision, DecisionContext, Supervisor
 from mereq.core.task import Task
 from mereq.interventions.rollout import SupervisedStep
-from mereq.supervision.robot_environment import stop_if_robot
+from mereq.supervision.interruption import interruption
+from mereq.supervision.robot_environment import hold_if_robot
 
 logger = logging.getLogger("mereq")
 
@@ -64,9 +65,11 @@ def supervise(
         version, policy = acting(replay[0].version if replay else None)
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
+        interruption.check()
         obs, info = checked_reset(_environment_answer("reset", environment.reset, task, seed=seed), task)
         step_index, ended = 0, False
         while not ended and done < n_steps:
+            interruption.check()
             before = replay[step_index] if step_index < len(replay) else None
             if before is not None and not np.array_equal(obs, before.obs):
                 logger.warning(
@@ -102,7 +105,7 @@ def supervise(
             obs, info = reached.obs, reached.info
             step_index += 1
         episode, replay = episode + 1, []
-    stop_if_robot(environment)
+    hold_if_robot(environment, "the round is over")
 
 
 def _environment_answer(name: str, method: Callable[..., Any], task: Task, *given: Any, **named: Any) -> Any:

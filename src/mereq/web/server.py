@@ -6,7 +6,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +18,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from mereq.supervision.interruption import interruption
 from mereq.web.access_control import AccessControl
 from mereq.web.addresses import listen as listen
 from mereq.web.addresses import permitted_names, reachable_hosts
@@ -37,16 +38,23 @@ MOST_BYTES = 16_384  # size of a message, checked first
 RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 more
 RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
+KEEPALIVE = 0.5  # s after which the newest view is sent again: its absence tells the page that nothing arrives
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
 ABORT_AFTER = 0.3  # s after which connections that are still open at shutdown are cut
 GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
 class SupervisorSocket:
-    """WebSocket of the page in control. ended: called when the last page has left a finished run."""
+    """WebSocket of the page in control.
 
-    def __init__(self, session: Session, ended: Callable[[], None]):
-        self._session, self._ended = session, ended
+    Args:
+        session: the run.
+        ended: called when the last page has left a finished run.
+        drop: cuts the connection of a WebSocket.
+    """
+
+    def __init__(self, session: Session, ended: Callable[[], None], drop: Callable[[WebSocket], None]):
+        self._session, self._ended, self._drop = session, ended, drop
         self._driver: WebSocket | None = None
         self._drawn = 0  # number of the last picture that the page in control has drawn
         self._has_drawn = asyncio.Event()
@@ -59,9 +67,10 @@ class SupervisorSocket:
             await ws.close(OCCUPIED, "Another page is in control of this run.")
             return
         self._driver = ws
+        self._session.controls.admit("ready when you are")
         if before is not None:
             await _close(before, TAKEN, "Another page has taken control.")
-        self._session.controls.release("ready when you are")
+            self._drop(before)
         showing = asyncio.create_task(self._show(ws))
         try:
             await self._listen(ws)
@@ -91,16 +100,18 @@ class SupervisorSocket:
             self._drawn = view["frame"]
             while True:
                 await ws.send_text(to_json(view))
-                while view["frame"] - self._drawn > AHEAD:
-                    self._has_drawn.clear()
-                    await self._has_drawn.wait()
-                number, view = await self._session.latest_view.after(number)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(KEEPALIVE):
+                        while view["frame"] - self._drawn > AHEAD:
+                            self._has_drawn.clear()
+                            await self._has_drawn.wait()
+                        number, view = await self._session.latest_view.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
         messages, refusals = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
         while self._driver is ws:
             received = await ws.receive()
-            if received["type"] == "websocket.disconnect":
+            if received["type"] == "websocket.disconnect" or self._driver is not ws:
                 return
             try:
                 if not messages.spend(time.monotonic()):
@@ -137,6 +148,22 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._close_page = close_page
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `interruption`."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end: also when a signal was received."""
+        return await super().on_tick(counter) or interruption.requested
+
+    def drop(self, ws: WebSocket) -> None:
+        """Cut the connection of a WebSocket, whose page may have stopped reading."""
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport is not None and tuple(transport.get_extra_info("peername")[:2]) == ws.scope["client"]:
+                transport.abort()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close all connections in less than a second."""
         await self._close_page()
@@ -169,7 +196,7 @@ def _file(name: str, kind: str) -> Any:
 
 def make_server(session: Session, listening: socket.socket, *, token: str) -> uvicorn.Server:
     """Server of the session, on a listening socket."""
-    page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True))
+    page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True), lambda ws: server.drop(ws))
     config = uvicorn.Config(
         application(page, names=permitted_names(listening), token=token),
         log_level="error",
@@ -177,6 +204,7 @@ def make_server(session: Session, listening: socket.socket, *, token: str) -> uv
         ws="websockets-sansio",
         ws_max_size=MOST_BYTES,
         lifespan="off",
+        proxy_headers=False,
         timeout_graceful_shutdown=2,
         server_header=False,
     )
@@ -215,5 +243,6 @@ def serve(session: Session, listening: socket.socket, *, started: Callable[[Sequ
     finally:
         session.stop()
         worker.join()
+    interruption.check()
     if failures:
         raise failures[0]
