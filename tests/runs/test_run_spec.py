@@ -188,7 +188,7 @@ def nested(path: str, value) -> dict:
         ("noise", 1.5, "noise must be between 0 and 1; it is 1.5"),
         ("noise", -0.1, "it is -0.1"),
         ("noise", float("nan"), "it is nan"),
-        ("seed", -1, "seed must be at least 0; it is -1"),
+        ("seed", -1, "seed must be at least 0.* it is -1"),
         ("pace", float("inf"), "pace must be above 0, and finite; it is inf"),
         ("n_rounds", 0, "n_rounds must be at least 1; it is 0"),
         ("rate_threshold", 1.1, "rate_threshold must be between 0 and 1; it is 1.1"),
