@@ -44,10 +44,22 @@ class Replay:
         n_features: numbers in a feature vector.
         reprice: True computes rewards with the current theta when a batch is drawn. False keeps the reward that a
             transition had when it was added, as in the authors' code.
+        n_prior_parameters: numbers that determine a distribution of the prior; by default those of a distribution over
+            `actions`.
     """
 
-    def __init__(self, capacity: int, *, obs_size: int, actions: Actions, n_features: int, reprice: bool = True):
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        obs_size: int,
+        actions: Actions,
+        n_features: int,
+        reprice: bool = True,
+        n_prior_parameters: int | None = None,
+    ):
         self.capacity = capacity
+        n_parameters = actions.n_parameters if n_prior_parameters is None else n_prior_parameters
         self.reprice = reprice
         self.size = 0
         self.added = 0  # in total; the next one is written to added % capacity
@@ -57,8 +69,8 @@ class Replay:
             next_obs=np.zeros((capacity, obs_size), np.float32),
             features=np.zeros((capacity, n_features), np.float32),
             terminated=np.zeros(capacity, bool),
-            prior=np.zeros((capacity, actions.n_parameters), np.float32),
-            next_prior=np.zeros((capacity, actions.n_parameters), np.float32),
+            prior=np.zeros((capacity, n_parameters), np.float32),
+            next_prior=np.zeros((capacity, n_parameters), np.float32),
         )
         self.reward_when_added = np.zeros(capacity, np.float32)
 

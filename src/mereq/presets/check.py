@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mereq.core.actions import Discrete
-from mereq.core.distribution import Categorical, Distribution, SquashedGaussian
+from mereq.core.distribution import Categorical, ClippedGaussian, Distribution, SquashedGaussian, WeightedSamples
 from mereq.core.errors import WrongTask
 from mereq.core.policy import Policy
 from mereq.core.seeding import stream
@@ -146,16 +146,20 @@ def _check_prior(prior: Policy, task: Task, obs: np.ndarray) -> None:
 
 
 def _check_distribution(answer: Distribution, task: Task, n: int) -> None:
-    wanted = Categorical if isinstance(task.actions, Discrete) else SquashedGaussian
+    of_boxes = (SquashedGaussian, ClippedGaussian, WeightedSamples)
+    wanted = (Categorical,) if isinstance(task.actions, Discrete) else of_boxes
     if not isinstance(answer, wanted):
         raise WrongTask(
-            f"The prior gives a {type(answer).__name__}; for {task.actions} it must be a {wanted.__name__} "
-            "(LogitsPolicy and GaussianPolicy turn a function into a policy)."
+            f"The prior gives a {type(answer).__name__}; for {task.actions} it must be a "
+            f"{' or '.join(kind.__name__ for kind in wanted)} (docs/policies.md: policies made of functions)."
         )
-    if answer.parameters.shape != (n, task.actions.n_parameters):
+    n_parameters = task.actions.n_parameters
+    if isinstance(answer, WeightedSamples):
+        n_parameters = answer.actions.shape[1] * getattr(task.actions, "size", 0)
+    if answer.parameters.shape != (n, n_parameters):
         raise WrongTask(
             f"The prior's distribution for {n} observations has parameters of shape {answer.parameters.shape}; for "
-            f"{task.actions} it must be {(n, task.actions.n_parameters)}."
+            f"{task.actions} it must be {(n, n_parameters)}."
         )
     if not np.isfinite(answer.parameters).all():
         raise WrongTask("The prior's distribution has parameters that are NaN or infinite.")

@@ -50,7 +50,8 @@ def _actions(name: str, space: spaces.Space) -> Actions:
     if isinstance(space, spaces.Discrete) and space.start == 0:
         return Discrete(int(space.n))
     if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
-        return Box(space.shape[0])
+        low, high = (tuple(limit.astype(float).tolist()) for limit in (space.low, space.high))
+        return Box(space.shape[0], low, high)
     raise ValueError(
         f"task {name!r} has the action space {space}; there are learners for Discrete(n) starting at 0, and for a flat "
         "Box with finite limits"
