@@ -67,6 +67,25 @@ def test_show_draws_the_run_and_films_the_road(finished, mereq):
         assert clip.n_frames > 50
 
 
+def test_the_policy_is_exported_and_a_prior_again(finished, mereq, tmp_path):
+    """Both formats, after a round that is named; the graph then acts as the prior of another run."""
+    pytest.importorskip("onnxruntime")
+    for words in (("onnx",), ("safetensors", "--after-round", 0)):
+        status, _, told = mereq("export-policy", finished[0], "--out", tmp_path / words[0], "--format", *words)
+        assert status == 0
+        assert re.search(r"at 1000 of its observations: largest difference [0-9.]+e-0[6-9]|0\.0e\+00", told)
+    assert json.loads((tmp_path / "safetensors" / "config.json").read_text())["rounds"] == 1
+    spec = RunSpec.named(task="highway", prior=str(tmp_path / "onnx" / "model.onnx"))
+    obs = np.random.default_rng(0).random((50, 25)).astype(np.float32)
+    with RunReader.open(finished[0]) as reader:
+        _, _, policy = load_method_policy(reader, 1)
+    found = policy_of(spec, "prior").distribution(obs).parameters
+    np.testing.assert_allclose(found, policy.distribution(obs).parameters, atol=1e-5)
+    status, _, told = mereq("export-policy", finished[0], "--out", tmp_path / "x", "--format", "onnx", "--after-round", 7)
+    assert status == 2
+    assert "no round called '7'. Known: 0, 1" in told
+
+
 def test_every_supervised_step_is_in_the_database(finished):
     with sqlite3.connect(finished[0] / "run.sqlite") as database:
         ((steps,),) = database.execute("SELECT count(*) FROM steps")

@@ -56,9 +56,7 @@ def training_of(prior) -> SimulatorTraining:
         n_features=2,
         n_prior_parameters=learner.n_prior_parameters,
     )
-    training = SimulatorTraining(
-        learner=learner, state=state, replay=replay, task=LINE, prior=prior, schedule=SCHEDULE
-    )
+    training = SimulatorTraining(learner=learner, state=state, replay=replay, task=LINE, prior=prior, schedule=SCHEDULE)
     training.start_phase(0, 0)
     return training
 

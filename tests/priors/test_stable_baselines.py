@@ -8,7 +8,6 @@ import shutil
 import zipfile
 from base64 import b64encode
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,20 +15,12 @@ import pytest
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import ClippedGaussian
 from mereq.core.errors import CannotLoad
-from mereq.core.task import Task
 from mereq.priors.stable_baselines import read_stable_baselines
 from mereq.priors.torch_archive import read_tensors
+from sb3_files import FOLDER, task_of
 
-FOLDER = Path(__file__).parents[1] / "fixtures" / "sb3"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.zip"))
 BOX = Box(3, (-1.0, 0.0, -2.5), (1.0, 1.0, float(np.float32(0.3))))
-
-
-def task_of(obs_size, actions):
-    def absent(*_):
-        raise AssertionError("opening a prior needs no environment")
-
-    return Task("noise", ("a",), obs_size, actions, absent, absent)
 
 
 def opened(name, folder=FOLDER):

@@ -38,7 +38,7 @@ def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
         CannotWrite: no permission, or the disk is full.
         TypeError: the policy is of another class.
     """
-    arrays, rest, _ = _content(policy)
+    arrays, rest, _ = content_of(policy)
     save_arrays(path, arrays, kind="policy", about={**about, **rest})
 
 
@@ -48,7 +48,7 @@ def fingerprint(policy: Policy) -> str:
     Raises:
         TypeError: the policy is of another class.
     """
-    arrays, rest, prior = _content(policy)
+    arrays, rest, prior = content_of(policy)
     return digest([digest_of_arrays(arrays), rest, prior and fingerprint(prior)])
 
 
@@ -65,7 +65,7 @@ def load_policy(path: Path, task: Task | None = None, prior: Policy | None = Non
             prior.
     """
     path = without_suffix(path)
-    return _policy(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
+    return policy_of_checkpoint(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def load_shipped(task: Task, which: str) -> StoredPolicy:
         UnknownName: no policy of this name is shipped for this task.
         CorruptCheckpoint: the installation is damaged.
     """
-    return _policy(_read_shipped(task.name, which), f"{task.name}/{which}", task, None)
+    return policy_of_checkpoint(_read_shipped(task.name, which), f"{task.name}/{which}", task, None)
 
 
 def describe_shipped(task_name: str, which: str) -> dict[str, Any]:
@@ -102,7 +102,8 @@ def _read_shipped(task_name: str, which: str) -> Checkpoint:
     return read_checkpoint(root.joinpath(task_name), which, "policy")
 
 
-def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> StoredPolicy:
+def policy_of_checkpoint(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> StoredPolicy:
+    """The policy of a checkpoint's content. Raises as `load_policy`."""
     policy, n_inputs, found = _with_sizes(checkpoint, file, prior)
     if task is not None and (n_inputs, found) != (task.obs_size, task.actions):
         raise corrupt(
@@ -179,8 +180,12 @@ def _orphan(file: str) -> CorruptCheckpoint:
     return corrupt(file, "it is a residual policy, which needs the prior that it was trained with")
 
 
-def _content(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
-    """Parameters of a policy, its further properties, and its prior."""
+def content_of(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
+    """Parameters of a policy, its further properties, and its prior.
+
+    Raises:
+        TypeError: the policy is of none of our classes.
+    """
     if isinstance(policy, QPolicy):
         arrays = _named("", policy.q)
         sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
