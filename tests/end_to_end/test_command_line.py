@@ -18,6 +18,9 @@ from mereq.commands import align as command
 from mereq.commands import train
 from mereq.evaluation.rollouts import EPISODES
 from mereq.presets.registry import TASKS
+from mereq.runs.policies import policy_of
+from mereq.runs.recorded import load_method_policy
+from mereq.runs.spec import RunSpec
 from mereq.store.policies import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.store.run_store import RunReader
 from mereq.studies.comparing import differences
@@ -81,7 +84,9 @@ def test_the_policy_is_exported_and_a_prior_again(finished, mereq, tmp_path):
         _, _, policy = load_method_policy(reader, 1)
     found = policy_of(spec, "prior").distribution(obs).parameters
     np.testing.assert_allclose(found, policy.distribution(obs).parameters, atol=1e-5)
-    status, _, told = mereq("export-policy", finished[0], "--out", tmp_path / "x", "--format", "onnx", "--after-round", 7)
+    status, _, told = mereq(
+        "export-policy", finished[0], "--out", tmp_path / "x", "--format", "onnx", "--after-round", 7
+    )
     assert status == 2
     assert "no round called '7'. Known: 0, 1" in told
 

@@ -24,7 +24,7 @@ class PolicyStart(Protocol):
 def residual(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
     """Residual learner with Q_R = 0, which keeps the prior: the first policy is the prior itself. Section 3.1."""
     learner = residual_learner_of(task, settings.learner, prior)
-    return learner, learner.init(seed_for(seed, "network"), zero_head=True)  # pyright: ignore[reportReturnType]
+    return learner, learner.init(seed_for(seed, "network"), zero_head=True)
 
 
 def random_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:

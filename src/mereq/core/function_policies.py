@@ -6,7 +6,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -106,12 +106,12 @@ class SampledPolicy:
 
 def _checked_normal(answer: Any, n: int, n_actions: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and log-std as float64, after a check of their shapes and values."""
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
+    if not isinstance(answer, tuple | list) or len(cast(Any, answer)) != 2:
         raise WrongPolicyOutput(
-            f"The policy answered with a {type(answer).__name__}; it must return a pair, mean and log-std, each of "
-            f"shape {(n, n_actions)}."
+            f"The policy answered with a {type(cast(Any, answer)).__name__}; it must return a pair, mean and log-std, "
+            f"each of shape {(n, n_actions)}."
         )
-    mean, log_std = (np.asarray(part, np.float64) for part in answer)
+    mean, log_std = (np.asarray(part, np.float64) for part in cast(Any, answer))
     wanted = (n, n_actions)
     if mean.shape != wanted or log_std.shape != wanted:
         raise WrongPolicyOutput(

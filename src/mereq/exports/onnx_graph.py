@@ -1,9 +1,9 @@
 """A policy as one ONNX graph, with its prior where that is a network of ours.
 
-The input is `obs` (n, obs), float32. Outputs of discrete actions are `logits` (log-probabilities) and `action`, the most
-probable one. Outputs of continuous actions are `mean` and `log_std`, before a tanh or, of a clipped normal, in
-the environment's units; and `action`, the deterministic one in these units. A prior of another kind is a second input,
-`prior`: its log-probabilities, or its mean and log-std side by side, both for actions between -1 and 1.
+The input is `obs` (n, obs), float32. Outputs of discrete actions are `logits` and `action`, the most probable one.
+Outputs of continuous actions are `mean` and `log_std`, before a tanh or, of a clipped normal, in the environment's
+units; and `action`, the deterministic one in these units. A prior of another kind is a second input, `prior`: its
+log-probabilities, or its mean and log-std side by side, both for actions between -1 and 1.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,7 @@ from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, SACState
 from mereq.maxent_rl.sampled_q import SampledQ, SampledQState
 
 LearnerSettings = DQNSettings | SACSettings
-LearnerAndState = tuple[DQN | SAC, DQNState | SACState] | tuple[SampledQ, SampledQState]
+LearnerAndState = tuple[DQN | SAC | SampledQ, DQNState | SACState | SampledQState]
 
 
 def residual_learner_of(task: Task, settings: LearnerSettings, prior: Policy) -> DQN | SAC | SampledQ:
