@@ -15,6 +15,7 @@ import pytest
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import ClippedGaussian
 from mereq.core.errors import CannotLoad
+from mereq.priors import stable_baselines
 from mereq.priors.stable_baselines import read_stable_baselines
 from mereq.priors.torch_archive import read_tensors
 from sb3_files import FOLDER, task_of
@@ -168,6 +169,32 @@ def test_damaged_archives_are_refused(tmp_path):
         except CannotLoad:
             refused += 1
     assert refused > 100  # others changed a name, or nothing that is read
+
+
+@pytest.mark.parametrize("name", ["ppo_sde", "sac", "sac_sde", "td3", "qrdqn"])
+@pytest.mark.parametrize("change", ["missing", "flat", "NaN"])
+def test_every_damaged_tensor_of_the_policy_is_noticed(monkeypatch, name, change):
+    """Each in turn; those of critics and of target networks are not read."""
+    for tensor in read_all(name):
+        if not tensor.startswith(("actor.", "action_net", "mlp_extractor.policy_net", "log_std", "quantile_net.")):
+            continue
+
+        def changed(content, file, tensor=tensor):
+            found = read_tensors(content, file)
+            array = found.pop(tensor)
+            other = (
+                {} if change == "missing" else {tensor: array.reshape(-1, 1) if change == "flat" else array * np.nan}
+            )
+            return found | other
+
+        monkeypatch.setattr(stable_baselines, "read_tensors", changed)
+        with pytest.raises(CannotLoad):
+            opened(name)
+
+
+def read_all(name):
+    with zipfile.ZipFile(FOLDER / f"{name}.zip") as archive:
+        return read_tensors(archive.read("policy.pth"), "policy.pth")
 
 
 def test_what_cannot_be_a_prior_is_refused_in_a_sentence(tmp_path):

@@ -4,6 +4,7 @@ Nothing in the zip is unpickled. Weights are read as tensors (`torch_archive`), 
 its JSON. What a policy is follows from the names of its tensors.
 """
 
+import itertools
 import json
 import zipfile
 from collections.abc import Callable, Mapping
@@ -148,7 +149,13 @@ class _Zip:
         return network_of(self.tensors, prefix, self._activation(default), self.file, ends_active=True)
 
     def _head(self, prefix: str) -> Network:
-        return network_of(self.tensors, prefix, "Identity", self.file)
+        head = network_of(self.tensors, prefix, "Identity", self.file)
+        if not head.layers:
+            raise self._damaged(f"it has no layer {prefix}")
+        return head
+
+    def _damaged(self, what: str) -> CannotLoad:
+        return CannotLoad(f"{self.file} is damaged: {what}. Save the model again, or restore it from a copy.")
 
     def _seen(self, obs: Rows) -> Rows:
         """Observations as the network sees them."""
@@ -162,6 +169,9 @@ class _Zip:
                 f"The policy {self.file} sees {inputs} numbers, and an observation of the task {self.task.name} has "
                 f"{self.task.obs_size}. Name a policy that was trained in this environment, with the same wrappers."
             )
+        for body, head in itertools.pairwise(networks):
+            if body.layers and len(body.layers[-1][1]) != head.n_inputs:
+                raise self._damaged("its layers do not fit together")
         outputs = len(networks[-1].layers[-1][1])
         if n_outputs is not None and outputs != n_outputs:
             raise CannotLoad(
@@ -174,7 +184,7 @@ class _Zip:
         n_actions = self._n_actions()
         outputs = len(q.layers[-1][1])
         if outputs % n_actions:
-            raise CannotLoad(f"{self.file} has {outputs} outputs for {n_actions} actions: it is damaged.")
+            raise self._damaged(f"it has {outputs} outputs for {n_actions} actions")
         self._fit(q)
 
         def logits(obs: Rows) -> Rows:
@@ -224,7 +234,7 @@ class _Zip:
         if self._of("policy_kwargs", "squash_output") is True:
             return self._squashed(body, "action_net", "log_std")
         self._fit(body, head, n_outputs=box.size)
-        log_std = self._log_std_of("log_std", box.size)
+        log_std = self._log_std_of("log_std", head)
 
         def normal(obs: Rows) -> tuple[Rows, Rows]:
             latent = body(self._seen(obs))
@@ -236,11 +246,13 @@ class _Zip:
         """Normal before a tanh: SAC, TQC, and PPO or A2C with gSDE and `squash_output`."""
         box = self._box()
         limit = self._of("policy_kwargs", "clip_mean")
-        limit = 2.0 if limit is None else float(limit)
+        limit = 2.0 if limit is None else limit
+        if not isinstance(limit, int | float):
+            raise self._damaged(f"its clip_mean is {limit!r}")
         is_clipped = mean_of == "actor.mu" and self._has("actor.mu.0") and limit > 0
         mean = self._head(mean_of)
         self._fit(body, mean, n_outputs=box.size)
-        log_std = self._log_std_of(log_std_of, box.size)
+        log_std = self._log_std_of(log_std_of, mean)
 
         def normal(obs: Rows) -> tuple[Rows, Rows]:
             latent = body(self._seen(obs))
@@ -249,18 +261,26 @@ class _Zip:
 
         return GaussianPolicy(normal, box.size)
 
-    def _log_std_of(self, name: str, n_actions: int) -> Callable[[Rows], Rows]:
-        """Log-std as a function of the last hidden layer: a layer, one number per coordinate, or gSDE's matrix."""
+    def _log_std_of(self, name: str, mean: Network) -> Callable[[Rows], Rows]:
+        """Log-std as a function of the last hidden layer, as the mean's layer is.
+
+        A layer of its own, one number per coordinate, or gSDE's matrix.
+        """
+        n_actions, n_hidden = mean.layers[0][0].shape
         if f"{name}.weight" in self.tensors:
             layer = self._head(name)
+            if layer.layers[0][0].shape != (n_actions, n_hidden):
+                raise self._damaged("its layers of mean and log-std do not fit together")
             return lambda latent: np.clip(layer(latent), *LOG_STD)
-        found = np.asarray(self.tensors[name], np.float64)
-        if not np.isfinite(found).all() or found.shape[-1] not in (1, n_actions):
-            raise CannotLoad(f"{self.file} is damaged: its log-std has shape {found.shape}, or is not finite.")
-        if self.settings.get("use_sde") is not True:
+        found = np.asarray(self.tensors.get(name, np.nan), np.float64)
+        is_sde = self.settings.get("use_sde") is True
+        allowed = [(n_hidden, n_actions), (n_hidden, 1)] if is_sde else [(n_actions,)]
+        if not np.isfinite(found).all() or found.shape not in allowed:
+            raise self._damaged(f"its log-std is missing, not finite, or of another shape than {allowed[0]}")
+        if not is_sde:
             return lambda latent: np.broadcast_to(found, (len(latent), n_actions))
         expln = self._of("policy_kwargs", "use_expln") is True
-        variance = np.broadcast_to(_sde_std(found, expln=expln), (len(found), n_actions)) ** 2
+        variance = np.broadcast_to(_sde_std(found, expln=expln), (n_hidden, n_actions)) ** 2
         return lambda latent: 0.5 * np.log(latent**2 @ variance + EPSILON)
 
     def _deterministic(self) -> Policy:

@@ -15,7 +15,7 @@ import numpy as np
 
 from mereq.core.errors import CannotLoad
 
-MAX_BYTES = 1 << 30  # of one member, uncompressed: policies of small networks need a thousandth
+MAX_BYTES = 1 << 28  # of one member, uncompressed: policies of small networks need a thousandth
 _TYPES = {
     "FloatStorage": "f4",
     "DoubleStorage": "f8",
