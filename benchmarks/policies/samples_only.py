@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--noise", type=float, default=0.0, help="that widens the samples, see SampledPolicy")
     parser.add_argument("--temperature", type=float, help="of the highway's prior, instead of 1: how sure it is")
     parser.add_argument("--only", choices=["probabilities", "samples"])
     given = parser.parse_args()
@@ -95,7 +96,7 @@ def main() -> None:
         draw = lambda obs, rng: prior.distribution(obs).sample(rng)  # noqa: E731
     else:
         draw = flow_policy(task, prior)
-    priors = {"probabilities": prior, "samples": SampledPolicy(draw, task.actions, given.samples)}
+    priors = {"probabilities": prior, "samples": SampledPolicy(draw, task.actions, given.samples, given.noise)}
     if given.task != "highway":
         for name, policy in priors.items():
             metrics = definition.metrics(evaluate(policy, task.simulate(16), seed=1))

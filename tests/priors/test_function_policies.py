@@ -1,5 +1,7 @@
 """Policies made of functions: clipped normals in the environment's units, single actions, samples."""
 
+from dataclasses import replace
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -76,6 +78,9 @@ def test_a_deterministic_policy_keeps_its_action_and_gets_noise():
     for noise in (0.0, 1.5):
         with pytest.raises(WrongValue, match="noise"):
             DeterministicPolicy(lambda obs: obs, Discrete(3), noise)
+    for wrong in ({"n_samples": 0}, {"noise": -0.1}):
+        with pytest.raises(WrongValue, match="n_samples"):
+            SampledPolicy(lambda obs, rng: obs, Discrete(3), **wrong)
 
 
 def test_samples_of_few_actions_become_shares():
@@ -85,6 +90,8 @@ def test_samples_of_few_actions_become_shares():
     assert isinstance(found, Categorical)
     np.testing.assert_allclose(np.exp(found.log_probs), np.tile(wanted, (4, 1)), atol=0.03)
     assert (found.log_probs[:, 2] == NEVER).all()
+    noisy = replace(policy, noise=0.3).distribution(OBS)
+    np.testing.assert_allclose(np.exp(noisy.log_probs), 0.7 * np.exp(found.log_probs) + 0.1, rtol=1e-5)
 
 
 def test_samples_of_continuous_actions_are_kept():
@@ -97,6 +104,8 @@ def test_samples_of_continuous_actions_are_kept():
     assert np.abs(found.actions.mean(axis=1)).max() < 0.15
     spread = found.sample(np.random.default_rng(0))
     assert (found.actions == spread[:, None]).all(axis=2).any(axis=1).all()
+    one_place = SampledPolicy(lambda obs, rng: np.tile([0.0, 0.5, 0.5], (len(obs), 1)), CAR, n_samples=500, noise=0.2)
+    np.testing.assert_allclose(one_place.distribution(OBS).actions.std(axis=1), 0.2, atol=0.03)
 
 
 def test_equal_observations_lead_to_equal_draws():

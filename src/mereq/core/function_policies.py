@@ -68,9 +68,7 @@ class DeterministicPolicy:
         """The callable's actions, with noise."""
         found = _checked_actions(self.action(np.array(obs)), len(obs), self.actions)
         if isinstance(self.actions, Discrete):
-            others = np.full((len(obs), self.actions.n), self.noise / self.actions.n)
-            others[np.arange(len(obs)), found] += 1.0 - self.noise
-            return Categorical(np.log(others))
+            return Categorical(_mixed(Categorical.from_samples(found[:, None], self.actions.n).log_probs, self.noise))
         mean = self.actions.from_units(found).astype(np.float32)
         return ClippedGaussian(mean, np.full_like(mean, np.log(self.noise)))
 
@@ -83,6 +81,10 @@ class SampledPolicy:
     script. Its random numbers must come from `rng`, a NumPy generator. That is seeded from the observations, so that
     equal observations lead to equal draws, and a resumed run to the same steps.
 
+    An aligned policy chooses among drawn actions only. `noise` widens them: it is the probability that an action is
+    replaced by a uniformly random one; of continuous actions the standard deviation of normal noise in each coordinate,
+    where the range between the limits is 2. The first policy acts with this noise, too.
+
     Raises:
         WrongPolicyOutput: from `distribution`, when the callable returns no action of this task for each observation.
     """
@@ -90,6 +92,14 @@ class SampledPolicy:
     sample: Callable[[Float[np.ndarray, "n obs"], np.random.Generator], np.ndarray]  # in the environment's units
     actions: Actions
     n_samples: int = 32  # actions drawn per observation
+    noise: float = 0.0
+
+    def __post_init__(self):
+        if self.n_samples < 1 or not 0 <= self.noise <= 1:
+            raise WrongValue(
+                "A policy known by samples needs n_samples of at least 1 and a noise from 0 to 1; they are "
+                f"{self.n_samples} and {self.noise}."
+            )
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical | WeightedSamples:
         """Empirical distribution of `n_samples` actions per observation."""
@@ -98,10 +108,17 @@ class SampledPolicy:
         n = len(obs) * self.n_samples
         drawn = _checked_actions(self.sample(np.repeat(obs, self.n_samples, axis=0), rng), n, self.actions)
         if isinstance(self.actions, Discrete):
-            return Categorical.from_samples(drawn.reshape(len(obs), self.n_samples), self.actions.n)
-        actions = np.clip(self.actions.from_units(drawn), -1.0, 1.0).astype(np.float32)
+            shares = Categorical.from_samples(drawn.reshape(len(obs), self.n_samples), self.actions.n)
+            return shares if self.noise == 0 else Categorical(_mixed(shares.log_probs, self.noise))
+        actions = self.actions.from_units(drawn) + self.noise * rng.standard_normal(drawn.shape)
+        actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
         rows = actions.reshape(len(obs), self.n_samples, self.actions.size)
         return WeightedSamples(rows, np.zeros(rows.shape[:2], np.float32), rng.random(len(obs)))
+
+
+def _mixed(log_probs: Float[np.ndarray, "n actions"], noise: float) -> Float[np.ndarray, "n actions"]:
+    """Log-probabilities after a share `noise` of uniformly random actions."""
+    return np.log((1.0 - noise) * np.exp(log_probs.astype(np.float64)) + noise / log_probs.shape[1])
 
 
 def _checked_normal(answer: Any, n: int, n_actions: int) -> tuple[np.ndarray, np.ndarray]:
