@@ -29,13 +29,15 @@ N_PAIRS, N_UPDATES, BATCH = 40_000, 6000, 512
 
 
 def demonstrations(task: Task, prior: Policy) -> tuple[np.ndarray, np.ndarray]:
-    """Observations and random actions of the prior, from its own rollouts."""
+    """Observations and deterministic actions of the prior, from its rollouts; every other environment explores."""
     simulator, rng = task.simulate(16), np.random.default_rng(0)
+    explores = (np.arange(16) % 2 == 1)[:, None]
     obs, pairs = simulator.reset(0).copy(), []
     for _ in range(N_PAIRS // 16):
-        action = prior.distribution(obs).sample(rng)
+        distribution = prior.distribution(obs)
+        action = distribution.mode()
         pairs.append((obs, action))
-        obs = simulator.step(action).obs.copy()
+        obs = simulator.step(np.where(explores, distribution.sample(rng), action)).obs.copy()
     return tuple(np.concatenate(column) for column in zip(*pairs, strict=True))
 
 

@@ -182,10 +182,8 @@ def test_every_damaged_tensor_of_the_policy_is_noticed(monkeypatch, name, change
         def changed(content, file, tensor=tensor):
             found = read_tensors(content, file)
             array = found.pop(tensor)
-            other = (
-                {} if change == "missing" else {tensor: array.reshape(-1, 1) if change == "flat" else array * np.nan}
-            )
-            return found | other
+            damaged = {"flat": array.reshape(-1, 1), "NaN": array * np.nan}
+            return found | ({tensor: damaged[change]} if change in damaged else {})
 
         monkeypatch.setattr(stable_baselines, "read_tensors", changed)
         with pytest.raises(CannotLoad):

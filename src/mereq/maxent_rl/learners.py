@@ -14,7 +14,7 @@ from mereq.core.task import Task
 from mereq.maxent_rl.dqn import DQN, DQNSettings, DQNState, QPolicy
 from mereq.maxent_rl.gaussians import family_of
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, SACState
-from mereq.maxent_rl.sampled_q import SampledQ, SampledQState
+from mereq.maxent_rl.sampled_q import SampledQ, SampledQPolicy, SampledQState
 
 LearnerSettings = DQNSettings | SACSettings
 LearnerAndState = tuple[DQN | SAC | SampledQ, DQNState | SACState | SampledQState]
@@ -61,7 +61,7 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
 
 
 def continue_from(
-    policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int
+    policy: QPolicy | ActorPolicy | SampledQPolicy, task: Task, settings: LearnerSettings, *, seed: int
 ) -> LearnerAndState:
     """Learner without prior, and a state from which it continues with the given policy.
 
