@@ -1,24 +1,23 @@
 """The command line: `mereq train | align | supervise | trial | show | export | study | report | tasks | doctor`."""
 
+import errno
 import json
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import tyro
-from rich.console import Console
 from tyro.conf import Positional, arg
 
 from mereq import __version__
+from mereq.commands.output import PlainConsole, accept_any_text, words
 from mereq.core.errors import MereqError
 
 PLATFORM_GIVEN = "JAX_PLATFORMS" in os.environ
 app = tyro.extras.SubcommandApp()
-console = Console(
-    stderr=True, highlight=False, soft_wrap=True
-)  # progress and words; results that a program may read go to stdout
+console = PlainConsole(stderr=True, soft_wrap=True)  # progress and words; results that a program may read go to stdout
 
 # Options of several commands. None is what was not said: the command then takes the default that is shown.
 TaskName = Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")]
@@ -45,6 +44,7 @@ def align(
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/align"),
     resume: bool = False,
     overwrite: bool = False,
+    accept_loss: bool = False,
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
@@ -75,9 +75,10 @@ def align(
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
             TaskDefinition. Naming it runs that code.
         out: directory of the run.
-        resume: continue the run in --out, exactly. Other options need not be repeated, but for a task of your own;
-            --rounds may be raised.
+        resume: continue the run in --out, exactly. Other options need not be repeated, except code of your own (task,
+            prior, expert, robot); --rounds may be raised.
         overwrite: delete the run in --out first.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
@@ -100,6 +101,7 @@ def align(
         out,
         resume=resume,
         overwrite=overwrite,
+        accept_loss=accept_loss,
         given={
             "task": task,
             "method": method,
@@ -125,6 +127,7 @@ def supervise(
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/supervise"),
     resume: bool = False,
     overwrite: bool = False,
+    accept_loss: bool = False,
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
@@ -162,9 +165,10 @@ def supervise(
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
             TaskDefinition whose environment renders "rgb_array" pictures. Naming it runs that code.
         out: directory of the run.
-        resume: continue the run in --out. Other options need not be repeated, but for a task of your own; --rounds may
-            be raised.
+        resume: continue the run in --out. Other options need not be repeated, except code of your own (task, prior,
+            robot); --rounds may be raised.
         overwrite: delete the run in --out first.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
@@ -194,6 +198,7 @@ def supervise(
         out,
         resume=resume,
         overwrite=overwrite,
+        accept_loss=accept_loss,
         given={
             "task": task,
             "method": method,
@@ -227,6 +232,7 @@ def trial(
     host: Host = "127.0.0.1",
     port: Port = 0,
     no_browser: bool = False,
+    accept_loss: bool = False,
 ) -> None:
     """Compare methods with a person who does not know which one they help: a blind trial, from a small TOML file.
 
@@ -253,10 +259,11 @@ def trial(
         host: address to serve on; see `mereq supervise --help`.
         port: port to serve on.
         no_browser: only print the address of the page.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
     """
     from mereq.commands.trial import trial as run
 
-    run(file, out, hz=hz, host=host, port=port, browser=not no_browser, console=console)
+    run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)
 
 
 @app.command
@@ -460,7 +467,7 @@ def study(
     from mereq.commands import study as command
 
     if list_ or name is None:
-        command.list_studies(Console())
+        command.list_studies(PlainConsole())
     elif command.study(name, out, engine, workers, address, console):
         sys.exit(1)
 
@@ -527,7 +534,7 @@ def tasks() -> None:
     """
     from mereq.commands.tasks import list_tasks
 
-    list_tasks(Console())
+    list_tasks(PlainConsole())
 
 
 @app.command
@@ -535,7 +542,7 @@ def doctor() -> None:
     """List what is installed, what is missing, and what needs it. Exits with 1 when something required is missing."""
     from mereq.commands.doctor import doctor as examine
 
-    if not examine(Console()):
+    if not examine(PlainConsole()):
         sys.exit(1)
 
 
@@ -546,13 +553,25 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")
         return
+    accept_any_text()
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
+        sys.stdout.flush()
     except MereqError as mistake:
-        console.print(f"[bold red]mereq:[/] {mistake}", soft_wrap=True)
-        sys.exit(2)
+        _complain(str(mistake))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _complain(f"Cannot write the output: {error.strerror}.")
+
+
+def _complain(sentence: str) -> NoReturn:
+    """Print a sentence about what the user can correct, and exit with status 2."""
+    console.print(words(("mereq:", "bold red"), f" {sentence}"), soft_wrap=True)
+    sys.exit(2)

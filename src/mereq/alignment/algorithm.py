@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float
 
+from mereq.alignment.divergence import refuse_divergence
 from mereq.alignment.method import Improver, Method, Progress
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
@@ -73,6 +74,9 @@ def events(
         resume: state of an interrupted run with the same arguments, which is continued exactly.
         learning: when the policy learns: `Sequential`, between rounds; or `Concurrent`, during supervision.
         environment: environment of the supervised rollouts; by default `task.make()`.
+
+    Raises:
+        LearnerDiverged: theta, or the parameters or the action distribution of a new policy, are not finite.
     """
     resume = resume or Resume()
     improver = method.start(task, prior, settings, seed=seed)
@@ -96,14 +100,15 @@ def events(
             ):
                 steps.append(step)
                 yield step
-                yield from _collected(learner.after_step(log, steps), progress)
+                yield from _collected(learner.after_step(log, steps), progress, step.obs[None])
             rollout = Rollout.of(steps)
             log = log.append(rollout)
             aligned = rollout.intervention_rate < rate_threshold  # l. 4
 
             started = time.perf_counter()
             if not aligned:
-                yield from _collected(learner.after_round(log, index), progress)  # l. 6-11
+                yield from _collected(learner.after_round(log, index), progress, rollout.obs)  # l. 6-11
+            refuse_divergence(learner.policy, learner.theta, rollout.obs, f"in round {index}")
             yield Round(
                 index=index,
                 rollout=rollout,
@@ -120,10 +125,16 @@ def events(
 
 
 def _collected(
-    events: Iterable[Progress | PolicyVersion], progress: list[Progress]
+    events: Iterable[Progress | PolicyVersion], progress: list[Progress], obs: Float[np.ndarray, "n obs"]
 ) -> Iterator[Progress | PolicyVersion]:
-    """The same events; those that are `Progress` are appended to `progress`."""
+    """The same events; those that are `Progress` are appended to `progress`, and policies are checked before they act.
+
+    Raises:
+        LearnerDiverged: a published policy is not finite.
+    """
     for event in events:
+        if isinstance(event, PolicyVersion):
+            refuse_divergence(event.policy, event.theta, obs, f"before policy {event.version} was published")
         if isinstance(event, Progress):
             progress.append(event)
         yield event

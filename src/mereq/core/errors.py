@@ -45,8 +45,16 @@ class NonFiniteFeatures(MereqError):
     """NaN or infinite features of a task, which would make every estimate NaN."""
 
 
+class LearnerDiverged(MereqError):
+    """A learner whose weights, parameters or policy became NaN or infinite."""
+
+
 class CorruptCheckpoint(MereqError):
     """A checkpoint that cannot be read, is truncated, or does not fit what it is loaded into."""
+
+
+class LostRows(CorruptCheckpoint):
+    """A record without rows that were acknowledged: its write-ahead log is missing or damaged."""
 
 
 class RunExists(MereqError):

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from mereq.core.actions import Actions
-from mereq.core.errors import CorruptCheckpoint
+from mereq.core.cores import physical_memory
+from mereq.core.errors import CorruptCheckpoint, WrongValue
 from mereq.core.reward import LinearReward
 
 
@@ -58,8 +59,15 @@ class Replay:
         reprice: bool = True,
         n_prior_parameters: int | None = None,
     ):
-        self.capacity = capacity
         n_parameters = actions.n_parameters if n_prior_parameters is None else n_prior_parameters
+        numbers = 2 * obs_size + n_features + 2 * n_parameters + int(np.prod(actions.shape)) + 2
+        needed, there = capacity * numbers * 4, physical_memory()
+        if needed > there:
+            raise WrongValue(
+                f"replay_capacity is {capacity}: the replay would need {needed / 2**30:.1f} GiB, and this machine has "
+                f"{there / 2**30:.1f} GiB of memory. Choose a smaller one."
+            )
+        self.capacity = capacity
         self.reprice = reprice
         self.size = 0
         self.added = 0  # in total; the next one is written to added % capacity

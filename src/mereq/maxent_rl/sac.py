@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 from mereq.core.distribution import Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, NON_NEGATIVE, POSITIVE, POSITIVE_SHARE, check_ranges
 from mereq.maxent_rl.gaussians import SQUASHED, Family, GaussianDistribution, family_of, gaussian
 from mereq.maxent_rl.networks import (
     MLP,
@@ -51,17 +52,17 @@ class SACSettings:
     decay_updates: int = 0  # updates over which the learning rate falls linearly to a twentieth; 0 holds it
 
     def __post_init__(self):
-        if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0 and self.prior_temperature >= 0):
-            raise ValueError(
-                f"need 0 <= gamma < 1, 0 < tau <= 1, temperature > 0, prior_temperature >= 0; got gamma={self.gamma}, "
-                f"tau={self.tau}, temperature={self.temperature}, prior_temperature={self.prior_temperature}"
-            )
-        if not (self.learning_rate > 0 and self.temperature_learning_rate >= 0 and self.decay_updates >= 0):
-            raise ValueError(
-                "need learning_rate > 0, temperature_learning_rate >= 0, decay_updates >= 0; got "
-                f"learning_rate={self.learning_rate}, temperature_learning_rate={self.temperature_learning_rate}, "
-                f"decay_updates={self.decay_updates}"
-            )
+        check_ranges(
+            self,
+            hidden=COUNT,
+            learning_rate=POSITIVE,
+            temperature_learning_rate=NON_NEGATIVE,
+            gamma=DISCOUNT,
+            tau=POSITIVE_SHARE,
+            temperature=POSITIVE,
+            prior_temperature=NON_NEGATIVE,
+            decay_updates=COUNT_OR_NONE,
+        )
 
 
 @dataclass(frozen=True)

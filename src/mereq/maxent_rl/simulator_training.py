@@ -14,6 +14,7 @@ from jaxtyping import Float
 from mereq.core.actions import parameters_of
 from mereq.core.distribution import Distribution
 from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, NON_NEGATIVE, SHARE, check_ranges
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for, stream
 from mereq.core.task import Task, checked_features
@@ -60,7 +61,7 @@ class TrainingSchedule:
     """Amounts of environment steps, updates and exploration in a learner's training.
 
     Raises:
-        ValueError: a chunk is not a whole number of vector steps, or of updates.
+        ValueError: a number is out of its range, or a chunk is not a whole number of vector steps, or of updates.
     """
 
     n_envs: int  # environments stepped in lockstep
@@ -73,6 +74,17 @@ class TrainingSchedule:
     exploration_fraction: float  # share of the training over which epsilon falls linearly
 
     def __post_init__(self):
+        check_ranges(
+            self,
+            n_envs=COUNT,
+            chunk=COUNT,
+            updates_per_step=NON_NEGATIVE,
+            batch_size=COUNT,
+            learning_starts=COUNT_OR_NONE,
+            epsilon_start=SHARE,
+            epsilon_end=SHARE,
+            exploration_fraction=NON_NEGATIVE,
+        )
         if self.chunk % self.n_envs:
             raise ValueError(f"chunk ({self.chunk}) must be a multiple of n_envs ({self.n_envs})")
         if self.chunk * self.updates_per_step != self.updates_per_chunk:

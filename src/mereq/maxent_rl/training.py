@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 
 from mereq.core.errors import WrongValue
+from mereq.core.ranges import COUNT, FINITE, check_ranges
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
@@ -34,6 +35,7 @@ class TrainingSettings:
     alive_bonus: float  # added to the reward of every step
 
     def __post_init__(self):
+        check_ranges(self, replay_capacity=COUNT, alive_bonus=FINITE)
         chunk = self.schedule.chunk
         if self.n_steps < 1 or self.checkpoint_interval < 1 or self.checkpoint_interval % chunk or self.n_steps % chunk:
             raise WrongValue(

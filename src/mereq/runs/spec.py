@@ -1,6 +1,7 @@
 """Specification of a run: everything that the run depends on, besides the code."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args, get_origin
@@ -14,9 +15,11 @@ from mereq.presets.methods import METHODS
 from mereq.presets.named import FORMS, is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
-from mereq.runs.robots import PERTURBED
+from mereq.runs.robots import PERTURBED, name_robot
 from mereq.runs.toml_file import exactly
 
+LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
+SLOWEST_PACE = 0.001  # steps per second
 LearningName = Literal["sequential", "concurrent"]
 SupervisorName = Literal["expert", "person"]
 
@@ -49,8 +52,12 @@ class RunSpec:
             "n_rounds": (self.n_rounds >= 1, "at least 1"),
             "rate_threshold": (0 <= self.rate_threshold <= 1, "between 0 and 1"),
             "noise": (0 <= self.noise <= 1, "between 0 and 1"),
-            "seed": (self.seed >= 0, "at least 0"),
-            "pace": (self.pace is None or 0 < self.pace < float("inf"), "above 0, and finite"),
+            "seed": (0 <= self.seed <= LARGEST_SEED, f"at least 0, and at most {LARGEST_SEED}"),
+            "pace": (
+                self.pace is None or SLOWEST_PACE <= self.pace < float("inf"),
+                f"at least {SLOWEST_PACE:g}, and finite",
+            ),
+            "supervision": (all(map(math.isfinite, self.supervision.values())), "finite numbers"),
         }
         for name, (valid, range_) in allowed.items():
             if not valid:
@@ -124,7 +131,7 @@ class RunSpec:
                 del config[entry.name]
         return config | {
             name: recorded_name(config[name])
-            for name in ("task", "prior", "expert")
+            for name in ("task", "prior", "expert", "robot")
             if is_named(config.get(name) or "")
         }
 
@@ -143,11 +150,12 @@ class RunSpec:
         return spec
 
     def on(self, robot: str | None) -> "RunSpec":
-        """The same run with its supervised rollouts on a robot.
+        """The same run with its supervised rollouts on a robot. Naming a driver permits its import.
 
         The simulation cannot repeat a robot's episodes. Policy and expert are therefore compared in new episodes, as in
         the preset `paper`, instead of from the states in which the expert took over; kappa follows that preset.
         """
+        name_robot(robot)
         inference = self.settings.inference
         if robot is not None and inference.starts == "segments":
             settings = definition_of(self.task).settings

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import json
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -19,8 +18,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mereq.core.errors import CannotServe
 from mereq.web.access_control import AccessControl
+from mereq.web.addresses import listen as listen
+from mereq.web.addresses import permitted_names, reachable_hosts
+from mereq.web.json_text import to_json
 from mereq.web.messages import Input, Refused, parse
 from mereq.web.session import STOPPED, Session
 from mereq.web.token_bucket import TokenBucket
@@ -34,7 +35,6 @@ FILES = {
 }
 MOST_BYTES = 16_384  # size of a message, checked first
 RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 more
-MOST_PORTS = 65_535
 RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
@@ -86,11 +86,11 @@ class SupervisorSocket:
 
     async def _show(self, ws: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await ws.send_text(json.dumps(self._session.hello()))
+            await ws.send_text(to_json(self._session.hello()))
             number, view = await self._session.latest_view.after(0)
             self._drawn = view["frame"]
             while True:
-                await ws.send_text(json.dumps(view))
+                await ws.send_text(to_json(view))
                 while view["frame"] - self._drawn > AHEAD:
                     self._has_drawn.clear()
                     await self._has_drawn.wait()
@@ -116,7 +116,7 @@ class SupervisorSocket:
             except Refused as refusal:
                 if refusals.spend(time.monotonic()):
                     answer: Refusal = {"kind": "refused", "reason": str(refusal)}
-                    await ws.send_text(json.dumps(answer))
+                    await ws.send_text(to_json(answer))
 
 
 async def _close(ws: WebSocket, code: int, reason: str) -> None:
@@ -152,7 +152,7 @@ class Server(uvicorn.Server):
                 connection.transport.abort()
 
 
-def application(page: SupervisorSocket, *, names: list[str], token: str) -> ASGIApp:
+def application(page: SupervisorSocket, *, names: Iterable[str], token: str) -> ASGIApp:
     """Web application with the files of the page and its WebSocket."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
     return AccessControl(Starlette(routes=[*routes, WebSocketRoute("/wheel", page.serve)]), names=names, token=token)
@@ -167,28 +167,11 @@ def _file(name: str, kind: str) -> Any:
     return answer
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Listening socket. port: 0 chooses any free one.
-
-    Raises:
-        CannotServe: the port is in use or does not exist, or this machine has no such address.
-    """
-    if not 0 <= port <= MOST_PORTS:
-        raise CannotServe(
-            f"There is no port {port}. Choose a --port from 1 to {MOST_PORTS}, or 0 for any that is free."
-        )
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise CannotServe(f"Cannot serve on {host} port {port}: {error.strerror}. Choose another --port.") from error
-
-
 def make_server(session: Session, listening: socket.socket, *, token: str) -> uvicorn.Server:
     """Server of the session, on a listening socket."""
-    names = {_named(listening.getsockname()[0]), "127.0.0.1", "localhost"}
     page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True))
     config = uvicorn.Config(
-        application(page, names=sorted(names), token=token),
+        application(page, names=permitted_names(listening), token=token),
         log_level="error",
         access_log=False,
         ws="websockets-sansio",
@@ -201,10 +184,11 @@ def make_server(session: Session, listening: socket.socket, *, token: str) -> uv
     return server
 
 
-def serve(session: Session, listening: socket.socket, *, started: Callable[[str], None]) -> None:
+def serve(session: Session, listening: socket.socket, *, started: Callable[[Sequence[str]], None]) -> None:
     """Run the session and its server until the run is over and the page is closed, or until Ctrl-C.
 
-    started: function that is called with the address of the page, which includes the token.
+    started: function that is called with the addresses of the page, which include the token; the first one is for this
+        machine.
 
     Raises:
         MereqError: the session failed.
@@ -223,8 +207,8 @@ def serve(session: Session, listening: socket.socket, *, started: Callable[[str]
             server.should_exit = True
 
     worker = threading.Thread(target=run_session, name="session")
-    host, port = listening.getsockname()[:2]
-    started(f"http://{_named(host)}:{port}/?token={token}")
+    port = listening.getsockname()[1]
+    started([f"http://{host}:{port}/?token={token}" for host in reachable_hosts(listening)])
     worker.start()
     try:
         server.run(sockets=[listening])
@@ -233,8 +217,3 @@ def serve(session: Session, listening: socket.socket, *, started: Callable[[str]
         worker.join()
     if failures:
         raise failures[0]
-
-
-def _named(host: str) -> str:
-    """The host in the form of a URL: IPv6 addresses have brackets."""
-    return f"[{host}]" if ":" in host else host
