@@ -61,6 +61,7 @@ __all__ = [
 if TYPE_CHECKING:
     from mereq.alignment.algorithm import Round as Round
     from mereq.alignment.algorithm import events as events
+    from mereq.alignment.check import check_task as check_task
     from mereq.alignment.settings import AlignSettings as AlignSettings
     from mereq.core.actions import Box as Box
     from mereq.core.actions import Discrete as Discrete
@@ -84,7 +85,6 @@ if TYPE_CHECKING:
     from mereq.core.view import discrete_controls as discrete_controls
     from mereq.exports import export as export
     from mereq.presets.align import align as align
-    from mereq.presets.check import check_task as check_task
     from mereq.presets.definition import TaskDefinition as TaskDefinition
     from mereq.presets.fast import fast as fast
     from mereq.presets.methods import METHODS as METHODS
@@ -118,7 +118,7 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.core.view": ("axis_controls", "discrete_controls"),
     "mereq.exports": ("export",),
     "mereq.presets.align": ("align",),
-    "mereq.presets.check": ("check_task",),
+    "mereq.alignment.check": ("check_task",),
     "mereq.presets.definition": ("TaskDefinition",),
     "mereq.presets.fast": ("fast",),
     "mereq.presets.methods": ("METHODS",),

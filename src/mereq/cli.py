@@ -1,7 +1,8 @@
-"""The command line: `mereq train | align | supervise | trial | show | export | study | report | tasks | doctor`."""
+"""The command line: `mereq init | check | align | supervise | trial | show | export | study | report | ...`."""
 
 import errno
 import json
+import logging
 import os
 import signal
 import sys
@@ -526,6 +527,55 @@ def report(
 
 
 @app.command
+def init(
+    file: Annotated[Path, Positional, arg(metavar="FILE")],
+    environment: Annotated[str, Positional, arg(metavar="GYMNASIUM_ID")] = "CartPole-v1",
+) -> None:
+    """Write a file with a task of your own, of a Gymnasium environment. It runs as it is; comments say what to edit.
+
+    For instance:
+      mereq init my_task.py
+      mereq init lander.py LunarLander-v3
+
+    Args:
+        file: file to write, such as my_task.py.
+        environment: Gymnasium's id of the environment.
+    """
+    from mereq.commands.init import init as run
+
+    run(file, environment, console)
+
+
+@app.command
+def check(
+    task: Annotated[str, Positional, arg(metavar="TASK")],
+    *,
+    preset: PresetName = None,
+    prior: PolicyName = None,
+    expert: PolicyName = None,
+) -> None:
+    """Check a task, its prior and its supervisor: what a run relies on is tried, and told in one table.
+
+    Every run begins with these checks; a run that cannot work is refused before its first step. Exits with 1 when a
+    check fails.
+
+    For instance:
+      mereq check my_task.py:LANDER --prior my_prior.safetensors
+      mereq check highway
+
+    Args:
+        task: a task's name, or your own: file.py:NAME or package.module:NAME. Naming it runs that code.
+        preset: settings of the run.
+        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        expert: policy of the expert, in the same forms.
+    """
+    from mereq.commands.check import check as run
+
+    if not run(task, preset or "fast", prior, expert, PlainConsole(), console):
+        sys.exit(1)
+
+
+@app.command
 def tasks() -> None:
     """List the tasks, their features and weights.
 
@@ -546,6 +596,15 @@ def doctor() -> None:
         sys.exit(1)
 
 
+class _Warnings(logging.Handler):
+    """Handler that prints warnings of a run, such as those of its first check; its log has them, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a warning; an error is printed where it ends the command."""
+        if record.levelno == logging.WARNING:
+            console.print(words((record.getMessage(), "yellow")), soft_wrap=True)
+
+
 def main() -> None:
     """Run the command line. A user's mistake is a sentence and exit status 2; Ctrl-C and SIGTERM are 130."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: everything is saved, and a robot stopped
@@ -554,6 +613,7 @@ def main() -> None:
         print(f"mereq {__version__}")
         return
     accept_any_text()
+    logging.getLogger("mereq").addHandler(_Warnings(logging.WARNING))
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
         sys.stdout.flush()

@@ -59,7 +59,7 @@ def rollout(environment, recorded=()):
         Nobody(),
         12,
         episode_seed=lambda k: 7 + k,
-        feature_names=TASK.feature_names,
+        task=TASK,
         recorded=recorded,
     )
 

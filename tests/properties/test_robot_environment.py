@@ -13,7 +13,7 @@ from mereq.core.policy import LogitsPolicy
 from mereq.core.robot import Robot
 from mereq.supervision.robot_environment import RobotEnvironment, stop_if_robot, stop_robot_on_exit
 from mereq.supervision.supervise import supervise
-from mereq.tasks.corridor import FEATURE_NAMES, TASK
+from mereq.tasks.corridor import TASK
 from toys import Nobody, always
 
 POLICY = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)
@@ -26,7 +26,7 @@ def driven() -> tuple[RobotEnvironment, Breakable]:
 
 
 def rollout(environment, n_steps, recorded=()):
-    how = {"episode_seed": lambda k: 100 + k, "feature_names": FEATURE_NAMES, "recorded": recorded}
+    how = {"episode_seed": lambda k: 100 + k, "task": TASK, "recorded": recorded}
     return supervise(environment, always(POLICY), Nobody(), n_steps, **how)
 
 

@@ -229,7 +229,7 @@ def rollouts() -> dict[float, Rollout]:
                 supervisor_of(run),
                 80,
                 episode_seed=lambda k: episode_seed(0, 0, k),
-                feature_names=task.feature_names,
+                task=task,
             )
         )
     return recorded
@@ -258,6 +258,6 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
         supervisor_of(run),
         len(rollouts[0.0]),
         episode_seed=lambda k: episode_seed(0, 0, k),
-        feature_names=task.feature_names,
+        task=task,
     )
     assert Rollout.of(steps).expert_steps == 0

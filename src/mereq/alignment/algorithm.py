@@ -1,25 +1,32 @@
 """Algorithm 1: collect a supervised rollout, improve the policy from all interventions so far, repeat."""
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
+from mereq.alignment.check import check_task
 from mereq.alignment.divergence import refuse_divergence
+from mereq.alignment.imitation_learning import InteractiveImitation
 from mereq.alignment.method import Improver, Method, Progress
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
+from mereq.core.errors import WrongValue
+from mereq.core.own_policy import protected
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
-from mereq.core.simulator import Environment
+from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.supervision.supervise import supervise
+
+logger = logging.getLogger("mereq")
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ def events(
 ) -> Generator[Event, None, None]:
     """Events of Algorithm 1: each supervised step, each step of the inner loop, each finished round.
 
+    The run begins with `check_task`. Environments that it makes are closed when the generator ends.
+
     Args:
         task: the task, with its features.
         prior: the policy to start from; only its action distribution is used.
@@ -79,13 +88,20 @@ def events(
         LearnerDiverged: theta, or the parameters or the action distribution of a new policy, are not finite.
     """
     resume = resume or Resume()
-    improver = method.start(task, prior, settings, seed=seed)
+    _check_numbers(seed, n_rounds, rate_threshold)
     log, waiting = resume.log, list(resume.recorded)
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
-    environment = task.make() if environment is None else environment
+    for tried in check_task(task, prior, settings=_relied_on(method, settings)):
+        if tried.verdict == "warn":
+            logger.warning("%s: %s", tried.what, tried.words)
+    improver = method.start(task, protected(prior, task.actions), settings, seed=seed)
 
-    with closing(learning(improver, resume)) as learner:
+    with ExitStack() as closing_all:
+        learner = closing_all.enter_context(closing(learning(improver, resume)))
+        if environment is None:
+            environment = task.make()
+            closing_all.callback(close, environment)
         for index in range(len(log.rollouts), n_rounds):
             recorded = waiting.pop(0) if waiting else ()
             steps, progress = list(recorded), list[Progress]()
@@ -95,7 +111,7 @@ def events(
                 supervisor,
                 settings.rollout_steps,
                 episode_seed=partial(episode_seed, seed, index),
-                feature_names=task.feature_names,
+                task=task,
                 recorded=recorded,
             ):
                 steps.append(step)
@@ -122,6 +138,28 @@ def events(
             )
             if aligned:
                 return
+
+
+def _relied_on(method: Method, settings: AlignSettings) -> AlignSettings:
+    """The settings as far as the method relies on them: imitation never starts where the expert took over."""
+    if not isinstance(method, InteractiveImitation):
+        return settings
+    return replace(settings, inference=replace(settings.inference, starts="episodes"))
+
+
+def _check_numbers(seed: int, n_rounds: int, rate_threshold: float) -> None:
+    """Refuse numbers that a run cannot have.
+
+    Raises:
+        WrongValue: a number is out of its range, or NaN.
+    """
+    for name, value, right, allowed in (
+        ("seed", seed, seed >= 0, "at least 0"),
+        ("n_rounds", n_rounds, n_rounds >= 1, "at least 1"),
+        ("rate_threshold", rate_threshold, 0 <= rate_threshold <= 1, "between 0 and 1"),
+    ):
+        if not right:
+            raise WrongValue(f"A run's {name} must be {allowed}; it is {value}.")
 
 
 def _collected(

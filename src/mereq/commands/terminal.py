@@ -37,9 +37,10 @@ def _check_platform() -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:
+        reason = str(error) or "it is not installed"
         raise WrongValue(
-            f"JAX cannot use the platform that JAX_PLATFORMS={named} names ({error or 'it is not installed'}). Unset this "
-            "variable, or install what that platform needs."
+            f"JAX cannot use the platform that JAX_PLATFORMS={named} names ({reason}). Unset this variable, or install "
+            "what that platform needs."
         ) from error
 
 

@@ -46,6 +46,8 @@ def train(
     try:
         _train(task, which, preset, start, out, steps, seed, resume, out_as_given, console)
     finally:
+        if not out.with_name(f"{out.name}.json").exists():
+            lock.file.unlink(missing_ok=True)  # nothing was trained
         lock.release()
 
 

@@ -25,8 +25,12 @@ class IncompleteTask(MereqError):
     """A task whose definition lacks a part that is needed now."""
 
 
-class WrongTask(MereqError):
+class WrongTask(MereqError, ValueError):
     """A task, prior or supervisor of a user's that cannot be aligned as it is."""
+
+
+class OwnCodeFailed(MereqError):
+    """An exception in a user's environment, features, policy or supervisor. The message names their line."""
 
 
 class WrongValue(MereqError, ValueError):

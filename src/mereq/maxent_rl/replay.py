@@ -35,6 +35,12 @@ class Batch(NamedTuple):
     next_prior: Float[Array | np.ndarray, "*batch parameters"]
 
 
+def replay_bytes(capacity: int, *, obs_size: int, actions: Actions, n_features: int) -> int:
+    """Memory of a replay [bytes]."""
+    numbers = 2 * obs_size + n_features + 2 * actions.n_parameters + int(np.prod(actions.shape)) + 1  # of 4 bytes
+    return capacity * (4 * numbers + 1)
+
+
 class Replay:
     """Ring buffer of the last `capacity` transitions.
 

@@ -28,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "this is no name of a host"
-        raise CannotServe(f"Cannot serve on {host} port {port}: {reason}. Choose another --host or --port.") from error
+        raise CannotServe(f"Cannot serve on {host} port {port}: {reason}. Choose another --port or --host.") from error
 
 
 def reachable_hosts(listening: socket.socket) -> list[str]:
