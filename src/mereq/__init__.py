@@ -14,9 +14,12 @@ __all__ = [
     "AlignSettings",
     "Box",
     "Categorical",
+    "ClippedGaussian",
+    "ClippedGaussianPolicy",
     "Controller",
     "Decision",
     "DecisionContext",
+    "DeterministicPolicy",
     "Discrete",
     "DivergenceExpert",
     "GaussianPolicy",
@@ -28,12 +31,14 @@ __all__ = [
     "Rule",
     "RuleEngine",
     "RunSpec",
+    "SampledPolicy",
     "SquashedGaussian",
     "Study",
     "Supervisor",
     "Task",
     "TaskDefinition",
     "Trigger",
+    "WeightedSamples",
     "__version__",
     "align",
     "axis_controls",
@@ -61,8 +66,13 @@ if TYPE_CHECKING:
     from mereq.core.actions import Box as Box
     from mereq.core.actions import Discrete as Discrete
     from mereq.core.distribution import Categorical as Categorical
+    from mereq.core.distribution import ClippedGaussian as ClippedGaussian
     from mereq.core.distribution import SquashedGaussian as SquashedGaussian
+    from mereq.core.distribution import WeightedSamples as WeightedSamples
     from mereq.core.errors import MereqError as MereqError
+    from mereq.core.function_policies import ClippedGaussianPolicy as ClippedGaussianPolicy
+    from mereq.core.function_policies import DeterministicPolicy as DeterministicPolicy
+    from mereq.core.function_policies import SampledPolicy as SampledPolicy
     from mereq.core.policy import GaussianPolicy as GaussianPolicy
     from mereq.core.policy import LogitsPolicy as LogitsPolicy
     from mereq.core.policy import Policy as Policy
@@ -99,8 +109,9 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.alignment.algorithm": ("Round", "events"),
     "mereq.alignment.settings": ("AlignSettings",),
     "mereq.core.actions": ("Box", "Discrete"),
-    "mereq.core.distribution": ("Categorical", "SquashedGaussian"),
+    "mereq.core.distribution": ("Categorical", "ClippedGaussian", "SquashedGaussian", "WeightedSamples"),
     "mereq.core.errors": ("MereqError",),
+    "mereq.core.function_policies": ("ClippedGaussianPolicy", "DeterministicPolicy", "SampledPolicy"),
     "mereq.core.policy": ("GaussianPolicy", "LogitsPolicy", "Policy"),
     "mereq.core.supervisor": ("Controller", "Decision", "DecisionContext", "Supervisor"),
     "mereq.core.task": ("Task",),

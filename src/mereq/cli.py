@@ -26,6 +26,7 @@ MethodName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(defa
 PresetName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")]
 Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")]
 Rounds = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
+PriorKind = Annotated[str | None, arg(metavar="KIND", help_behavior_hint="(default: recognised)")]
 PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 LearningName = Annotated[
     Literal["sequential", "concurrent"] | None, arg(metavar="WHEN", help_behavior_hint="(default: sequential)")
@@ -51,6 +52,7 @@ def align(
     rounds: Rounds = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
     prior: PolicyName = None,
+    prior_kind: PriorKind = None,
     expert: PolicyName = None,
     learning: LearningName = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
@@ -67,7 +69,8 @@ def align(
       mereq align --resume --out runs/first --rounds 10
       mereq align highway --method mereq-np --preset paper --out runs/np
       mereq align highway --learning concurrent --pace 5 --out runs/concurrent
-      mereq align my_task.py:LANDER --prior my_prior.safetensors --out runs/lander
+      mereq align my_task.py:LANDER --prior ppo_lander.zip --out runs/lander
+      mereq align my_task.py:LANDER --prior policy.onnx --prior-kind logits --out runs/lander
 
     Args:
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
@@ -82,7 +85,10 @@ def align(
         seed: everything random follows from it.
         rounds: most rounds.
         rate_threshold: stop after the first round with an intervention rate below it; 0 does all rounds.
-        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        prior: policy to start from: a checkpoint, a zip of Stable-Baselines3, an ONNX or TorchScript file, or code of
+            yours: file.py:NAME or package.module:NAME (docs/policies.md).
+        prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
+            `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
         expert: policy of the expert, in the same forms.
         learning: `sequential`: between rounds, while the expert waits; or `concurrent`: a second thread learns during
             supervision, and a new policy acts from the next episode on. That needs a --pace, or rounds end too soon.
@@ -106,6 +112,7 @@ def align(
                 "n_rounds": rounds,
                 "rate_threshold": rate_threshold,
                 "prior": prior,
+                "prior_kind": prior_kind,
                 "expert": expert,
                 "learning": learning,
                 "pace": pace,
@@ -130,6 +137,7 @@ def supervise(
     steps: Steps = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: PolicyName = None,
+    prior_kind: PriorKind = None,
     learning: LearningName = None,
     robot: RobotName = None,
     hz: Hz = None,
@@ -169,7 +177,10 @@ def supervise(
         rounds: most rounds.
         steps: supervised steps per round.
         rate_threshold: the run ends after the first round in which you took fewer than this share of the steps.
-        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        prior: policy to start from: a checkpoint, a zip of Stable-Baselines3, an ONNX or TorchScript file, or code of
+            yours: file.py:NAME or package.module:NAME (docs/policies.md).
+        prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
+            `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
         learning: `sequential`: between rounds, while you wait; or `concurrent`: during supervision, and a new policy
             acts from the next episode on.
         robot: what you supervise: `perturbed` (another simulation, which represents a real robot), or a driver of
@@ -199,6 +210,7 @@ def supervise(
                 "n_rounds": rounds,
                 "rate_threshold": rate_threshold,
                 "prior": prior,
+                "prior_kind": prior_kind,
                 "learning": learning,
                 "robot": robot,
                 "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
@@ -362,6 +374,50 @@ def export(
     from mereq.commands.export import export as run
 
     run(runs, format_, out, rounds=rounds, overwrite=overwrite, console=console)
+
+
+@app.command
+def export_policy(
+    run: Annotated[Path, Positional, arg(metavar="RUN")],
+    *,
+    format_: Annotated[Literal["onnx", "safetensors"], arg(name="format")],
+    out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")],
+    after_round: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the last one)")] = None,
+    task: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    prior: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a run's policy for use elsewhere: a folder in the layout of the Hugging Face Hub, with a card.
+
+    `onnx` is one graph with prior and residual, for onnxruntime and other runtimes (needs the extra mereq[onnx]); a
+    prior that is no network of ours is a second input. `safetensors` are the weights, for mereq itself: --prior takes
+    such a folder. What was written is compared with the run's policy at 1000 recorded observations.
+
+    For instance:
+      mereq export-policy runs/mine --format onnx --out policies/mine
+      mereq export-policy runs/mine --format safetensors --after-round 2 --out policies/mine-2
+
+    Args:
+        run: directory of a run.
+        format_: of the policy.
+        out: directory of the policy. It is not there until the policy is complete.
+        after_round: the round after which the policy is taken, from 0.
+        task: the run's task, if it is code of yours.
+        prior: the run's prior, if it is code of yours.
+        overwrite: replace the policy in --out.
+    """
+    from mereq.commands.export_policy import export
+
+    export(
+        run,
+        format_,
+        out,
+        after_round=after_round,
+        task=task,
+        prior=prior,
+        overwrite=overwrite,
+        console=console,
+    )
 
 
 @app.command

@@ -68,6 +68,7 @@ class RewardImprover:
                 actions=task.actions,
                 n_features=len(task.feature_names),
                 reprice=settings.reprice,
+                n_prior_parameters=learner.n_prior_parameters,
             ),
             task=task,
             prior=prior,

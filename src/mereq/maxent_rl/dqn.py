@@ -68,6 +68,11 @@ class DQN:
     settings: DQNSettings
 
     @property
+    def n_prior_parameters(self) -> int:
+        """Number of parameters of the prior's distribution: a log-probability per action."""
+        return self.n_actions
+
+    @property
     def has_prior(self) -> bool:
         """Whether a prior policy enters the targets and the policy."""
         return self.settings.prior_temperature > 0

@@ -15,6 +15,7 @@ from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.learners import LearnerSettings, continue_from, learner_of
 from mereq.maxent_rl.replay import Replay
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
+from mereq.maxent_rl.sampled_q import SampledQPolicy
 from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining, TrainingSchedule
 
 
@@ -68,7 +69,7 @@ class Training:
         settings: TrainingSettings,
         *,
         seed: int,
-        start: QPolicy | ActorPolicy | None = None,
+        start: QPolicy | ActorPolicy | SampledQPolicy | None = None,
     ):
         self.settings, self.reward, self.seed = settings, reward, seed
         self.steps = 0

@@ -14,6 +14,7 @@ from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.presets.methods import METHODS
 from mereq.presets.named import FORMS, is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
+from mereq.priors.outputs import KINDS
 from mereq.runs.robots import PERTURBED, name_robot
 from mereq.runs.toml_file import exactly
 
@@ -36,7 +37,8 @@ class RunSpec:
     rate_threshold: float
     supervision: dict[str, float] = field(default_factory=dict[str, float])  # numbers of the intervention rule
     noise: float = 0.0  # probability that an expert step is disturbed
-    prior: str | None = None  # a checkpoint's path, file.py:NAME or package.module:NAME; None: the task's own
+    prior: str | None = None  # a file's path, file.py:NAME or package.module:NAME; None: the task's own
+    prior_kind: str | None = None  # what the prior's function or graph returns: `mereq.priors.outputs.KINDS`
     expert: str | None = None  # as for `prior`
     supervisor: SupervisorName = "expert"  # the task's synthesized expert, or a person
     learning: LearningName = "sequential"  # between rounds, while the supervisor waits; or concurrently
@@ -72,6 +74,7 @@ class RunSpec:
         n_rounds: int = 10,
         rate_threshold: float = 0.0,
         prior: str | None = None,
+        prior_kind: str | None = None,
         expert: str | None = None,
         supervisor: SupervisorName = "expert",
         learning: LearningName = "sequential",
@@ -95,6 +98,7 @@ class RunSpec:
             rate_threshold=rate_threshold,
             supervision=dict(definition.supervision),
             prior=prior,
+            prior_kind=prior_kind,
             expert=expert,
             supervisor=supervisor,
             learning=learning,
@@ -172,6 +176,8 @@ class RunSpec:
         definition_of(self.task).settings_of(self.preset)
         if self.method not in METHODS:
             raise UnknownName("method", self.method, list(METHODS))
+        if self.prior_kind is not None and self.prior_kind not in KINDS:
+            raise UnknownName("kind of prior", self.prior_kind, KINDS)
         if self.learning not in get_args(LearningName):
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
         if self.robot is not None and self.robot != PERTURBED and not is_named(self.robot):

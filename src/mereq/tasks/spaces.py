@@ -51,7 +51,8 @@ def actions_of(name: str, space: spaces.Space) -> Actions:
     if isinstance(space, spaces.Discrete):
         return Discrete(int(space.n))
     if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
-        return Box(space.shape[0])
+        low, high = (tuple(limit.astype(float).tolist()) for limit in (space.low, space.high))
+        return Box(space.shape[0], low, high)
     raise WrongTask(f"The task {name} has the action space {space}; {LEARNERS}{_remedy(space)}.")
 
 
