@@ -3,7 +3,6 @@
 import os
 import pty
 import sys
-import threading
 from io import StringIO
 
 import pytest
@@ -12,7 +11,6 @@ from rich.console import Console
 from breakable import Breakable
 from mereq.commands import robot_operator
 from mereq.commands.robot_operator import attend_robot
-from mereq.commands.supervise import _print_address
 from mereq.core.errors import NeedsPerson
 from mereq.supervision.robot_environment import RobotEnvironment
 from mereq.tasks.corridor import TASK
@@ -79,12 +77,3 @@ def test_a_simulation_is_not_asked_for():
         environment.hold("the round is over")
     environment.close()
     assert robot.told == ["enter", "reset", "stop", "reset", "stop", "exit"]
-
-
-def test_a_browser_that_stays_in_the_foreground_is_not_waited_for(monkeypatch):
-    opened, closed = threading.Event(), threading.Event()
-    monkeypatch.setattr("mereq.commands.supervise.has_windows", lambda: True)
-    monkeypatch.setattr("webbrowser.open", lambda address: opened.set() or closed.wait(30))
-    _print_address("http://127.0.0.1:1/", True, Console(file=StringIO()))
-    assert opened.wait(30)
-    closed.set()

@@ -353,5 +353,5 @@ def test_a_port_that_no_machine_has(port):
 
 
 def test_a_port_that_somebody_else_has():
-    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another --port"):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another .*--port"):
         listen("127.0.0.1", taken.getsockname()[1])
