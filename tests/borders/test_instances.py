@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from ids import words
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import Categorical
 from mereq.core.errors import MereqError, NonFiniteFeatures, OwnCodeFailed, WrongAction, WrongPolicyOutput, WrongTask
@@ -61,19 +62,19 @@ def test_what_a_step_returns(odd):
         one_step(answers(*answer))
 
 
-@pytest.mark.parametrize("terminated", [np.bool_(True), 1, np.int64(1), np.array(True)], ids=repr)
+@pytest.mark.parametrize("terminated", [np.bool_(True), 1, np.int64(1), np.array(True)], ids=words)
 def test_other_ways_to_say_yes(terminated):
     (_, _, found, _, _), _ = one_step(answers(FINE, None, terminated, False, {}))
     assert found is True
 
 
-@pytest.mark.parametrize("reward", [None, float("nan"), "much", np.zeros(2)], ids=repr)
+@pytest.mark.parametrize("reward", [None, float("nan"), "much", np.zeros(2)], ids=words)
 def test_a_reward_is_not_used(reward):
     (step,) = supervised(answers(FINE, reward, False, False, {}), Nobody())
     np.testing.assert_array_equal(step.next_obs, FINE)
 
 
-@pytest.mark.parametrize("answer", [FINE, (FINE,), (FINE, {}, 1), None, (FINE, None)], ids=repr)
+@pytest.mark.parametrize("answer", [FINE, (FINE,), (FINE, {}, 1), None, (FINE, None)], ids=words)
 def test_what_a_reset_returns(answer):
     env = task_of(Stranger).make()
     env.unwrapped.reset = lambda **options: answer
@@ -219,14 +220,14 @@ def test_actions_have_the_type_of_their_space(space, action, executed):
     assert space.contains(given)
 
 
-@pytest.mark.parametrize("answer", [2, 2.0, np.float32(2), np.int8(2), np.array(2), np.uint64(2)], ids=repr)
+@pytest.mark.parametrize("answer", [2, 2.0, np.float32(2), np.int8(2), np.array(2), np.uint64(2)], ids=words)
 def test_discrete_answers_that_are_taken(answer):
     (step,) = supervised(Stranger, Answers(answer))
     assert (step.executed, type(step.executed)) == (2, np.int64)
 
 
 @pytest.mark.parametrize(
-    "answer", [3, -1, 1.5, "1", None, np.nan, [1], np.array([1]), [0, 1, 0], np.inf, object()], ids=repr
+    "answer", [3, -1, 1.5, "1", None, np.nan, [1], np.array([1]), [0, 1, 0], np.inf, object()], ids=words
 )
 def test_discrete_answers_that_do_not_exist(answer):
     with pytest.raises(WrongAction, match=r"The supervisor answered with the action .* one whole number from 0 to 2"):
@@ -244,14 +245,14 @@ def test_continuous_answers_that_are_taken(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", [[0, 1.5], [np.nan, 0], [0], 0.5, [[0, 0]], ["0", "1"], None, [True, False], [np.inf, 0]], ids=repr
+    "answer", [[0, 1.5], [np.nan, 0], [0], 0.5, [[0, 0]], ["0", "1"], None, [True, False], [np.inf, 0]], ids=words
 )
 def test_continuous_answers_that_do_not_exist(answer):
     with pytest.raises(WrongAction, match=r"The supervisor answered with the action .*, which does not exist"):
         supervised(box, Answers(answer), STILL)
 
 
-@pytest.mark.parametrize("answer", [None, 1, (1, 2), Decision("expert", 1), Decision(2, 1)], ids=repr)
+@pytest.mark.parametrize("answer", [None, 1, (1, 2), Decision("expert", 1), Decision(2, 1)], ids=words)
 def test_what_is_no_decision(answer):
     with pytest.raises(WrongTask, match="must answer with Decision"):
         supervised(Stranger, Answers(answer, controller=None))
@@ -385,14 +386,16 @@ def test_means_and_log_stds(answer, words):
         GaussianPolicy(lambda obs: answer, 2).distribution(np.zeros((9, 2), np.float32))
 
 
-@pytest.mark.parametrize("found", [lambda obs: obs, None, ModuleType("policy"), 3], ids=repr)
+@pytest.mark.parametrize("found", [lambda obs: obs, None, ModuleType("policy"), 3], ids=words)
 def test_what_is_no_policy(found):
     with pytest.raises(WrongPolicyOutput, match="must be a policy"):
         protected(found, Discrete(3))
 
 
 @pytest.mark.parametrize(
-    "answer", [None, 1, np.zeros((2, 3)), Categorical(np.zeros((3, 3))), Categorical(np.full((2, 3), np.nan))], ids=repr
+    "answer",
+    [None, 1, np.zeros((2, 3)), Categorical(np.zeros((3, 3))), Categorical(np.full((2, 3), np.nan))],
+    ids=words,
 )
 def test_what_is_no_distribution(answer):
     class Own:
@@ -414,7 +417,7 @@ def test_thresholds(upper, lower):
         divergence_rule(upper=upper, lower=lower)
 
 
-@pytest.mark.parametrize("answer", [np.nan, None, "no", np.array([True, False]), 0.7], ids=repr)
+@pytest.mark.parametrize("answer", [np.nan, None, "no", np.array([True, False]), 0.7], ids=words)
 def test_conditions(answer):
     engine = RuleEngine(Rule(engage=(Trigger(lambda judged: answer, 1),), disengage=()))
     with pytest.raises(MereqError, match="must be True or False"):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakable import Breakable, Willing
+from ids import words
 from mereq.core.errors import RobotLost, WrongRobot
 from mereq.core.policy import LogitsPolicy
 from mereq.core.robot import Robot
@@ -48,7 +49,7 @@ def test_it_stands_still_after_a_rollout_and_stays_connected():
     assert robot.told == ["enter", *["reset", "step", "step", "step", "stop"] * 2, "exit"]
 
 
-@pytest.mark.parametrize("failure", [RobotLost("the cable is out"), ConnectionError("gone"), KeyError("x")], ids=repr)
+@pytest.mark.parametrize("failure", [RobotLost("the cable is out"), ConnectionError("gone"), KeyError("x")], ids=words)
 @pytest.mark.parametrize("at", [1, 2, 4])
 def test_whatever_goes_wrong_it_is_stopped_once_and_left(failure, at):
     environment, robot = driven()
@@ -98,7 +99,7 @@ def test_events_are_not_read_to_their_end():
     assert robot.told == ["enter", "reset", "step", "stop", "exit"]
 
 
-@pytest.mark.parametrize("obs", [np.zeros(11), np.full(12, np.nan), None, "twelve"], ids=repr)
+@pytest.mark.parametrize("obs", [np.zeros(11), np.full(12, np.nan), None, "twelve"], ids=words)
 def test_an_observation_that_is_none(obs):
     environment, robot = driven()
     robot.unwrapped.reset = lambda seed: (obs, {})

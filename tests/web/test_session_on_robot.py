@@ -3,6 +3,7 @@
 import pytest
 
 from breakable import Breakable
+from ids import words
 from mereq.core.errors import RobotLost
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import LANE_RIGHT
@@ -48,7 +49,7 @@ def test_nothing_moves_before_the_person_says_so(tmp_path):
     assert Breakable.made.told == ["enter", "reset", *["step"] * 12, "stop", "exit"]
 
 
-@pytest.mark.parametrize("failure", [RobotLost("the cable is out"), TimeoutError("no answer")], ids=repr)
+@pytest.mark.parametrize("failure", [RobotLost("the cable is out"), TimeoutError("no answer")], ids=words)
 def test_a_lost_robot_pauses_the_run_until_the_person_goes_on(tmp_path, failure):
     """It is stopped at once; the steps stay; no connection is tried meanwhile; then a new episode begins."""
     reasons, told = [], []
