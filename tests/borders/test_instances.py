@@ -162,7 +162,9 @@ def test_actions_without_a_learner(odd):
 
 
 @pytest.mark.parametrize(
-    "space", [spaces.Text(5), spaces.Sequence(spaces.Discrete(2)), spaces.Graph(spaces.Box(0, 1, (1,)), None)], ids=str
+    "space",
+    [spaces.Text(5), spaces.Sequence(spaces.Discrete(2)), spaces.Graph(spaces.Box(0, 1, (1,)), None)],
+    ids=words,
 )
 def test_observations_that_are_not_numbers(space):
     with pytest.raises(WrongTask, match="part words of its observation is"):
@@ -211,7 +213,7 @@ def test_what_make_is(make, words):
         (spaces.Box(-2, 2, (2,), np.float64), np.array([0.5, 2.0]), np.array([1.0, 2.0])),
         (spaces.Box(-2, 2, (2,), np.float16), np.array([0.5, 1.0]), np.array([1.0, 2.0], np.float16)),
     ],
-    ids=str,
+    ids=words,
 )
 def test_actions_have_the_type_of_their_space(space, action, executed):
     _, (given,) = one_step(lambda: Stranger(action_space=space), action)
@@ -379,7 +381,7 @@ def test_logits(odd):
         ((np.zeros((9, 2)), np.full((9, 2), -np.inf)), "for observation 0 of 9"),
         ((Tensor(), np.zeros((9, 2))), "cannot become a NumPy array"),
     ],
-    ids=str,
+    ids=words,
 )
 def test_means_and_log_stds(answer, words):
     with pytest.raises(WrongPolicyOutput, match=words):
@@ -434,7 +436,7 @@ def test_conditions(answer):
         ({"a": {"b": float("nan")}}, r"measurements\['a'\]\['b'\]"),
         ([0.0, -np.inf], r"measurements\[1\]"),
     ],
-    ids=str,
+    ids=words,
 )
 def test_measurements_that_are_not_finite(measured, where):
     """NaN > 0.7 is false: the expert would never take over."""

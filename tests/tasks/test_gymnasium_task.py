@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from ids import words
 from mereq.core.actions import Box
 from mereq.core.errors import WrongTask
 from mereq.core.seeding import seed_for
@@ -104,7 +105,7 @@ def test_the_simulator_swings_as_single_pendulums_do():
         spaces.Box(-1.0, 1.0, (2, 2)),
         spaces.MultiDiscrete([2, 3]),
     ],
-    ids=str,
+    ids=words,
 )
 def test_a_space_without_a_learner(space):
     """Refused when the task is made: the sentence names the task, its space, and what there are learners for."""
