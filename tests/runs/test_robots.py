@@ -142,7 +142,8 @@ def test_a_lost_robot_ends_the_run_which_goes_on_in_a_new_episode(tmp_path, monk
     )
     with pytest.raises(RobotLost, match="The robot does not answer: cable"):
         aligned(tmp_path / "run", robot=MINE)
-    assert f"mereq align --resume --out {tmp_path / 'run'}" in (tmp_path / "said").read_text().replace("\n", "")
+    said = (tmp_path / "said").read_text().replace("\n", "")
+    assert f"--robot breakable:Breakable --resume --out {tmp_path / 'run'}" in said
     assert Breakable.made.told == ["enter", "reset", *["step"] * 6, "stop", "exit"]
     with RunReader.open(tmp_path / "run") as store:
         before = store.steps(0)
@@ -150,7 +151,7 @@ def test_a_lost_robot_ends_the_run_which_goes_on_in_a_new_episode(tmp_path, monk
     monkeypatch.setattr(Breakable, "__init__", made)
     asked = []
     monkeypatch.setattr(robot_operator, "_await_enter", lambda: asked.append(list(Breakable.made.told)))
-    aligned(tmp_path / "run", resume=True)
+    aligned(tmp_path / "run", resume=True, robot=MINE)
     assert [told[-1] for told in asked] == ["stop"]  # before the second round
     with RunReader.open(tmp_path / "run") as store:
         steps, rounds = store.steps(0), store.rounds()

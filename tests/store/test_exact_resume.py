@@ -133,16 +133,14 @@ def test_nan_in_features_stops_the_run_and_keeps_what_was_recorded(calm, tmp_pat
     class Fails:
         """The corridor, with a feature that fails once."""
 
-        steps = 0
-
         def __init__(self):
-            self.env = TASK.make()
+            self.env, self.steps = TASK.make(), 0
             self.reset = self.env.reset
 
         def step(self, action):
             obs, reward, terminated, truncated, info = self.env.step(action)
-            Fails.steps += 1
-            if Fails.steps == 49:
+            self.steps += 1
+            if self.steps == 49:
                 info["features"][1] = np.nan
             return obs, reward, terminated, truncated, info
 

@@ -87,7 +87,7 @@ def test_every_method_comes_in_every_place():
         (("trials = 3", "trials = 0"), "trials is 0, and must be at least 1"),
         (("trials = 3", "trials = 2.5"), "2.5 is not a whole number"),
         (("trials = 3", "triasl = 3"), r"unknown triasl \(allowed: title, participant, seed, tasks"),
-        (("trials = 3", 'wait = {before = -1}'), "before is -1, between is 20, and both must be at least 0"),
+        (("trials = 3", 'wait = {before = -1}'), "before is -1, between is 20, and both must be between 0 and 3600"),
         (('"p07"', "7"), "7 is not a text"),
         (('"maxent",', '"mereq",'), "methods names mereq more than once"),
         (('["highway-human"]', "[]"), "tasks is empty"),

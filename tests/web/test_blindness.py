@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mereq.core.errors import OwnCodeFailed
 from mereq.presets.methods import METHODS
 from mereq.runs.run import config_of
 from mereq.store.run_writer import RunWriter
@@ -102,7 +103,7 @@ def test_a_mistake_of_the_programs_is_not_described(tmp_path):
     clock = Played(act)
     with RunWriter.create(tmp_path / "run", config_of(spec())) as store:
         session = clock.session = Session(spec(), store, pace=5.0, clock=clock, blind=WAIT)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(OwnCodeFailed):
             session.run()
     assert latest(session)["words"] == FAILED_BLIND
     assert "ZeroDivision" not in latest(session)["words"]

@@ -1,12 +1,14 @@
 """`mereq trial` from its first run to its report, with a scripted person in place of the browser's."""
 
 import re
+import signal
 
 import pytest
 
 from mereq.commands import supervise, trial
 from mereq.presets.methods import METHODS
 from mereq.store.run_store import RunReader
+from mereq.supervision.interruption import interruption
 from mereq.tasks.highway.config import LANE_RIGHT
 from mereq.trials.trial_store import TrialStore
 from mereq.web.session import Session
@@ -48,7 +50,7 @@ def poll_device(monkeypatch):
         return clock.session
 
     monkeypatch.setattr(trial, "Session", session)
-    monkeypatch.setattr(supervise, "serve", lambda session, listening, started: session.run())
+    monkeypatch.setattr(supervise, "serve", lambda session, listening, started: (session.run(), interruption.check()))
     return SupervisorSocket
 
 
@@ -66,7 +68,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
     def stopping(session):
         content(session)
         if session.latest_view._view["step"] == 4:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     content = content_after_a_round(taken[0])
     poll_device.act = stopping

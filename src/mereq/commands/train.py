@@ -35,6 +35,7 @@ def train(
     """Train a prior or an expert in phases, from random networks or from a trained policy."""
     if seed < 0:
         raise WrongValue(f"--seed is {seed}, and must be at least 0.")
+    find_task(task)  # before anything is written
     if not out.name:
         raise WrongValue(
             f"--out is {str(out)!r}, and must be the name of a file without its suffix, such as runs/mine."

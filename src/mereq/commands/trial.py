@@ -8,7 +8,7 @@ from rich.console import Console
 from mereq.commands.opening import recording, resume_or_create
 from mereq.commands.output import command, words
 from mereq.commands.supervise import check_pace, serve_session
-from mereq.core.errors import MereqError, StillBlind
+from mereq.core.errors import MereqError, OwnCodeFailed, StillBlind
 from mereq.store.links import inside
 from mereq.trials.plan import BlindRun, Trial
 from mereq.trials.trial_store import TrialStore
@@ -82,9 +82,9 @@ def _execute(
         session = Session(run.spec, writer, pace=hz, blind=trial.trial.file.wait)
         try:
             serve_session(session, listening, browser, console, writer=writer, out=trial.directory, resume_with=again)
-        except MereqError:
-            raise
         except Exception as error:
+            if isinstance(error, MereqError) and not isinstance(error, OwnCodeFailed):
+                raise
             log = inside(trial.directory, directory.with_name(f"{directory.name}.failed.txt"))
             log.write_text(traceback.format_exc(), encoding="utf-8")
             raise StillBlind(

@@ -54,10 +54,10 @@ def _uniform(key: PRNGKeyArray, shape: tuple[int, ...], bound: float) -> Float[A
     of a block are the first bits of any larger one, so that here one block's function is all that is compiled.
     """
     count = math.prod(shape)
-    bits = np.asarray(jax.random.bits(key, (-(-count // BLOCK) * BLOCK,)))[:count]
+    bits = np.asarray(jax.random.bits(key, (-(-count // BLOCK) * BLOCK,), jnp.uint32))[:count]
     unit = (bits >> 9) * 2.0**-23  # in [0, 1), with the 23 bits of a float32's fraction
     low, high = np.float32(-bound), np.float32(bound)
-    return jnp.asarray(((high - low) * unit + low).astype(np.float32).reshape(shape))
+    return jnp.asarray(((high - low) * unit + low).astype(np.float32).reshape(shape), jnp.result_type(float))
 
 
 def hidden_sizes(mlp: MLP) -> tuple[int, ...]:

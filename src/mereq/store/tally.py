@@ -21,6 +21,7 @@ class Tally:
     def __init__(self, file: Path):
         inside(file.parent, file)
         self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        self._written = os.pread(self._descriptor, SIZE, 0)
 
     def write(self, rows: Mapping[str, int]) -> None:
         """Replace the numbers of rows by table. A killed process leaves the old numbers or the new ones."""
@@ -28,7 +29,10 @@ class Tally:
         line = f"{text} {zlib.crc32(text.encode()):08x}"
         if len(line) >= SIZE:
             raise ValueError(f"the tally has {len(line)} characters, and at most {SIZE - 1} fit")
-        os.pwrite(self._descriptor, f"{line:<{SIZE - 1}}\n".encode(), 0)
+        block = f"{line:<{SIZE - 1}}\n".encode()
+        if block != self._written:
+            os.pwrite(self._descriptor, block, 0)
+            self._written = block
 
     def close(self) -> None:
         """Close the file."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mereq.alignment.algorithm import Event, Round
-from mereq.core.errors import MereqError, RobotLost
+from mereq.core.errors import MereqError, OwnCodeFailed, RobotLost
 from mereq.core.supervisor import Controller, Decision, DecisionContext, SeenFrame
 from mereq.core.view import Picture
 from mereq.interventions.rollout import SupervisedStep
@@ -108,8 +108,10 @@ class Session:
         except (Stopped, KeyboardInterrupt):
             self._status.phase, self._status.words = "stopped", STOPPED
         except Exception as error:
-            what = FAILED_BLIND if self._blind else f"{type(error).__name__}: {error}"
-            words = str(error) if isinstance(error, MereqError) else what
+            if isinstance(error, MereqError) and not (self._blind and isinstance(error, OwnCodeFailed)):
+                words = str(error)
+            else:
+                words = FAILED_BLIND if self._blind else f"{type(error).__name__}: {error}"
             self._status.phase, self._status.words = "stopped", words
             raise
         finally:
