@@ -615,7 +615,8 @@ def main() -> None:
         print(f"mereq {__version__}")
         return
     accept_any_text()
-    logging.getLogger("mereq").addHandler(_Warnings(logging.WARNING))
+    logger, warnings = logging.getLogger("mereq"), _Warnings(logging.WARNING)
+    logger.addHandler(warnings)
     with interruption.caught():
         try:
             _run_command()
@@ -625,6 +626,8 @@ def main() -> None:
             if error.errno == errno.EIO and interruption.requested:  # the terminal was closed: nothing can be printed
                 sys.exit(STATUS)
             raise
+        finally:
+            logger.removeHandler(warnings)
 
 
 def _run_command() -> None:
