@@ -4,16 +4,20 @@ import threading
 import time
 from contextlib import contextmanager, nullcontext
 
+import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page
 
 from mereq.runs.run import config_of
 from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
+from mereq.web import controls
 from mereq.web.devices.polling import poll_device
 from mereq.web.server import listen, make_server
 from mereq.web.session import Session
 from sittings import latest
+
+SLOW = 5.0  # s that a page of a test may take
 
 TOKEN = "a-token"
 PACE = 8.0  # steps per second
@@ -83,7 +87,14 @@ class Sitting:
 
 @contextmanager
 def sitting(directory, browser, what, *, pace=PACE, device=None):
-    with RunWriter.create(directory, config_of(what)) as store, listen("127.0.0.1", 0) as listening:
+    """A session with its page. The page may be slow: this machine has other work, which must not pause a run."""
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        RunWriter.create(directory, config_of(what)) as store,
+        listen("127.0.0.1", 0) as listening,
+    ):
+        patched.setattr(controls, "SILENCE", SLOW)
+        patched.setattr(controls, "SIGHT", SLOW)
         session = Session(what, store, pace=pace)
         server = make_server(session, listening, token=TOKEN)
         threads = [

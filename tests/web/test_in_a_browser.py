@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from browsing import FAKE_HID, FAKE_PAD, SLOW, push, sitting
 from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
@@ -94,7 +94,7 @@ def test_hold(endless):
             "document.dispatchEvent(new Event('visibilitychange'))",
             "hidden",
         ),
-        ("for (let i = 0, end = Date.now() + 1500; Date.now() < end; i++);", "does not answer"),
+        (f"for (let i = 0, end = Date.now() + {1000 * SLOW + 1500}; Date.now() < end; i++);", "does not answer"),
     ],
     ids=["blur", "hidden", "frozen"],
 )

@@ -40,7 +40,7 @@ RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
 KEEPALIVE = 0.5  # s after which the newest view is sent again: its absence tells the page that nothing arrives
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
-ABORT_AFTER = 0.3  # s after which connections that are still open at shutdown are cut
+ABORT_AFTER = 1.5  # s after which connections that are still open at shutdown are cut
 GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
@@ -165,7 +165,7 @@ class Server(uvicorn.Server):
                 transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close all connections in less than a second."""
+        """Close all connections; those that the page does not close itself within `ABORT_AFTER` are cut."""
         await self._close_page()
         asyncio.get_running_loop().call_later(ABORT_AFTER, self._abort_connections)
         await super().shutdown(sockets)
