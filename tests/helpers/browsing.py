@@ -94,7 +94,7 @@ def sitting(directory, browser, what, *, pace=PACE, device=None):
         listen("127.0.0.1", 0) as listening,
     ):
         patched.setattr(controls, "SILENCE", SLOW)
-        patched.setattr(controls, "SIGHT", SLOW)
+        patched.setattr(controls, "SIGHT", SLOW + 2.0)  # later, so that silence is noticed as silence
         session = Session(what, store, pace=pace)
         server = make_server(session, listening, token=TOKEN)
         threads = [
