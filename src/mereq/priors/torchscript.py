@@ -22,7 +22,7 @@ def read_torchscript(path: Path, task: Task, *, kind: str | None = None, tempera
         CannotLoad: the file cannot be read, its kind is not declared, or PyTorch is not installed.
     """
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise CannotLoad(f"{path} needs PyTorch: pip install torch ({error}).") from error
     try:
