@@ -72,7 +72,6 @@ def test_show_draws_the_run_and_films_the_road(finished, mereq):
 
 def test_the_policy_is_exported_and_a_prior_again(finished, mereq, tmp_path):
     """Both formats, after a round that is named; the graph then acts as the prior of another run."""
-    pytest.importorskip("onnxruntime")
     for words in (("onnx",), ("safetensors", "--after-round", 0)):
         status, _, told = mereq("export-policy", finished[0], "--out", tmp_path / words[0], "--format", *words)
         assert status == 0

@@ -20,8 +20,6 @@ from mereq.priors.onnx_model import read_onnx
 from mereq.runs.policies import open_policy
 from sb3_files import task_of
 
-pytest.importorskip("onnxruntime")
-
 RNG = np.random.default_rng(0)
 OBS = RNG.normal(size=(1000, 4)).astype(np.float32)
 LOW, HIGH = np.array([-1.0, 0.0]), np.array([1.0, 5.0])

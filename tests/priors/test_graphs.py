@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import Categorical, ClippedGaussian, SquashedGaussian, WeightedSamples
@@ -10,10 +11,6 @@ from mereq.priors.onnx_model import read_onnx
 from mereq.priors.outputs import KINDS, policy_of_function
 from mereq.priors.torchscript import read_torchscript
 from sb3_files import task_of
-
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 RNG = np.random.default_rng(0)
 WEIGHT, BIAS = RNG.normal(size=(4, 3)).astype(np.float32), RNG.normal(size=3).astype(np.float32)

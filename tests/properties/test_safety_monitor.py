@@ -254,7 +254,7 @@ def test_without_an_operator_hardware_moves_until_its_first_hold():
     watched.environment.step(1)
     watched.environment.hold("the round is over")
     for _ in range(2):
-        with pytest.raises(NeedsPerson, match="nobody can be asked"):
+        with pytest.raises(NeedsPerson, match="there is no terminal at which"):
             watched.environment.step(1)
     assert watched.told[:5] == ["enter", "reset", "stop", "step", "stop"]
     assert "step" not in watched.told[5:]

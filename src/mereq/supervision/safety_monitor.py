@@ -26,7 +26,7 @@ STEP_GRACE = 0.5  # s that a step which is under way may take to return before t
 STEP_LIMIT = 5.0  # s after which a step of hardware counts as hung
 STOP_LIMIT = 2.0  # s that `stop`, and then the disconnection, may take
 RETURN_LIMIT = 1.0  # s that a command may take to return after a stop
-LONGEST_GAP = 10.0  # s without a command after which the robot is told to stop: whoever commands it hangs
+LONGEST_GAP = 10.0  # s without a command after which the robot is told to stop: the program hangs
 
 
 class State(Enum):
@@ -143,8 +143,8 @@ class SafetyMonitor:
                 self._operator.await_go()
             elif self.is_hardware and self._has_moved:
                 raise NeedsPerson(
-                    "The robot was stopped, and nobody can be asked whether it may move again. Supervise it with "
-                    "`mereq supervise`, or give its environment an operator (docs/safety.md)."
+                    "The robot was stopped, and there is no terminal at which to allow it to move again. "
+                    "Supervise it with `mereq supervise`, or give its environment an operator (docs/safety.md)."
                 )
             with self._lock:
                 if self._state is State.HELD:
