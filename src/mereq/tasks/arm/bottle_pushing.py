@@ -16,7 +16,7 @@ from mereq.tasks.arm.world import Physics, Setup, Start
 FEATURE_NAMES = ("tip2bottle", "bottle2goal", "control_effort", "table_distance")
 THETA_PRIOR = np.array([-1.0, -1.0, -0.2, 0.0])  # Eq. (A.4)
 THETA_EXPERT = np.array([-1.0, -1.0, -0.2, -0.8])  # Eq. (A.5)
-OBS_SIZE = 16
+OBS_SIZE = 14
 
 HEIGHT, RADIUS = 0.30, 0.0375  # of a standard wine bottle [m]
 CENTRE = HEIGHT / 2.0  # height of the geometric centre of a standing bottle [m]
@@ -131,10 +131,11 @@ def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
     )
 
 
-def observe(m: Measurements) -> Float32[np.ndarray, "n 16"]:
-    """Observation: tip, its displacement, bottle relative to tip, its displacement, goal relative to bottle, force.
+def observe(m: Measurements) -> Float32[np.ndarray, "n 14"]:
+    """Observation: tip, its displacement, bottle relative to tip, its displacement, goal relative to bottle.
 
-    The bottle's axis is not observed: a prior that observed it stopped pushing in time, and toppled no bottle
+    All of it follows from joint encoders and a camera (docs/deviations.md#observed-by-the-rig). The bottle's axis is
+    not observed: a prior that observed it stopped pushing in time, and toppled no bottle
     (docs/deviations.md#hidden-friction).
     """
     return observation(
@@ -143,7 +144,6 @@ def observe(m: Measurements) -> Float32[np.ndarray, "n 16"]:
         (m.bottle - m.tip) / 0.1,
         m.bottle_moved / 0.01,
         (m.goal - m.bottle[:, :2]) / 0.1,
-        np.tanh(m.force[:, :2] / 5.0),
     )
 
 
