@@ -52,7 +52,7 @@ ERASING = _definition(
     arm.ERASING,
     erasing.TASK,
     summary="wipe a whiteboard; the expert wants more force",
-    training=training(n_steps=40_000, temperature=None),
+    training=training(n_steps=60_000, temperature=None),
     metrics=erasing_card,
     clip=ERASING_SHOT.film,
     settings=arm_settings.ERASING,
