@@ -41,7 +41,7 @@ BOTTLE_PUSHING = _definition(
     arm.BOTTLE_PUSHING,
     bottle_pushing.TASK,
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
-    training=training(n_steps=200_000, temperature=0.06, learning_starts=5000, decay_updates=100_000),
+    training=training(n_steps=300_000, temperature=0.06, learning_starts=5000, decay_updates=150_000),
     metrics=bottle_card,
     clip=BOTTLE_SHOT.film,
     trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore), training_ends=after(50)),

@@ -85,7 +85,7 @@ def explore(rng: np.random.Generator) -> Start:
     start = begin(rng)
     bottle, fingers = start.joints[:2], start.tool[:2]
     way = rng.uniform(0.0, 1.0) * (start.goal - bottle) + [0.0, rng.uniform(-0.06, 0.06)]
-    behind, height = rng.uniform(0.048, 0.14), 0.015 + 0.135 * rng.uniform() ** 4
+    behind, height = rng.uniform(0.048, 0.14), 0.015 + 0.135 * rng.uniform() ** 3
     return replace(
         start,
         tool=np.array([bottle[0] - behind + way[0], fingers[1] + way[1], height]),
