@@ -100,7 +100,9 @@ def test_the_shipped_prior_topples_some_bottles_and_the_expert_none():
 
 def test_the_shipped_cards_tell_priors_from_experts():
     """100 episodes of each, in the JSON files: both do the task, the prior in the way that its expert would not."""
-    cards = {(name, role): describe_shipped(name, role)["evaluation"] for name in SHIPPED for role in ("prior", "expert")}
+    cards = {
+        (name, role): describe_shipped(name, role)["evaluation"] for name in SHIPPED for role in ("prior", "expert")
+    }
     bottle, eraser, pillow = ({role: cards[name, role] for role in ("prior", "expert")} for name in SHIPPED)
     assert 0.05 <= bottle["prior"]["topple_rate"] <= 0.15
     assert bottle["prior"]["arrival_rate"] > 0.8

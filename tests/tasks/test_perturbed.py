@@ -143,7 +143,7 @@ def test_the_same_actions_lead_elsewhere(name):
     seen = [[vars(env.step(action)[-1]["measurements"]) for action in actions] for env in (nominal, other)]
     quantity = "cushions" if name == "pillow-grasping" else "force"
     usual, others = (np.array([measured[quantity] for measured in steps]) for steps in seen)
-    assert np.abs(others - usual).max() > 0.005 * np.abs(usual).max() > 0.0
+    assert np.abs(others - usual).max() > 0.05 * np.abs(usual).max() > 0.0
 
 
 def test_other_traffic():
