@@ -78,9 +78,9 @@ def begin(rng: np.random.Generator) -> Start:
 def explore(rng: np.random.Generator) -> Start:
     """Exploring start for training: the bottle anywhere on its way to the goal, or up to 6 cm beside that.
 
-    The fingers are 4.8 to 14 cm from it, on the side away from the goal, low more often than high. Without such starts
-    a prior experiences low pushes only in the first steps of an episode, far from the goal, and does not learn how they
-    steer and end (docs/deviations.md#exploring-starts).
+    The fingers are 4.8 to 14 cm from it, on the side away from the goal, half of the time below 3 cm. Without such
+    starts a prior experiences low pushes only in the first steps of an episode, far from the goal, and does not learn
+    how they steer and end (docs/deviations.md#exploring-starts).
     """
     start = begin(rng)
     bottle, fingers = start.joints[:2], start.tool[:2]
