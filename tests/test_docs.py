@@ -85,7 +85,7 @@ def test_command_line_is_understood(command):
     words = shlex.split(command, comments=True)[1:]
     if words in (["--version"], ["--help"]):
         return
-    function = getattr(mereq.cli, words[0])
+    function = getattr(mereq.cli, words[0].replace("-", "_"))
     if len(words) == 1:  # the command is mentioned; its arguments are not
         return
     unrun = functools.wraps(function)(lambda *args, **options: None)

@@ -41,7 +41,7 @@ def first_rate(preset: TaskDefinition, policy: Policy, expert: Policy) -> float:
             preset.supervisor(expert),
             1000,
             episode_seed=partial(episode_seed, seed, 0),
-            feature_names=preset.task.feature_names,
+            task=preset.task,
         )
         rates.append(Rollout.of(steps).intervention_rate)
     return float(np.mean(rates))

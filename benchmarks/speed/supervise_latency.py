@@ -112,7 +112,7 @@ def child(folder: Path, pace: float, load: str) -> None:
         busy = threading.Thread(target=LOADS[load], args=(over,))
         busy.start()
         with suppress(KeyboardInterrupt):
-            serve(session, listening, started=lambda address: print(address, flush=True))
+            serve(session, listening, started=lambda addresses: print(addresses[0], flush=True))
         over.set()
         busy.join()
     (folder / "log.json").write_text(json.dumps({"inputs": inputs, "pictures": sorted(pictures.items())}))

@@ -12,11 +12,14 @@ import type { Acts } from "./steering";
 import { Trying } from "./trying";
 
 const HEARTBEAT = 50; // ms
+const SILENCE = 1500; // ms without a message, of which the program sends two per second
 
 let hello: Hello | null = null;
 let view: View | null = null;
 let hands = new Hands([]);
 let lost: Loss | null = null;
+let heard = performance.now(); // time of the last message
+const SILENT: Loss = { reason: "Nothing arrives from the program. What you see is old.", then: "reconnect" };
 const scene = new Scene(element("scene"), element("solids"), tell);
 const link = new Link(receive, (loss) => {
   lost = loss;
@@ -31,6 +34,7 @@ function receive(message: FromServer): void {
     return;
   }
   lost = null;
+  heard = performance.now();
   element("take").hidden = true;
   if (message.kind === "hello") {
     const mode = hands.mode;
@@ -49,7 +53,7 @@ function receive(message: FromServer): void {
 }
 
 function moves(shown: View | null): boolean {
-  return shown !== null && shown.paused === null && shown.phase === "supervising";
+  return shown !== null && shown.paused === null && shown.awaits === null && shown.phase === "supervising";
 }
 
 function show(): void {
@@ -171,6 +175,12 @@ addEventListener("resize", () => {
 });
 
 setInterval(tell, HEARTBEAT);
+setInterval(() => {
+  if (lost !== null || view === null || performance.now() - heard < SILENCE) return;
+  lost = SILENT;
+  hands.release();
+  show();
+}, HEARTBEAT);
 const run: Acts = {
   hands: () => hands,
   changed: tell,

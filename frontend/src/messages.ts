@@ -71,6 +71,7 @@ export interface View {
   frame: number;
   picture: Picture | null;
   paused: string | null;
+  awaits: string | null; // what is waited for: a robot's driver, or the countdown before it moves
   engaged: boolean;
   pace: number;
   felt: [number, number, number, boolean, boolean] | null; // right, towards, up, takes over, hands back

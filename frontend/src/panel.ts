@@ -34,6 +34,7 @@ export function banner(view: View | null, lost: Loss | null): [string, string, s
     return ["learning", "⟳", "LEARNING", `The policy is learning from your interventions.${at}`];
   }
   if (view.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view.paused)} Nothing moves. Press P or click Continue.`];
+  if (view.awaits !== null) return ["paused", "…", "WAITING", `${view.awaits}. Press P to pause.`];
   const driving = view.last?.by === 1;
   if (view.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step."];
   return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step." : "The policy is in control."];

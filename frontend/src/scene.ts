@@ -75,7 +75,7 @@ export class Scene {
   private paintImage(pen: CanvasRenderingContext2D, source: string): boolean {
     const { image } = this;
     if (image.src !== source) image.src = source;
-    if (!image.complete) return false;
+    if (!image.complete || image.naturalWidth === 0) return false; // a broken image is never shown
     const { width, height } = pen.canvas;
     const scale = Math.min(width / image.width, height / image.height);
     pen.clearRect(0, 0, width, height);

@@ -8,7 +8,7 @@ import { banner } from "../src/panel";
 import { inWords } from "../src/trying";
 
 const VIEW: View = {
-  kind: "view", frame: 1, picture: null, paused: null, engaged: false, pace: 2, felt: null, readings: [], phase: "supervising", words: "",
+  kind: "view", frame: 1, picture: null, paused: null, awaits: null, engaged: false, pace: 2, felt: null, readings: [], phase: "supervising", words: "",
   directory: "/runs/mine", round: 0, of_rounds: 1, step: 1, of_steps: 10, episode: 0, step_of_episode: 1,
   last: { action: "IDLE", by: 0, terminated: false }, basic: null, residual: null, yours: 0, taken_back: 0, can_retract: false,
   samples: 0, rounds: [], progress: null, version: null,
@@ -22,6 +22,8 @@ test("the banner names who takes the next step", () => {
   assert.equal(title({ ...VIEW, engaged: true, paused: "you asked for a pause" }), "PAUSED");
   assert.equal(title({ ...VIEW, phase: "learning", paused: "the page was left" }), "LEARNING");
   assert.equal(title({ ...VIEW, phase: "preparing" }), "PREPARING");
+  assert.equal(title({ ...VIEW, awaits: "The robot moves in 3 s" }), "WAITING");
+  assert.equal(title({ ...VIEW, awaits: "The robot: reset, 12 s", paused: "you asked for a pause" }), "PAUSED");
 });
 
 test("a change of control is announced until the next step was taken", () => {

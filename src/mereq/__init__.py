@@ -14,9 +14,12 @@ __all__ = [
     "AlignSettings",
     "Box",
     "Categorical",
+    "ClippedGaussian",
+    "ClippedGaussianPolicy",
     "Controller",
     "Decision",
     "DecisionContext",
+    "DeterministicPolicy",
     "Discrete",
     "DivergenceExpert",
     "GaussianPolicy",
@@ -28,12 +31,14 @@ __all__ = [
     "Rule",
     "RuleEngine",
     "RunSpec",
+    "SampledPolicy",
     "SquashedGaussian",
     "Study",
     "Supervisor",
     "Task",
     "TaskDefinition",
     "Trigger",
+    "WeightedSamples",
     "__version__",
     "align",
     "axis_controls",
@@ -56,12 +61,18 @@ __all__ = [
 if TYPE_CHECKING:
     from mereq.alignment.algorithm import Round as Round
     from mereq.alignment.algorithm import events as events
+    from mereq.alignment.check import check_task as check_task
     from mereq.alignment.settings import AlignSettings as AlignSettings
     from mereq.core.actions import Box as Box
     from mereq.core.actions import Discrete as Discrete
     from mereq.core.distribution import Categorical as Categorical
+    from mereq.core.distribution import ClippedGaussian as ClippedGaussian
     from mereq.core.distribution import SquashedGaussian as SquashedGaussian
+    from mereq.core.distribution import WeightedSamples as WeightedSamples
     from mereq.core.errors import MereqError as MereqError
+    from mereq.core.function_policies import ClippedGaussianPolicy as ClippedGaussianPolicy
+    from mereq.core.function_policies import DeterministicPolicy as DeterministicPolicy
+    from mereq.core.function_policies import SampledPolicy as SampledPolicy
     from mereq.core.policy import GaussianPolicy as GaussianPolicy
     from mereq.core.policy import LogitsPolicy as LogitsPolicy
     from mereq.core.policy import Policy as Policy
@@ -74,7 +85,6 @@ if TYPE_CHECKING:
     from mereq.core.view import discrete_controls as discrete_controls
     from mereq.exports import export as export
     from mereq.presets.align import align as align
-    from mereq.presets.check import check_task as check_task
     from mereq.presets.definition import TaskDefinition as TaskDefinition
     from mereq.presets.fast import fast as fast
     from mereq.presets.methods import METHODS as METHODS
@@ -99,15 +109,16 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.alignment.algorithm": ("Round", "events"),
     "mereq.alignment.settings": ("AlignSettings",),
     "mereq.core.actions": ("Box", "Discrete"),
-    "mereq.core.distribution": ("Categorical", "SquashedGaussian"),
+    "mereq.core.distribution": ("Categorical", "ClippedGaussian", "SquashedGaussian", "WeightedSamples"),
     "mereq.core.errors": ("MereqError",),
+    "mereq.core.function_policies": ("ClippedGaussianPolicy", "DeterministicPolicy", "SampledPolicy"),
     "mereq.core.policy": ("GaussianPolicy", "LogitsPolicy", "Policy"),
     "mereq.core.supervisor": ("Controller", "Decision", "DecisionContext", "Supervisor"),
     "mereq.core.task": ("Task",),
     "mereq.core.view": ("axis_controls", "discrete_controls"),
     "mereq.exports": ("export",),
     "mereq.presets.align": ("align",),
-    "mereq.presets.check": ("check_task",),
+    "mereq.alignment.check": ("check_task",),
     "mereq.presets.definition": ("TaskDefinition",),
     "mereq.presets.fast": ("fast",),
     "mereq.presets.methods": ("METHODS",),

@@ -1,24 +1,24 @@
-"""The command line: `mereq train | align | supervise | trial | show | export | study | report | tasks | doctor`."""
+"""The command line: `mereq init | check | align | supervise | trial | show | export | study | report | ...`."""
 
+import errno
 import json
+import logging
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import tyro
-from rich.console import Console
 from tyro.conf import Positional, arg
 
 from mereq import __version__
+from mereq.commands.output import PlainConsole, accept_any_text, words
 from mereq.core.errors import MereqError
+from mereq.supervision.interruption import STATUS, interruption
 
 PLATFORM_GIVEN = "JAX_PLATFORMS" in os.environ
 app = tyro.extras.SubcommandApp()
-console = Console(
-    stderr=True, highlight=False, soft_wrap=True
-)  # progress and words; results that a program may read go to stdout
+console = PlainConsole(stderr=True, soft_wrap=True)  # progress and words; results that a program may read go to stdout
 
 # Options of several commands. None is what was not said: the command then takes the default that is shown.
 TaskName = Annotated[str | None, Positional, arg(metavar="TASK", help_behavior_hint="(default: highway)")]
@@ -26,6 +26,7 @@ MethodName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(defa
 PresetName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: fast)")]
 Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")]
 Rounds = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
+PriorKind = Annotated[str | None, arg(metavar="KIND", help_behavior_hint="(default: recognised)")]
 PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 LearningName = Annotated[
     Literal["sequential", "concurrent"] | None, arg(metavar="WHEN", help_behavior_hint="(default: sequential)")
@@ -44,12 +45,14 @@ def align(
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/align"),
     resume: bool = False,
     overwrite: bool = False,
+    accept_loss: bool = False,
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
     rounds: Rounds = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0)")] = None,
     prior: PolicyName = None,
+    prior_kind: PriorKind = None,
     expert: PolicyName = None,
     learning: LearningName = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
@@ -66,21 +69,26 @@ def align(
       mereq align --resume --out runs/first --rounds 10
       mereq align highway --method mereq-np --preset paper --out runs/np
       mereq align highway --learning concurrent --pace 5 --out runs/concurrent
-      mereq align my_task.py:LANDER --prior my_prior.safetensors --out runs/lander
+      mereq align my_task.py:LANDER --prior ppo_lander.zip --out runs/lander
+      mereq align my_task.py:LANDER --prior policy.onnx --prior-kind logits --out runs/lander
 
     Args:
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
             TaskDefinition. Naming it runs that code.
         out: directory of the run.
-        resume: continue the run in --out, exactly. Other options need not be repeated, but for a task of your own;
-            --rounds may be raised.
+        resume: continue the run in --out, exactly. Other options need not be repeated, except code of your own (task,
+            prior, expert, robot); --rounds may be raised.
         overwrite: delete the run in --out first.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
         rate_threshold: stop after the first round with an intervention rate below it; 0 does all rounds.
-        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        prior: policy to start from: a checkpoint, a zip of Stable-Baselines3, an ONNX or TorchScript file, or code of
+            yours: file.py:NAME or package.module:NAME (docs/policies.md).
+        prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
+            `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
         expert: policy of the expert, in the same forms.
         learning: `sequential`: between rounds, while the expert waits; or `concurrent`: a second thread learns during
             supervision, and a new policy acts from the next episode on. That needs a --pace, or rounds end too soon.
@@ -88,27 +96,30 @@ def align(
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot), or a driver of
             yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
     """
-    from mereq.commands.align import align as run
+    with interruption.deferred():
+        from mereq.commands.align import align as run
 
-    run(
-        out,
-        resume=resume,
-        overwrite=overwrite,
-        given={
-            "task": task,
-            "method": method,
-            "preset": preset,
-            "seed": seed,
-            "n_rounds": rounds,
-            "rate_threshold": rate_threshold,
-            "prior": prior,
-            "expert": expert,
-            "learning": learning,
-            "pace": pace,
-            "robot": robot,
-        },
-        console=console,
-    )
+        run(
+            out,
+            resume=resume,
+            overwrite=overwrite,
+            accept_loss=accept_loss,
+            given={
+                "task": task,
+                "method": method,
+                "preset": preset,
+                "seed": seed,
+                "n_rounds": rounds,
+                "rate_threshold": rate_threshold,
+                "prior": prior,
+                "prior_kind": prior_kind,
+                "expert": expert,
+                "learning": learning,
+                "pace": pace,
+                "robot": robot,
+            },
+            console=console,
+        )
 
 
 @app.command
@@ -118,6 +129,7 @@ def supervise(
     out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")] = Path("runs/supervise"),
     resume: bool = False,
     overwrite: bool = False,
+    accept_loss: bool = False,
     method: MethodName = None,
     preset: PresetName = None,
     seed: Seed = None,
@@ -125,6 +137,7 @@ def supervise(
     steps: Steps = None,
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: PolicyName = None,
+    prior_kind: PriorKind = None,
     learning: LearningName = None,
     robot: RobotName = None,
     hz: Hz = None,
@@ -154,16 +167,20 @@ def supervise(
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
             TaskDefinition whose environment renders "rgb_array" pictures. Naming it runs that code.
         out: directory of the run.
-        resume: continue the run in --out. Other options need not be repeated, but for a task of your own; --rounds may
-            be raised.
+        resume: continue the run in --out. Other options need not be repeated, except code of your own (task, prior,
+            robot); --rounds may be raised.
         overwrite: delete the run in --out first.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
         rounds: most rounds.
         steps: supervised steps per round.
         rate_threshold: the run ends after the first round in which you took fewer than this share of the steps.
-        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        prior: policy to start from: a checkpoint, a zip of Stable-Baselines3, an ONNX or TorchScript file, or code of
+            yours: file.py:NAME or package.module:NAME (docs/policies.md).
+        prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
+            `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
         learning: `sequential`: between rounds, while you wait; or `concurrent`: during supervision, and a new policy
             acts from the next episode on.
         robot: what you supervise: `perturbed` (another simulation, which represents a real robot), or a driver of
@@ -177,31 +194,34 @@ def supervise(
             devices* shows their input. `spacemouse`: one that is plugged into this machine, for browsers without
             WebHID (Linux); then the page only shows, pauses and hands back.
     """
-    from mereq.commands.supervise import supervise as run
+    with interruption.deferred():
+        from mereq.commands.supervise import supervise as run
 
-    run(
-        out,
-        resume=resume,
-        overwrite=overwrite,
-        given={
-            "task": task,
-            "method": method,
-            "preset": preset,
-            "seed": seed,
-            "n_rounds": rounds,
-            "rate_threshold": rate_threshold,
-            "prior": prior,
-            "learning": learning,
-            "robot": robot,
-            "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
-        },
-        hz=hz,
-        host=host,
-        port=port,
-        browser=not no_browser,
-        device=device,
-        console=console,
-    )
+        run(
+            out,
+            resume=resume,
+            overwrite=overwrite,
+            accept_loss=accept_loss,
+            given={
+                "task": task,
+                "method": method,
+                "preset": preset,
+                "seed": seed,
+                "n_rounds": rounds,
+                "rate_threshold": rate_threshold,
+                "prior": prior,
+                "prior_kind": prior_kind,
+                "learning": learning,
+                "robot": robot,
+                "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
+            },
+            hz=hz,
+            host=host,
+            port=port,
+            browser=not no_browser,
+            device=device,
+            console=console,
+        )
 
 
 @app.command
@@ -215,6 +235,7 @@ def trial(
     host: Host = "127.0.0.1",
     port: Port = 0,
     no_browser: bool = False,
+    accept_loss: bool = False,
 ) -> None:
     """Compare methods with a person who does not know which one they help: a blind trial, from a small TOML file.
 
@@ -241,10 +262,12 @@ def trial(
         host: address to serve on; see `mereq supervise --help`.
         port: port to serve on.
         no_browser: only print the address of the page.
+        accept_loss: continue although recorded steps are lost (docs/storage.md).
     """
-    from mereq.commands.trial import trial as run
+    with interruption.deferred():
+        from mereq.commands.trial import trial as run
 
-    run(file, out, hz=hz, host=host, port=port, browser=not no_browser, console=console)
+        run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)
 
 
 @app.command
@@ -354,6 +377,50 @@ def export(
 
 
 @app.command
+def export_policy(
+    run: Annotated[Path, Positional, arg(metavar="RUN")],
+    *,
+    format_: Annotated[Literal["onnx", "safetensors"], arg(name="format")],
+    out: Annotated[Path, arg(aliases=["-o"], metavar="DIR")],
+    after_round: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the last one)")] = None,
+    task: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    prior: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a run's policy for use elsewhere: a folder in the layout of the Hugging Face Hub, with a card.
+
+    `onnx` is one graph with prior and residual, for onnxruntime and other runtimes (needs the extra mereq[onnx]); a
+    prior that is no network of ours is a second input. `safetensors` are the weights, for mereq itself: --prior takes
+    such a folder. What was written is compared with the run's policy at 1000 recorded observations.
+
+    For instance:
+      mereq export-policy runs/mine --format onnx --out policies/mine
+      mereq export-policy runs/mine --format safetensors --after-round 2 --out policies/mine-2
+
+    Args:
+        run: directory of a run.
+        format_: of the policy.
+        out: directory of the policy. It is not there until the policy is complete.
+        after_round: the round after which the policy is taken, from 0.
+        task: the run's task, if it is code of yours.
+        prior: the run's prior, if it is code of yours.
+        overwrite: replace the policy in --out.
+    """
+    from mereq.commands.export_policy import export
+
+    export(
+        run,
+        format_,
+        out,
+        after_round=after_round,
+        task=task,
+        prior=prior,
+        overwrite=overwrite,
+        console=console,
+    )
+
+
+@app.command
 def study(
     name: Annotated[str | None, Positional, arg(metavar="STUDY", help_behavior_hint="(default: list them)")] = None,
     *,
@@ -404,7 +471,7 @@ def study(
     from mereq.commands import study as command
 
     if list_ or name is None:
-        command.list_studies(Console())
+        command.list_studies(PlainConsole())
     elif command.study(name, out, engine, workers, address, console):
         sys.exit(1)
 
@@ -463,6 +530,55 @@ def report(
 
 
 @app.command
+def init(
+    file: Annotated[Path, Positional, arg(metavar="FILE")],
+    environment: Annotated[str, Positional, arg(metavar="GYMNASIUM_ID")] = "CartPole-v1",
+) -> None:
+    """Write a file with a task of your own, of a Gymnasium environment. It runs as it is; comments say what to edit.
+
+    For instance:
+      mereq init my_task.py
+      mereq init lander.py LunarLander-v3
+
+    Args:
+        file: file to write, such as my_task.py.
+        environment: Gymnasium's id of the environment.
+    """
+    from mereq.commands.init import init as run
+
+    run(file, environment, console)
+
+
+@app.command
+def check(
+    task: Annotated[str, Positional, arg(metavar="TASK")],
+    *,
+    preset: PresetName = None,
+    prior: PolicyName = None,
+    expert: PolicyName = None,
+) -> None:
+    """Check a task, its prior and its supervisor: what a run relies on is tried, and told in one table.
+
+    Every run begins with these checks; a run that cannot work is refused before its first step. Exits with 1 when a
+    check fails.
+
+    For instance:
+      mereq check my_task.py:LANDER --prior my_prior.safetensors
+      mereq check highway
+
+    Args:
+        task: a task's name, or your own: file.py:NAME or package.module:NAME. Naming it runs that code.
+        preset: settings of the run.
+        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        expert: policy of the expert, in the same forms.
+    """
+    from mereq.commands.check import check as run
+
+    if not run(task, preset or "fast", prior, expert, PlainConsole(), console):
+        sys.exit(1)
+
+
+@app.command
 def tasks() -> None:
     """List the tasks, their features and weights.
 
@@ -471,7 +587,7 @@ def tasks() -> None:
     """
     from mereq.commands.tasks import list_tasks
 
-    list_tasks(Console())
+    list_tasks(PlainConsole())
 
 
 @app.command
@@ -479,24 +595,55 @@ def doctor() -> None:
     """List what is installed, what is missing, and what needs it. Exits with 1 when something required is missing."""
     from mereq.commands.doctor import doctor as examine
 
-    if not examine(Console()):
+    if not examine(PlainConsole()):
         sys.exit(1)
 
 
+class _Warnings(logging.Handler):
+    """Handler that prints warnings of a run, such as those of its first check; its log has them, too."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a warning; an error is printed where it ends the command."""
+        if record.levelno == logging.WARNING:
+            console.print(words((record.getMessage(), "yellow")), soft_wrap=True)
+
+
 def main() -> None:
-    """Run the command line. A user's mistake is a sentence and exit status 2; Ctrl-C and SIGTERM are 130."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: everything is saved, and a robot stopped
+    """Run the command line. A user's mistake is a sentence and exit status 2; an end by a signal is 130."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # small networks: an accelerator's dispatch costs more than it saves
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")
         return
+    accept_any_text()
+    logging.getLogger("mereq").addHandler(_Warnings(logging.WARNING))
+    with interruption.caught():
+        try:
+            _run_command()
+        except KeyboardInterrupt:
+            sys.exit(STATUS)
+        except OSError as error:
+            if error.errno == errno.EIO and interruption.requested:  # the terminal was closed: nothing can be printed
+                sys.exit(STATUS)
+            raise
+
+
+def _run_command() -> None:
     try:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
+        sys.stdout.flush()
     except MereqError as mistake:
-        console.print(f"[bold red]mereq:[/] {mistake}", soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        _complain(str(mistake))
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _complain(f"Cannot write the output: {error.strerror}.")
+
+
+def _complain(sentence: str) -> NoReturn:
+    """Print a sentence about what the user can correct, and exit with status 2."""
+    console.print(words(("mereq:", "bold red"), f" {sentence}"), soft_wrap=True)
+    sys.exit(2)

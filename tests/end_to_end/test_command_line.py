@@ -18,6 +18,9 @@ from mereq.commands import align as command
 from mereq.commands import train
 from mereq.evaluation.rollouts import EPISODES
 from mereq.presets.registry import TASKS
+from mereq.runs.policies import policy_of
+from mereq.runs.recorded import load_method_policy
+from mereq.runs.spec import RunSpec
 from mereq.store.policies import describe_shipped, load_policy, load_shipped, save_policy
 from mereq.store.run_store import RunReader
 from mereq.studies.comparing import differences
@@ -65,6 +68,27 @@ def test_show_draws_the_run_and_films_the_road(finished, mereq):
     with Image.open(figures / "run.png") as picture, Image.open(figures / "before_after.gif") as clip:
         assert picture.size[0] > 1000
         assert clip.n_frames > 50
+
+
+def test_the_policy_is_exported_and_a_prior_again(finished, mereq, tmp_path):
+    """Both formats, after a round that is named; the graph then acts as the prior of another run."""
+    pytest.importorskip("onnxruntime")
+    for words in (("onnx",), ("safetensors", "--after-round", 0)):
+        status, _, told = mereq("export-policy", finished[0], "--out", tmp_path / words[0], "--format", *words)
+        assert status == 0
+        assert re.search(r"at 1000 of its observations: largest difference [0-9.]+e-0[6-9]|0\.0e\+00", told)
+    assert json.loads((tmp_path / "safetensors" / "config.json").read_text())["rounds"] == 1
+    spec = RunSpec.named(task="highway", prior=str(tmp_path / "onnx" / "model.onnx"))
+    obs = np.random.default_rng(0).random((50, 25)).astype(np.float32)
+    with RunReader.open(finished[0]) as reader:
+        _, _, policy = load_method_policy(reader, 1)
+    found = policy_of(spec, "prior").distribution(obs).parameters
+    np.testing.assert_allclose(found, policy.distribution(obs).parameters, atol=1e-5)
+    status, _, told = mereq(
+        "export-policy", finished[0], "--out", tmp_path / "x", "--format", "onnx", "--after-round", 7
+    )
+    assert status == 2
+    assert "no round called '7'. Known: 0, 1" in told
 
 
 def test_every_supervised_step_is_in_the_database(finished):

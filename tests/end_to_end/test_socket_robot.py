@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from breakable import Willing
 from mereq.core.errors import RobotLost
 from mereq.core.policy import GaussianPolicy
 from mereq.presets.registry import TASKS
@@ -59,7 +60,7 @@ def rollout(environment, recorded=()):
         Nobody(),
         12,
         episode_seed=lambda k: 7 + k,
-        feature_names=TASK.feature_names,
+        task=TASK,
         recorded=recorded,
     )
 
@@ -67,6 +68,7 @@ def rollout(environment, recorded=()):
 def test_killed_in_mid_step(example, monkeypatch):
     """Told once to stop, the steps kept; the next robot that answers goes on, in a new episode."""
     environment = RobotEnvironment(example.SocketRobot(TASK), TASK)
+    environment.attend(Willing())
     told = []
     stop = example.SocketRobot.stop
     monkeypatch.setattr(example.SocketRobot, "stop", lambda self: told.append("stop") or stop(self))

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from mereq.interventions.rollout import Rollout
 from toys import EXPERT, POLICY, rollout
 
+pytestmark = pytest.mark.paper("Alg. 1, l. 4 intervention rate")
+
 
 @given(st.lists(st.sampled_from([POLICY, EXPERT]), min_size=1, max_size=50))
 def test_rate_is_expert_steps_over_all_steps(controllers):

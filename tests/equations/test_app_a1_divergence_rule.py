@@ -14,6 +14,8 @@ from mereq.supervision.rules import RuleEngine
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from toys import EXPERT, POLICY
 
+pytestmark = pytest.mark.paper("App. A.1.1, Eq. (A.3) divergence", "App. A.1.1 intervention rule")
+
 UPPER, LOWER = 1.62, 1.52  # the paper's
 FAR, NEAR, BETWEEN = UPPER + 0.3, LOWER - 0.3, (UPPER + LOWER) / 2
 

@@ -11,6 +11,8 @@ from mereq.maxent_rl.boltzmann import boltzmann_log_policy, soft_value
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import Layer
 
+pytestmark = pytest.mark.paper("Eq. (1) Boltzmann policy")
+
 ALPHAS = [0.05, 0.5, 1.0, 3.0]
 
 

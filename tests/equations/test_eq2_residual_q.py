@@ -18,6 +18,12 @@ from hypothesis import strategies as st
 from exact import boltzmann, random_mdp, soft_maximum
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
 
+pytestmark = pytest.mark.paper(
+    "Eq. (2) soft Bellman operator, its inner term",
+    "section 3.1 customized Q-function",
+    "section 3.1 residual Q-learning target",
+)
+
 TEMPERATURES = [(1.0, 1.0), (0.3, 1.2), (1.5, 0.4)]  # prior's alpha, alphahat
 
 

@@ -23,6 +23,8 @@ from mereq.maxent_rl.networks import Layer
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings, SACState
 
+pytestmark = pytest.mark.paper("section 3.1 residual SAC, its losses and an update")
+
 OBS_SIZE, BATCH = 3, 7
 temperatures = st.floats(0.05, 3)
 few = settings(max_examples=20)

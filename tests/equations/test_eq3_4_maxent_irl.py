@@ -8,6 +8,8 @@ from exact import Paths, corridor_mdp, slope
 from mereq.irl.feature_counts import FeatureCounts
 from mereq.irl.gradient import log_likelihood_gradient, normalized_gradient
 
+pytestmark = pytest.mark.paper("section 3.2 linear reward", "Eqs. (3)-(5) MaxEnt likelihood and its gradient")
+
 LENGTH = 5  # steps of every path
 NO_REWARD = np.zeros((6, 3))
 

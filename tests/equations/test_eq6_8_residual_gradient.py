@@ -15,6 +15,13 @@ from mereq.irl.feature_counts import FeatureCounts
 from mereq.irl.gradient import log_likelihood_gradient, normalized_gradient
 from toys import TabularSimulator, table_policy
 
+pytestmark = pytest.mark.paper(
+    "Eqs. (6)-(7) residual likelihood and its gradient",
+    "Eq. (8) expectation by rollouts",
+    "Eq. (8), rollouts from new episodes",
+    "Alg. 1, l. 7 gradient per expert step",
+)
+
 MDP_ = corridor_mdp(length=3, slips_in_ten=0)
 R = np.random.default_rng(0).normal(size=(6, 3))  # the prior's reward, which the method never sees
 THETA = np.array([0.3, 0.7, -0.4])

@@ -21,6 +21,8 @@ from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts
 from toys import EXPERT, POLICY, RewindableTable, TabularSimulator, one_hot, table_policy
 
+pytestmark = pytest.mark.paper("Eq. (7), each segment given its first state")
+
 CELLS = corridor_mdp(length=4, slips_in_ten=0)
 N = CELLS.n_states
 FORWARD, SWITCH, WAIT = range(3)

@@ -15,6 +15,8 @@ from mereq.store.policies import load_shipped
 from mereq.supervision.supervise import supervise
 from toys import EXPERT, always
 
+pytestmark = pytest.mark.paper("the same, for episodes that end when nothing is left to watch")
+
 N_STEPS = 1000
 
 
@@ -38,7 +40,7 @@ def test_a_policy_against_itself_has_no_gradient(name):
         InControl(),
         N_STEPS,
         episode_seed=lambda k: episode_seed(0, 0, k),
-        feature_names=task.feature_names,
+        task=task,
     )
     at_once = replace(paper.inference, sample_length=N_STEPS, tolerance=np.inf)
     improver = MEREQ.start(task, expert, replace(paper, inference=at_once), seed=1)

@@ -8,6 +8,8 @@ from hypothesis.extra import numpy as arrays
 
 from mereq.irl.ascent import CONSTANT, direction
 
+pytestmark = pytest.mark.paper("Alg. 1, l. 10 the step of theta")
+
 MATRICES = arrays.arrays(np.float64, (40, 3), elements=st.floats(0.0, 1.0))
 GRADIENTS = arrays.arrays(np.float64, 3, elements=st.floats(-1.0, 1.0))
 

@@ -9,6 +9,8 @@ from mereq.interventions.log import InterventionLog
 from mereq.interventions.segments import pseudo_expert, snippet_length
 from toys import EXPERT, POLICY, rollout
 
+pytestmark = pytest.mark.paper("section 5.3 pseudo-expert snippets", "section 5.3 all expert steps so far")
+
 
 @pytest.mark.parametrize("percent", range(101))
 def test_snippet_length_is_the_floor_in_exact_arithmetic(percent):

@@ -3,6 +3,27 @@
 from typing import Any
 
 
+class Willing:
+    """An operator who lets a robot move whenever they are asked, and has no objections. asked: how often they were."""
+
+    def __init__(self):
+        self.asked = 0
+        self.reason: str | None = None  # objection
+        self.reasons: list[str] = []  # of the monitor, for holding the robot itself
+
+    def await_go(self) -> None:
+        self.asked += 1
+        self.reason = None
+
+    def objection(self) -> str | None:
+        return self.reason
+
+    def driver_works(self, command: str, seconds: float) -> None: ...
+
+    def held(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+
 class Breakable:
     """A task's simulation as a robot: `--robot breakable:Breakable`. The last one made is `Breakable.made`.
 

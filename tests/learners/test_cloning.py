@@ -13,6 +13,8 @@ from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl.networks import Layer
 from toys import one_hot
 
+pytestmark = pytest.mark.paper("section 4 behaviour cloning", "section 6 HG-DAgger-FT", "section 6 IWR-FT")
+
 TABLE = CloningSettings(hidden=(), learning_rate=0.05, weight_decay=0.0, batch_size=16)
 NETWORK = replace(TABLE, hidden=(8,))
 OBS_SIZE, N_ACTIONS = 4, 3

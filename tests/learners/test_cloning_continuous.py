@@ -21,6 +21,8 @@ from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl.networks import Layer
 from toys import one_hot
 
+pytestmark = pytest.mark.paper("section 4 behaviour cloning, continuous actions")
+
 TABLE = CloningSettings(hidden=(), learning_rate=0.03, weight_decay=0.0, batch_size=16)
 OBS_SIZE, N_ACTIONS = 4, 2
 ACTIONS = np.array([[0.5, -0.9], [0.0, 0.3], [-0.7, 0.95], [0.2, 0.2]], np.float32)  # in each state

@@ -12,6 +12,8 @@ from exact import boltzmann, random_mdp, soft_maximum
 from mereq.maxent_rl.dqn import DQN, DQNSettings
 from toys import every_outcome, one_hot, table_policy
 
+pytestmark = pytest.mark.paper("section 3.1 residual Q-learning, learned")
+
 S, A, GAMMA = 5, 3, 0.8
 
 

@@ -17,6 +17,8 @@ from mereq.store.policies import describe_shipped
 from mereq.tasks import corridor
 from toys import LINE
 
+pytestmark = pytest.mark.paper("section 6, the three tasks for a person", "Tables 6 to 9")
+
 
 def test_training_is_table_6():
     training = TASKS["highway"].training["paper"]

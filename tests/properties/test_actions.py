@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest, uniform
 
+from ids import words
 from mereq.core.actions import Box, Discrete, parameters_of
 from mereq.core.distribution import Categorical, SquashedGaussian
 
-BOTH = pytest.mark.parametrize("actions", [Discrete(4), Box(3)], ids=str)
+BOTH = pytest.mark.parametrize("actions", [Discrete(4), Box(3)], ids=words)
 
 
 @BOTH

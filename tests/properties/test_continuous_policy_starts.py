@@ -13,6 +13,8 @@ from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
 from toys import LINE
 
+pytestmark = pytest.mark.paper("section 6 policy starts, continuous actions")
+
 LEARNER = SACSettings(
     hidden=(16,),
     learning_rate=3e-3,

@@ -160,7 +160,7 @@ def test_rollouts_are_what_the_policy_does_when_left_alone(n_steps, n_found):
 
 
 def test_rollouts_differ_by_their_seed():
-    policy = LogitsPolicy(lambda obs: np.tile([0.0, 0.0, 1.0], (len(obs), 1)), 3)
+    policy = LogitsPolicy(lambda obs: np.tile([0.0, 0.0, 2.0], (len(obs), 1)), 3)
     simulator = TabularSimulator(corridor_mdp(), 8, limits=[3])
     one, again, other = (of_rollouts(policy, simulator, 40, seed=seed).obs for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)

@@ -9,6 +9,8 @@ from hypothesis.extra.numpy import arrays
 from mereq.irl.feature_counts import FeatureCounts
 from mereq.irl.gradient import log_likelihood_gradient, normalized_gradient
 
+pytestmark = pytest.mark.paper("section 3.2 feature counts")
+
 # whole numbers, which float64 adds without rounding: equality below is exact
 whole = st.integers(-100, 100).map(float)
 steps = st.integers(0, 12).flatmap(lambda n: arrays(np.float64, (n, 3), elements=whole))

@@ -14,8 +14,10 @@ from mereq.interventions.rollout import Rollout
 from mereq.supervision.noise import AddedNormal, Noisy, RandomOther, slips
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
-from mereq.tasks.corridor import FEATURE_NAMES, FORWARD, SWITCH, Corridor
+from mereq.tasks.corridor import FORWARD, SWITCH, TASK, Corridor
 from toys import EXPERT, POLICY, always
+
+pytestmark = pytest.mark.paper("Table 5, noisy interventions", "Table 5, N(0, 0.1) on continuous actions")
 
 N_STEPS = 120
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # always walks on
@@ -39,7 +41,7 @@ def record(supervisor, *, recorded=(), n_steps=N_STEPS) -> list:
             supervisor,
             n_steps,
             episode_seed=lambda k: episode_seed(7, 0, k),
-            feature_names=FEATURE_NAMES,
+            task=TASK,
             recorded=recorded,
         )
     )

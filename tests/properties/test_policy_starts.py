@@ -21,8 +21,13 @@ from mereq.interventions.rollout import Rollout
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
 from mereq.supervision.supervise import supervise
-from mereq.tasks.corridor import FEATURE_NAMES
 from toys import always
+
+pytestmark = pytest.mark.paper(
+    "section 6 MaxEnt-FT: the prior's parameters",
+    "section 6 MaxEnt: random parameters",
+    "section 6 adaptation 1, warm start",
+)
 
 OBS = all_observations()
 METHODS_THAT_START_AT = {
@@ -177,7 +182,7 @@ def first_rollout(seed: int, policy: Policy) -> Rollout:
             expert(),
             SETTINGS.rollout_steps,
             episode_seed=lambda k: episode_seed(seed, 0, k),
-            feature_names=FEATURE_NAMES,
+            task=task_of(),
         )
     )
 

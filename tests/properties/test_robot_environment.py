@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakable import Breakable
+from breakable import Breakable, Willing
+from ids import words
 from mereq.core.errors import RobotLost, WrongRobot
 from mereq.core.policy import LogitsPolicy
 from mereq.core.robot import Robot
-from mereq.supervision.robot_environment import RobotEnvironment, stop_if_robot, stop_robot_on_exit
+from mereq.supervision.robot_environment import RobotEnvironment, hold_if_robot, stop_robot_on_exit
 from mereq.supervision.supervise import supervise
-from mereq.tasks.corridor import FEATURE_NAMES, TASK
+from mereq.tasks.corridor import TASK
 from toys import Nobody, always
 
 POLICY = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)
@@ -22,17 +23,19 @@ POLICY = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)
 def driven() -> tuple[RobotEnvironment, Breakable]:
     robot = Breakable(TASK)
     assert isinstance(robot, Robot)
-    return RobotEnvironment(robot, TASK), robot
+    environment = RobotEnvironment(robot, TASK)
+    environment.attend(Willing())
+    return environment, robot
 
 
 def rollout(environment, n_steps, recorded=()):
-    how = {"episode_seed": lambda k: 100 + k, "feature_names": FEATURE_NAMES, "recorded": recorded}
+    how = {"episode_seed": lambda k: 100 + k, "task": TASK, "recorded": recorded}
     return supervise(environment, always(POLICY), Nobody(), n_steps, **how)
 
 
 def test_nothing_is_connected_or_moved_before_the_first_reset():
     environment, robot = driven()
-    stop_if_robot(environment)
+    hold_if_robot(environment, "a test")
     environment.close()
     assert robot.told == []
 
@@ -41,12 +44,12 @@ def test_it_stands_still_after_a_rollout_and_stays_connected():
     environment, robot = driven()
     for _ in range(2):
         list(rollout(environment, 3))
-    stop_if_robot(environment)
+    hold_if_robot(environment, "a test")
     environment.close()
     assert robot.told == ["enter", *["reset", "step", "step", "step", "stop"] * 2, "exit"]
 
 
-@pytest.mark.parametrize("failure", [RobotLost("the cable is out"), ConnectionError("gone"), KeyError("x")], ids=repr)
+@pytest.mark.parametrize("failure", [RobotLost("the cable is out"), ConnectionError("gone"), KeyError("x")], ids=words)
 @pytest.mark.parametrize("at", [1, 2, 4])
 def test_whatever_goes_wrong_it_is_stopped_once_and_left(failure, at):
     environment, robot = driven()
@@ -96,7 +99,7 @@ def test_events_are_not_read_to_their_end():
     assert robot.told == ["enter", "reset", "step", "stop", "exit"]
 
 
-@pytest.mark.parametrize("obs", [np.zeros(11), np.full(12, np.nan), None, "twelve"], ids=repr)
+@pytest.mark.parametrize("obs", [np.zeros(11), np.full(12, np.nan), None, "twelve"], ids=words)
 def test_an_observation_that_is_none(obs):
     environment, robot = driven()
     robot.unwrapped.reset = lambda seed: (obs, {})
@@ -202,5 +205,5 @@ def test_a_mistake_that_has_a_class_of_its_own_is_raised_as_it_is():
 
 def test_a_simulation_needs_no_stop():
     plain = TASK.make()
-    stop_if_robot(plain)
+    hold_if_robot(plain, "a test")
     assert list(stop_robot_on_exit((n for n in range(3)), plain)) == [0, 1, 2]

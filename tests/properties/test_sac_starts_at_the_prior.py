@@ -15,6 +15,8 @@ from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings, value
 from mereq.maxent_rl.squashed_gaussian import LOG_STD
 
+pytestmark = pytest.mark.paper("section 3.1 customized policy, continuous actions")
+
 OBS_SIZE, N_ACTIONS, ROWS = 4, 2, 3
 
 

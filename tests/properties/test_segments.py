@@ -12,6 +12,8 @@ from mereq.interventions.log import InterventionLog
 from mereq.interventions.segments import demonstrated, pseudo_expert, segments
 from toys import EXPERT, POLICY, rollout
 
+pytestmark = pytest.mark.paper("section 5.1 segments")
+
 
 @st.composite
 def rollouts(draw):

@@ -15,6 +15,8 @@ from mereq.core.actions import Box
 from mereq.core.distribution import SquashedGaussian
 from mereq.maxent_rl.squashed_gaussian import LOG_STD, log_prob, split_parameters
 
+pytestmark = pytest.mark.paper("section 3.1 squashed Gaussian, its density")
+
 
 def rows(lowest: float, highest: float, dtype=np.float64):
     """Five rows of two numbers."""

@@ -12,8 +12,10 @@ from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
-from mereq.tasks.corridor import FEATURE_NAMES, FORWARD, SWITCH, WAIT, Corridor
+from mereq.tasks.corridor import FORWARD, SWITCH, TASK, WAIT, Corridor
 from toys import EXPERT, POLICY, Nobody, always, one_hot
+
+pytestmark = pytest.mark.paper("Alg. 1, l. 3 supervised rollout")
 
 N_STEPS = 70
 PRIOR = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)  # always walks on
@@ -36,7 +38,7 @@ def record(supervisor, n_steps=N_STEPS, *, policy=PRIOR, recorded=(), environmen
             supervisor,
             n_steps,
             episode_seed=lambda k: 100 + k,
-            feature_names=FEATURE_NAMES,
+            task=TASK,
             recorded=recorded,
         )
     )
@@ -162,7 +164,7 @@ def test_as_many_steps_as_asked(n_steps):
 def test_steps_come_one_at_a_time():
     """The environment is stepped only when the next step is asked for: what was yielded can be stored first."""
     environment = Corridor(slip=0.0)
-    steps = supervise(environment, always(PRIOR), Nobody(), 5, episode_seed=lambda k: k, feature_names=FEATURE_NAMES)
+    steps = supervise(environment, always(PRIOR), Nobody(), 5, episode_seed=lambda k: k, task=TASK)
     for executed in range(1, 4):
         step = next(steps)
         assert step.step == executed - 1
@@ -220,7 +222,7 @@ def test_features_that_are_not_finite_stop_the_rollout():
                 features[1] = np.nan
             return obs, reward, terminated, truncated, {"features": features}
 
-    steps = supervise(Broken(), always(PRIOR), Nobody(), 9, episode_seed=lambda k: k, feature_names=FEATURE_NAMES)
+    steps = supervise(Broken(), always(PRIOR), Nobody(), 9, episode_seed=lambda k: k, task=TASK)
     assert [next(steps).step for _ in range(2)] == [0, 1]
     with pytest.raises(NonFiniteFeatures, match="'left_side'"):
         next(steps)

@@ -37,6 +37,8 @@ from mereq.store.run_writer import RunWriter
 from mereq.studies.study_store import EVALUATIONS, RUNS, StudyStore
 from mereq.tasks.arm.bottle_pushing import OBS_SIZE
 
+pytestmark = pytest.mark.paper("Tables 3 and 4, which policies, and their episodes")
+
 HIGHWAY = TASKS["highway"]
 FILES = ["behaviour.csv", "behaviour_summary.csv", "distributions.csv", "figure11_highway.png", "figure12_highway.png"]
 FILES += ["figure2.png", "provenance.json", "report.md", "returns.csv", "rounds.csv", "runs.csv", "summary.csv"]

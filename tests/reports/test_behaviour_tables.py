@@ -17,6 +17,13 @@ from mereq.reports.figures import feature_figure, return_figure
 from mereq.reports.paper import METHODS
 from study_runs import run
 
+pytestmark = pytest.mark.paper(
+    "Table 3, beside the paper's",
+    "Table 4, beside the paper's",
+    "Fig. 11 distributions of features",
+    "Fig. 12 distributions of the return",
+)
+
 FILES = ["behaviour.csv", "behaviour_summary.csv", "distributions.csv", "figure11_bottle-pushing.png"]
 FILES += ["figure12_bottle-pushing.png", "returns.csv"]
 

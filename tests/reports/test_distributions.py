@@ -8,6 +8,8 @@ from scipy.spatial.distance import jensenshannon
 
 from mereq.reports.distributions import BINS, feature_counts, jensen_shannon_distance
 
+pytestmark = pytest.mark.paper("Table 3, Jensen-Shannon distance of features")
+
 
 def counts(bins: int):
     return st.lists(st.integers(0, 1000), min_size=bins, max_size=bins).filter(any).map(np.array)

@@ -9,6 +9,8 @@ from mereq.reports.figures.style import condition_styles
 from mereq.reports.summary import Condition, outcomes
 from study_runs import kappa_study, methods_study, run
 
+pytestmark = pytest.mark.paper("Fig. 2 rates and expert samples")
+
 STUDIES = {
     "methods": methods_study(),
     "two tasks": methods_study(("highway", "erasing"), methods=("mereq", "maxent"), seeds=2),

@@ -21,6 +21,8 @@ from mereq.reports.statistics import (
     samples_to_threshold,
 )
 
+pytestmark = pytest.mark.paper("section 6.1 expert samples to a threshold")
+
 counts = st.lists(st.integers(1, 5000), min_size=2, max_size=10).map(lambda values: np.array(values, float))
 
 

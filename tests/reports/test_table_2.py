@@ -13,6 +13,8 @@ from mereq.reports.summary import outcomes
 from mereq.reports.tables import table_2
 from study_runs import run
 
+pytestmark = pytest.mark.paper("Table 2, beside the paper's", "Fig. 3 rates and samples of a person")
+
 PERSON = {"supervisor": "person"}
 RATES = {  # of 2000 steps each: ends below 0.05
     "mereq": ([0.2, 0.04], [0.25, 0.03], [0.3, 0.045]),

@@ -22,6 +22,8 @@ from mereq.reports.summary import (
 from mereq.reports.tables import Table
 from study_runs import PROVENANCE, kappa_study, methods_study, run
 
+pytestmark = pytest.mark.paper("Table 1, and the paper's numbers beside ours", "Tables 1 to 5, the paper's numbers")
+
 FAST, STEADY, NEVER = [0.30, 0.12, 0.04], [0.30, 0.14, 0.09], [0.30, 0.20, 0.16]
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 import breakable
 from breakable import Breakable
+from mereq.commands import robot_operator
 from mereq.commands.align import align
 from mereq.core.errors import RobotLost, UnknownName, WrongRobot, WrongValue
 from mereq.presets.registry import TASKS
@@ -134,6 +135,7 @@ def test_align_on_the_perturbed_highway(tmp_path):
 
 def test_a_lost_robot_ends_the_run_which_goes_on_in_a_new_episode(tmp_path, monkeypatch):
     """`mereq align`: what was recorded stays, and is not done again."""
+    monkeypatch.setattr(robot_operator, "COUNTDOWN", 0.0)
     made = Breakable.__init__
     monkeypatch.setattr(
         Breakable, "__init__", lambda self, task: made(self, task) or self.breaks.update({7: RobotLost("cable")})
@@ -146,7 +148,10 @@ def test_a_lost_robot_ends_the_run_which_goes_on_in_a_new_episode(tmp_path, monk
         before = store.steps(0)
     assert len(before) == 5
     monkeypatch.setattr(Breakable, "__init__", made)
+    asked = []
+    monkeypatch.setattr(robot_operator, "_await_enter", lambda: asked.append(list(Breakable.made.told)))
     aligned(tmp_path / "run", resume=True)
+    assert [told[-1] for told in asked] == ["stop"]  # before the second round
     with RunReader.open(tmp_path / "run") as store:
         steps, rounds = store.steps(0), store.rounds()
     assert len(rounds) == 2

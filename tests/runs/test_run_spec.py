@@ -188,7 +188,7 @@ def nested(path: str, value) -> dict:
         ("noise", 1.5, "noise must be between 0 and 1; it is 1.5"),
         ("noise", -0.1, "it is -0.1"),
         ("noise", float("nan"), "it is nan"),
-        ("seed", -1, "seed must be at least 0; it is -1"),
+        ("seed", -1, "seed must be at least 0.* it is -1"),
         ("pace", float("inf"), "pace must be above 0, and finite; it is inf"),
         ("n_rounds", 0, "n_rounds must be at least 1; it is 0"),
         ("rate_threshold", 1.1, "rate_threshold must be between 0 and 1; it is 1.1"),
@@ -229,7 +229,7 @@ def rollouts() -> dict[float, Rollout]:
                 supervisor_of(run),
                 80,
                 episode_seed=lambda k: episode_seed(0, 0, k),
-                feature_names=task.feature_names,
+                task=task,
             )
         )
     return recorded
@@ -258,6 +258,6 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
         supervisor_of(run),
         len(rollouts[0.0]),
         episode_seed=lambda k: episode_seed(0, 0, k),
-        feature_names=task.feature_names,
+        task=task,
     )
     assert Rollout.of(steps).expert_steps == 0

@@ -116,7 +116,7 @@ def test_a_creation_killed_at_its_last_breath_leaves_a_run_that_can_be_read(tmp_
     def killed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mereq.store.database.Database, "open", killed)
+    monkeypatch.setattr(mereq.store.database.Database, "_opened", killed)
     with pytest.raises(KeyboardInterrupt):
         RunWriter.create(tmp_path / "run", CONFIG)
     monkeypatch.undo()

@@ -20,7 +20,15 @@ from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.definition import N_STEPS, ArmTask, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.tasks import task_of
 from toys import EXPERT, POLICY, always
+
+pytestmark = pytest.mark.paper(
+    "App. A.1.2-A.1.4 an expert who judges measurements",
+    "App. A.1.2 bottle pushing, intervention rule",
+    "App. A.1.3 erasing, intervention rule",
+    "App. A.1.4 pillow grasping, intervention rule",
+)
 
 EPISODES = 4
 
@@ -195,7 +203,7 @@ def supervised(request):
             witness,
             EPISODES * N_STEPS,
             episode_seed=lambda k: episode_seed(1, 0, k),
-            feature_names=case.task.feature_names,
+            task=task_of(case.task),
         )
     )
     return case, rollout, witness.episodes, np.array(expert.modes)

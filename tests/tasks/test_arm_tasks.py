@@ -11,6 +11,13 @@ from mereq.supervision.rules import RuleEngine
 from mereq.tasks.arm import bottle_pushing, erasing, pillow_grasping
 from mereq.tasks.arm.world import ArmWorld
 
+pytestmark = pytest.mark.paper(
+    "App. A.1.2 bottle pushing, features",
+    "App. A.1.3 erasing, features",
+    "App. A.1.4 pillow grasping, features",
+    "App. A.1.2-A.1.4, Eqs. (A.4)-(A.9) rewards",
+)
+
 POLICY, EXPERT = Controller.POLICY, Controller.EXPERT
 
 

@@ -11,7 +11,7 @@ from arm_scripts import grasp, play
 from mereq.tasks.arm import bottle_pushing, erasing, kinematics, pillow_grasping
 from mereq.tasks.arm.kinematics import JOINT_LIMITS, JOINT_SPEEDS, TOOL_DOWN
 from mereq.tasks.arm.model import SUBSTEPS
-from mereq.tasks.arm.world import LEASH, PERIOD, ArmWorld, Start
+from mereq.tasks.arm.world import LEASH, MUJOCO, PERIOD, ArmWorld, Start, warn_of_version
 
 MODULES = (bottle_pushing, erasing, pillow_grasping)
 GRAVITY = 9.81
@@ -218,3 +218,11 @@ def test_impossible_numbers_are_refused():
         ArmWorld(erasing.SETUP, 0)
     with pytest.raises(ValueError, match="at least 1 environment and 1 thread, got 2 and 0"):
         ArmWorld(erasing.SETUP, 2, 0)
+
+
+def test_another_mujoco_is_warned_of(caplog):
+    """The arm's numbers are those of one version; packages beside may need another."""
+    warn_of_version(MUJOCO)
+    assert not caplog.records
+    warn_of_version("3.3.7")
+    assert "MuJoCo 3.3.7 is installed" in caplog.text

@@ -15,6 +15,8 @@ from mereq.tasks.highway.reference import compare_episode, compare_state, refere
 from mereq.tasks.highway.road import car_ahead, car_behind
 from mereq.tasks.highway.state import COS, DELTA, HEADING, SIN, SPEED, TARGET_SPEED, TIMER, X, Y, cars_in
 
+pytestmark = pytest.mark.paper("App. A.1.1 highway, features")
+
 TASK, HIGHWAY_V0, HIGHWAY_FAST_V0 = HighwayConfig.TASK, HighwayConfig.HIGHWAY_V0, HighwayConfig.HIGHWAY_FAST_V0
 
 # name: config, seeds, number of steps after a crash, most steps of an episode

@@ -17,6 +17,8 @@ from mereq.tasks.highway.engine import HighwayEngine
 from mereq.tasks.highway.environment import HighwayEnv, HighwayVectorEnv
 from mereq.tasks.highway.simulator import THETA_EXPERT, THETA_PRIOR
 
+pytestmark = pytest.mark.paper("App. A.1.1, Eqs. (A.1)-(A.2) rewards")
+
 CONFIG = replace(HighwayConfig.TASK, duration=6)
 
 

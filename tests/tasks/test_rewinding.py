@@ -13,7 +13,7 @@ from mereq.core.simulator import Environment, RewindableSimulator, Step
 from mereq.core.task import Task
 from mereq.tasks import arm
 from mereq.tasks.corridor import FEATURE_NAMES, Corridor
-from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
+from mereq.tasks.gymnasium_task import GymnasiumSimulator, later_seed, task_from_gymnasium
 from mereq.tasks.highway.config import HighwayConfig
 from mereq.tasks.highway.environment import HighwayEnv
 from mereq.tasks.highway.simulator import HighwaySimulator
@@ -38,17 +38,18 @@ class Kind(NamedTuple):
     make: Callable[[], Environment]
     actions: Actions
     n_steps: int = 30
+    later_seed: Callable[[int, int], int | None] = lambda first, number: None  # of the episodes after the first
 
 
-def kind_of(task: Task, n_steps: int) -> Kind:
-    return Kind(task.simulate, task.make, task.actions, n_steps)
+def kind_of(task: Task, n_steps: int, later_seed=lambda first, number: None) -> Kind:
+    return Kind(task.simulate, task.make, task.actions, n_steps, later_seed)
 
 
 KINDS = {
     "highway": Kind(lambda n: HighwaySimulator(n, ROAD), lambda: HighwayEnv(ROAD), Discrete(5)),
-    "corridor": Kind(lambda n: GymnasiumSimulator(corridor, n), corridor, Discrete(3)),
-    "cart-pole": kind_of(CARTPOLE, 30),
-    "pendulum": kind_of(PENDULUM, 30),
+    "corridor": Kind(lambda n: GymnasiumSimulator(corridor, n), corridor, Discrete(3), 30, later_seed),
+    "cart-pole": kind_of(CARTPOLE, 30, later_seed),
+    "pendulum": kind_of(PENDULUM, 30, later_seed),
     "bottle-pushing": kind_of(arm.BOTTLE_PUSHING, 110),
     "erasing": kind_of(arm.ERASING, 110),
     "pillow-grasping": kind_of(arm.PILLOW_GRASPING, 110),
@@ -62,14 +63,15 @@ def kind(request):
     return kind.simulate(N_ENVS), kind.simulate(N_ENVS), kind.make(), kind
 
 
-def straight(environment, seed: int, actions: np.ndarray) -> list[tuple]:
-    """(obs, next_obs, features, terminated, truncated) of each step; episodes follow each other without a seed."""
+def straight(environment, seed: int, actions: np.ndarray, later=lambda first, number: None) -> list[tuple]:
+    """(obs, next_obs, features, terminated, truncated) of each step, over several episodes."""
     obs, _ = environment.reset(seed=seed)
-    steps = []
+    steps, episodes = [], 0
     for action in actions:
         next_obs, _, terminated, truncated, info = environment.step(action)
         steps.append((obs, next_obs, info["features"], terminated, truncated))
-        obs = environment.reset()[0] if terminated or truncated else next_obs
+        episodes += terminated or truncated
+        obs = environment.reset(seed=later(seed, episodes))[0] if terminated or truncated else next_obs
     return steps
 
 
@@ -88,10 +90,10 @@ def test_states_and_what_comes_after_are_those_of_the_episode(kind, seed):
 
     Through the end into the next episode, in whichever environment, whatever the other ones do.
     """
-    simulator, _, environment, (_, _, actions_of, n_steps) = kind
+    simulator, _, environment, (_, _, actions_of, n_steps, later) = kind
     rng = np.random.default_rng(seed)
     actions = actions_of.uniform(rng, n_steps)
-    expected = straight(environment, seed, actions)
+    expected = straight(environment, seed, actions, later)
     length = first_episode(expected)
     at = sorted({0, 1, length // 2, length - 1})
     found = simulator.states_along(seed, actions[: at[-1]], at=at)
@@ -123,7 +125,7 @@ def assert_same(one: Step, other: Step, envs=range(N_ENVS)) -> None:
 
 def test_the_other_environments_are_not_disturbed(kind):
     """One simulator steps on; its twin looks along an episode and has a state put into environment 1."""
-    undisturbed, simulator, _, (_, _, actions_of, n_steps) = kind
+    undisturbed, simulator, _, (_, _, actions_of, n_steps, _) = kind
     rng = np.random.default_rng(3)
     actions = np.stack([actions_of.uniform(rng, N_ENVS) for _ in range(n_steps + 20)])
     np.testing.assert_array_equal(undisturbed.reset(4), simulator.reset(4))
@@ -143,9 +145,9 @@ def test_the_other_environments_are_not_disturbed(kind):
 
 def test_a_state_can_be_put_again_and_again(kind):
     """Also into two environments at once: stepping from it does not use it up."""
-    simulator, _, environment, (_, _, actions_of, n_steps) = kind
+    simulator, _, environment, (_, _, actions_of, n_steps, later) = kind
     actions = actions_of.uniform(np.random.default_rng(5), n_steps)
-    expected = straight(environment, 2, actions)
+    expected = straight(environment, 2, actions, later)
     k = first_episode(expected) // 2
     ((state, _),) = simulator.states_along(2, actions[:k], at=[k])
     simulator.reset(0)
@@ -161,7 +163,7 @@ def test_a_state_can_be_put_again_and_again(kind):
 
 def test_looking_twice_finds_the_same(kind):
     """Also after other episodes were looked along: a state depends on the seed and the actions alone."""
-    simulator, _, _, (_, _, actions_of, _) = kind
+    simulator, _, _, (_, _, actions_of, *_) = kind
     actions = actions_of.uniform(np.random.default_rng(6), 6)
     once = simulator.states_along(1, actions[:2], at=[0, 2])
     simulator.states_along(2, actions[:2], at=[2])

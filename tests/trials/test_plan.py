@@ -11,6 +11,8 @@ from mereq.presets.methods import METHODS
 from mereq.presets.registry import TASKS
 from mereq.trials.plan import Trial, TrialFile, Wait, shuffled_methods
 
+pytestmark = pytest.mark.paper("section 6, 3 trials of each method")
+
 TEXT = """
 title = "Highway-Human"
 participant = "p07"

@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
 from mereq.store.run_store import RunReader
+from mereq.web.controls import UNSEEN
 from mereq.web.messages import FIELDS, Refused, parse
 from mereq.web.server import MOST_BYTES
 from sittings import latest, running, served, spec
@@ -30,11 +31,13 @@ FINE = (
     "ready when you are",
     "the page was left",
     "the page does not answer",
+    UNSEEN,  # a page that has just taken over
 )  # while we drive
 
 
-def nothing_held() -> str:
-    said = {"frame": 0, "sent": time.time(), "mode": "toggle", "engaged": False, "action": None}
+def nothing_held(session) -> str:
+    said = {"frame": latest(session).get("frame", 0), "sent": time.time()}
+    said |= {"mode": "toggle", "engaged": False, "action": None}
     return json.dumps({"kind": "input"} | said)
 
 
@@ -71,7 +74,7 @@ class SupervisorSocket:
             time.sleep(0.03)
 
     def hold(self) -> None:
-        self.page.send(nothing_held())
+        self.page.send(nothing_held(self.session))
 
     def raw(self) -> socket.socket:
         """A WebSocket that was let in, without anybody who knows the protocol behind it."""
@@ -196,7 +199,7 @@ def test_a_connection_that_is_cut_pauses_the_run(wheel):
     begin = latest(wheel.session)["step"]
     with wheel.raw() as link:
         while latest(wheel.session)["step"] < begin + 2:
-            link.sendall(masked(nothing_held()) + masked(GO))
+            link.sendall(masked(nothing_held(wheel.session)) + masked(GO))
             time.sleep(0.03)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so that closing resets
     while latest(wheel.session)["paused"] is None:

@@ -12,6 +12,8 @@ from mereq.trials.plan import Wait
 from mereq.web.session import FAILED_BLIND, Session
 from sittings import Person, Played, latest, spec
 
+pytestmark = pytest.mark.paper("section 6, the method hidden from the person")
+
 WAIT = Wait(before=7.0, between=5.0)
 ACTIONS = (LANE_RIGHT, IDLE, LANE_LEFT)
 QUICK = {"warm_start": {"steps": 100, "updates": 20, "kept": 50}, "cloning_updates": 200}

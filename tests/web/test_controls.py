@@ -2,7 +2,7 @@
 
 import pytest
 
-from mereq.web.controls import SILENCE, Controls, State
+from mereq.web.controls import SIGHT, SILENCE, UNSEEN, Controls, State
 from mereq.web.messages import Command, Input
 
 LEFT, RIGHT = 0, 2
@@ -116,3 +116,50 @@ def test_what_was_seen_is_known_even_while_nothing_counts(wheel):
 def test_the_pace_is_the_persons(wheel):
     wheel.receive(Command("pace", 7.0), 0.1)
     assert wheel.state(0.1).pace == 7.0
+
+
+# ------------------------------------------------------------------------------------------------- what the person sees
+
+
+def seen(controls, frame: int, now: float) -> str | None:
+    """Reason of the pause after a message that acknowledges a picture."""
+    controls.receive(held(frame=frame), now)
+    return controls.state(now).paused
+
+
+def test_a_picture_that_is_not_acknowledged_pauses_the_run(wheel):
+    """The oldest one that was not counts, so that a page which draws late is late, however many follow."""
+    for number in range(1, 5):
+        wheel.show(number, 0.3 * number)
+    assert seen(wheel, 1, 0.6 + SIGHT) is None
+    assert seen(wheel, 1, 0.61 + SIGHT) == UNSEEN
+    wheel.receive(Command("go"), 2.0)
+    assert wheel.state(2.0).paused == UNSEEN
+    assert seen(wheel, 4, 2.0) == UNSEEN  # it needs a word, too
+    wheel.receive(Command("go"), 2.0)
+    assert wheel.state(2.0).paused is None
+
+
+def test_without_a_newer_picture_the_last_one_stays_fresh(wheel):
+    wheel.show(1, 0.0)
+    assert seen(wheel, 1, 0.5) is None
+    assert seen(wheel, 1, 60.0) is None
+
+
+@pytest.mark.parametrize("frame", [0, 3, 2**53 - 1])
+def test_a_picture_that_was_not_put_is_not_acknowledged(wheel, frame):
+    """For instance one of an earlier start of the program."""
+    wheel.show(1, 0.0)
+    wheel.show(2, 0.1)
+    assert seen(wheel, frame, 0.2 + SIGHT) == UNSEEN
+
+
+def test_a_new_page_has_seen_nothing(wheel):
+    wheel.show(1, 0.0)
+    wheel.receive(held(frame=1), 0.0)
+    wheel.admit("ready when you are")
+    wheel.receive(Command("go"), 0.1)
+    assert wheel.state(0.1).paused == UNSEEN
+    wheel.receive(held(frame=1), 0.2)
+    wheel.receive(Command("go"), 0.2)
+    assert wheel.state(0.2).paused is None

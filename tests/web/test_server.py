@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from mereq.core.actions import Discrete
 from mereq.core.errors import CannotServe
+from mereq.web import server as server_module
 from mereq.web.controls import Controls
 from mereq.web.latest_view import LatestView
 from mereq.web.server import AHEAD, BURST, GOING_AWAY, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
@@ -99,6 +100,12 @@ def running_server(sitting):
         server.should_exit = True
         thread.join(10)
         assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def no_repetition(monkeypatch):
+    """The newest view is not sent again while a test counts messages."""
+    monkeypatch.setattr(server_module, "KEEPALIVE", 60.0)
 
 
 @pytest.fixture
@@ -276,6 +283,38 @@ def test_a_page_that_comes_back_starts_with_what_is_there_now(client, sitting):
             assert hear(page)["frame"] == frame
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_the_newest_view_is_sent_again(client, sitting, monkeypatch, drawn):
+    """So the page knows that something arrives, even if it draws too slowly to be sent more pictures."""
+    monkeypatch.setattr(server_module, "KEEPALIVE", 0.01)
+    sitting.latest_view.put({"kind": "view", "frame": 1})
+    with client.wheel() as page:
+        assert [hear(page)["frame"] for _ in range(3)] == [1, 1, 1]
+        newest = 2 if drawn else 2 + AHEAD
+        sitting.latest_view.put({"kind": "view", "frame": newest})
+        while hear(page)["frame"] != newest:
+            pass
+        assert hear(page)["frame"] == newest
+
+
+def test_a_page_that_reads_nothing_is_relieved_at_once(sitting):
+    """Its connection is cut, and what it still says counts no more."""
+    with socket.socket() as stuck, running_server(sitting) as (_, client):
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = client.host.split(":")
+        stuck.connect((host, int(port)))
+        stuck.sendall(HANDSHAKE.format(host=client.host).encode())
+        assert b" 101 " in stuck.recv(64)
+        for frame in range(1, AHEAD):
+            sitting.latest_view.put({"kind": "view", "frame": frame, "ballast": "0" * 4_000_000})
+            time.sleep(0.02)
+        with client.wheel("&take=1"):
+            stuck.settimeout(10)
+            with contextlib.suppress(ConnectionError):
+                while stuck.recv(1_000_000):
+                    pass  # what was sent before; then the end, or a reset
+
+
 @pytest.mark.parametrize("over", [False, True])
 def test_a_server_that_stops_tells_the_page_and_logs_nothing(sitting, over, caplog):
     """Also when the run is over, and the server would wait for the page to come back."""
@@ -314,5 +353,5 @@ def test_a_port_that_no_machine_has(port):
 
 
 def test_a_port_that_somebody_else_has():
-    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another --port"):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another .*--port"):
         listen("127.0.0.1", taken.getsockname()[1])

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from mereq.core.errors import IncompatibleRun
+from mereq.core.errors import IncompatibleRun, OwnCodeFailed
 from mereq.core.policy import GaussianPolicy
 from mereq.presets.registry import TASKS, definition_of
 from mereq.runs.policies import policy_of
@@ -225,7 +225,7 @@ def test_what_goes_wrong_is_told(tmp_path):
             session._environment.step = lambda action: 1 / 0
 
     person = Person(lambda *_: {})
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(OwnCodeFailed, match=r"failed in step\(\): ZeroDivisionError"):
         sit(tmp_path / "run", act)
     assert len(recorded(tmp_path / "run")[0]) in (2, 3)
 

@@ -1,24 +1,32 @@
 """Algorithm 1: collect a supervised rollout, improve the policy from all interventions so far, repeat."""
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
+from mereq.alignment.check import check_task
+from mereq.alignment.divergence import refuse_divergence
+from mereq.alignment.imitation_learning import InteractiveImitation
 from mereq.alignment.method import Improver, Method, Progress
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
+from mereq.core.errors import WrongValue
+from mereq.core.own_policy import protected
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed
-from mereq.core.simulator import Environment
+from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.supervision.supervise import supervise
+
+logger = logging.getLogger("mereq")
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ def events(
 ) -> Generator[Event, None, None]:
     """Events of Algorithm 1: each supervised step, each step of the inner loop, each finished round.
 
+    The run begins with `check_task`. Environments that it makes are closed when the generator ends.
+
     Args:
         task: the task, with its features.
         prior: the policy to start from; only its action distribution is used.
@@ -73,15 +83,25 @@ def events(
         resume: state of an interrupted run with the same arguments, which is continued exactly.
         learning: when the policy learns: `Sequential`, between rounds; or `Concurrent`, during supervision.
         environment: environment of the supervised rollouts; by default `task.make()`.
+
+    Raises:
+        LearnerDiverged: theta, or the parameters or the action distribution of a new policy, are not finite.
     """
     resume = resume or Resume()
-    improver = method.start(task, prior, settings, seed=seed)
+    _check_numbers(seed, n_rounds, rate_threshold)
     log, waiting = resume.log, list(resume.recorded)
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
-    environment = task.make() if environment is None else environment
+    for tried in check_task(task, prior, settings=_relied_on(method, settings)):
+        if tried.verdict == "warn":
+            logger.warning("%s: %s", tried.what, tried.words)
+    improver = method.start(task, protected(prior, task.actions), settings, seed=seed)
 
-    with closing(learning(improver, resume)) as learner:
+    with ExitStack() as closing_all:
+        learner = closing_all.enter_context(closing(learning(improver, resume)))
+        if environment is None:
+            environment = task.make()
+            closing_all.callback(close, environment)
         for index in range(len(log.rollouts), n_rounds):
             recorded = waiting.pop(0) if waiting else ()
             steps, progress = list(recorded), list[Progress]()
@@ -91,19 +111,20 @@ def events(
                 supervisor,
                 settings.rollout_steps,
                 episode_seed=partial(episode_seed, seed, index),
-                feature_names=task.feature_names,
+                task=task,
                 recorded=recorded,
             ):
                 steps.append(step)
                 yield step
-                yield from _collected(learner.after_step(log, steps), progress)
+                yield from _collected(learner.after_step(log, steps), progress, step.obs[None])
             rollout = Rollout.of(steps)
             log = log.append(rollout)
             aligned = rollout.intervention_rate < rate_threshold  # l. 4
 
             started = time.perf_counter()
             if not aligned:
-                yield from _collected(learner.after_round(log, index), progress)  # l. 6-11
+                yield from _collected(learner.after_round(log, index), progress, rollout.obs)  # l. 6-11
+            refuse_divergence(learner.policy, learner.theta, rollout.obs, f"in round {index}")
             yield Round(
                 index=index,
                 rollout=rollout,
@@ -119,11 +140,39 @@ def events(
                 return
 
 
+def _relied_on(method: Method, settings: AlignSettings) -> AlignSettings:
+    """The settings as far as the method relies on them: imitation never starts where the expert took over."""
+    if not isinstance(method, InteractiveImitation):
+        return settings
+    return replace(settings, inference=replace(settings.inference, starts="episodes"))
+
+
+def _check_numbers(seed: int, n_rounds: int, rate_threshold: float) -> None:
+    """Refuse numbers that a run cannot have.
+
+    Raises:
+        WrongValue: a number is out of its range, or NaN.
+    """
+    for name, value, right, allowed in (
+        ("seed", seed, seed >= 0, "at least 0"),
+        ("n_rounds", n_rounds, n_rounds >= 1, "at least 1"),
+        ("rate_threshold", rate_threshold, 0 <= rate_threshold <= 1, "between 0 and 1"),
+    ):
+        if not right:
+            raise WrongValue(f"A run's {name} must be {allowed}; it is {value}.")
+
+
 def _collected(
-    events: Iterable[Progress | PolicyVersion], progress: list[Progress]
+    events: Iterable[Progress | PolicyVersion], progress: list[Progress], obs: Float[np.ndarray, "n obs"]
 ) -> Iterator[Progress | PolicyVersion]:
-    """The same events; those that are `Progress` are appended to `progress`."""
+    """The same events; those that are `Progress` are appended to `progress`, and policies are checked before they act.
+
+    Raises:
+        LearnerDiverged: a published policy is not finite.
+    """
     for event in events:
+        if isinstance(event, PolicyVersion):
+            refuse_divergence(event.policy, event.theta, obs, f"before policy {event.version} was published")
         if isinstance(event, Progress):
             progress.append(event)
         yield event

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from mereq.alignment.method import Improver, Progress
 from mereq.alignment.schedule import PolicyVersion, Resume
 from mereq.core.policy import Policy
+from mereq.core.simulator import close
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.interventions.segments import demonstrated
@@ -36,6 +37,7 @@ class Concurrent:
         self._published = {each.version: each for each in (first, *resume.published)}
         self._newest = self._published[max(self._published)]
         self._state = improver.state()
+        self._improver = improver
         self._learner = _LearnerThread(improver, self._newest.version)
 
     @property
@@ -69,8 +71,9 @@ class Concurrent:
         return self._state
 
     def close(self) -> None:
-        """Stop the learner after its present step."""
+        """Stop the learner after its present step, and close the improver's simulators."""
         self._learner.stop()
+        close(self._improver)
 
     def _events(self) -> Iterator[Progress | PolicyVersion]:
         for event, state in self._learner.events():

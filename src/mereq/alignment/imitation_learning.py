@@ -87,3 +87,6 @@ class CloningImprover:
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Restore what `state` returned."""
         self._learned = self._learned.from_arrays({name.removeprefix("learner"): a for name, a in state.items()})
+
+    def close(self) -> None:
+        """Do nothing: the warm start has closed its simulator."""

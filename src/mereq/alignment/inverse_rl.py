@@ -1,5 +1,6 @@
 """Methods by inverse reinforcement learning: MEReQ, MEReQ-NP, MaxEnt-FT, MaxEnt. Section 5."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,13 +14,16 @@ from mereq.core.errors import IncompleteTask, UnknownName
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
-from mereq.core.simulator import RewindableSimulator
+from mereq.core.simulator import RewindableSimulator, close
 from mereq.core.task import Task, checked_features
 from mereq.interventions.log import InterventionLog
 from mereq.irl.ascent import direction
 from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
 from mereq.maxent_rl.replay import Replay, Transitions
 from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining
+
+MANY_STEPS = 50_000  # environment steps repeated in one update, of which a warning tells
+logger = logging.getLogger("mereq")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class RewardImprover:
                 actions=task.actions,
                 n_features=len(task.feature_names),
                 reprice=settings.reprice,
+                n_prior_parameters=learner.n_prior_parameters,
             ),
             task=task,
             prior=prior,
@@ -92,6 +97,12 @@ class RewardImprover:
         self._remember(log)
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
+        if repeated := getattr(self._estimator, "repeated_steps", 0):
+            logger.log(
+                logging.WARNING if repeated > MANY_STEPS else logging.INFO,
+                "round %d: each of at most %d updates repeats about %d environment steps, to bring states back",
+                *(iteration, inference.max_updates, repeated),
+            )
         training.start_phase(self._seed, iteration)
         weighed = self._weighed
         supervised = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
@@ -136,6 +147,10 @@ class RewardImprover:
         """Restore what `state` returned."""
         self._training.restore(state)
         self._theta, self._remembered = state["theta"].copy(), int(state["remembered"])
+
+    def close(self) -> None:
+        """Close the simulators of the training and of the estimator."""
+        close(self._training, self._estimator)
 
 
 def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator:

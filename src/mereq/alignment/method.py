@@ -30,7 +30,10 @@ class Progress:
 
 
 class Improver(Protocol):
-    """State of a method in one run: its policy and theta, and how they are improved."""
+    """State of a method in one run: its policy and theta, and how they are improved.
+
+    An improver with simulators has a method `close`, which is called at the end.
+    """
 
     @property
     def policy(self) -> Policy:

@@ -9,7 +9,7 @@ from mereq.core.policy import Policy
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
-from mereq.maxent_rl.learners import LearnerAndState, continue_from, learner_of
+from mereq.maxent_rl.learners import LearnerAndState, continue_from, learner_of, residual_learner_of
 from mereq.maxent_rl.sac import ActorPolicy
 
 
@@ -23,7 +23,7 @@ class PolicyStart(Protocol):
 
 def residual(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
     """Residual learner with Q_R = 0, which keeps the prior: the first policy is the prior itself. Section 3.1."""
-    learner = learner_of(task, settings.learner)
+    learner = residual_learner_of(task, settings.learner, prior)
     return learner, learner.init(seed_for(seed, "network"), zero_head=True)
 
 

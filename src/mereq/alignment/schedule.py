@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from mereq.alignment.method import Improver, Progress
 from mereq.core.policy import Policy
+from mereq.core.simulator import close
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import SupervisedStep
 
@@ -69,7 +70,7 @@ class LearningSchedule(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop learning."""
+        """Stop learning, and close the improver's simulators."""
         ...
 
 
@@ -112,4 +113,5 @@ class Sequential:
         return self._improver.state()
 
     def close(self) -> None:
-        """Do nothing: no thread was started."""
+        """Close the improver's simulators; no thread was started."""
+        close(self._improver)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, NON_NEGATIVE, SHARE, check_ranges
 from mereq.imitation.cloning import CloningSettings
 from mereq.irl.ascent import Ascent
 from mereq.irl.estimators import Acting
@@ -26,11 +27,15 @@ class Inference:
     features: tuple[str, ...] | None  # f_R: the features that theta_R may weigh; None means all of the task's
 
     def __post_init__(self):
-        if not (0 <= self.kappa <= 1 and self.sample_length >= 1 and self.sample_envs >= 1):
-            raise ValueError(
-                f"need 0 <= kappa <= 1, sample_length >= 1, sample_envs >= 1; got kappa={self.kappa}, "
-                f"sample_length={self.sample_length}, sample_envs={self.sample_envs}"
-            )
+        check_ranges(
+            self,
+            max_updates=COUNT_OR_NONE,
+            step_size=NON_NEGATIVE,
+            tolerance=NON_NEGATIVE,
+            sample_length=COUNT,
+            sample_envs=COUNT,
+            kappa=SHARE,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +47,7 @@ class WarmStart:
     kept: int  # number of these steps, the last ones, that stay among the demonstrations
 
     def __post_init__(self):
-        if self.steps < 1 or self.kept < 0:
-            raise ValueError(f"need steps >= 1, kept >= 0; got steps={self.steps}, kept={self.kept}")
+        check_ranges(self, steps=COUNT, updates=COUNT_OR_NONE, kept=COUNT_OR_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +67,10 @@ class AlignSettings:
     cloning_updates: int  # gradient steps per round of the imitation methods
 
     def __post_init__(self):
-        if self.rollout_steps < 1 or self.replay_capacity < 1:
-            raise ValueError(
-                f"need rollout_steps >= 1, replay_capacity >= 1; got rollout_steps={self.rollout_steps}, "
-                f"replay_capacity={self.replay_capacity}"
-            )
+        check_ranges(
+            self,
+            rollout_steps=COUNT,
+            training_steps=COUNT_OR_NONE,
+            replay_capacity=COUNT,
+            cloning_updates=COUNT_OR_NONE,
+        )

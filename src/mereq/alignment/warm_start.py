@@ -2,9 +2,13 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from mereq.alignment.settings import AlignSettings
+from mereq.core.border import checked_observations
 from mereq.core.policy import Policy
 from mereq.core.seeding import seed_for, stream
+from mereq.core.simulator import close
 from mereq.core.task import Task
 from mereq.imitation.cloning import Cloning, CloningState, likelihood_of
 from mereq.imitation.demonstrations import Demonstrations, draw, of_rollouts
@@ -24,12 +28,10 @@ class WarmStarted(NamedTuple):
 def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> WarmStarted:
     """Clone of the prior, learned from its rollouts. The clone's first intervention rate is close to the prior's."""
     learner = Cloning(task.obs_size, likelihood_of(task.actions), settings.cloning)
-    demonstrations = of_rollouts(
-        prior,
-        task.simulate(settings.inference.sample_envs),
-        settings.warm_start.steps,
-        seed=seed_for(seed, "warm start"),
-    )
+    simulator = task.simulate(settings.inference.sample_envs)
+    demonstrations = of_rollouts(prior, simulator, settings.warm_start.steps, seed=seed_for(seed, "warm start"))
+    close(simulator)
+    checked_observations(np.asarray(demonstrations.obs), task.name)
     state, rng = learner.init(seed_for(seed, "network")), stream(seed, "cloning")
     for _ in range(-(-settings.warm_start.updates // UPDATES_PER_CALL)):
         batches = draw([demonstrations], rng, UPDATES_PER_CALL, settings.cloning.batch_size)

@@ -9,50 +9,70 @@ from rich.console import Console
 from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
 from mereq.alignment.schedule import PolicyVersion
-from mereq.commands.opening import RunDirectory, open_run, resume_command
+from mereq.commands.opening import RunDirectory, open_run, recording, stopped
+from mereq.commands.output import command, resume_command, words
+from mereq.commands.robot_operator import attend_robot
 from mereq.commands.terminal import prepare, progress_bar, round_columns, round_line
-from mereq.core.errors import RobotLost
+from mereq.core.errors import NeedsPerson, RobotLost
 from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
-from mereq.runs.run import run
+from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.store.run_writer import RunWriter
+from mereq.supervision.interruption import interruption
 
 DEFAULTS: dict[str, Any] = {"task": "highway"}  # every other field has the default of `RunSpec.named`
 
 
-def align(out: Path, *, resume: bool, overwrite: bool, given: dict[str, Any], console: Console) -> None:
+def align(
+    out: Path,
+    *,
+    resume: bool,
+    overwrite: bool,
+    accept_loss: bool = False,
+    given: dict[str, Any],
+    console: Console,
+) -> None:
     """Run Algorithm 1 into a run directory."""
-    spec, writer = open_run(RunDirectory(out, resume, overwrite), given, DEFAULTS, console)
-    prepare(definition_of(spec.task), console)
-    with writer:
+    interruption.check()
+    where = RunDirectory(out, resume, overwrite, accept_loss)
+    spec, writer = open_run(where, given, DEFAULTS, console)
+    with recording(writer):
         try:
+            interruption.check()
+            prepare(definition_of(spec.task), console)
+            interruption.check()
             _run(spec, writer, console)
-        except (KeyboardInterrupt, RobotLost):
-            console.print(
-                f"\nStopped. Everything so far is in {out}. Resume it with:  {resume_command('align', out, given)}",
-                soft_wrap=True,
-            )
+            interruption.check()
+        except (KeyboardInterrupt, RobotLost, NeedsPerson):
+            console.print(words(stopped(writer, out, resume_command("align", out, given))), soft_wrap=True)
             raise
-    console.print(f"\nThe run is in {out}. Show it with:  mereq show {out}", soft_wrap=True)
+    console.print(words(f"\nThe run is in {out}. Show it with:  {command('mereq', 'show', out)}"), soft_wrap=True)
 
 
 def _run(spec: RunSpec, writer: RunWriter, console: Console) -> None:
     """Execute the run, with one line per finished round and a progress bar for the present one."""
     names = definition_of(spec.task).task.feature_names
     columns = round_columns(names)
-    console.print(f"[bold]{spec.method}[/] on [bold]{spec.task}[/], preset {spec.preset}, seed {spec.seed}")
-    console.print("".join(f"{title:>{width}}" for title, width in columns), style="bold")
+    console.print(
+        words((spec.method, "bold"), " on ", (spec.task, "bold"), f", preset {spec.preset}, seed {spec.seed}")
+    )
+    console.print(words(("".join(f"{title:>{width}}" for title, width in columns), "bold")))
     for row in writer.rounds():
         console.print(
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    with progress_bar(console) as progress, closing(run(spec, writer)) as events:
+    given = {}
+    if spec.robot is not None:
+        given["environment"] = environment_of(spec)
+        attend_robot(given["environment"], console, spec.pace)
+    with progress_bar(console) as progress, closing(run(spec, writer, **given)) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
         version = ""
         expert = supervised = 0
         for event in events:
+            interruption.check()
             if isinstance(event, SupervisedStep):
                 supervised += 1
                 expert += int(event.controller)

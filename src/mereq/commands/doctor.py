@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mereq.commands.installation import examine, examine_supervision
+from mereq.commands.output import words
 
 
 def doctor(console: Console) -> bool:
@@ -13,7 +14,7 @@ def doctor(console: Console) -> bool:
     for column in ("", "what", "found", "for"):
         table.add_column(column)
     for finding in findings:
-        mark = "[green]✓[/]" if finding.found else "[red]✗[/]" if finding.required else "[yellow]–[/]"
-        table.add_row(mark, finding.what, finding.found or "not found", finding.needed_for)
+        mark = ("✓", "green") if finding.found else ("✗", "red") if finding.required else ("–", "yellow")
+        table.add_row(words(mark), finding.what, finding.found or "not found", finding.needed_for)
     console.print(table)
     return all(finding.fine for finding in findings)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mereq.commands.output import words
 from mereq.commands.terminal import progress_bar
 from mereq.exports import Episode, Recording, read_runs
 from mereq.exports import export as write
@@ -16,7 +17,7 @@ def export(
     """Write a dataset of the recorded steps of these runs."""
     recording = read_runs(runs, rounds=rounds)
     write(recording, format, out, overwrite=overwrite, episodes=_with_bar(recording, console))
-    console.print(f"The dataset is in {out}. Its README.txt says how to load it.", soft_wrap=True)
+    console.print(words(f"The dataset is in {out}. Its README.txt says how to load it."), soft_wrap=True)
 
 
 def _with_bar(recording: Recording, console: Console) -> Iterator[Episode]:

@@ -6,6 +6,7 @@ from types import TracebackType
 
 from rich.console import Console
 
+from mereq.commands.output import words
 from mereq.commands.tables import print_table
 from mereq.commands.terminal import progress_bar
 from mereq.reports.study_report import report as write
@@ -28,11 +29,11 @@ def report(
         with console.status("drawing"):
             made = write(directory, out, thresholds=deltas, unblind=unblind)
     for note in made.notes:
-        console.print(f"[yellow]{note}[/]")
+        console.print(words((note, "yellow")))
     print_table(made.state, made.main_table)
     for title, table in made.behaviour_tables.items():
         print_table(f"\n{title}", table)
-    console.print(f"{made.files[0]}")
+    console.print(words(str(made.files[0])))
 
 
 class _Bar:

@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
 from mereq.reports.statistics import THRESHOLDS, samples_to_threshold
 from mereq.runs.policies import name_policy
 from mereq.runs.recorded import load_method_policy
+from mereq.store.atomic import writing
+from mereq.store.links import inside
 from mereq.store.run_store import RecordedRound, RunReader
 from mereq.trials.trial_store import refuse_blind
 
@@ -57,8 +60,8 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
         console: console for progress.
     """
     report = run_report(directory)
-    out = Console(highlight=False, soft_wrap=True)
-    out.print(_title(report), style="bold", markup=False)
+    out = PlainConsole(soft_wrap=True)
+    out.print(words((_title(report), "bold")))
     _print_rounds(report, out)
     if not report["rounds"]:
         out.print("No round is finished yet.")
@@ -67,7 +70,7 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
         find_task(task)
     name_policy(prior)
     if not is_known(report.get("task", "")):
-        out.print(_no_figures(directory, report), markup=False)
+        out.print(words(_no_figures(directory, report)))
         return
     prepare(definition_of(report["task"]), console)
     with console.status("evaluating and drawing, before and after"):
@@ -98,7 +101,7 @@ def _title(report: dict[str, Any]) -> str:
 
 def _print_rounds(report: dict[str, Any], out: Console) -> None:
     columns = round_columns(tuple(report["feature_names"]))
-    out.print("".join(f"{title:>{width}}" for title, width in columns), style="bold", markup=False)
+    out.print(words(("".join(f"{title:>{width}}" for title, width in columns), "bold")))
     for row in report["rounds"]:
         theta = np.array(row["theta"])
         numbers = row["round"], row["intervention_rate"], row["expert_samples"], theta, row["seconds_waited"]
@@ -117,7 +120,7 @@ def _no_figures(directory: Path, report: dict[str, Any]) -> str:
         return "No figures: the record does not name its task. Runs of a RunSpec (`mereq.run`) have figures."
     return (
         f"No figures: the task {task} is code that is imported only if you name it. With figures (a file with its "
-        f"path):  mereq show {directory} --task {task}"
+        f"path):  {command('mereq', 'show', directory, '--task', task)}"
     )
 
 
@@ -130,7 +133,10 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
     simulator = task.simulate(EPISODES)
     before, after = (evaluate(p, simulator, seed=SEED) for p in (prior, policy))
     figures = directory / FIGURES
-    figures.mkdir(exist_ok=True)
+    picture = inside(directory, figures / "run.png")
+    film_file = inside(directory, figures / "before_after.gif")
+    with writing(figures):
+        figures.mkdir(exist_ok=True)
     rounds = report["rounds"]
     curves = RunCurves(
         title=f"{report['method']} on {report['task']} (preset {report['preset']}, seed {report['seed']})",
@@ -141,9 +147,11 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
         features_before=before.features.mean(axis=0),
         features_after=after.features.mean(axis=0),
     )
-    run_figure(curves, figures / "run.png")
-    out.print(f"{figures / 'run.png'}", markup=False)
+    with writing(figures):
+        run_figure(curves, picture)
+    out.print(words(str(picture)))
     film = definition_of(report["task"]).clip
     if clip and film is not None:
-        film(prior, policy, figures / "before_after.gif")
-        out.print(f"{figures / 'before_after.gif'}", markup=False)
+        with writing(figures):
+            film(prior, policy, film_file)
+        out.print(words(str(film_file)))

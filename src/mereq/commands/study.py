@@ -10,12 +10,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from mereq.commands.opening import warn_of_environment
+from mereq.commands.output import command, words
 from mereq.commands.tables import print_table
 from mereq.commands.terminal import prepare
 from mereq.core.errors import StudyStopped
 from mereq.presets.registry import definition_of
 from mereq.reports.summary import Condition
 from mereq.reports.tables import overview
+from mereq.store.atomic import writing
+from mereq.store.links import inside
 from mereq.studies.driver import (
     Engine,
     Pace,
@@ -45,7 +49,7 @@ def list_studies(console: Console) -> None:
         table.add_row(name, str(len(study.runs)), study.description or study.title)
     console.print(table)
     folder = next(iter(shipped_studies().values())).parent
-    console.print(f"Their files are in {folder}. Copy one to start your own.", style="dim", soft_wrap=True)
+    console.print(words(f"Their files are in {folder}. Copy one to start your own."), style="dim", soft_wrap=True)
 
 
 def study(name: str, out: Path | None, engine: str, workers: int | None, address: str | None, console: Console) -> int:
@@ -60,7 +64,10 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
     with StudyStore.begin(out, planned) as store:
         missing = store.missing(planned)
         console.print(
-            f"[bold]{planned.title}[/]: {len(planned.runs)} runs, {len(planned.runs) - len(missing)} of them finished"
+            words(
+                (planned.title, "bold"),
+                f": {len(planned.runs)} runs, {len(planned.runs) - len(missing)} of them finished",
+            )
         )
         failed = 0
         if missing:
@@ -71,25 +78,29 @@ def study(name: str, out: Path | None, engine: str, workers: int | None, address
                 engines = {"local": LocalEngine, "ray": partial(RayEngine, address), "lockstep": LockstepEngine}
                 failed = _execute(planned, store, engines[engine](workers), console)
             except KeyboardInterrupt:
-                again = f"mereq study {name} --out {out}"
+                again = command("mereq", "study", name, "--out", out)
                 console.print(
-                    f"\nStopped. Everything so far is in {out}. Resume with the same command:  {again}", soft_wrap=True
+                    words(f"\nStopped. Everything so far is in {out}. Resume with the same command:  {again}"),
+                    soft_wrap=True,
                 )
                 raise
         runs = store.runs()
         counts = Counter((run.condition[0], _condition(run)) for run in planned.runs)
         print_table(f"{planned.title}: {len(runs)} of {len(planned.runs)} runs", overview(runs, planned=counts))
-        console.print(f"The study is in {store.directory}; `mereq show` works on each of {out / 'runs'}.")
+        console.print(words(f"The study is in {out}; `mereq show` works on each of {out / 'runs'}."))
         if runs:
-            console.print(f"For figures, intervals and the paper's numbers:  mereq report {out}", soft_wrap=True)
+            again = command("mereq", "report", out)
+            console.print(words(f"For figures, intervals and the paper's numbers:  {again}"), soft_wrap=True)
     if failed:
-        console.print(f"[bold red]{failed} of the runs failed.[/] Start the study again to repeat them.")
+        console.print(words((f"{failed} of the runs failed.", "bold red"), " Start the study again to repeat them."))
     return failed
 
 
 def _warn_of_changed_code(store: StudyStore, console: Console) -> None:
     if len(set(store.commits)) > 1:
-        console.print("[yellow]The code has changed since this study was started. Its runs may not be comparable.[/]")
+        changed = "The code has changed since this study was started. Its runs may not be comparable."
+        console.print(words((changed, "yellow")))
+    warn_of_environment(store.origins, "study", console)
 
 
 def _execute(planned: Study, store: StudyStore, engine: Engine, console: Console) -> int:
@@ -122,14 +133,17 @@ def _execute(planned: Study, store: StudyStore, engine: Engine, console: Console
             elif run and isinstance(event, RunFinished) and done:
                 del missing[run.name]
                 _traceback_file(store, run).unlink(missing_ok=True)
-                progress.console.print(_run_line(run, done))
+                progress.console.print(words(_run_line(run, done)))
             elif run and isinstance(event, RunFailed):
                 del missing[run.name]
                 failed += 1
-                progress.console.print(f"[bold red]{run.name} failed:[/] {event.sentence}")
-                _traceback_file(store, run).write_text(event.traceback)
+                progress.console.print(words((f"{run.name} failed:", "bold red"), f" {event.sentence}"))
+                with writing(store.directory):
+                    _traceback_file(store, run).write_text(event.traceback, encoding="utf-8")
             elif run and isinstance(event, WorkerDied):
-                progress.console.print(f"[yellow]a worker died ({event.how}) at {run.name}, which is resumed[/]")
+                progress.console.print(
+                    words((f"a worker died ({event.how}) at {run.name}, which is resumed", "yellow"))
+                )
             since[event.name] = now
             left = pending(list(missing.values()), rounds)
             progress.update(bar, completed=total - sum(n for _, n in left), left=_left(pace, left, engine.workers))
@@ -147,7 +161,7 @@ def _left(pace: Pace, left: Sequence[tuple[tuple[str, ...], int]], workers: int)
 def _traceback_file(store: StudyStore, run: PlannedRun) -> Path:
     directory = store.run_directory(run)
     directory.parent.mkdir(exist_ok=True)
-    return directory.with_name(f"{directory.name}.failed.txt")
+    return inside(store.directory, directory.with_name(f"{directory.name}.failed.txt"))
 
 
 def _run_line(run: PlannedRun, done: StudyRun) -> str:

@@ -1,6 +1,6 @@
 """`mereq supervise`: Algorithm 1 with a person as the supervisor."""
 
-import webbrowser
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from socket import socket
@@ -9,11 +9,14 @@ from typing import Any
 from rich.console import Console
 
 from mereq.commands.align import DEFAULTS
-from mereq.commands.installation import has_windows
-from mereq.commands.opening import RunDirectory, open_run, resume_command
+from mereq.commands.browser import opened_in_browser
+from mereq.commands.opening import RunDirectory, open_run, recording, stopped
+from mereq.commands.output import command, resume_command, words
 from mereq.commands.terminal import prepare
 from mereq.core.errors import IncompatibleRun, WrongValue
 from mereq.presets.registry import find_task
+from mereq.store.run_writer import RunWriter
+from mereq.supervision.interruption import interruption
 from mereq.web.devices.polling import poll_device
 from mereq.web.devices.spacemouse import SpaceMouse
 from mereq.web.messages import FASTEST, SLOWEST
@@ -26,6 +29,7 @@ def supervise(
     *,
     resume: bool,
     overwrite: bool,
+    accept_loss: bool = False,
     given: dict[str, Any],
     hz: float | None,
     host: str,
@@ -43,8 +47,8 @@ def supervise(
     defaults = DEFAULTS | {"supervisor": "person", "rate_threshold": definition.rate_threshold}
     with ExitStack() as closing:
         listening = closing.enter_context(listen(host, port))
-        spec, writer = open_run(RunDirectory(out, resume, overwrite), given, defaults, console)
-        closing.enter_context(writer)
+        spec, writer = open_run(RunDirectory(out, resume, overwrite, accept_loss), given, defaults, console)
+        closing.enter_context(recording(writer))
         if spec.supervisor != "person":
             raise IncompatibleRun(f"A program supervises the run in {out}. Resume it with `mereq align --resume`.")
         session = Session(spec, writer, pace=hz)
@@ -54,8 +58,9 @@ def supervise(
             )
         if mouse:
             closing.enter_context(poll_device(mouse, session))
-        serve_session(session, listening, browser, console, resume_with=resume_command("supervise", out, given))
-    console.print(f"\nThe run is in {out}. Show it with:  mereq show {out}", soft_wrap=True)
+        again = resume_command("supervise", out, given)
+        serve_session(session, listening, browser, console, writer=writer, out=out, resume_with=again)
+    console.print(words(f"\nThe run is in {out}. Show it with:  {command('mereq', 'show', out)}"), soft_wrap=True)
 
 
 def check_pace(hz: float | None) -> None:
@@ -68,21 +73,46 @@ def check_pace(hz: float | None) -> None:
         raise WrongValue(f"--hz is {hz:g}, and must be between {SLOWEST:g} and {FASTEST:g} steps per second.")
 
 
-def serve_session(session: Session, listening: socket, browser: bool, console: Console, *, resume_with: str) -> None:
-    """Serve the page of a session until its end. resume_with: command to print after Ctrl-C."""
-    prepare(session.definition, console)
-    try:
-        serve(session, listening, started=lambda address: _print_address(address, browser, console))
-    except KeyboardInterrupt:
-        console.print(f"\nStopped. Everything so far is stored. Resume with:  {resume_with}", soft_wrap=True)
-        raise
+def serve_session(
+    session: Session,
+    listening: socket,
+    browser: bool,
+    console: Console,
+    *,
+    writer: RunWriter,
+    out: Path,
+    resume_with: str,
+) -> None:
+    """Serve the page of a session until its end.
+
+    Args:
+        session: session of the person.
+        listening: socket of the server.
+        browser: whether to open the page in a browser.
+        console: console for messages.
+        writer: writer of the run.
+        out: directory of the run or trial, for messages.
+        resume_with: command to print after Ctrl-C.
+    """
+    with ExitStack() as closing:
+
+        def started(addresses: Sequence[str]) -> None:
+            _print_addresses(addresses, console)
+            if browser:
+                closing.enter_context(opened_in_browser(addresses[0], writer.directory))
+
+        try:
+            prepare(session.definition, console)
+            interruption.check()
+            serve(session, listening, started=started)
+        except KeyboardInterrupt:
+            console.print(words(stopped(writer, out, resume_with)), soft_wrap=True)
+            raise
 
 
-def _print_address(address: str, browser: bool, console: Console) -> None:
-    """Print the address of the page, and open the page if this machine can show windows."""
-    console.print(
-        f"The page is at [bold]{address}[/]\nThe run starts when you continue it there. Ctrl-C stops the run.",
-        soft_wrap=True,
-    )
-    if browser and has_windows():
-        webbrowser.open(address)
+def _print_addresses(addresses: Sequence[str], console: Console) -> None:
+    """Print the addresses of the page: the first one is for this machine."""
+    console.print(words("The page is at ", (addresses[0], "bold")), soft_wrap=True)
+    for address in addresses[1:]:
+        console.print(words("From other machines: ", (address, "bold")), soft_wrap=True)
+    console.print("The run starts when you continue it there. Ctrl-C stops the run.", soft_wrap=True)

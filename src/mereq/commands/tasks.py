@@ -5,6 +5,7 @@ from importlib import metadata
 from rich.console import Console
 from rich.table import Table
 
+from mereq.commands.output import words
 from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 
 
@@ -18,9 +19,9 @@ def list_tasks(console: Console) -> None:
         for index, (feature, prior, expert) in enumerate(weights):
             wanted = "you" if entry.for_a_person else f"{expert:g}"
             table.add_row(name if index == 0 else "", feature, f"{prior:g}", wanted)
-        words = f", for a person: mereq supervise {name}" if entry.for_a_person else ""
-        table.add_row("", f"[dim]{entry.summary}{words}[/]", "", "")
+        how = f", for a person: mereq supervise {name}" if entry.for_a_person else ""
+        table.add_row("", words((f"{entry.summary}{how}", "dim")), "", "")
     for point in metadata.entry_points(group=ENTRY_POINTS):
-        table.add_row(point.name, f"[dim]{point.value}[/]", "", "")
+        table.add_row(words(point.name), words((point.value, "dim")), "", "")
     console.print(table)
     console.print("\nYour own task: file.py:NAME or package.module:NAME of a TaskDefinition.", highlight=False)

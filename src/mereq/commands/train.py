@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from mereq.commands.output import command, words
 from mereq.commands.terminal import prepare, progress_bar
-from mereq.core.errors import IncompatibleRun, IncompleteTask, RunExists, UnknownName
+from mereq.core.errors import IncompatibleRun, IncompleteTask, RunExists, UnknownName, WrongValue
 from mereq.core.reward import LinearReward
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate, model_card
 from mereq.maxent_rl.training import Training
 from mereq.presets.registry import find_task
+from mereq.store.atomic import writing
 from mereq.store.checkpoints import load_arrays, save_arrays
+from mereq.store.locks import WriterLock
 from mereq.store.policies import describe, describe_shipped, load_policy, load_shipped, save_policy
 from mereq.store.provenance import provenance
 
@@ -30,6 +33,37 @@ def train(
     console: Console,
 ) -> None:
     """Train a prior or an expert in phases, from random networks or from a trained policy."""
+    if seed < 0:
+        raise WrongValue(f"--seed is {seed}, and must be at least 0.")
+    if not out.name:
+        raise WrongValue(
+            f"--out is {str(out)!r}, and must be the name of a file without its suffix, such as runs/mine."
+        )
+    out_as_given, out = out, out.absolute()
+    with writing(out.parent):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock.acquire(out.with_name(f"{out.name}.lock"), f"training into {out_as_given}")
+    try:
+        _train(task, which, preset, start, out, steps, seed, resume, out_as_given, console)
+    finally:
+        if not out.with_name(f"{out.name}.json").exists():
+            lock.file.unlink(missing_ok=True)  # nothing was trained
+        lock.release()
+
+
+def _train(
+    task: str,
+    which: str,
+    preset: str | None,
+    start: str | None,
+    out: Path,
+    steps: int | None,
+    seed: int,
+    resume: bool,
+    out_as_given: Path,
+    console: Console,
+) -> None:
+    """See `train`; `out_as_given` is for messages."""
     definition = find_task(task)
     if preset is not None and preset not in definition.training:
         raise UnknownName("training preset", preset, list(definition.training))
@@ -63,18 +97,19 @@ def train(
         start=first,
     )
     state_path = out.with_name(out.name + ".state")
-    exists = out.with_suffix(".json").exists()
+    exists = out.with_name(f"{out.name}.json").exists()
     curve: list[dict[str, float]] = []  # one entry per phase
     if resume:
         saved = load_arrays(state_path, kind="state")
         if saved.about.get("training") != about:
             raise IncompatibleRun(
-                f"The training in {out} was started with other settings. Repeat its options, or choose another --out."
+                f"The training in {out_as_given} was started with other settings. Repeat its options, or choose "
+                "another --out."
             )
         training.restore(saved.arrays)
         curve = saved.about["curve"]
     elif exists:
-        raise RunExists(f"{out}.json already exists. Continue with --resume, or choose another --out.")
+        raise RunExists(f"{out_as_given}.json already exists. Continue with --resume, or choose another --out.")
     prepare(definition, console)
     simulator = definition.task.simulate(EPISODES)
     names = definition.task.feature_names
@@ -94,20 +129,19 @@ def train(
                 save_policy(out, training.policy, about={**about, **entries})
                 progress.update(bar, completed=done, note=f"return {card['return_mean']:.2f}")
                 progress.console.print(
-                    f"{done:>9,} steps   return {card['return_mean']:6.2f}   "
-                    + "   ".join(f"{name} {card['mean_features'][name]:.3f}" for name in names)
-                    + f"   ended early {card['terminated']:.2f}"
+                    words(
+                        f"{done:>9,} steps   return {card['return_mean']:6.2f}   "
+                        + "   ".join(f"{name} {card['mean_features'][name]:.3f}" for name in names)
+                        + f"   ended early {card['terminated']:.2f}"
+                    )
                 )
     except KeyboardInterrupt:
         given = {"preset": preset, "start": start, "steps": steps}
-        asked = "".join(f" --{name} {value}" for name, value in given.items() if value)
-        console.print(
-            f"\nStopped after {training.steps:,} steps. Continue with:  "
-            f"mereq train {task} {which} --out {out} --seed {seed}{asked} --resume",
-            soft_wrap=True,
-        )
+        asked = [word for name, value in given.items() if value for word in (f"--{name}", value)]
+        again = command("mereq", "train", task, which, "--out", out_as_given, "--seed", seed, *asked, "--resume")
+        console.print(words(f"\nStopped after {training.steps:,} steps. Continue with:  {again}"), soft_wrap=True)
         raise
-    console.print(f"The policy is in {out}.safetensors and {out}.json.")
+    console.print(words(f"The policy is in {out_as_given}.safetensors and {out_as_given}.json."), soft_wrap=True)
 
 
 def _rounded(metrics: dict[str, float]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Action spaces: a finite set, or a box."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -43,9 +43,32 @@ class Discrete:
 
 @dataclass(frozen=True)
 class Box:
-    """Action space of the vectors of `size` numbers in [-1, 1]."""
+    """Action space of the vectors of `size` numbers in [-1, 1].
+
+    `low` and `high` are the limits in the environment's own units, to which -1 and 1 are mapped; None: -1 and 1. They
+    are no part of the space: a learner sees numbers in [-1, 1].
+    """
 
     size: int
+    low: tuple[float, ...] | None = field(default=None, compare=False)
+    high: tuple[float, ...] | None = field(default=None, compare=False)
+
+    @property
+    def limits(self) -> tuple[Float[np.ndarray, " actions"], Float[np.ndarray, " actions"]]:
+        """Lower and upper limits in the environment's own units."""
+        one = np.ones(self.size)
+        return (-one if self.low is None else np.array(self.low)), (one if self.high is None else np.array(self.high))
+
+    def from_units(self, actions: Float[np.ndarray, "*batch actions"]) -> Float[np.ndarray, "*batch actions"]:
+        """Actions in the environment's own units, as numbers of which -1 and 1 are the limits."""
+        low, high = self.limits
+        return 2.0 * (actions - low) / (high - low) - 1.0
+
+    def to_units(self, actions: Float[np.ndarray, "*batch actions"]) -> Float[np.ndarray, "*batch actions"]:
+        """Actions between -1 and 1, in the environment's own units."""
+        low, high = self.limits
+        share = (actions + 1.0) / 2.0
+        return (1.0 - share) * low + share * high
 
     @property
     def shape(self) -> tuple[int, ...]:

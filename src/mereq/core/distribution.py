@@ -24,6 +24,9 @@ class Distribution(Protocol):
         ...
 
 
+NEVER = -1e4  # log-probability of an action that was never drawn: finite, and zero once it is exponentiated
+
+
 def log_softmax(x: Float[np.ndarray, "*batch actions"]) -> Float[np.ndarray, "*batch actions"]:
     """Logarithm of the softmax over the last axis, without overflow."""
     shifted = x - x.max(axis=-1, keepdims=True)
@@ -43,6 +46,13 @@ class Categorical:
     def from_logits(cls, logits: Float[np.ndarray, "n actions"]) -> "Categorical":
         """Distribution with probabilities softmax(logits)."""
         return cls(log_softmax(logits))
+
+    @classmethod
+    def from_samples(cls, samples: Int[np.ndarray, "n samples"], n_actions: int) -> "Categorical":
+        """Empirical distribution of actions that were drawn: share of each. Actions never drawn get `NEVER`."""
+        counts = (samples[..., None] == np.arange(n_actions)).sum(axis=1)
+        shares = np.log(np.maximum(counts, 1) / samples.shape[1])
+        return cls(np.where(counts > 0, shares, NEVER).astype(np.float32))
 
     @property
     def parameters(self) -> Float[np.ndarray, "n actions"]:
@@ -78,3 +88,59 @@ class SquashedGaussian:
         """One random action per row."""
         noise = rng.standard_normal(self.mean.shape, dtype=np.float32)
         return np.tanh(self.mean + np.exp(self.log_std) * noise)
+
+
+@dataclass(frozen=True)
+class ClippedGaussian:
+    """Distributions over [-1, 1]^k, one row per observation: a = clip(u, -1, 1), u normal, independent coordinates.
+
+    The policies of PPO, A2C and their relatives, whose normal is cut off at the limits of the actions.
+    """
+
+    mean: Float[np.ndarray, "n actions"]  # of u; may lie beyond the limits
+    log_std: Float[np.ndarray, "n actions"]  # of u
+
+    @property
+    def parameters(self) -> Float[np.ndarray, "n parameters"]:
+        """Means, then log-stds."""
+        return np.concatenate([self.mean, self.log_std], axis=1)
+
+    def mode(self) -> Float[np.ndarray, "n actions"]:
+        """The mean, clipped: the median of each coordinate, and the deterministic action of PPO."""
+        return np.clip(self.mean, -1.0, 1.0)
+
+    def sample(self, rng: np.random.Generator) -> Float[np.ndarray, "n actions"]:
+        """One random action per row."""
+        noise = rng.standard_normal(self.mean.shape, dtype=np.float32)
+        return np.clip(self.mean + np.exp(self.log_std) * noise, -1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class WeightedSamples:
+    """Distributions over finitely many actions that a policy has drawn, one row of them per observation.
+
+    log_weights: logarithms of the actions' weights; equal for the policy that has drawn them.
+    chosen: a number in [0, 1) per row, drawn with the actions. It selects the action of `mode`.
+    """
+
+    actions: Float[np.ndarray, "n samples actions"]
+    log_weights: Float[np.ndarray, "n samples"]
+    chosen: Float[np.ndarray, " n"]
+
+    @property
+    def parameters(self) -> Float[np.ndarray, "n parameters"]:
+        """The actions of each row, one after the other."""
+        return self.actions.reshape(len(self.actions), -1)
+
+    def mode(self) -> Float[np.ndarray, "n actions"]:
+        """Action that `chosen` selects: a sample by weight. A policy known by samples has no most probable action."""
+        return self._at(self.chosen)
+
+    def sample(self, rng: np.random.Generator) -> Float[np.ndarray, "n actions"]:
+        """One random action per row."""
+        return self._at(rng.random(len(self.actions)))
+
+    def _at(self, quantiles: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n actions"]:
+        below = np.cumsum(np.exp(log_softmax(self.log_weights.astype(np.float64))), axis=1)
+        index = np.minimum((below <= quantiles[:, None]).sum(axis=1), self.actions.shape[1] - 1)
+        return self.actions[np.arange(len(self.actions)), index]

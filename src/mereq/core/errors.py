@@ -25,8 +25,12 @@ class IncompleteTask(MereqError):
     """A task whose definition lacks a part that is needed now."""
 
 
-class WrongTask(MereqError):
+class WrongTask(MereqError, ValueError):
     """A task, prior or supervisor of a user's that cannot be aligned as it is."""
+
+
+class OwnCodeFailed(MereqError):
+    """An exception in a user's environment, features, policy or supervisor. The message names their line."""
 
 
 class WrongValue(MereqError, ValueError):
@@ -45,8 +49,16 @@ class NonFiniteFeatures(MereqError):
     """NaN or infinite features of a task, which would make every estimate NaN."""
 
 
+class LearnerDiverged(MereqError):
+    """A learner whose weights, parameters or policy became NaN or infinite."""
+
+
 class CorruptCheckpoint(MereqError):
     """A checkpoint that cannot be read, is truncated, or does not fit what it is loaded into."""
+
+
+class LostRows(CorruptCheckpoint):
+    """A record without rows that were acknowledged: its write-ahead log is missing or damaged."""
 
 
 class RunExists(MereqError):
@@ -99,6 +111,10 @@ class WrongThreshold(MereqError):
 
 class RobotLost(MereqError):
     """Loss of the connection to a robot. The driver raises it, with the reason in a few words."""
+
+
+class NeedsPerson(MereqError):
+    """A robot that must not move without the word of a person, where no person can be asked."""
 
 
 class WrongRobot(MereqError):

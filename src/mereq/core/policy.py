@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
+from mereq.core.border import failed
 from mereq.core.distribution import Categorical, Distribution, SquashedGaussian
-from mereq.core.errors import WrongPolicyOutput
+from mereq.core.errors import MereqError, WrongPolicyOutput
+
+ENOUGH_ROWS = 8  # of probabilities in place of logits: fewer can be logits by chance
 
 
 class Policy(Protocol):
@@ -24,8 +27,8 @@ class LogitsPolicy:
     """Policy made of a callable `obs (n, obs) -> logits (n, actions)`: a user's own network, table or rule.
 
     Raises:
-        WrongPolicyOutput: from `distribution`, when the callable returns values that are not finite, or an array whose
-            shape is not (n, n_actions).
+        WrongPolicyOutput: from `distribution`, when the callable returns values that are not finite, probabilities, or
+            an array whose shape is not (n, n_actions).
     """
 
     logits: Callable[[Float[np.ndarray, "n obs"]], Float[np.ndarray, "n actions"]]
@@ -33,7 +36,7 @@ class LogitsPolicy:
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
         """Softmax of the callable's logits."""
-        logits = np.asarray(self.logits(obs), dtype=np.float64)
+        logits = _numbers(_answer(self.logits, obs), np.float64)
         wanted = (len(obs), self.n_actions)
         if logits.shape != wanted:
             raise WrongPolicyOutput(
@@ -42,8 +45,14 @@ class LogitsPolicy:
             )
         if not np.isfinite(logits).all():
             raise WrongPolicyOutput(
-                "The policy answered with NaN or infinite logits. Return finite logits; for a forbidden action use a "
-                "large negative number such as -1e3 instead of -inf."
+                f"The policy answered with NaN or infinite logits{_first_row(logits)}. Return finite logits; for a "
+                "forbidden action use a large negative number such as -1e3 instead of -inf."
+            )
+        if _are_probabilities(logits):
+            raise WrongPolicyOutput(
+                f"The policy answered {len(obs)} observations with numbers that are never negative and sum to 1 for "
+                "each of them: probabilities, where logits are wanted. Take their logarithm, such as "
+                "np.log(np.maximum(probabilities, 1e-8)), or leave the softmax out."
             )
         return Categorical.from_logits(logits)
 
@@ -66,7 +75,13 @@ class GaussianPolicy:
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> SquashedGaussian:
         """Squashed Gaussian with the callable's mean and log-std."""
-        mean, log_std = (np.asarray(part, np.float32) for part in self.mean_and_log_std(obs))
+        answer: Any = _answer(self.mean_and_log_std, obs)
+        if type(answer) not in (tuple, list) or len(answer) != 2:
+            raise WrongPolicyOutput(
+                f"The policy answered with {type(answer).__name__}, and must return a pair: mean, log_std, each of "
+                f"shape {(len(obs), self.n_actions)}."
+            )
+        mean, log_std = (_numbers(part, np.float32) for part in answer)
         wanted = (len(obs), self.n_actions)
         if mean.shape != wanted or log_std.shape != wanted:
             raise WrongPolicyOutput(
@@ -75,7 +90,52 @@ class GaussianPolicy:
             )
         if not (np.isfinite(mean).all() and np.isfinite(log_std).all()):
             raise WrongPolicyOutput(
-                "The policy answered with a NaN or infinite mean or log-std. Return finite numbers; for an action at "
-                "its limit a mean of 5 or -5, and for a policy without noise a log-std such as -3."
+                "The policy answered with a NaN or infinite mean or "
+                f"log-std{_first_row(mean + log_std)}. Return finite numbers; for an action at its limit a mean of "
+                "5 or -5, and for a policy without noise a log-std such as -3."
             )
         return SquashedGaussian(mean, log_std)
+
+
+def _answer(function: Callable[..., Any], obs: np.ndarray) -> Any:
+    """Answer of a user's function, which gets a copy of the observations, and may write over it.
+
+    Raises:
+        OwnCodeFailed: the function raised an exception.
+    """
+    try:
+        return function(np.array(obs))
+    except MereqError:
+        raise
+    except Exception as error:
+        what = f"The policy failed when called with {len(obs)} observations"
+        given = f"a NumPy array of shape {obs.shape} and type {obs.dtype}"
+        raise failed(what, error, f"It is given {given}; a PyTorch module needs torch.from_numpy(obs).") from error
+
+
+def _numbers(answer: Any, dtype: type[np.floating[Any]]) -> np.ndarray:
+    """New array of what a user's callable returned.
+
+    Raises:
+        WrongPolicyOutput: it cannot become an array of numbers.
+    """
+    try:
+        return np.array(answer, dtype)
+    except Exception as error:
+        raise WrongPolicyOutput(
+            f"The policy answered with a {type(answer).__name__} that cannot become a NumPy array: {error}. Return an "
+            "array; of a PyTorch tensor, tensor.detach().cpu().numpy()."
+        ) from error
+
+
+def _first_row(numbers: np.ndarray) -> str:
+    """Where the first number that is not finite is."""
+    return f" (for observation {int(np.flatnonzero(~np.isfinite(numbers).all(axis=1))[0])} of {len(numbers)})"
+
+
+def _are_probabilities(logits: np.ndarray) -> bool:
+    """Whether all of enough rows could be probabilities."""
+    n, n_actions = logits.shape
+    if n < ENOUGH_ROWS or n_actions == 1 or (logits < 0).any():
+        return False
+    return bool((np.abs(logits.sum(axis=1) - 1.0) < 1e-3).all())

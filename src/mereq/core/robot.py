@@ -40,6 +40,7 @@ class Robot(Environment, Protocol):
     def stop(self) -> None:
         """Stop the robot at once. Called once whenever stepping ends: pause, end of a round, failure, end of the run.
 
-        After a pause, `step` continues from the robot's present pose.
+        Called from any thread, also while `reset` or `step` waits; that call returns or raises soon afterwards
+        (docs/safety.md). After a pause, `step` continues from the robot's present pose.
         """
         ...

@@ -1,10 +1,13 @@
 """Interfaces of a task's environments: one for supervised rollouts, and n in lockstep for training."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+logger = logging.getLogger("mereq")
 
 
 class Environment(Protocol):
@@ -45,6 +48,15 @@ class Simulator(Protocol):
     def step(self, actions: np.ndarray) -> Step:
         """Execute one action per environment."""
         ...
+
+
+def close(*parts: Any) -> None:
+    """Close environments, simulators and others, where they can be closed. A failure is logged, and not raised."""
+    for part in parts:
+        try:
+            getattr(part, "close", lambda: None)()
+        except Exception as error:
+            logger.warning("A %s could not be closed: %s: %s", type(part).__name__, type(error).__name__, error)
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Float
 
 from mereq.core.actions import Actions, Discrete
+from mereq.core.ranges import COUNT, NON_NEGATIVE, POSITIVE, check_ranges
 from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import MLP, Layer, apply_mlp, init_mlp, mlp_to_numpy
@@ -26,6 +27,9 @@ class CloningSettings:
     learning_rate: float
     weight_decay: float
     batch_size: int
+
+    def __post_init__(self):
+        check_ranges(self, hidden=COUNT, learning_rate=POSITIVE, weight_decay=NON_NEGATIVE, batch_size=COUNT)
 
 
 class Likelihood(Protocol):

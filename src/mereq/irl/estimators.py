@@ -15,7 +15,7 @@ from jaxtyping import Float
 from mereq.core.errors import WrongTask
 from mereq.core.policy import Policy
 from mereq.core.seeding import episode_seed, seed_for, stream
-from mereq.core.simulator import RewindableSimulator, Simulator
+from mereq.core.simulator import RewindableSimulator, Simulator, close
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import Segment, demonstrated, pseudo_expert, segments
@@ -35,6 +35,10 @@ class GradientEstimator(Protocol):
 
     def gradient(self, policy: Policy, *, seed: int) -> Float[np.ndarray, " features"]:
         """Gradient of Eq. (7) per expert step, at the given policy."""
+        ...
+
+    def close(self) -> None:
+        """Close the simulator."""
         ...
 
 
@@ -62,6 +66,10 @@ class FromEpisodeStarts:
         expectation = feature_expectation(policy, self._simulator, self._n_steps, seed=seed, rng=rng)
         return normalized_gradient(self._expert, expectation)
 
+    def close(self) -> None:
+        """Close the simulator."""
+        close(self._simulator)
+
 
 class Demonstrated(NamedTuple):
     """A segment, or the good-enough start of one, with the simulator's state at its first step."""
@@ -88,7 +96,8 @@ class FromSegmentStarts:
         self._simulator, self._n_steps, self._acting, self._run_seed = simulator, n_steps, acting, run_seed
         self._segments: list[Demonstrated] = []
         self._known: dict[tuple[int, int], tuple[bytes, list[Demonstrated]]] = {}  # by round and episode
-        simulator.reset(seed_for(run_seed, "segments"))
+        if not hasattr(simulator, "rest"):
+            simulator.reset(seed_for(run_seed, "segments"))
 
     def observe(self, log: InterventionLog, *, kappa: float) -> int:
         """Repeat new episodes in the simulator, and keep the first states of their (pseudo-)expert segments.
@@ -105,6 +114,15 @@ class FromSegmentStarts:
             for segment in self._found(rollout, iteration, kappa)
         ]
         return sum(segment.features.steps for segment in self._segments)
+
+    @property
+    def repeated_steps(self) -> int:
+        """About how many environment steps one gradient repeats, to bring states back; 0 if states are saved."""
+        cost_of = getattr(self._simulator, "cost_of", None)
+        if cost_of is None or not self._segments:
+            return 0
+        steps = sum(segment.features.steps for segment in self._segments)
+        return round(sum(cost_of(segment.state) for segment in self._segments) * min(1.0, self._n_steps / steps))
 
     def _found(self, rollout: Rollout, iteration: int, kappa: float) -> list[Demonstrated]:
         """(Pseudo-)expert segments of one rollout, from the cache where the episode has not changed."""
@@ -163,11 +181,15 @@ class FromSegmentStarts:
         left = np.zeros(simulator.n_envs, int)  # steps to go in each environment's segment
         obs = np.repeat(waiting[0].obs[None], simulator.n_envs, axis=0)
         total = np.zeros(len(waiting[0].features.total))
+        rest = getattr(simulator, "rest", None)  # of a simulator whose environments cost their own time each
         while True:
             for env in np.flatnonzero(left == 0)[: len(waiting)]:
                 segment = waiting.pop()
                 simulator.put(int(env), segment.state)
                 obs[env], left[env] = segment.obs, segment.features.steps
+            if rest is not None:
+                for env in np.flatnonzero(left == 0):
+                    rest(int(env), obs[env], len(total))
             going = left > 0
             if not going.any():
                 return total
@@ -176,3 +198,7 @@ class FromSegmentStarts:
             total += step.features[going].sum(axis=0)
             left = np.where(step.terminated | step.truncated, 0, np.maximum(left - 1, 0))
             obs = step.obs.copy()
+
+    def close(self) -> None:
+        """Close the simulator."""
+        close(self._simulator)

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int
 from mereq.core.distribution import Categorical, Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, DISCOUNT, LIMIT, NON_NEGATIVE, POSITIVE, check_ranges
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
 from mereq.maxent_rl.networks import (
     MLP,
@@ -46,11 +47,16 @@ class DQNSettings:
     max_grad_norm: float
 
     def __post_init__(self):
-        if not (0 <= self.gamma < 1 and self.temperature > 0 and self.prior_temperature >= 0):
-            raise ValueError(
-                f"need 0 <= gamma < 1, temperature > 0, prior_temperature >= 0; got gamma={self.gamma}, "
-                f"temperature={self.temperature}, prior_temperature={self.prior_temperature}"
-            )
+        check_ranges(
+            self,
+            hidden=COUNT,
+            learning_rate=POSITIVE,
+            gamma=DISCOUNT,
+            temperature=POSITIVE,
+            prior_temperature=NON_NEGATIVE,
+            target_period=COUNT,
+            max_grad_norm=LIMIT,
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class DQN:
     obs_size: int
     n_actions: int
     settings: DQNSettings
+
+    @property
+    def n_prior_parameters(self) -> int:
+        """Number of parameters of the prior's distribution: a log-probability per action."""
+        return self.n_actions
 
     @property
     def has_prior(self) -> bool:

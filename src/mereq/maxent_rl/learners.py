@@ -1,17 +1,50 @@
-"""Choice of a task's learner: residual soft DQN for finitely many actions, residual SAC for continuous ones."""
+"""Choice of a task's learner: residual soft DQN for finitely many actions, residual SAC for continuous ones.
+
+A continuous prior that is known by samples only has a learner of its own, `SampledQ`.
+"""
+
+import numpy as np
 
 from mereq.core.actions import Discrete
-from mereq.core.errors import WrongLearner
+from mereq.core.distribution import WeightedSamples
+from mereq.core.errors import WrongLearner, WrongPolicyOutput
+from mereq.core.policy import Policy
+from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import DQN, DQNSettings, DQNState, QPolicy
+from mereq.maxent_rl.gaussians import family_of
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, SACState
+from mereq.maxent_rl.sampled_q import SampledQ, SampledQPolicy, SampledQState
 
 LearnerSettings = DQNSettings | SACSettings
-LearnerAndState = tuple[DQN | SAC, DQNState | SACState]
+LearnerAndState = tuple[DQN | SAC | SampledQ, DQNState | SACState | SampledQState]
+
+
+def residual_learner_of(task: Task, settings: LearnerSettings, prior: Policy) -> DQN | SAC | SampledQ:
+    """Learner of a task for the residual of a prior: of the family of the prior's distributions.
+
+    Raises:
+        WrongLearner: the settings belong to a learner for the other kind of actions.
+        WrongPolicyOutput: the prior's distributions are of no known family.
+    """
+    learner = learner_of(task, settings)
+    if isinstance(learner, DQN):
+        return learner
+    probe = stream(0, "probes").standard_normal((1, task.obs_size)).astype(np.float32)
+    distribution = prior.distribution(probe)
+    if isinstance(distribution, WeightedSamples):
+        return SampledQ(task.obs_size, learner.n_actions, distribution.actions.shape[1], learner.settings)
+    family = family_of(distribution)
+    if family is None:
+        raise WrongPolicyOutput(
+            f"The prior gives a {type(distribution).__name__} distribution where this task has continuous actions: it "
+            "must be a SquashedGaussian, a ClippedGaussian or WeightedSamples."
+        )
+    return SAC(learner.obs_size, learner.n_actions, learner.settings, family)
 
 
 def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
-    """Learner of a task, with the given settings.
+    """Learner of a task without a prior, with the given settings.
 
     Raises:
         WrongLearner: the settings belong to a learner for the other kind of actions.
@@ -28,7 +61,7 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
 
 
 def continue_from(
-    policy: QPolicy | ActorPolicy, task: Task, settings: LearnerSettings, *, seed: int
+    policy: QPolicy | ActorPolicy | SampledQPolicy, task: Task, settings: LearnerSettings, *, seed: int
 ) -> LearnerAndState:
     """Learner without prior, and a state from which it continues with the given policy.
 

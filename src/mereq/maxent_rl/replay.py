@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from mereq.core.actions import Actions
-from mereq.core.errors import CorruptCheckpoint
+from mereq.core.cores import physical_memory
+from mereq.core.errors import CorruptCheckpoint, WrongValue
 from mereq.core.reward import LinearReward
 
 
@@ -34,6 +35,12 @@ class Batch(NamedTuple):
     next_prior: Float[Array | np.ndarray, "*batch parameters"]
 
 
+def replay_bytes(capacity: int, *, obs_size: int, actions: Actions, n_features: int) -> int:
+    """Memory of a replay [bytes]."""
+    numbers = 2 * obs_size + n_features + 2 * actions.n_parameters + int(np.prod(actions.shape)) + 1  # of 4 bytes
+    return capacity * (4 * numbers + 1)
+
+
 class Replay:
     """Ring buffer of the last `capacity` transitions.
 
@@ -44,9 +51,28 @@ class Replay:
         n_features: numbers in a feature vector.
         reprice: True computes rewards with the current theta when a batch is drawn. False keeps the reward that a
             transition had when it was added, as in the authors' code.
+        n_prior_parameters: numbers that determine a distribution of the prior; by default those of a distribution over
+            `actions`.
     """
 
-    def __init__(self, capacity: int, *, obs_size: int, actions: Actions, n_features: int, reprice: bool = True):
+    def __init__(
+        self,
+        capacity: int,
+        *,
+        obs_size: int,
+        actions: Actions,
+        n_features: int,
+        reprice: bool = True,
+        n_prior_parameters: int | None = None,
+    ):
+        n_parameters = actions.n_parameters if n_prior_parameters is None else n_prior_parameters
+        numbers = 2 * obs_size + n_features + 2 * n_parameters + int(np.prod(actions.shape)) + 2
+        needed, there = capacity * numbers * 4, physical_memory()
+        if needed > there:
+            raise WrongValue(
+                f"replay_capacity is {capacity}: the replay would need {needed / 2**30:.1f} GiB, and this machine has "
+                f"{there / 2**30:.1f} GiB of memory. Choose a smaller one."
+            )
         self.capacity = capacity
         self.reprice = reprice
         self.size = 0
@@ -57,8 +83,8 @@ class Replay:
             next_obs=np.zeros((capacity, obs_size), np.float32),
             features=np.zeros((capacity, n_features), np.float32),
             terminated=np.zeros(capacity, bool),
-            prior=np.zeros((capacity, actions.n_parameters), np.float32),
-            next_prior=np.zeros((capacity, actions.n_parameters), np.float32),
+            prior=np.zeros((capacity, n_parameters), np.float32),
+            next_prior=np.zeros((capacity, n_parameters), np.float32),
         )
         self.reward_when_added = np.zeros(capacity, np.float32)
 

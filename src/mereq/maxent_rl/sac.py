@@ -15,9 +15,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
-from mereq.core.distribution import Distribution, SquashedGaussian
+from mereq.core.distribution import Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, NON_NEGATIVE, POSITIVE, POSITIVE_SHARE, check_ranges
+from mereq.maxent_rl.gaussians import SQUASHED, Family, GaussianDistribution, family_of, gaussian
 from mereq.maxent_rl.networks import (
     MLP,
     apply_mlp,
@@ -29,7 +31,7 @@ from mereq.maxent_rl.networks import (
 )
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
-from mereq.maxent_rl.squashed_gaussian import LOG_STD, log_prob, split_parameters
+from mereq.maxent_rl.squashed_gaussian import split_parameters
 
 Critics = tuple[MLP, MLP]
 
@@ -50,17 +52,17 @@ class SACSettings:
     decay_updates: int = 0  # updates over which the learning rate falls linearly to a twentieth; 0 holds it
 
     def __post_init__(self):
-        if not (0 <= self.gamma < 1 and 0 < self.tau <= 1 and self.temperature > 0 and self.prior_temperature >= 0):
-            raise ValueError(
-                f"need 0 <= gamma < 1, 0 < tau <= 1, temperature > 0, prior_temperature >= 0; got gamma={self.gamma}, "
-                f"tau={self.tau}, temperature={self.temperature}, prior_temperature={self.prior_temperature}"
-            )
-        if not (self.learning_rate > 0 and self.temperature_learning_rate >= 0 and self.decay_updates >= 0):
-            raise ValueError(
-                "need learning_rate > 0, temperature_learning_rate >= 0, decay_updates >= 0; got "
-                f"learning_rate={self.learning_rate}, temperature_learning_rate={self.temperature_learning_rate}, "
-                f"decay_updates={self.decay_updates}"
-            )
+        check_ranges(
+            self,
+            hidden=COUNT,
+            learning_rate=POSITIVE,
+            temperature_learning_rate=NON_NEGATIVE,
+            gamma=DISCOUNT,
+            tau=POSITIVE_SHARE,
+            temperature=POSITIVE,
+            prior_temperature=NON_NEGATIVE,
+            decay_updates=COUNT_OR_NONE,
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class SAC:
     obs_size: int
     n_actions: int  # coordinates of an action
     settings: SACSettings
+    family: Family = SQUASHED  # of the policy's distributions: the prior's
+
+    @property
+    def n_prior_parameters(self) -> int:
+        """Number of parameters of the prior's distribution: a mean and a log-std per coordinate."""
+        return 2 * self.n_actions
 
     @property
     def has_prior(self) -> bool:
@@ -202,10 +210,11 @@ class SAC:
         """Actions drawn from pihat, their log-probabilities, and those under the prior (0 without a prior)."""
         changes = apply_mlp(actor, obs)
         mean, log_std = split_parameters(prior + changes if self.has_prior else changes)
-        log_std = jnp.clip(log_std, *LOG_STD)
+        family = self.family
+        log_std = jnp.clip(log_std, *family.log_std)
         u = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
-        log_prior = log_prob(u, *split_parameters(prior)) if self.has_prior else jnp.zeros(len(u))
-        return jnp.tanh(u), log_prob(u, mean, log_std), log_prior
+        log_prior = family.log_prob(u, *split_parameters(prior)) if self.has_prior else jnp.zeros(len(u))
+        return family.action(u, mean), family.log_prob(u, mean, log_std), log_prior
 
     def policy(self, state: "SACState", prior: Policy | None) -> "ActorPolicy":
         """Policy of a state, for acting in NumPy."""
@@ -221,15 +230,15 @@ def critics_loss(critics: Critics, batch: Batch, target: Float[Array, " batch"])
 
 
 def value(
-    critic: MLP, obs: Float[Array | np.ndarray, "batch obs"], action: Float[Array | np.ndarray, "batch actions"]
-) -> Float[Array, " batch"]:
+    critic: MLP, obs: Float[Array | np.ndarray, "*batch obs"], action: Float[Array | np.ndarray, "*batch actions"]
+) -> Float[Array, "*batch"]:
     """Q_R(s, a); Q(s, a) if there is no prior."""
     return apply_mlp(critic, jnp.concatenate([obs, action], axis=-1))[..., 0]
 
 
 def lowest(
-    critics: Critics, obs: Float[Array | np.ndarray, "batch obs"], action: Float[Array | np.ndarray, "batch actions"]
-) -> Float[Array, " batch"]:
+    critics: Critics, obs: Float[Array | np.ndarray, "*batch obs"], action: Float[Array | np.ndarray, "*batch actions"]
+) -> Float[Array, "*batch"]:
     """Minimum of both critics, min_j Q_j(s, a)."""
     return jnp.minimum(value(critics[0], obs, action), value(critics[1], obs, action))
 
@@ -270,9 +279,9 @@ class SACMetrics(NamedTuple):
 
 @dataclass(frozen=True)
 class ActorPolicy:
-    """Squashed Gaussian policy: mean = prior's mean + d_mean(s), log-std = prior's log-std + d_std(s).
+    """Gaussian policy of the prior's family: mean = prior's mean + d_mean(s), log-std = prior's log-std + d_std(s).
 
-    The actor returns d_mean and d_std. Without a prior they are mean and log-std themselves.
+    The actor returns d_mean and d_std. Without a prior they are mean and log-std of a squashed Gaussian themselves.
     """
 
     actor: MLP  # NumPy arrays, as are the critics
@@ -289,29 +298,30 @@ class ActorPolicy:
         """Sizes of the actor's hidden layers."""
         return hidden_sizes(self.actor)
 
-    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> SquashedGaussian:
+    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> GaussianDistribution:
         """Action distribution at each observation."""
         return self.given_prior(obs, None if self.prior is None else self.prior.distribution(obs))
 
-    def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> SquashedGaussian:
+    def given_prior(self, obs: Float[np.ndarray, "n obs"], prior: Distribution | None) -> GaussianDistribution:
         """Action distribution at each observation, for callers that have already computed the prior's distribution.
 
         Raises:
-            WrongPolicyOutput: `prior` is not a `SquashedGaussian` of the right shape with allowed parameters.
+            WrongPolicyOutput: `prior` is no Gaussian distribution of the right shape with allowed parameters.
         """
-        parameters = apply_mlp_numpy(self.actor, obs)
+        parameters, family = apply_mlp_numpy(self.actor, obs), SQUASHED
         if prior is not None:
-            parameters = parameters + _checked(prior, parameters.shape).parameters
-        mean, log_std = parameters[:, : self.n_actions], parameters[:, self.n_actions :]
-        return SquashedGaussian(mean, np.clip(log_std, *LOG_STD))
+            family = _checked(prior, parameters.shape)
+            parameters = parameters + prior.parameters
+        return gaussian(family, parameters, self.n_actions)
 
 
-def _checked(prior: Distribution, shape: tuple[int, int]) -> SquashedGaussian:
-    """The prior's distribution, after a check of its type, shape and values."""
-    if not isinstance(prior, SquashedGaussian):
+def _checked(prior: Distribution, shape: tuple[int, int]) -> Family:
+    """The family of the prior's distribution, after a check of its type, shape and values."""
+    family = family_of(prior)
+    if family is None or not isinstance(prior, GaussianDistribution):
         raise WrongPolicyOutput(
             f"The prior gives a {type(prior).__name__} distribution where this task has continuous actions: it must be "
-            "a SquashedGaussian."
+            "a SquashedGaussian or a ClippedGaussian."
         )
     n, n_actions = shape[0], shape[1] // 2
     if prior.mean.shape != (n, n_actions) or prior.log_std.shape != (n, n_actions):
@@ -321,10 +331,10 @@ def _checked(prior: Distribution, shape: tuple[int, int]) -> SquashedGaussian:
         )
     if not (np.isfinite(prior.mean).all() and np.isfinite(prior.log_std).all()):
         raise WrongPolicyOutput("The prior gives a NaN or infinite mean or log-std. They must be finite.")
-    low, high = LOG_STD
+    low, high = family.log_std
     if not ((prior.log_std >= low) & (prior.log_std <= high)).all():
         raise WrongPolicyOutput(
             f"The prior's log-std reaches from {prior.log_std.min():g} to {prior.log_std.max():g}; allowed is {low:g} "
             f"to {high:g}. Give a policy without noise a small one, such as -3."
         )
-    return prior
+    return family

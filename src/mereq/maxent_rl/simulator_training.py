@@ -12,10 +12,13 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.core.actions import parameters_of
+from mereq.core.border import checked_observations
 from mereq.core.distribution import Distribution
 from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, NON_NEGATIVE, SHARE, check_ranges
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for, stream
+from mereq.core.simulator import close
 from mereq.core.task import Task, checked_features
 from mereq.maxent_rl.pytrees import under
 from mereq.maxent_rl.replay import Replay, Transitions
@@ -60,7 +63,7 @@ class TrainingSchedule:
     """Amounts of environment steps, updates and exploration in a learner's training.
 
     Raises:
-        ValueError: a chunk is not a whole number of vector steps, or of updates.
+        ValueError: a number is out of its range, or a chunk is not a whole number of vector steps, or of updates.
     """
 
     n_envs: int  # environments stepped in lockstep
@@ -73,6 +76,17 @@ class TrainingSchedule:
     exploration_fraction: float  # share of the training over which epsilon falls linearly
 
     def __post_init__(self):
+        check_ranges(
+            self,
+            n_envs=COUNT,
+            chunk=COUNT,
+            updates_per_step=NON_NEGATIVE,
+            batch_size=COUNT,
+            learning_starts=COUNT_OR_NONE,
+            epsilon_start=SHARE,
+            epsilon_end=SHARE,
+            exploration_fraction=NON_NEGATIVE,
+        )
         if self.chunk % self.n_envs:
             raise ValueError(f"chunk ({self.chunk}) must be a multiple of n_envs ({self.n_envs})")
         if self.chunk * self.updates_per_step != self.updates_per_chunk:
@@ -194,6 +208,8 @@ class SimulatorTraining:
                 self._prior_here = self._prior_at(self._obs)
         transitions = Transitions(*(np.concatenate(column) for column in zip(*chunk, strict=True)))
         checked_features(transitions.features, self._task.feature_names)
+        checked_observations(transitions.obs, self._task.name)
+        checked_observations(transitions.next_obs, self._task.name)
         return transitions
 
     def prior_parameters(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n parameters"]:
@@ -207,6 +223,10 @@ class SimulatorTraining:
         """Learner and replay as named arrays, from which the next phase can be resumed exactly."""
         learner = {f"learner{name}": array for name, array in self.state.arrays().items()}
         return learner | {f"replay.{name}": array for name, array in self.replay.state().items()}
+
+    def close(self) -> None:
+        """Close the simulator."""
+        close(self._simulator)
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Restore what `arrays` returned."""

@@ -25,7 +25,17 @@ def log_prob(
 
     sum_i log N(u_i; mean_i, std_i) - log(1 - tanh(u_i)^2)
     """
-    z = (u - mean) * jnp.exp(-log_std)
-    normal = -0.5 * z * z - log_std - 0.5 * math.log(2.0 * math.pi)
     log_slope = 2.0 * (math.log(2.0) - u - jax.nn.softplus(-2.0 * u))
-    return (normal - log_slope).sum(axis=-1)
+    return (_normal(u, mean, log_std) - log_slope).sum(axis=-1)
+
+
+def normal_log_prob(
+    u: Float[Array, "*batch actions"], mean: Float[Array, "*batch actions"], log_std: Float[Array, "*batch actions"]
+) -> Float[Array, "*batch"]:
+    """Log-probability of u itself: sum_i log N(u_i; mean_i, std_i)."""
+    return _normal(u, mean, log_std).sum(axis=-1)
+
+
+def _normal(u: Array, mean: Array, log_std: Array) -> Array:
+    z = (u - mean) * jnp.exp(-log_std)
+    return -0.5 * z * z - log_std - 0.5 * math.log(2.0 * math.pi)

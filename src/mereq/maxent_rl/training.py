@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 
 from mereq.core.errors import WrongValue
+from mereq.core.ranges import COUNT, FINITE, check_ranges
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
@@ -14,6 +15,7 @@ from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.learners import LearnerSettings, continue_from, learner_of
 from mereq.maxent_rl.replay import Replay
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
+from mereq.maxent_rl.sampled_q import SampledQPolicy
 from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining, TrainingSchedule
 
 
@@ -33,6 +35,7 @@ class TrainingSettings:
     alive_bonus: float  # added to the reward of every step
 
     def __post_init__(self):
+        check_ranges(self, replay_capacity=COUNT, alive_bonus=FINITE)
         chunk = self.schedule.chunk
         if self.n_steps < 1 or self.checkpoint_interval < 1 or self.checkpoint_interval % chunk or self.n_steps % chunk:
             raise WrongValue(
@@ -66,7 +69,7 @@ class Training:
         settings: TrainingSettings,
         *,
         seed: int,
-        start: QPolicy | ActorPolicy | None = None,
+        start: QPolicy | ActorPolicy | SampledQPolicy | None = None,
     ):
         self.settings, self.reward, self.seed = settings, reward, seed
         self.steps = 0

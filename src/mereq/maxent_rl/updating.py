@@ -5,6 +5,7 @@ have asked for updates, one call computes these under `jax.vmap`. On an accelera
 a single run.
 """
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+
+from mereq.supervision.interruption import interruption
 
 
 class Learner(Protocol):
@@ -37,7 +40,19 @@ _computed_by: ContextVar[Compute] = ContextVar("computed_by", default=alone)
 
 def update(learner: Learner, state: Any, batches: Any) -> tuple[Any, Any]:
     """New state and metrics, computed alone or, in a thread of a `LockstepBatch`, together with others."""
-    return _computed_by.get()(learner, state, batches)
+    interruption.check()
+    answer = _computed_by.get()(learner, state, batches)
+    _dispatched[threading.get_ident()] = answer[1]
+    return answer
+
+
+_dispatched: dict[int, Any] = {}  # metrics of the newest updates, by thread
+
+
+@atexit.register
+def await_updates() -> None:
+    """Wait for the updates that were dispatched: the interpreter must not end while they are computed."""
+    jax.block_until_ready(list(_dispatched.values()))
 
 
 class Stopped(BaseException):

@@ -27,6 +27,7 @@ from mereq.runs.policies import checksum_of, policy_of
 from mereq.runs.recorded import load_supervised_policy, recorded_spec
 from mereq.runs.spec import RunSpec
 from mereq.store.checkpoints import digest, load_arrays, save_arrays
+from mereq.store.links import inside
 from mereq.store.provenance import provenance
 from mereq.store.run_store import RunReader
 from mereq.studies.study_store import EVALUATIONS, RUNS, StudyRun
@@ -157,7 +158,7 @@ def evaluate_policies(study: Path, policies: Sequence[EvaluatedPolicy]) -> Itera
         loaded, task = policy.load(), _evaluation_task(policy.task)
         if task is None:
             raise ValueError(f"{policy.task} is not a task that can be evaluated; see `tasks_to_evaluate`")
-        file = study / EVALUATIONS / digest(_dependencies(policy, loaded, task, code))[:16]
+        file = inside(study, study / EVALUATIONS / digest(_dependencies(policy, loaded, task, code))[:16])
         if (stored := _read_stored(file, policy, task, code)) is not None:
             yield stored
             continue

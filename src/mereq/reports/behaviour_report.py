@@ -22,6 +22,7 @@ from mereq.reports.figures import feature_figure, return_figure
 from mereq.reports.sources import evaluation_line, source_line
 from mereq.reports.summary import task_name, tasks_of
 from mereq.reports.tables import Table, small, write_csv
+from mereq.store.links import inside
 from mereq.studies.study_store import StudyRun
 
 Progress = Callable[[str, int, int], None]  # what is or was done, how many policies are evaluated, of how many
@@ -90,7 +91,7 @@ def write_behaviour(behaviours: Sequence[Behaviour], out: Path) -> list[Path]:
     """Write the figures and all numbers into a folder; returns the files."""
     files = []
     for behaviour in behaviours:
-        files += [out / _figure(11, behaviour), out / _figure(12, behaviour)]
+        files += [inside(out, out / _figure(number, behaviour)) for number in (11, 12)]
         feature_figure(behaviour, files[-2])
         return_figure(behaviour, files[-1])
     for name, records in (
@@ -99,7 +100,7 @@ def write_behaviour(behaviours: Sequence[Behaviour], out: Path) -> list[Path]:
         ("returns.csv", tables.return_records(behaviours)),
         ("distributions.csv", tables.distribution_records(behaviours)),
     ):
-        files.append(out / name)
+        files.append(inside(out, out / name))
         write_csv(files[-1], records)
     return files
 

@@ -107,12 +107,12 @@ def interquartile_mean(values: Float[np.ndarray, "..."]) -> float:
     return float(_trimmed_mean(np.ravel(values)))
 
 
-def _trimmed_mean(values: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"] | np.floating:
+def _trimmed_mean(values: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"]:
     """Means along the last axis without its lowest and highest quarter (rounded down): `scipy.stats.trim_mean`, whose
     import takes half a second.
     """
     cut = values.shape[-1] // 4
-    return np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut].mean(axis=-1)
+    return np.asarray(np.sort(values, axis=-1)[..., cut : values.shape[-1] - cut].mean(axis=-1))
 
 
 def interquartile_mean_samples(

@@ -27,6 +27,7 @@ from mereq.reports.statistics import RESAMPLES, THRESHOLDS
 from mereq.reports.summary import across_tasks, condition_of, condition_summaries, outcomes, tasks_of
 from mereq.reports.tables import Table, small
 from mereq.store.atomic import writing
+from mereq.store.links import inside
 from mereq.store.provenance import without_folders
 from mereq.studies.study_store import StudyRun
 
@@ -95,7 +96,7 @@ def report(
     results = read_results(directory, unblind=unblind)
     behaviours = evaluate_behaviour(directory, results.runs, progress) if behaviour else []
     notes = (left_out(results.runs),) if behaviour and left_out(results.runs) else ()
-    out = Path(out) if out is not None else directory / "report"
+    out = Path(out) if out is not None else inside(directory, directory / "report")
     return write_report(results, out, thresholds=thresholds, behaviours=behaviours, notes=notes)
 
 
@@ -281,7 +282,7 @@ class _Writer:
         return source_line(self.runs, self.results.planned)
 
     def _file(self, name: str) -> Path:
-        self.files.append(self.out / name)
+        self.files.append(inside(self.out, self.out / name))
         return self.files[-1]
 
     def _table(self, title: str, table: Table) -> str:

@@ -8,29 +8,39 @@ import numpy as np
 
 from mereq.core.actions import Discrete
 from mereq.core.errors import CannotLoad, NotNamed
-from mereq.core.policy import GaussianPolicy, LogitsPolicy, Policy
+from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.presets.named import is_named, load_named, recorded_name
 from mereq.presets.registry import definition_of
+from mereq.priors.onnx_model import read_onnx
+from mereq.priors.outputs import policy_of_function
+from mereq.priors.stable_baselines import read_stable_baselines
+from mereq.priors.torchscript import read_torchscript
 from mereq.runs.spec import RunSpec
 from mereq.store.checkpoints import digest_of_arrays
 from mereq.store.policies import fingerprint, load_policy
+from mereq.store.policy_folder import read_folder
 
 N_PROBES = 64  # observations whose actions identify a policy of the user's
-_named: dict[str, Any] = {}  # objects that the user has named in this process, by recorded name
+CODE_SUFFIXES = (".pt", ".pth", ".ts")  # of TorchScript files, which are programs
+_named: dict[str, Any] = {}  # objects and programs that the user has named in this process, by recorded name
 
 
 def name_policy(source: str | None) -> None:
-    """Import the policy that a user names as `file.py:NAME` or `package.module:NAME`. Other sources are left alone.
+    """Import the policy that a user names as `file.py:NAME` or `package.module:NAME`. A TorchScript file is noted.
+
+    Other sources are left alone.
 
     Raises:
         CannotLoad: the policy cannot be imported.
     """
     if source is not None and is_named(source):
         _named[recorded_name(source)] = load_named(source, "policy")
+    elif source is not None and source.endswith(CODE_SUFFIXES):
+        _named[source] = source
 
 
 def policy_of(spec: RunSpec, which: str) -> Policy:
@@ -45,21 +55,49 @@ def policy_of(spec: RunSpec, which: str) -> Policy:
     definition = definition_of(spec.task)
     if source is None:
         return definition.policy(which)
-    if not is_named(source):
-        return load_policy(Path(source), definition.task)
+    kind = spec.prior_kind if which == "prior" else None
+    temperature = spec.settings.learner.prior_temperature or 1.0
+    if not is_named(source) and not source.endswith(CODE_SUFFIXES):
+        return open_policy(source, definition.task, kind, temperature)
     if recorded_name(source) not in _named:
         raise NotNamed(
             f"The {which} {source} is code that is imported only if you name it, since a recorded run may come from "
             f"another person. Name it again with --{which} (a file with its path)."
         )
-    return as_policy(_named[recorded_name(source)], definition.task, source)
+    if is_named(source):
+        return as_policy(_named[recorded_name(source)], definition.task, source, kind, temperature)
+    return read_torchscript(Path(source), definition.task, kind=kind, temperature=temperature)
 
 
-def as_policy(found: Any, task: Task, name: str) -> Policy:
-    """The object as a policy. A function returns logits for discrete actions, else means and log-stds.
+def open_policy(source: str, task: Task, kind: str | None = None, temperature: float = 1.0) -> Policy:
+    """The policy of a file whose opening executes nothing: a checkpoint, a zip of Stable-Baselines3, or ONNX.
+
+    Args:
+        source: path of the file, or of a folder that `mereq export-policy` has written.
+        task: the policy's task.
+        kind: of an ONNX file's outputs; see `mereq.priors.outputs`.
+        temperature: of the softmax of Q-values.
+
+    Raises:
+        CannotLoad: the file cannot be read, or does not fit the task.
+        CorruptCheckpoint: the checkpoint cannot be used.
+    """
+    path = Path(source)
+    if path.suffix == ".onnx":
+        return read_onnx(path, task, kind=kind, temperature=temperature)
+    if kind is not None:
+        raise CannotLoad(f"The file {source} says itself what its policy is: leave --prior-kind out.")
+    if path.suffix == ".zip":
+        return read_stable_baselines(path, task, temperature=temperature)
+    return read_folder(path, task) if path.is_dir() else load_policy(path, task)
+
+
+def as_policy(found: Any, task: Task, name: str, kind: str | None = None, temperature: float = 1.0) -> Policy:
+    """The object as a policy. A function returns what `kind` says; by default logits, or means and log-stds.
 
     Raises:
         CannotLoad: the object is neither a policy nor a function.
+        UnknownName: there is no such kind.
     """
     if hasattr(found, "distribution"):
         return cast(Policy, found)
@@ -68,9 +106,8 @@ def as_policy(found: Any, task: Task, name: str) -> Policy:
             f"{name} is a {type(found).__name__}, and must be a policy: an object with `distribution(obs)`, or a "
             "function of observations (n, obs) that returns logits (n, actions), or means and log-stds."
         )
-    if isinstance(task.actions, Discrete):
-        return LogitsPolicy(cast(Callable[..., Any], found), task.actions.n)
-    return GaussianPolicy(cast(Callable[..., Any], found), task.actions.size)
+    kind = kind or ("logits" if isinstance(task.actions, Discrete) else "gaussian")
+    return policy_of_function(cast(Callable[..., Any], found), kind, task, name, temperature=temperature)
 
 
 def checksum_of(policy: Policy, task: Task) -> str:

@@ -2,19 +2,26 @@
 
 from collections.abc import Callable
 
-from mereq.core.errors import CannotLoad, UnknownName, WrongRobot
+from mereq.core.errors import CannotLoad, NotNamed, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.definition import TaskDefinition
-from mereq.presets.named import FORMS, is_named, load_named
+from mereq.presets.named import FORMS, is_named, load_named, recorded_name
 from mereq.supervision.robot_environment import RobotEnvironment
 
 PERTURBED = "perturbed"
 PARTS = ("__enter__", "__exit__", "hz", "repeatable", "reset", "step", "stop")
 MUST = f"It is called with the Task and must return a robot: an object with {', '.join(PARTS)} (docs/robots.md)."
+_named: dict[str, str] = {}  # drivers that the user has named in this process, with their paths, by recorded name
+
+
+def name_robot(name: str | None) -> None:
+    """Permit the import of a driver that the user names. Nothing is imported yet; other robots are left alone."""
+    if name is not None and is_named(name):
+        _named[recorded_name(name)] = name
 
 
 def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
-    """Function that makes the robot of this name for a task. The code of a user's driver is imported.
+    """Function that makes the robot of this name for a task. The code of a driver that the user named is imported.
 
     Args:
         name: "perturbed", `package.module:callable` or `file.py:callable`.
@@ -25,6 +32,7 @@ def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
 
     Raises:
         UnknownName: the name has none of these forms.
+        NotNamed: the driver is code of a user's that was not named in this process.
         WrongRobot: the driver cannot be imported or called, or the task has no perturbed simulation.
     """
     if name == PERTURBED:
@@ -36,8 +44,13 @@ def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
         return definition.perturbed
     if not is_named(name):
         raise UnknownName("robot", name, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
+    if recorded_name(name) not in _named:
+        raise NotNamed(
+            f"The robot {name} is code that is imported only if you name it, since a recorded run may come from "
+            "another person. Name it again with --robot (a file with its path)."
+        )
     try:
-        driver = load_named(name, "robot")
+        driver = load_named(_named[recorded_name(name)], "robot")
     except CannotLoad as error:
         raise WrongRobot(f"{error} {MUST}") from error
     if not callable(driver):
@@ -50,6 +63,7 @@ def robot_of(name: str, definition: TaskDefinition) -> RobotEnvironment:
 
     Raises:
         UnknownName: no robot has this name.
+        NotNamed: the robot is code of a user's that was not named in this process.
         WrongRobot: the robot cannot be imported or made, or is not a `Robot`.
     """
     driver = find_driver(name, definition)

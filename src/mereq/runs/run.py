@@ -19,7 +19,7 @@ from mereq.runs.robots import robot_of
 from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
 from mereq.store.run_log import logged, logger
-from mereq.store.run_writer import RunWriter
+from mereq.store.run_writer import RunWriter, is_repeatable
 from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
 from mereq.supervision.robot_environment import stop_robot_on_exit
@@ -38,12 +38,15 @@ def run(
         supervisor: replaces the task's synthesized expert.
         environment: environment of the supervised rollouts; by default `environment_of(spec)`.
     """
-    chosen = environment_of(spec) if environment is None else environment
+    if supervisor is not None or environment is not None:
+        writer.protect()
     prior = policy_of(spec, "prior")
+    judge = supervisor_of(spec) if supervisor is None else supervisor
+    chosen = environment_of(spec) if environment is None else environment  # last: a driver may change the directory
     stream = events(
         definition_of(spec.task).task,
         prior,
-        supervisor_of(spec) if supervisor is None else supervisor,
+        judge,
         METHODS[spec.method],
         spec.settings,
         seed=spec.seed,
@@ -71,14 +74,19 @@ def _logged(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWrit
         logger.info("finished")
 
 
-def create(spec: RunSpec, directory: Path) -> RunWriter:
+def create(spec: RunSpec, directory: Path, *, overwrite: bool = False) -> RunWriter:
     """The writer of a new run in a directory. Raises as `RunWriter.create`."""
-    return RunWriter.create(directory, config_of(spec))
+    return RunWriter.create(directory, config_of(spec), overwrite=overwrite)
 
 
-def resume(spec: RunSpec, directory: Path) -> RunWriter:
-    """The writer of an interrupted run in a directory. Raises as `RunWriter.resume`."""
-    return RunWriter.resume(directory, config_of(spec), policy_of(spec, "prior"))
+def resume(spec: RunSpec, directory: Path, *, accept_loss: bool = False) -> RunWriter:
+    """The writer of an interrupted run in a directory. Raises as `RunWriter.resume`.
+
+    accept_loss: continue although stored steps are lost; always if the run makes them again, the same.
+    """
+    config = config_of(spec)
+    accept_loss = accept_loss or is_repeatable(config)
+    return RunWriter.resume(directory, config, policy_of(spec, "prior"), accept_loss=accept_loss)
 
 
 def config_of(spec: RunSpec) -> dict[str, Any]:

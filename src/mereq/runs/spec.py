@@ -1,6 +1,7 @@
 """Specification of a run: everything that the run depends on, besides the code."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args, get_origin
@@ -13,9 +14,12 @@ from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.presets.methods import METHODS
 from mereq.presets.named import FORMS, is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
-from mereq.runs.robots import PERTURBED
+from mereq.priors.outputs import KINDS
+from mereq.runs.robots import PERTURBED, name_robot
 from mereq.runs.toml_file import exactly
 
+LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
+SLOWEST_PACE = 0.001  # steps per second
 LearningName = Literal["sequential", "concurrent"]
 SupervisorName = Literal["expert", "person"]
 
@@ -33,7 +37,8 @@ class RunSpec:
     rate_threshold: float
     supervision: dict[str, float] = field(default_factory=dict[str, float])  # numbers of the intervention rule
     noise: float = 0.0  # probability that an expert step is disturbed
-    prior: str | None = None  # a checkpoint's path, file.py:NAME or package.module:NAME; None: the task's own
+    prior: str | None = None  # a file's path, file.py:NAME or package.module:NAME; None: the task's own
+    prior_kind: str | None = None  # what the prior's function or graph returns: `mereq.priors.outputs.KINDS`
     expert: str | None = None  # as for `prior`
     supervisor: SupervisorName = "expert"  # the task's synthesized expert, or a person
     learning: LearningName = "sequential"  # between rounds, while the supervisor waits; or concurrently
@@ -47,8 +52,12 @@ class RunSpec:
             "n_rounds": (self.n_rounds >= 1, "at least 1"),
             "rate_threshold": (0 <= self.rate_threshold <= 1, "between 0 and 1"),
             "noise": (0 <= self.noise <= 1, "between 0 and 1"),
-            "seed": (self.seed >= 0, "at least 0"),
-            "pace": (self.pace is None or 0 < self.pace < float("inf"), "above 0, and finite"),
+            "seed": (0 <= self.seed <= LARGEST_SEED, f"at least 0, and at most {LARGEST_SEED}"),
+            "pace": (
+                self.pace is None or SLOWEST_PACE <= self.pace < float("inf"),
+                f"at least {SLOWEST_PACE:g}, and finite",
+            ),
+            "supervision": (all(map(math.isfinite, self.supervision.values())), "finite numbers"),
         }
         for name, (valid, range_) in allowed.items():
             if not valid:
@@ -65,6 +74,7 @@ class RunSpec:
         n_rounds: int = 10,
         rate_threshold: float = 0.0,
         prior: str | None = None,
+        prior_kind: str | None = None,
         expert: str | None = None,
         supervisor: SupervisorName = "expert",
         learning: LearningName = "sequential",
@@ -88,6 +98,7 @@ class RunSpec:
             rate_threshold=rate_threshold,
             supervision=dict(definition.supervision),
             prior=prior,
+            prior_kind=prior_kind,
             expert=expert,
             supervisor=supervisor,
             learning=learning,
@@ -120,7 +131,7 @@ class RunSpec:
                 del config[entry.name]
         return config | {
             name: recorded_name(config[name])
-            for name in ("task", "prior", "expert")
+            for name in ("task", "prior", "expert", "robot")
             if is_named(config.get(name) or "")
         }
 
@@ -139,11 +150,12 @@ class RunSpec:
         return spec
 
     def on(self, robot: str | None) -> "RunSpec":
-        """The same run with its supervised rollouts on a robot.
+        """The same run with its supervised rollouts on a robot. Naming a driver permits its import.
 
         The simulation cannot repeat a robot's episodes. Policy and expert are therefore compared in new episodes, as in
         the preset `paper`, instead of from the states in which the expert took over; kappa follows that preset.
         """
+        name_robot(robot)
         inference = self.settings.inference
         if robot is not None and inference.starts == "segments":
             settings = definition_of(self.task).settings
@@ -164,6 +176,8 @@ class RunSpec:
         definition_of(self.task).settings_of(self.preset)
         if self.method not in METHODS:
             raise UnknownName("method", self.method, list(METHODS))
+        if self.prior_kind is not None and self.prior_kind not in KINDS:
+            raise UnknownName("kind of prior", self.prior_kind, KINDS)
         if self.learning not in get_args(LearningName):
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
         if self.robot is not None and self.robot != PERTURBED and not is_named(self.robot):

@@ -14,11 +14,25 @@ from cattrs.errors import ForbiddenExtraKeysError
 from mereq.core.errors import MereqError
 
 T = TypeVar("T")
+LARGEST = 2**20  # bytes of a file
 
 
 def read_toml(file: Path, kind: type[T]) -> T:
     """The file's content as a dataclass. For use inside `wrong_file`, which turns errors into messages."""
-    return STRUCTURE.structure(tomllib.loads(file.read_text(encoding="utf-8")), kind)
+    return STRUCTURE.structure(_content(file), kind)
+
+
+def _content(file: Path) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise tomllib.TOMLDecodeError(f"it has more than {LARGEST} bytes")
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("it is nested too deeply") from None
+    except ValueError as error:  # also a number of thousands of digits, which is no TOMLDecodeError
+        raise tomllib.TOMLDecodeError(str(error)) from error
 
 
 @contextmanager

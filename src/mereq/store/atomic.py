@@ -37,7 +37,8 @@ def replace_file(file: Path, content: bytes) -> None:
     """
     temporary = file.with_name(f".{file.name}.tmp")
     try:
-        with temporary.open("wb") as opened:
+        temporary.unlink(missing_ok=True)  # which may be a link
+        with temporary.open("xb") as opened:
             opened.write(content)
             opened.flush()
             os.fsync(opened.fileno())
@@ -45,7 +46,7 @@ def replace_file(file: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    _flush(file.parent)
+    flush(file.parent)
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def replaced_folder(out: Path) -> Iterator[Path]:
             folder.mkdir(parents=True)
             yield folder
             for path in [*folder.rglob("*"), folder]:
-                _flush(path)
+                flush(path)
             if out.exists():
                 out.rename(old)
             folder.replace(out)
@@ -85,7 +86,7 @@ def _remove(*folders: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Flush a file, or the entries of a folder, to the disk."""
     opened = os.open(path, os.O_RDONLY)
     try:

@@ -1,6 +1,7 @@
 """Comparison of configurations and versions when a run or a study is resumed."""
 
 import json
+from pathlib import PurePath
 from typing import Any
 
 from mereq.core.errors import IncompatibleRun
@@ -47,8 +48,10 @@ def check_version(what: str, recorded_by: str, this: str) -> None:
 
 
 def _as_json(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration after writing and reading: lists replace tuples."""
-    return json.loads(json.dumps(config))
+    """A configuration after writing and reading: lists replace tuples. The path of a robot's driver is left out."""
+    written = json.loads(json.dumps(config))
+    robot = written.get("robot")
+    return written | {"robot": PurePath(robot).name} if isinstance(robot, str) else written
 
 
 def _listed(changes: dict[str, tuple[Any, Any]]) -> str:

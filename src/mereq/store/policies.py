@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from mereq.core.actions import Actions, Box, Discrete
-from mereq.core.errors import UnknownName
+from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import MLP, Layer
 from mereq.maxent_rl.pytrees import under
 from mereq.maxent_rl.sac import ActorPolicy
+from mereq.maxent_rl.sampled_q import SampledQPolicy
 from mereq.store.checkpoints import (
     Checkpoint,
     corrupt,
@@ -25,9 +26,11 @@ from mereq.store.checkpoints import (
     without_suffix,
 )
 
+StoredPolicy = QPolicy | ActorPolicy | SampledQPolicy
+
 
 def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
-    """Write a `QPolicy` or an `ActorPolicy`. A residual policy is written without its prior.
+    """Write a `QPolicy`, an `ActorPolicy` or a `SampledQPolicy`. A residual policy is written without its prior.
 
     about: entries of the model card, such as task, method, settings, provenance and evaluation.
 
@@ -35,21 +38,21 @@ def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
         CannotWrite: no permission, or the disk is full.
         TypeError: the policy is of another class.
     """
-    arrays, rest, _ = _content(policy)
+    arrays, rest, _ = content_of(policy)
     save_arrays(path, arrays, kind="policy", about={**about, **rest})
 
 
 def fingerprint(policy: Policy) -> str:
-    """Checksum of a `QPolicy` or an `ActorPolicy`, with its prior: policies with equal checksums act alike.
+    """Checksum of a policy that can be written, with its prior: policies with equal checksums act alike.
 
     Raises:
         TypeError: the policy is of another class.
     """
-    arrays, rest, prior = _content(policy)
+    arrays, rest, prior = content_of(policy)
     return digest([digest_of_arrays(arrays), rest, prior and fingerprint(prior)])
 
 
-def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> QPolicy | ActorPolicy:
+def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> StoredPolicy:
     """The policy of a checkpoint.
 
     Args:
@@ -62,7 +65,7 @@ def load_policy(path: Path, task: Task | None = None, prior: Policy | None = Non
             prior.
     """
     path = without_suffix(path)
-    return _policy(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
+    return policy_of_checkpoint(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -74,14 +77,14 @@ def describe(path: Path) -> dict[str, Any]:
     return load_arrays(path, kind="policy").about
 
 
-def load_shipped(task: Task, which: str) -> QPolicy | ActorPolicy:
+def load_shipped(task: Task, which: str) -> StoredPolicy:
     """A policy that is shipped with the package, such as `load_shipped(task, "prior")`.
 
     Raises:
         UnknownName: no policy of this name is shipped for this task.
         CorruptCheckpoint: the installation is damaged.
     """
-    return _policy(_read_shipped(task.name, which), f"{task.name}/{which}", task, None)
+    return policy_of_checkpoint(_read_shipped(task.name, which), f"{task.name}/{which}", task, None)
 
 
 def describe_shipped(task_name: str, which: str) -> dict[str, Any]:
@@ -99,12 +102,9 @@ def _read_shipped(task_name: str, which: str) -> Checkpoint:
     return read_checkpoint(root.joinpath(task_name), which, "policy")
 
 
-def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> QPolicy | ActorPolicy:
-    continuous = "action_size" in checkpoint.about
-    policy = (_actor_policy if continuous else _q_policy)(checkpoint, file, prior)
-    network = policy.actor if isinstance(policy, ActorPolicy) else policy.q
-    n_inputs, n_outputs = len(network[0].weight), len(network[-1].bias)
-    found: Actions = Box(n_outputs // 2) if continuous else Discrete(n_outputs)
+def policy_of_checkpoint(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> StoredPolicy:
+    """The policy of a checkpoint's content. Raises as `load_policy`."""
+    policy, n_inputs, found = _with_sizes(checkpoint, file, prior)
     if task is not None and (n_inputs, found) != (task.obs_size, task.actions):
         raise corrupt(
             file,
@@ -112,6 +112,30 @@ def _policy(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy 
             f"{task.obs_size} and {task.actions}",
         )
     return policy
+
+
+def _with_sizes(checkpoint: Checkpoint, file: str, prior: Policy | None) -> tuple[StoredPolicy, int, Actions]:
+    """The policy, the number of its inputs, and its actions."""
+    if "drawn_action_size" in checkpoint.about:
+        policy, size = _sampled_q_policy(checkpoint, file, prior)
+        return policy, len(policy.critics[0][0].weight) - size, Box(size)
+    if "action_size" in checkpoint.about:
+        policy = _actor_policy(checkpoint, file, prior)
+        return policy, len(policy.actor[0].weight), Box(policy.n_actions)
+    policy = _q_policy(checkpoint, file, prior)
+    return policy, len(policy.q[0].weight), Discrete(len(policy.q[-1].bias))
+
+
+def _sampled_q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> tuple[SampledQPolicy, int]:
+    size, temperature = checkpoint.about["drawn_action_size"], checkpoint.about.get("temperature")
+    if not (isinstance(size, int) and isinstance(temperature, float) and 0 < temperature < np.inf):
+        raise corrupt(file, f"its action size {size} or its temperature {temperature} is impossible")
+    first, second = (_mlp(under(f"critic{i}.", checkpoint.arrays), file) for i in range(2))
+    if any(len(critic[-1].bias) != 1 or len(critic[0].weight) <= size for critic in (first, second)):
+        raise corrupt(file, "its critics do not fit its actions")
+    if prior is None:
+        raise _orphan(file)
+    return SampledQPolicy((first, second), prior, temperature, size), size
 
 
 def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> ActorPolicy:
@@ -149,11 +173,19 @@ def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolic
 
 def _refuse_orphan(residual: bool, prior: Policy | None, file: str) -> None:
     if residual and prior is None:
-        raise corrupt(file, "it is a residual policy, which needs the prior that it was trained with")
+        raise _orphan(file)
 
 
-def _content(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
-    """Parameters of a policy, its further properties, and its prior."""
+def _orphan(file: str) -> CorruptCheckpoint:
+    return corrupt(file, "it is a residual policy, which needs the prior that it was trained with")
+
+
+def content_of(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Policy | None]:
+    """Parameters of a policy, its further properties, and its prior.
+
+    Raises:
+        TypeError: the policy is of none of our classes.
+    """
     if isinstance(policy, QPolicy):
         arrays = _named("", policy.q)
         sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
@@ -168,6 +200,11 @@ def _content(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], Pol
             arrays |= _named(f"critic{i}.", critic)
         sizes = {"obs_size": policy.actor[0].weight.shape[0], "action_size": policy.n_actions}
         return arrays, sizes | {"residual": policy.prior is not None}, policy.prior
+    if isinstance(policy, SampledQPolicy):
+        arrays = _named("critic0.", policy.critics[0]) | _named("critic1.", policy.critics[1])
+        n_inputs = policy.critics[0][0].weight.shape[0]
+        about = {"temperature": float(policy.temperature), "drawn_action_size": policy.n_actions}
+        return arrays, about | {"obs_size": n_inputs - policy.n_actions}, policy.prior
     raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import mereq
 from mereq.core.cores import usable_cores
+from mereq.store.compatibility import changes
 
 _PACKAGES = ("numpy", "jax", "jaxlib", "optax", "numba", "mujoco", "gymnasium", "safetensors")
 _THREADS = (
@@ -23,6 +24,12 @@ _THREADS = (
     "XLA_FLAGS",
     "JAX_PLATFORMS",
     "JAX_ENABLE_X64",
+    "JAX_DEFAULT_MATMUL_PRECISION",
+    "NPROC",
+    "NUMBA_DISABLE_JIT",
+    "NUMBA_CPU_NAME",
+    "NPY_DISABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
 )
 
 
@@ -47,6 +54,23 @@ def provenance() -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join([Path(sys.argv[0]).name, *(shlex.quote(without_folders(word)) for word in sys.argv[1:])]),
     }
+
+
+def environment_changes(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Differences between two starts that may change results: versions, processor, cores, threads and precision.
+
+    Returns:
+        The differences as text, such as "packages.jax was '0.9', now '0.10'"; empty if there are none.
+    """
+    return changes(_environment(before, now), _environment(now, before))
+
+
+def _environment(origin: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a provenance that results may depend on. Packages are compared where both starts record them."""
+    packages = {name: origin.get("packages", {}).get(name) for name in other.get("packages", {})}
+    known = {name: version for name, version in packages.items() if name in origin.get("packages", {})}
+    names = ("mereq", "python", "machine", "threads")
+    return {name: origin.get(name, {}) for name in names} | {"packages": known}
 
 
 def resident_bytes() -> int | None:

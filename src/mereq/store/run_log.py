@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mereq.core.errors import CannotWrite
+from mereq.store.links import inside
+
 LOG = "run.log"
 logger = logging.getLogger("mereq")
 
@@ -17,8 +20,8 @@ def logged(directory: Path) -> Iterator[None]:
     A log that cannot be written is left out: the run's record is its SQLite file.
     """
     try:
-        handler = logging.FileHandler(directory / LOG, encoding="utf-8")
-    except OSError:
+        handler = logging.FileHandler(inside(directory, directory / LOG), encoding="utf-8")
+    except (OSError, CannotWrite):
         yield
         return
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -6,6 +6,8 @@ is damaged, the rounds after the last undamaged state are learned again from the
 """
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +21,9 @@ from mereq.core.policy import Policy
 from mereq.core.supervisor import SeenFrame
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
-from mereq.store.checkpoints import load_arrays
-from mereq.store.database import Database, Schema, Store
+from mereq.store.checkpoints import LARGEST_SIDECAR, load_arrays
+from mereq.store.database import Database, Schema, Store, from_json
+from mereq.store.links import inside
 from mereq.store.policies import load_policy
 from mereq.store.step_rows import StepRows
 
@@ -43,6 +46,7 @@ RUN = Schema(
         "rounds": ("round", ROUND),
     },
     remedy="Restore it from a copy, or start a new run elsewhere.",
+    lost="Or continue from what is left: --resume --accept-loss.",
 )
 
 
@@ -129,20 +133,26 @@ class RunReader(Store):
         self._known_layout: StepRows | None = None
 
     @classmethod
-    def open(cls, directory: Path) -> "RunReader":
+    def open(cls, directory: Path, *, accept_loss: bool = False) -> "RunReader":
         """Reader of the run in a directory.
+
+        accept_loss: read the run although steps or rounds that were stored are missing.
 
         Raises:
             NoRun: the directory has no run.
             IncompatibleRun: another version recorded the run.
             CorruptCheckpoint: the record is damaged.
+            LostRows: steps or rounds that were stored are missing.
         """
-        return RunReader(directory, Database.open(RUN, directory, write=False))
+        database = Database.open(
+            RUN, directory, write=False, accept_loss=accept_loss, acknowledged=acknowledged_rows(directory)
+        )
+        return RunReader(directory, database)
 
     def starts(self) -> list[Start]:
         """The start of the run and each later resumption, with time, version and configuration."""
         return [
-            Start(row["time"], row["mereq"], json.loads(row["config"]), json.loads(row["provenance"]))
+            Start(row["time"], row["mereq"], from_json(row["config"]), from_json(row["provenance"]))
             for row in self.database.rows("run")
         ]
 
@@ -253,6 +263,46 @@ class RunReader(Store):
         return self.directory / "checkpoints" / f"{what}-{index:04d}"
 
 
+def acknowledged_rows(directory: Path) -> dict[str, int]:
+    """Numbers of rows by table that the newest policy in a run's directory shows to have been stored.
+
+    A policy is written just before the row of its round. Policies of version 0.1 do not say how many steps there were.
+    """
+    newest = max(_policies(directory), default=None)
+    if newest is None:
+        return {}
+    return {"rounds": newest} | _recorded_in(directory / "checkpoints" / f"policy-{newest:04d}.json")
+
+
+def set_lost_policies_aside(directory: Path, rounds: int, steps: int) -> None:
+    """Rename policies of rounds that are no longer recorded: `policy-0003.json` becomes `policy-0003.lost.json`."""
+    for index in _policies(directory):
+        for suffix in ("json", "safetensors"):
+            file = inside(directory, directory / "checkpoints" / f"policy-{index:04d}.{suffix}")
+            lost = index > rounds or (suffix == "json" and _recorded_in(file).get("steps", 0) > steps)
+            if lost or not file.with_suffix(".json").exists():
+                with suppress(FileNotFoundError):
+                    file.rename(file.with_name(f"policy-{index:04d}.lost.{suffix}"))
+
+
+def _policies(directory: Path) -> list[int]:
+    """Numbers of the rounds whose policies are in a run's directory."""
+    try:
+        names = [file.name for file in (directory / "checkpoints").glob("policy-*.json")]
+    except OSError:  # a name that is too long, or no permission
+        return []
+    return [int(found[1]) for name in names if (found := re.fullmatch(r"policy-(\d{4,9})\.json", name))]
+
+
+def _recorded_in(file: Path) -> dict[str, int]:
+    """Numbers of rows by table when a policy was written; empty where its JSON file does not say so."""
+    try:
+        recorded = json.loads(file.read_bytes()[:LARGEST_SIDECAR]).get("recorded", {})
+        return {str(name): int(number) for name, number in recorded.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
 def vector_to_text(vector: np.ndarray) -> str:
     """The vector as a JSON list."""
     return json.dumps(vector.tolist())
@@ -260,4 +310,4 @@ def vector_to_text(vector: np.ndarray) -> str:
 
 def vector_from_text(text: str) -> np.ndarray:
     """The vector of a JSON list."""
-    return np.array(json.loads(text), np.float64)
+    return np.array(from_json(text), np.float64)

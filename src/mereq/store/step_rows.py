@@ -8,6 +8,7 @@ import numpy as np
 
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
+from mereq.store.database import from_json
 
 ARRAYS = ("obs", "proposed", "executed", "next_obs", "features")
 NUMBERS = ("episode", "step", "controller", "terminated", "truncated", "retracts", "version")
@@ -61,7 +62,7 @@ class StepRows(NamedTuple):
     @classmethod
     def from_fields(cls, rows: Iterable[dict[str, str]]) -> "StepRows":
         """The layout that rows of the table `fields` describe."""
-        codecs = {row["name"]: Codec(np.dtype(row["dtype"]), tuple(json.loads(row["shape"]))) for row in rows}
+        codecs = {row["name"]: Codec(np.dtype(row["dtype"]), tuple(from_json(row["shape"]))) for row in rows}
         return cls(tuple(codecs[name] for name in ARRAYS))
 
     def fields(self) -> list[dict[str, str]]:

@@ -128,7 +128,7 @@ def finished_rounds(directory: Path) -> int:
     """Number of finished rounds of the run in a directory; 0 if there is no run."""
     if not (directory / RUN.file).is_file():
         return 0
-    with RunReader.open(directory) as store:
+    with RunReader.open(directory, accept_loss=True) as store:
         return len(store.rounds())
 
 
@@ -138,7 +138,7 @@ def _rounds(spec: RunSpec, directory: Path) -> Iterator[int]:
     if not (directory / RUN.file).is_file():
         writer = create(spec, directory)
     else:
-        with RunReader.open(directory) as recorded:
+        with RunReader.open(directory, accept_loss=True) as recorded:
             check_resumable(recorded.starts()[-1].config, config_of(spec))
             if is_finished(recorded.rounds(), spec.n_rounds):
                 return

@@ -27,10 +27,13 @@ from mereq.core.errors import MereqError, UnknownName, WrongStudy
 from mereq.presets.named import recorded_name
 from mereq.presets.registry import find_task
 from mereq.runs.policies import name_policy
+from mereq.runs.robots import name_robot
 from mereq.runs.spec import RunSpec
 from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_STUDY = ("task", "method", "preset", "seed", "n_rounds", "rate_threshold")
+MOST_SEEDS = 100_000
+LONGEST_NAME = 200  # bytes: files beside a run's directory have longer names, and systems allow 255
 _ADVICE = "Mend the file and start again; `mereq study --list` names studies to start from."
 
 
@@ -44,6 +47,8 @@ class SeedRange:
     def __post_init__(self):
         if self.count < 1:
             raise ValueError(f"count is {self.count}, and must be at least 1")
+        if self.count > MOST_SEEDS:
+            raise ValueError(f"count is {self.count}, and must be at most {MOST_SEEDS}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +146,12 @@ class Study:
             runs.append(PlannedRun(variant, _varied(spec, variant, changes)))
             import_named(runs[-1].spec)
         names = Counter(run.name for run in runs)
+        longest = max(names, key=lambda name: len(name.encode()))
+        if len(longest.encode()) > LONGEST_NAME:
+            raise WrongStudy(
+                f"the run {longest!r} has a name of {len(longest.encode())} bytes, and at most {LONGEST_NAME} are "
+                "possible. Shorten the name of its variant or task."
+            )
         alike = [run for run in runs if names[run.name] > 1]
         if alike:
             variants = sorted({repr(run.variant) for run in alike})
@@ -149,7 +160,7 @@ class Study:
 
 
 def import_named(spec: RunSpec) -> None:
-    """Import the code of the user's own that a run names: its task, its prior and its expert.
+    """Import the code of the user's own that a run names: its task, its prior and its expert. Permit its robot's.
 
     Raises:
         CannotLoad: it cannot be imported.
@@ -157,6 +168,7 @@ def import_named(spec: RunSpec) -> None:
     find_task(spec.task)
     for source in (spec.prior, spec.expert):
         name_policy(source)
+    name_robot(spec.robot)
 
 
 def find_study(name: str) -> Path:

@@ -13,7 +13,8 @@ from mereq import __version__
 from mereq.core.errors import IncompatibleRun
 from mereq.runs.run import config_of
 from mereq.store.compatibility import changes
-from mereq.store.database import Database, Schema, Store
+from mereq.store.database import Database, Schema, Store, from_json
+from mereq.store.links import inside
 from mereq.store.provenance import provenance
 from mereq.store.run_store import ROUND, RecordedRound, RunReader
 from mereq.studies.grid import PlannedRun, Study, run_name
@@ -28,6 +29,7 @@ STUDY = Schema(
         "runs": ("run", "time, task, method, preset, variant, seed, seconds, config, provenance"),
         "rounds": ("run, round", ROUND),
     },
+    lost="Or start the study again: finished runs are read again from runs/.",
     remedy="Restore it from a copy; or delete it and start the study again: finished runs are read again from runs/.",
     beside=frozenset({RUNS, EVALUATIONS}),
 )
@@ -83,7 +85,7 @@ class StudyStore(Store):
         """
         if not (directory / STUDY.file).is_file():
             return cls(directory, Database.create(STUDY, directory, _start(0, study)))
-        store = cls(directory, Database.open(STUDY, directory, write=True))
+        store = cls(directory, Database.open(STUDY, directory, write=True, accept_loss=True))
         try:
             store._check(study)
             last, start = store._last_start(), _start(len(store.database.rows("study")), study)
@@ -124,8 +126,12 @@ class StudyStore(Store):
     @property
     def commits(self) -> list[str | None]:
         """Commit of the code at each start; None where it was unknown."""
-        origins = [json.loads(start["provenance"]) for start in self.database.rows("study")]
-        return [(origin.get("git") or {}).get("commit") for origin in origins]
+        return [(origin.get("git") or {}).get("commit") for origin in self.origins]
+
+    @property
+    def origins(self) -> list[dict[str, Any]]:
+        """Provenance of each start."""
+        return [from_json(start["provenance"]) for start in self.database.rows("study")]
 
     def runs(self) -> list[StudyRun]:
         """The finished runs, in the order of the grid.
@@ -144,8 +150,8 @@ class StudyStore(Store):
                 variant=row["variant"],
                 seed=row["seed"],
                 rounds=rounds.get(row["run"], []),
-                config=json.loads(row["config"]),
-                provenance=json.loads(row["provenance"]),
+                config=from_json(row["config"]),
+                provenance=from_json(row["provenance"]),
                 seconds=row["seconds"],
             )
             for row in self.database.rows("runs")
@@ -158,8 +164,12 @@ class StudyStore(Store):
         return [run for run in study.runs if run.name not in finished]
 
     def run_directory(self, run: PlannedRun) -> Path:
-        """Directory that a run is recorded in."""
-        return self.directory / RUNS / run.name
+        """Directory that a run is recorded in.
+
+        Raises:
+            CannotWrite: it is a link, or leads out of the study.
+        """
+        return inside(self.directory, self.directory / RUNS / run.name)
 
     def add(self, run: PlannedRun) -> StudyRun:
         """Read a finished run from its directory, and store its results, all or nothing.
@@ -179,7 +189,7 @@ class StudyStore(Store):
 
     def _check(self, study: Study) -> None:
         """Refuse a grid in which finished runs have other configurations than they were made with."""
-        recorded = {row["run"]: json.loads(row["config"]) for row in self.database.rows("runs")}
+        recorded = {row["run"]: from_json(row["config"]) for row in self.database.rows("runs")}
         finished = [run for run in study.runs if run.name in recorded]
         wanted = {run.name: config_of(run.spec) for run in finished}
         different = {name: found for name in wanted if (found := changes(recorded[name], wanted[name]))}
@@ -196,7 +206,7 @@ class StudyStore(Store):
         return self.database.rows("study")[-1]
 
     def _grid(self) -> list[str]:
-        return json.loads(self._last_start()["grid"])
+        return from_json(self._last_start()["grid"])
 
 
 def _row(name: str, run: StudyRun) -> dict[str, Any]:

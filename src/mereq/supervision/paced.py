@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from mereq.core.supervisor import Decision, DecisionContext, Supervisor
+from mereq.supervision.interruption import interruption
 
 
 class Paced:
@@ -25,7 +26,7 @@ class Paced:
         hz: float,
         *,
         now: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], object] = time.sleep,
+        wait: Callable[[float], object] = interruption.sleep,
     ):
         if not hz > 0:
             raise ValueError(f"steps per second must be positive, got {hz}")

@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,12 +10,13 @@ from mereq.core.errors import MereqError, RobotLost, WrongRobot
 from mereq.core.robot import Robot
 from mereq.core.simulator import Environment
 from mereq.core.task import Task
+from mereq.supervision.safety_monitor import LONGEST_GAP, DriverFailed, Operator, SafetyMonitor
 
 T = TypeVar("T")
 
 
 class RobotEnvironment:
-    """Environment of a robot's driver.
+    """Environment of a robot's driver, whose commands pass a `SafetyMonitor`.
 
     The first `reset` connects. On any later failure, Ctrl-C included, the robot is told to stop and is disconnected
     before the exception propagates; the next `reset` connects again. Call `close` at the end.
@@ -24,15 +24,17 @@ class RobotEnvironment:
     Args:
         robot: the driver.
         task: defines the observations and features that the robot must report.
+        monitor: tells the robot to stop; by default one with a thread that watches.
 
     Raises:
-        RobotLost: from any method, if the driver raised this or any other exception.
+        RobotLost: from any method, if the driver raised this or any other exception, or hangs.
         WrongRobot: from `reset` and `step`, if the robot's observation or features do not fit the task.
+        NeedsPerson: from `reset` and `step`, if hardware was held, and there is no operator.
     """
 
-    def __init__(self, robot: Robot, task: Task):
+    def __init__(self, robot: Robot, task: Task, monitor: SafetyMonitor | None = None):
         self._robot, self._task = robot, task
-        self._connected = self._moves = False
+        self._monitor = monitor or SafetyMonitor(robot)
 
     @property
     def hz(self) -> float | None:
@@ -41,7 +43,7 @@ class RobotEnvironment:
 
     @property
     def repeatable(self) -> bool:
-        """Whether an episode can be repeated from its seed and its actions."""
+        """Whether an episode can be repeated from its seed and its actions. Without this, a robot is hardware."""
         return self._robot.repeatable
 
     @property
@@ -54,60 +56,69 @@ class RobotEnvironment:
         """Render mode as in Gymnasium; "rgb_array" if the robot has a camera, else None."""
         return getattr(self._robot, "render_mode", None)
 
+    def attend(self, operator: Operator, *, longest_gap: float = LONGEST_GAP) -> None:
+        """Let a person decide when the robot may move. longest_gap: time between commands that is no fault [s]."""
+        self._monitor.attend(operator)
+        self._monitor.longest_gap = longest_gap
+
     def render(self) -> Any:
         """Picture of the robot's camera."""
-        return self._attempt(getattr(self._robot, "render"))  # noqa: B009  (a driver need not have it)
+        render = getattr(self._robot, "render")  # noqa: B009  (a driver need not have it)
+        return self._attempt(lambda: self._monitor.look_at(render))
+
+    def enable(self) -> None:
+        """Wait until the robot may move: until the operator has said go since the last hold."""
+        self._monitor.enable()
 
     def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode. Connects first, if the robot is not connected."""
-        if not self._connected:
-            self._attempt(self._robot.__enter__)
-            self._connected = True
-        self._moves = True
-        return self._attempt(lambda: self._checked_reset(seed))
+        """Start an episode, as soon as the robot may move. Connects first, if the robot is not connected."""
+        self._monitor.enable()
+        self._attempt(self._monitor.connect)
+        return self._attempt(lambda: self._monitor.move("reset", lambda: self._checked_reset(seed)))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Execute an action."""
-        self._moves = True
-        return self._attempt(lambda: self._checked_step(action))
+        """Execute an action, as soon as the robot may move."""
+        return self._attempt(lambda: self._monitor.move("step", lambda: self._checked_step(action)))
 
     def stop(self) -> None:
-        """Tell the robot to stop, unless it has been told so since its last step."""
-        if self._moves:
-            self._moves = False
-            self._attempt(self._robot.stop)
+        """Tell the robot to stop, unless it has been told so since its last step. It may move again."""
+        self._abandon_after(self._monitor.stop())
+
+    def hold(self, reason: str) -> None:
+        """Tell the robot to stop. Hardware moves again after a word of the operator."""
+        self._abandon_after(self._monitor.hold(reason))
 
     def close(self) -> None:
         """Tell the robot to stop, and disconnect."""
-        self.stop()
-        self._disconnect()
+        if (failure := self._monitor.disconnect()) is not None:
+            raise RobotLost(f"The robot does not answer: {_words(failure)}.") from failure
+
+    def _abandon_after(self, failure: BaseException | None) -> None:
+        """Disconnect if the robot could not be told to stop."""
+        if failure is not None:
+            self._monitor.disconnect()
+            raise RobotLost(f"The robot does not answer: {_words(failure)}.") from failure
 
     def _attempt(self, act: Callable[[], T]) -> T:
         try:
             return act()
-        except BaseException as failure:
+        except DriverFailed as failed:
+            failure = failed.__cause__
+            assert failure is not None
             stop_failed = self._abandon()
             if not isinstance(failure, Exception) or (isinstance(failure, MereqError) and not _lost(failure)):
-                raise
+                raise failure from None
             raise RobotLost(f"The robot does not answer: {_words(failure)}.{stop_failed}") from failure
+        except RobotLost as lost:
+            raise RobotLost(f"{_words(lost)}.{self._abandon()}") from None
+        except BaseException:
+            self._abandon()
+            raise
 
     def _abandon(self) -> str:
         """Stop and disconnect a robot that has failed. Returns a sentence if the stop failed too, else ""."""
-        stop_failed = ""
-        if self._moves:
-            self._moves = False
-            try:
-                self._robot.stop()
-            except Exception as failure:
-                stop_failed = f" It could not be told to stop either: {_words(failure)}."
-        self._disconnect()
-        return stop_failed
-
-    def _disconnect(self) -> None:
-        if self._connected:
-            self._connected = False
-            with suppress(Exception):  # the robot has stopped or is lost: a failure to disconnect makes no difference
-                self._robot.__exit__(None, None, None)
+        failure = self._monitor.disconnect()
+        return "" if failure is None else f" It could not be told to stop either: {_words(failure)}."
 
     def _checked_reset(self, seed: int | None) -> tuple[Any, dict[str, Any]]:
         obs, info = self._robot.reset(seed=seed)
@@ -128,10 +139,10 @@ class RobotEnvironment:
             )
 
 
-def stop_if_robot(environment: Environment) -> None:
-    """Tell a robot to stop because no step follows for now. A simulation needs no stop."""
+def hold_if_robot(environment: Environment, reason: str) -> None:
+    """Hold a robot because no step follows for now. A simulation needs no stop."""
     if isinstance(environment, RobotEnvironment):
-        environment.stop()
+        environment.hold(reason)
 
 
 def stop_robot_on_exit(events: Generator[T, None, None], environment: Environment) -> Generator[T, None, None]:
@@ -143,13 +154,13 @@ def stop_robot_on_exit(events: Generator[T, None, None], environment: Environmen
             environment.close()
 
 
-def _lost(failure: Exception) -> bool:
+def _lost(failure: BaseException) -> bool:
     return isinstance(failure, RobotLost)
 
 
-def _words(failure: Exception) -> str:
+def _words(failure: BaseException) -> str:
     """Reason of a failure; with the line if it is no `RobotLost`, because the driver may have a bug there."""
     if _lost(failure):
         return str(failure).rstrip(".")
-    at = traceback.extract_tb(failure.__traceback__)[-1]
-    return f"{type(failure).__name__}: {failure} ({at.filename}, line {at.lineno})"
+    where = "".join(f" ({at.filename}, line {at.lineno})" for at in traceback.extract_tb(failure.__traceback__)[-1:])
+    return f"{type(failure).__name__}: {failure}{where}"

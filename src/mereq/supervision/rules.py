@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from mereq.core.errors import WrongTask
 from mereq.core.supervisor import Controller
 
 Judged = TypeVar("Judged")  # what conditions judge: a divergence, or a task's measurements
@@ -67,7 +70,7 @@ class RuleEngine(Generic[Judged]):
     def judge(self, judged: Judged) -> Controller:
         """Controller of the next step, given what the conditions judge now."""
         self._counts = [
-            count + 1 if trigger.condition(judged) else 0
+            count + 1 if _holds(trigger, judged) else 0
             for trigger, count in zip(self._triggers, self._counts, strict=True)
         ]
         fired = any(c >= t.consecutive for t, c in zip(self._triggers, self._counts, strict=True))
@@ -80,3 +83,20 @@ class RuleEngine(Generic[Judged]):
                 self._give_control_to(Controller.POLICY)
         self._held += 1
         return self.controller
+
+
+def _holds(trigger: Trigger[Judged], judged: Judged) -> bool:
+    """Whether a trigger's condition holds.
+
+    Raises:
+        WrongTask: the condition is neither true nor false.
+    """
+    found: Any = trigger.condition(judged)
+    if found is True or found is False or isinstance(found, np.bool_):
+        return bool(found)
+    if isinstance(found, np.ndarray) and found.shape == () and found.dtype == np.bool_:
+        return bool(found)
+    raise WrongTask(
+        f"A condition of the intervention rule answered {found!r} for {judged!r}. It must be True or False, such as a "
+        "comparison of one number; use .any() or .all() for an array."
+    )

@@ -1,15 +1,23 @@
 """Supervised rollout: a policy acts in a task while a supervisor may intervene. Alg. 1, l. 3."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from mereq.core.actions import Actions
+from mereq.core.border import checked_reset, checked_step, copied, existing_action, failed
+from mereq.core.errors import MereqError, WrongTask
 from mereq.core.policy import Policy
 from mereq.core.simulator import Environment
-from mereq.core.supervisor import Decision, DecisionContext, Supervisor
-from mereq.core.task import checked_features
+from mereq.core.supervisor import Controller, Decision, DecisionContext, Supervisor
+from mereq.core.task import Task
 from mereq.interventions.rollout import SupervisedStep
-from mereq.supervision.robot_environment import stop_if_robot
+from mereq.supervision.interruption import interruption
+from mereq.supervision.robot_environment import hold_if_robot
+
+logger = logging.getLogger("mereq")
 
 
 def supervise(
@@ -19,12 +27,13 @@ def supervise(
     n_steps: int,
     *,
     episode_seed: Callable[[int], int],
-    feature_names: tuple[str, ...],
+    task: Task,
     recorded: Sequence[SupervisedStep] = (),
 ) -> Iterator[SupervisedStep]:
     """Steps of a supervised rollout, each yielded as soon as it has been executed.
 
-    The policy proposes its most probable action. The last episode is cut where the rollout ends.
+    The policy proposes its most probable action. The last episode is cut where the rollout ends. What the environment,
+    the policy and the supervisor hand over is copied and checked; what they are handed is a copy.
 
     Args:
         environment: in which the episodes take place. A robot is told to stop when the rollout ends.
@@ -33,14 +42,18 @@ def supervise(
         supervisor: decides each step.
         n_steps: length of the rollout, over all episodes.
         episode_seed: seed of the k-th episode.
-        feature_names: of the task, for error messages.
+        task: the task, for the size of its observations, its features and its actions.
         recorded: steps of this rollout from before an interruption. They are not yielded again. If the last recorded
             episode is unfinished, it is restored by executing its recorded actions from its seed, and then continues.
             The supervisor sees these steps again, together with the recorded decisions. An environment that is not
-            `repeatable`, such as a robot, cannot be restored: the unfinished episode stays cut, and a new one starts.
+            `repeatable`, such as a robot, or does not repeat the recorded observations, cannot be restored: the
+            unfinished episode stays cut, and a new one starts.
 
     Raises:
+        WrongTask: the environment or the supervisor returned something else than they must.
         NonFiniteFeatures: the environment reports a feature that is not finite.
+        WrongAction: the supervisor answered with an action that does not exist. Nothing has been executed then.
+        OwnCodeFailed: the environment raised an exception.
     """
     done = len(recorded)
     repeatable = getattr(environment, "repeatable", True)
@@ -52,18 +65,27 @@ def supervise(
         version, policy = acting(replay[0].version if replay else None)
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
-        obs, info = environment.reset(seed=seed)
+        interruption.check()
+        obs, info = checked_reset(_environment_answer("reset", environment.reset, task, seed=seed), task)
         step_index, ended = 0, False
         while not ended and done < n_steps:
-            obs = np.array(obs)  # the environment may overwrite its array
-            proposed = policy.distribution(obs[None]).mode()[0]
-            decided = _decision(replay[step_index]) if step_index < len(replay) else None
-            answer = supervisor.decide(DecisionContext(step_index, obs, proposed, info, decided))
+            interruption.check()
+            before = replay[step_index] if step_index < len(replay) else None
+            if before is not None and not np.array_equal(obs, before.obs):
+                logger.warning(
+                    "The environment of the task %s did not repeat the unfinished episode (step %d differs from the "
+                    "record). The episode stays cut, and a new one starts.",
+                    *(task.name, step_index),
+                )
+                break
+            proposed = existing_action(policy.distribution(obs[None].copy()).mode()[0], task.actions, "The policy")
+            decided = None if before is None else _decision(before)
+            context = DecisionContext(step_index, obs.copy(), copied(proposed), info, decided)
+            answer = _answer(supervisor, context, task.actions)
             decision = decided or answer
-            next_obs, _, terminated, truncated, info = environment.step(decision.action)
-            ended = bool(terminated or truncated)
+            reached = checked_step(_environment_answer("step", environment.step, task, copied(decision.action)), task)
+            ended = reached.terminated or reached.truncated
             if decided is None:
-                features = checked_features(np.array(info["features"], np.float64), feature_names)
                 yield SupervisedStep(
                     episode=episode,
                     step=step_index,
@@ -71,19 +93,52 @@ def supervise(
                     proposed=proposed,
                     executed=decision.action,
                     controller=decision.controller,
-                    next_obs=np.array(next_obs),
-                    features=features,
-                    terminated=bool(terminated),
-                    truncated=bool(truncated),
+                    next_obs=reached.obs,
+                    features=reached.features,
+                    terminated=reached.terminated,
+                    truncated=reached.truncated,
                     retracts=decision.retracts_last,
                     version=version,
                     seen=decision.seen,
                 )
                 done += 1
-            obs = next_obs
+            obs, info = reached.obs, reached.info
             step_index += 1
         episode, replay = episode + 1, []
-    stop_if_robot(environment)
+    hold_if_robot(environment, "the round is over")
+
+
+def _environment_answer(name: str, method: Callable[..., Any], task: Task, *given: Any, **named: Any) -> Any:
+    """Answer of the environment's `reset` or `step`.
+
+    Raises:
+        OwnCodeFailed: the method raised an exception.
+    """
+    try:
+        return method(*given, **named)
+    except MereqError:
+        raise
+    except Exception as error:
+        raise failed(f"The environment of the task {task.name} failed in {name}()", error) from error
+
+
+def _answer(supervisor: Supervisor, context: DecisionContext, actions: Actions) -> Decision:
+    """Decision of the supervisor, with the action in the type in which it is executed and recorded.
+
+    Raises:
+        WrongTask: the supervisor did not answer with a decision.
+        WrongAction: the action does not exist.
+    """
+    answer: Any = supervisor.decide(context)
+    if not isinstance(answer, Decision) or answer.controller not in (Controller.POLICY, Controller.EXPERT):
+        raise WrongTask(
+            f"The supervisor answered {answer!r}. It must answer with Decision(controller, action), in which the "
+            "controller is Controller.POLICY or Controller.EXPERT."
+        )
+    whose = "The supervisor"
+    return answer._replace(
+        controller=Controller(answer.controller), action=existing_action(answer.action, actions, whose)
+    )
 
 
 def _decision(step: SupervisedStep) -> Decision:

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from mereq.core.border import non_finite_part
 from mereq.core.distribution import Categorical
-from mereq.core.errors import WrongPolicyOutput
+from mereq.core.errors import WrongPolicyOutput, WrongTask, WrongValue
 from mereq.core.policy import Policy
 from mereq.core.supervisor import Controller, Decision, DecisionContext
 from mereq.supervision.divergence import kl_of_action
@@ -17,7 +18,16 @@ def divergence_rule(*, upper: float, lower: float) -> Rule[float]:
 
     Engage when the divergence is at least `upper` for 2 consecutive steps, hold for at least 4 steps, and disengage
     when it is at most `lower` for 4 consecutive steps.
+
+    Raises:
+        WrongValue: a threshold is no finite number.
     """
+    for name, threshold in (("upper", upper), ("lower", lower)):
+        if not isinstance(threshold, int | float | np.number) or not np.isfinite(threshold):
+            raise WrongValue(
+                f"The threshold {name} of the intervention rule is {threshold!r}, and must be a finite number: a "
+                "divergence is compared with it at every step."
+            )
     return Rule(
         engage=(Trigger(lambda divergence: divergence >= upper, 2),),
         disengage=(Trigger(lambda divergence: divergence <= lower, 4),),
@@ -69,8 +79,17 @@ class MeasurementExpert:
         self._engine.reset()
 
     def decide(self, context: DecisionContext) -> Decision:
-        """Decision of the rule; the expert's action is the most probable one of its policy."""
+        """Decision of the rule; the expert's action is the most probable one of its policy.
+
+        Raises:
+            WrongTask: a measurement is NaN or infinite, so that a comparison with it would be wrong silently.
+        """
         measured = context.info.get("measurements", context.obs)
+        if (where := non_finite_part(measured, "measurements")) is not None:
+            raise WrongTask(
+                f"info[{'measurements'!r}] contains NaN or an infinite number at {where}, and the intervention rule "
+                "compares it. Report a finite number at every step; for a missing measurement repeat the last one."
+            )
         controller = self._engine.judge(measured)
         if controller is Controller.POLICY:
             return Decision(controller, context.proposed)

@@ -61,4 +61,8 @@ def _make() -> Environment:
     return Corridor()
 
 
-TASK = Task("corridor", FEATURE_NAMES, 12, Discrete(3), _make, lambda n: GymnasiumSimulator(Corridor, n))
+def _simulate(n: int) -> GymnasiumSimulator:
+    return GymnasiumSimulator(Corridor, n, name="corridor")
+
+
+TASK = Task("corridor", FEATURE_NAMES, 12, Discrete(3), _make, _simulate)

@@ -30,6 +30,9 @@ from mereq.runs.toml_file import read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "supervisor")
 
+LONGEST_WAIT = 3600.0  # s
+MOST_TRIALS = 1000
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -39,8 +42,11 @@ class Wait:
     between: float = 20.0  # between two rounds
 
     def __post_init__(self):
-        if min(self.before, self.between) < 0:
-            raise ValueError(f"before is {self.before:g}, between is {self.between:g}, and both must be at least 0")
+        if not all(0 <= wait <= LONGEST_WAIT for wait in (self.before, self.between)):
+            raise ValueError(
+                f"before is {self.before:g}, between is {self.between:g}, and both must be between 0 and "
+                f"{LONGEST_WAIT:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,8 @@ class TrialFile:
         for name in ("trials", "rounds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, and must be at least 1")
+        if self.trials > MOST_TRIALS:
+            raise ValueError(f"trials is {self.trials}, and must be at most {MOST_TRIALS}")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}, and must be at least 0")
         refuse_empty_or_repeated({"tasks": self.tasks, "methods": self.methods})

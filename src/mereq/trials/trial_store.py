@@ -16,7 +16,8 @@ from mereq.runs.finished import is_finished
 from mereq.runs.run import config_of
 from mereq.runs.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
-from mereq.store.database import Database, Schema, Store
+from mereq.store.database import Database, Schema, Store, from_json
+from mereq.store.links import inside
 from mereq.store.provenance import provenance
 from mereq.store.run_store import RUN, RunReader
 from mereq.studies.study_store import RUNS, StudyRun
@@ -29,6 +30,7 @@ TRIAL = Schema(
         "trial": ("start", "time, mereq, file, configs, provenance"),
         "unblinded": ("look", "time, finished, planned"),
     },
+    lost="Or continue from what is left: --accept-loss.",
     remedy="Restore it from a copy. The runs in runs/ are separate records, and are not affected.",
     beside=frozenset({RUNS}),
 )
@@ -55,8 +57,10 @@ class TrialStore(Store):
         self.trial = trial
 
     @classmethod
-    def begin(cls, directory: Path, trial: Trial) -> "TrialStore":
+    def begin(cls, directory: Path, trial: Trial, *, accept_loss: bool = False) -> "TrialStore":
         """Store of a new or interrupted trial. The plan of a started trial cannot be changed.
+
+        accept_loss: continue although rows that were stored are lost.
 
         Raises:
             RunExists: the directory contains other files.
@@ -67,7 +71,7 @@ class TrialStore(Store):
         """
         if not (directory / TRIAL.file).is_file():
             return cls(directory, Database.create(TRIAL, directory, _start(0, trial)), trial)
-        store = cls.open(directory, write=True)
+        store = cls.open(directory, write=True, accept_loss=accept_loss)
         try:
             store._check(trial)
             store.trial = trial
@@ -79,8 +83,8 @@ class TrialStore(Store):
         return store
 
     @classmethod
-    def open(cls, directory: Path, *, write: bool = False) -> "TrialStore":
-        """Store of a recorded trial; `write` allows `record_look`.
+    def open(cls, directory: Path, *, write: bool = False, accept_loss: bool = False) -> "TrialStore":
+        """Store of a recorded trial; `write` allows `record_look`, `accept_loss` a record that has lost rows.
 
         Raises:
             NoRun: the directory has no trial.
@@ -88,18 +92,22 @@ class TrialStore(Store):
             CorruptCheckpoint: the record is damaged.
             CannotWrite: with `write`, no permission, or another process is recording there.
         """
-        database = Database.open(TRIAL, directory, write=write)
+        database = Database.open(TRIAL, directory, write=write, accept_loss=accept_loss)
         try:
             start = database.rows("trial")[-1]
-            file = STRUCTURE.structure(json.loads(start["file"]), TrialFile)
-            return cls(directory, database, Trial.recorded(file, json.loads(start["configs"])))
+            file = STRUCTURE.structure(from_json(start["file"]), TrialFile)
+            return cls(directory, database, Trial.recorded(file, from_json(start["configs"])))
         except BaseException:
             database.close()
             raise
 
     def run_directory(self, run: BlindRun) -> Path:
-        """Directory of a run."""
-        return self.directory / RUNS / run.name
+        """Directory of a run.
+
+        Raises:
+            CannotWrite: it is a link, or leads out of the trial.
+        """
+        return inside(self.directory, self.directory / RUNS / run.name)
 
     def left(self) -> list[BlindRun]:
         """Unfinished runs, in the order of the trial; the first one may have started.
@@ -144,8 +152,8 @@ class TrialStore(Store):
 
     def _check(self, trial: Trial) -> None:
         last = self.database.rows("trial")[-1]
-        found = changes(json.loads(last["file"]), asdict(trial.file))
-        pairs = zip(json.loads(last["configs"]), [config_of(run.spec) for run in trial.runs], strict=False)
+        found = changes(from_json(last["file"]), asdict(trial.file))
+        pairs = zip(from_json(last["configs"]), [config_of(run.spec) for run in trial.runs], strict=False)
         found = found or next(
             filter(None, (changes(_without_method(old), _without_method(new)) for old, new in pairs)), ""
         )

@@ -1,7 +1,8 @@
 """Access control of the server: every request is checked here first.
 
 The server controls the user's robot and learner. A request must name one of the hosts under which the server was
-started, which prevents DNS rebinding, and have the session's token. A WebSocket must come from the server's own page.
+started, or the very address at which it arrived, which prevents DNS rebinding, and have the session's token. A
+WebSocket must come from the server's own page.
 The port is not checked, since the near end of a tunnel often has another one.
 """
 
@@ -13,6 +14,8 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mereq.web.addresses import as_host, is_address_of_machine
 
 OPEN_TO_ALL = frozenset({"/page.js", "/page.css", "/icon.svg"})  # the page's own files, which contain no secrets
 PORT = re.compile(r":[0-9]{1,5}\Z")  # at the end of a `Host`
@@ -41,10 +44,15 @@ class AccessControl:
         else:
             await PlainTextResponse(f"{objection}\n", 403)(scope, receive, _with_headers(send, scope))
 
+    def _is_own(self, name: str, scope: Scope) -> bool:
+        """Whether a host is a name of this server: a permitted one, or the address at which the request arrived."""
+        address = (scope.get("server") or ("",))[0]
+        return name.lower() in self._names or (is_address_of_machine(address) and name == as_host(address))
+
     def _objection(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) != 1 or PORT.sub("", hosts[0]) not in self._names:
+        if len(hosts) != 1 or not self._is_own(PORT.sub("", hosts[0]), scope):
             return "This server does not answer under that name. Use the address that `mereq supervise` printed."
         needed = scope["type"] == "websocket"
         if (needed or origins) and origins != [f"http://{hosts[0]}"]:

@@ -3,7 +3,8 @@
 The page and an optional device of this machine write; the control loop reads. Each uses a thread of its own.
 """
 
-from threading import Lock
+from collections import deque
+from threading import RLock
 from typing import Any, NamedTuple
 
 from mereq.web.devices.device import Held
@@ -11,6 +12,8 @@ from mereq.web.devices.steering import SILENCE
 from mereq.web.messages import Command, Input, Mode
 
 NOT_STARTED = "not started yet"
+SIGHT = 1.0  # s that a picture may be unseen by the person before the run pauses
+UNSEEN = "the page does not show the newest picture"
 
 
 class OperatorInput(NamedTuple):
@@ -33,10 +36,11 @@ class State(NamedTuple):
 
 
 class Controls:
-    """The latest input, with a dead man's switch.
+    """The latest input, with a dead man's switch in both directions.
 
-    When the page is closed, hidden or silent, all input is released and the run is paused. Later input counts only
-    after a moment without any input: a key that stays down does not take over.
+    When the page is closed, hidden or silent, all input is released and the run is paused. So it is when the page does
+    not acknowledge a picture in time: nothing reaches it any more, or its drawing hangs. Later input counts only after
+    a moment without any input: a key that stays down does not take over.
 
     With a device of this machine (`give_to`) only that device takes over and acts. The page can still pause, hand back
     and retract, and its silence pauses the run as before. The run continues only while the device is connected.
@@ -45,10 +49,12 @@ class Controls:
     """
 
     def __init__(self, *, pace: float):
-        self._lock = Lock()
+        self._lock = RLock()  # reentrant: the handler of Ctrl-Z releases, too
         self._pace, self._paused = pace, NOT_STARTED
         self._heard = float("-inf")
         self._frame, self._sent = 0, 0.0
+        self._newest = 0  # number of the newest picture
+        self._unseen: deque[tuple[int, float]] = deque()  # pictures that are not acknowledged, and their times [s]
         self._retracts = False
         self.device: str | None = None  # name of this machine's device, if one acts
         self._felt, self._felt_at, self._absent = Held(), float("-inf"), None
@@ -109,18 +115,33 @@ class Controls:
             self._drop()
             self._paused = reason
 
+    def admit(self, reason: str) -> None:
+        """Release all input and pause for a new page, which has not shown any picture yet."""
+        with self._lock:
+            self.release(reason)
+            self._unseen = deque([(self._newest, float("-inf"))] if self._newest else [])
+
+    def show(self, frame: int, now: float) -> None:
+        """Expect the page to acknowledge a new picture."""
+        with self._lock:
+            self._newest = frame
+            self._unseen.append((frame, now))
+
     def let_go(self) -> None:
         """Release all input without a pause."""
         with self._lock:
             self._drop()
 
     def state(self, now: float) -> State:
-        """Present state. If the page or the device has been silent for too long, all input is released first."""
+        """Present state. All input is released first if page or device was silent, or a picture unseen, too long."""
         with self._lock:
             for name, heard in (("the page", self._heard), (self.device, self._felt_at)):
                 if self._paused is None and name is not None and now - heard > SILENCE:
                     self._drop()
                     self._paused = f"{name} does not answer"
+            if self._paused is None and self._unseen and now - self._unseen[0][1] > SIGHT:
+                self._drop()
+                self._paused = UNSEEN
             felt = None if self._paused is None or self.device is None else self._felt
             return State(self._paused, self._paused is None and self._engaged(), self._pace, felt)
 
@@ -134,6 +155,8 @@ class Controls:
 
     def _hold(self, held: Input) -> None:
         self._frame, self._sent = held.frame, held.sent
+        while self._unseen and self._unseen[0][0] <= held.frame <= self._newest:
+            self._unseen.popleft()
         if self.device is None:
             self._apply(held.mode, held.engaged, held.action)
         elif held.mode != self._mode:

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import json
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -19,8 +18,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mereq.core.errors import CannotServe
+from mereq.supervision.interruption import interruption
 from mereq.web.access_control import AccessControl
+from mereq.web.addresses import listen as listen
+from mereq.web.addresses import permitted_names, reachable_hosts
+from mereq.web.json_text import to_json
 from mereq.web.messages import Input, Refused, parse
 from mereq.web.session import STOPPED, Session
 from mereq.web.token_bucket import TokenBucket
@@ -34,19 +36,25 @@ FILES = {
 }
 MOST_BYTES = 16_384  # size of a message, checked first
 RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one per picture and 20 more
-MOST_PORTS = 65_535
 RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
+KEEPALIVE = 0.5  # s after which the newest view is sent again: its absence tells the page that nothing arrives
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
 ABORT_AFTER = 0.3  # s after which connections that are still open at shutdown are cut
 GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
 class SupervisorSocket:
-    """WebSocket of the page in control. ended: called when the last page has left a finished run."""
+    """WebSocket of the page in control.
 
-    def __init__(self, session: Session, ended: Callable[[], None]):
-        self._session, self._ended = session, ended
+    Args:
+        session: the run.
+        ended: called when the last page has left a finished run.
+        drop: cuts the connection of a WebSocket.
+    """
+
+    def __init__(self, session: Session, ended: Callable[[], None], drop: Callable[[WebSocket], None]):
+        self._session, self._ended, self._drop = session, ended, drop
         self._driver: WebSocket | None = None
         self._drawn = 0  # number of the last picture that the page in control has drawn
         self._has_drawn = asyncio.Event()
@@ -59,9 +67,10 @@ class SupervisorSocket:
             await ws.close(OCCUPIED, "Another page is in control of this run.")
             return
         self._driver = ws
+        self._session.controls.admit("ready when you are")
         if before is not None:
             await _close(before, TAKEN, "Another page has taken control.")
-        self._session.controls.release("ready when you are")
+            self._drop(before)
         showing = asyncio.create_task(self._show(ws))
         try:
             await self._listen(ws)
@@ -86,21 +95,23 @@ class SupervisorSocket:
 
     async def _show(self, ws: WebSocket) -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await ws.send_text(json.dumps(self._session.hello()))
+            await ws.send_text(to_json(self._session.hello()))
             number, view = await self._session.latest_view.after(0)
             self._drawn = view["frame"]
             while True:
-                await ws.send_text(json.dumps(view))
-                while view["frame"] - self._drawn > AHEAD:
-                    self._has_drawn.clear()
-                    await self._has_drawn.wait()
-                number, view = await self._session.latest_view.after(number)
+                await ws.send_text(to_json(view))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(KEEPALIVE):
+                        while view["frame"] - self._drawn > AHEAD:
+                            self._has_drawn.clear()
+                            await self._has_drawn.wait()
+                        number, view = await self._session.latest_view.after(number)
 
     async def _listen(self, ws: WebSocket) -> None:
         messages, refusals = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
         while self._driver is ws:
             received = await ws.receive()
-            if received["type"] == "websocket.disconnect":
+            if received["type"] == "websocket.disconnect" or self._driver is not ws:
                 return
             try:
                 if not messages.spend(time.monotonic()):
@@ -116,7 +127,7 @@ class SupervisorSocket:
             except Refused as refusal:
                 if refusals.spend(time.monotonic()):
                     answer: Refusal = {"kind": "refused", "reason": str(refusal)}
-                    await ws.send_text(json.dumps(answer))
+                    await ws.send_text(to_json(answer))
 
 
 async def _close(ws: WebSocket, code: int, reason: str) -> None:
@@ -137,6 +148,22 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._close_page = close_page
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `interruption`."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end: also when a signal was received."""
+        return await super().on_tick(counter) or interruption.requested
+
+    def drop(self, ws: WebSocket) -> None:
+        """Cut the connection of a WebSocket, whose page may have stopped reading."""
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport is not None and tuple(transport.get_extra_info("peername")[:2]) == ws.scope["client"]:
+                transport.abort()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close all connections in less than a second."""
         await self._close_page()
@@ -152,7 +179,7 @@ class Server(uvicorn.Server):
                 connection.transport.abort()
 
 
-def application(page: SupervisorSocket, *, names: list[str], token: str) -> ASGIApp:
+def application(page: SupervisorSocket, *, names: Iterable[str], token: str) -> ASGIApp:
     """Web application with the files of the page and its WebSocket."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
     return AccessControl(Starlette(routes=[*routes, WebSocketRoute("/wheel", page.serve)]), names=names, token=token)
@@ -167,33 +194,17 @@ def _file(name: str, kind: str) -> Any:
     return answer
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Listening socket. port: 0 chooses any free one.
-
-    Raises:
-        CannotServe: the port is in use or does not exist, or this machine has no such address.
-    """
-    if not 0 <= port <= MOST_PORTS:
-        raise CannotServe(
-            f"There is no port {port}. Choose a --port from 1 to {MOST_PORTS}, or 0 for any that is free."
-        )
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise CannotServe(f"Cannot serve on {host} port {port}: {error.strerror}. Choose another --port.") from error
-
-
 def make_server(session: Session, listening: socket.socket, *, token: str) -> uvicorn.Server:
     """Server of the session, on a listening socket."""
-    names = {_named(listening.getsockname()[0]), "127.0.0.1", "localhost"}
-    page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True))
+    page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True), lambda ws: server.drop(ws))
     config = uvicorn.Config(
-        application(page, names=sorted(names), token=token),
+        application(page, names=permitted_names(listening), token=token),
         log_level="error",
         access_log=False,
         ws="websockets-sansio",
         ws_max_size=MOST_BYTES,
         lifespan="off",
+        proxy_headers=False,
         timeout_graceful_shutdown=2,
         server_header=False,
     )
@@ -201,10 +212,11 @@ def make_server(session: Session, listening: socket.socket, *, token: str) -> uv
     return server
 
 
-def serve(session: Session, listening: socket.socket, *, started: Callable[[str], None]) -> None:
+def serve(session: Session, listening: socket.socket, *, started: Callable[[Sequence[str]], None]) -> None:
     """Run the session and its server until the run is over and the page is closed, or until Ctrl-C.
 
-    started: function that is called with the address of the page, which includes the token.
+    started: function that is called with the addresses of the page, which include the token; the first one is for this
+        machine.
 
     Raises:
         MereqError: the session failed.
@@ -223,18 +235,14 @@ def serve(session: Session, listening: socket.socket, *, started: Callable[[str]
             server.should_exit = True
 
     worker = threading.Thread(target=run_session, name="session")
-    host, port = listening.getsockname()[:2]
-    started(f"http://{_named(host)}:{port}/?token={token}")
+    port = listening.getsockname()[1]
+    started([f"http://{host}:{port}/?token={token}" for host in reachable_hosts(listening)])
     worker.start()
     try:
         server.run(sockets=[listening])
     finally:
         session.stop()
         worker.join()
+    interruption.check()
     if failures:
         raise failures[0]
-
-
-def _named(host: str) -> str:
-    """The host in the form of a URL: IPv6 addresses have brackets."""
-    return f"[{host}]" if ":" in host else host

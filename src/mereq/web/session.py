@@ -4,6 +4,7 @@ Steps are due at a steady pace. Until a step is due, the pictures of the previou
 input of the person is read once. A step is stored before any of its pictures is shown.
 """
 
+import math
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -20,7 +21,8 @@ from mereq.presets.registry import definition_of
 from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.store.run_writer import RunWriter
-from mereq.supervision.robot_environment import RobotEnvironment, stop_if_robot
+from mereq.supervision.interruption import interruption
+from mereq.supervision.robot_environment import RobotEnvironment
 from mereq.trials.plan import Wait
 from mereq.web.blindness import blinded, blinded_hello
 from mereq.web.clock import Clock
@@ -33,6 +35,9 @@ from mereq.web.views import Key as KeyView
 
 TICK = 0.02  # s between two readings of the controls
 SHORTEST_WAIT = 1e-4  # s; shorter waits are skipped
+COUNTDOWN = 3.0  # s between the person's word and the first motion of hardware
+PATIENCE = 1.0  # s that the driver may take before the page says what is waited for
+LEARNED = "the policy has learned, and the robot waits for you"
 STOPPED = "The program was stopped. Everything so far is stored."
 FAILED_BLIND = (
     "The program has failed and cannot continue. Everything so far is stored."  # the error may name the method
@@ -44,10 +49,11 @@ class Stopped(Exception):
 
 
 class Session:
-    """One run, supervised by a person; `Session` is the supervisor of Algorithm 1.
+    """One run, supervised by a person; `Session` is the supervisor of Algorithm 1, and the operator of a robot.
 
-    A robot moves only while a page is in control, also to the start of an episode. Loss of a robot pauses the run. When
-    the person continues, the robot is connected again, and a new episode starts.
+    A robot moves only while a page is in control and shows it, also to the start of an episode. After a round, hardware
+    waits for the person's word. Loss of a robot pauses the run. When the person continues, the robot is connected
+    again, and a new episode starts.
 
     pace: initial steps per second; None for the task's own. A robot that keeps time has its own pace.
     blind: for a person who must not know the method, the shortest waits.
@@ -65,8 +71,9 @@ class Session:
         self.definition = definition_of(spec.task)
         self.spec, self._writer, self._clock = spec, writer, clock or Clock()
         self._environment = environment_of(spec)
-        self._on_robot = isinstance(self._environment, RobotEnvironment)
-        self.hz = self._environment.hz if isinstance(self._environment, RobotEnvironment) else None
+        self._robot = self._environment if isinstance(self._environment, RobotEnvironment) else None
+        self._on_hardware = self._robot is not None and not self._robot.repeatable
+        self.hz = self._robot.hz if self._robot else None
         self.actions = self.definition.task.actions
         self.view = task_view_of(self._environment, self.definition)
         self.controls = Controls(pace=pace or self.hz or self.view.pace)
@@ -82,6 +89,9 @@ class Session:
         self._blind = blind
         self._last_view: View | None = None
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
+        self._awaits: str | None = None  # what is waited for, in words
+        if self._robot:
+            self._robot.attend(self)
 
     # The run
 
@@ -95,7 +105,7 @@ class Session:
             while not self._run_to_end():
                 pass  # the robot was lost; the next episode waits for the person
             self._status.phase = "finished"
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             self._status.phase, self._status.words = "stopped", STOPPED
         except Exception as error:
             what = FAILED_BLIND if self._blind else f"{type(error).__name__}: {error}"
@@ -114,6 +124,8 @@ class Session:
                     if isinstance(event, Round):
                         self._wait_if_blind()
                     self._status.count(event)
+                    if isinstance(event, Round) and self._on_hardware:
+                        self.controls.release(LEARNED)
                     self._check()
                     if isinstance(event, SupervisedStep):
                         self._show_step(event)
@@ -141,12 +153,13 @@ class Session:
     # The supervisor
 
     def begin_episode(self, seed: int) -> None:
-        """Prepare the display of a new episode. With a robot, wait while paused: it moves to its start afterwards."""
+        """Prepare the display of a new episode. Wait until a robot may move, since it moves to its start afterwards."""
         self._new_episode = True
-        if self._on_robot:
+        if self._robot:
             self._ready = True
+            self._wait_if_blind()
             self._put()
-            self._wait_while_paused()
+            self._robot.enable()
 
     def decide(self, context: DecisionContext) -> Decision:
         """The controller and action of the step that is due. Waits while the run is paused."""
@@ -173,6 +186,8 @@ class Session:
         retracts = False
         while True:
             self._wait_while_paused()
+            if self._robot:
+                self._robot.enable()
             operator = self.controls.take()
             retracts |= operator.retracts
             waits = operator.engaged and operator.action is None and self.view.controls.nothing is None
@@ -181,7 +196,50 @@ class Session:
                 self._put()
             if not waits:
                 return operator._replace(retracts=retracts)
+            if self._robot:
+                self._robot.stop()
             self._tick(TICK)
+
+    # The operator of a robot
+
+    def await_go(self) -> None:
+        """Wait until the person lets the robot move. Hardware moves after a countdown without a pause."""
+        while True:
+            self._wait_while_paused()
+            if not self._on_hardware or self._count_down():
+                self._await(None)
+                return
+
+    def objection(self) -> str | None:
+        """Reason of the present pause; None: a person is known to see the robot, and lets it move."""
+        return self.controls.state(self._clock.now()).paused
+
+    def driver_works(self, command: str, seconds: float) -> None:
+        """Show on the page that the driver is waited for."""
+        self._check()
+        words = f"The robot: {command}, {seconds:.0f} s" if seconds > PATIENCE else None
+        if words != self._awaits or self.controls.state(self._clock.now()) != self._shown_state:
+            self._await(words)
+
+    def held(self, reason: str) -> None:
+        """Pause, because the robot was held."""
+        if self.objection() is None:
+            self.controls.release(reason)
+
+    def _count_down(self) -> bool:
+        """Count down on the page. Returns whether the end was reached without a pause."""
+        until = self._clock.now() + COUNTDOWN
+        while (left := until - self._clock.now()) > SHORTEST_WAIT:
+            if self.objection() is not None:
+                self._await(None)
+                return False
+            self._await(f"The robot moves in {math.ceil(left)} s")
+            self._tick(min(left, TICK))
+        return True
+
+    def _await(self, words: str | None) -> None:
+        self._awaits = words
+        self._put()
 
     # What is shown, and time
 
@@ -195,12 +253,14 @@ class Session:
             self._put()
 
     def _show(self, film: list[Picture]) -> None:
+        self._awaits = None
         seconds = 0.0 if self.hz else 1.0 / self.controls.state(self._clock.now()).pace
         begin = max(self._due, self._moving_time() - TICK)
         self._due = begin + seconds
         for number, picture in enumerate(film, 1):
             self._picture = picture
             self._frame += 1
+            self.controls.show(self._frame, self._clock.now())
             self._put()
             while (left := begin + seconds * number / len(film) - self._moving_time()) > SHORTEST_WAIT:
                 self._tick(min(left, TICK))
@@ -216,7 +276,8 @@ class Session:
         self._clock.wait(seconds)
         state = self.controls.state(self._clock.now())
         if state.paused:
-            stop_if_robot(self._environment)
+            if self._robot:
+                self._robot.hold(state.paused)
             self._paused_for += self._clock.now() - before
         if state != self._shown_state:
             self._put()
@@ -230,6 +291,7 @@ class Session:
         return self._clock.now() - self._paused_for
 
     def _check(self) -> None:
+        interruption.check()
         if self._clock.wait(0):
             raise Stopped
 
@@ -241,6 +303,7 @@ class Session:
             "frame": self._frame,
             "picture": self._picture,
             "paused": state.paused,
+            "awaits": self._awaits,
             "engaged": state.engaged,
             "pace": self.hz or state.pace,
             "felt": state.felt,

@@ -89,6 +89,7 @@ class View(Status):
     frame: int
     picture: Picture | None
     paused: str | None
+    awaits: str | None  # what is waited for: a robot's driver, or the countdown before it moves
     engaged: bool
     pace: float
     felt: Held | None

@@ -4,8 +4,10 @@
 # pyright: reportAttributeAccessIssue=false
 
 import copy
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import mujoco
@@ -18,6 +20,8 @@ from mereq.core.errors import WrongAction
 from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.model import DAMPING, STIFFNESS, SUBSTEPS, TIMESTEP, Tool
 
+logger = logging.getLogger("mereq")
+MUJOCO = "3.17.0"  # the version of the shipped policies and of all published numbers of the arm
 CENTIMETRE = 0.01  # [m]
 LEASH = 0.012  # largest distance from tool to target along x, y and z, which prevents wind-up when blocked [m]
 PERIOD = SUBSTEPS * TIMESTEP  # of the control [s]
@@ -74,6 +78,17 @@ def with_rows(array: np.ndarray, rows: list[int], values: np.ndarray) -> np.ndar
     return array
 
 
+@cache
+def warn_of_version(installed: str) -> None:
+    """Log a warning, once, if another version of MuJoCo is installed than that of the arm's numbers."""
+    if installed != MUJOCO:
+        logger.warning(
+            "MuJoCo %s is installed. The arm's shipped policies and published numbers are those of MuJoCo %s, and "
+            'MuJoCo promises no equal numbers across versions: results may differ. For these: pip install "mereq[arm]"',
+            *(installed, MUJOCO),
+        )
+
+
 class ArmWorld:
     """World of n copies of a model. Results depend on the starts and the actions, not on the number of threads."""
 
@@ -81,6 +96,7 @@ class ArmWorld:
         threads = min(n_envs, len(usable_cores()) if threads is None else threads)
         if n_envs < 1 or threads < 1:
             raise ValueError(f"need at least 1 environment and 1 thread, got {n_envs} and {threads}")
+        warn_of_version(mujoco.__version__)
         self.setup, self.n_envs = setup, n_envs
         self.model = _model(setup)
         self._models = [copy.copy(self.model) for _ in range(n_envs)] if setup.slider else [self.model] * n_envs

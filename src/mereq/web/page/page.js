@@ -440,6 +440,7 @@ var mereq = (() => {
       return ["learning", "⟳", "LEARNING", `The policy is learning from your interventions.${at}`];
     }
     if (view2.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view2.paused)} Nothing moves. Press P or click Continue.`];
+    if (view2.awaits !== null) return ["paused", "…", "WAITING", `${view2.awaits}. Press P to pause.`];
     const driving = view2.last?.by === 1;
     if (view2.engaged) return ["you", "●", "YOU", driving ? "You are in control." : "You are in control from the next step."];
     return ["policy", "▶", "POLICY", driving ? "The policy is in control from the next step." : "The policy is in control."];
@@ -1249,7 +1250,7 @@ void main() { pixel = vec4(colour, 1); }`;
     paintImage(pen, source) {
       const { image } = this;
       if (image.src !== source) image.src = source;
-      if (!image.complete) return false;
+      if (!image.complete || image.naturalWidth === 0) return false;
       const { width, height } = pen.canvas;
       const scale = Math.min(width / image.width, height / image.height);
       pen.clearRect(0, 0, width, height);
@@ -1542,10 +1543,13 @@ void main() { pixel = vec4(colour, 1); }`;
 
   // src/main.ts
   var HEARTBEAT = 50;
+  var SILENCE = 1500;
   var hello = null;
   var view = null;
   var hands = new Hands([]);
   var lost = null;
+  var heard = performance.now();
+  var SILENT = { reason: "Nothing arrives from the program. What you see is old.", then: "reconnect" };
   var scene = new Scene(element("scene"), element("solids"), tell);
   var link = new Link(receive, (loss) => {
     lost = loss;
@@ -1559,6 +1563,7 @@ void main() { pixel = vec4(colour, 1); }`;
       return;
     }
     lost = null;
+    heard = performance.now();
     element("take").hidden = true;
     if (message.kind === "hello") {
       const mode = hands.mode;
@@ -1576,7 +1581,7 @@ void main() { pixel = vec4(colour, 1); }`;
     requestAnimationFrame(show2);
   }
   function moves(shown) {
-    return shown !== null && shown.paused === null && shown.phase === "supervising";
+    return shown !== null && shown.paused === null && shown.awaits === null && shown.phase === "supervising";
   }
   function show2() {
     showBanner(view, lost);
@@ -1686,6 +1691,12 @@ void main() { pixel = vec4(colour, 1); }`;
     requestAnimationFrame(show2);
   });
   setInterval(tell, HEARTBEAT);
+  setInterval(() => {
+    if (lost !== null || view === null || performance.now() - heard < SILENCE) return;
+    lost = SILENT;
+    hands.release();
+    show2();
+  }, HEARTBEAT);
   var run = {
     hands: () => hands,
     changed: tell,

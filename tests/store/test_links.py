@@ -1,0 +1,108 @@
+"""Nothing is written through a link in a directory that another person sent."""
+
+import os
+from contextlib import nullcontext
+
+import pytest
+
+from kill9 import config, corridor_events
+from mereq.core.errors import CannotWrite
+from mereq.store.atomic import replace_file
+from mereq.store.links import inside
+from mereq.store.recording import record
+from mereq.store.run_log import logged, logger
+from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
+from recorded_runs import EVENTS_PER_ROUND, step
+
+
+@pytest.fixture
+def thesis(tmp_path):
+    file = tmp_path / "thesis.tex"
+    file.write_text("my thesis")
+    return file
+
+
+@pytest.fixture
+def sent(tmp_path):
+    with RunWriter.create(tmp_path / "sent", config(3)) as store:
+        store.add_step(step(0))
+    return tmp_path / "sent"
+
+
+def linked(file, target, hard):
+    file.unlink(missing_ok=True)
+    file.hardlink_to(target) if hard else file.symlink_to(os.path.relpath(target, file.parent))
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize(
+    "name", ["run.lock", "run.tally", "run.sqlite-wal", "run.sqlite-shm", "run.sqlite-journal", "run.log"]
+)
+def test_resuming_changes_no_linked_file(sent, thesis, name, hard):
+    linked(sent / name, thesis, hard)
+    left_out = name == "run.log"
+    refused = nullcontext() if left_out else pytest.raises(CannotWrite, match=rf"{name} (is a link|has .* hard link)")
+    with refused, RunWriter.resume(sent, config(3)) as store, logged(sent):
+        logger.info("a line")
+        store.add_step(step(1))
+    assert thesis.read_text() == "my thesis"
+
+
+def test_reading_a_record_through_a_link_is_refused(sent, tmp_path):
+    """SQLite would write beside the file that the link leads to."""
+    (sent / "run.sqlite").rename(tmp_path / "elsewhere.sqlite")
+    (sent / "run.sqlite").symlink_to("../elsewhere.sqlite")
+    with pytest.raises(CannotWrite, match="is a link"):
+        RunReader.open(sent)
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "temporary"])
+def test_checkpoints_go_through_no_link(tmp_path, thesis, what):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    run = tmp_path / "run"
+    with RunWriter.create(run, config(3)) as store:
+        if what == "folder":
+            (run / "checkpoints").symlink_to("../outside")
+        else:
+            (run / "checkpoints").mkdir()
+            name = "policy-0000.json" if what == "file" else ".policy-0000.json.next.tmp"
+            (run / "checkpoints" / name).symlink_to("../../thesis.tex")
+        events = record(corridor_events(3), store)
+        if what == "temporary":
+            [next(events) for _ in range(EVENTS_PER_ROUND)]
+        else:
+            with pytest.raises(CannotWrite, match=r"leads out of|is a link"):
+                [next(events) for _ in range(EVENTS_PER_ROUND)]
+    assert thesis.read_text() == "my thesis"
+    assert list(outside.iterdir()) == []
+
+
+def test_replacing_a_file_replaces_a_link(tmp_path, thesis):
+    (tmp_path / "file").symlink_to("thesis.tex")
+    replace_file(tmp_path / "file", b"new")
+    assert thesis.read_text() == "my thesis"
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_overwriting_deletes_links_and_not_what_they_lead_to(sent, thesis):
+    (sent / "figures").symlink_to("..")
+    (sent / "notes").symlink_to("../thesis.tex")
+    RunWriter.create(sent, config(3), overwrite=True).close()
+    assert thesis.read_text() == "my thesis"
+
+
+def test_the_named_directory_may_be_a_link(sent, tmp_path):
+    (tmp_path / "link").symlink_to("sent")
+    RunWriter.resume(tmp_path / "link", config(3)).close()
+    RunWriter.create(tmp_path / "link", config(3), overwrite=True).close()
+
+
+def test_links_that_lead_in_a_circle(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(CannotWrite):
+        inside(tmp_path, tmp_path / "a" / "file")
+    with pytest.raises(CannotWrite):
+        inside(tmp_path, tmp_path / "a")
