@@ -38,7 +38,7 @@ def first_rate(preset: TaskDefinition, policy: Policy, expert: Policy) -> float:
         steps = supervise(
             preset.task.make(),
             lambda _: (0, policy),
-            preset.synthesized_expert(expert),
+            preset.supervisor(expert),
             1000,
             episode_seed=partial(episode_seed, seed, 0),
             task=preset.task,

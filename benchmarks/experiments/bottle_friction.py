@@ -4,7 +4,7 @@
 
 The prior, the expert, and what each RUN ended with: a run's directory, such as
 runs/studies/bottle/runs/bottle-pushing-mereq-fast-0. All were made with a bottle on the table whose friction was drawn
-anew in each episode, between 0.165 and 0.36. Here the table's is given. 50 episodes each.
+anew in each episode, between 0.145 and 0.36. Here the table's is given. 50 episodes each.
 """
 
 import argparse

@@ -95,7 +95,7 @@ def train(name: str, task_name: str, seed: int) -> dict:
         returns = evaluate(practice.policy(), task.simulate(EPISODES), seed=20_000).returns(numbers.theta_expert)
         temperature = float(np.exp(practice.state.log_temperature))
         points.append({"step": step, "return": round(float(returns.mean()), 2), "temperature": round(temperature, 5)})
-        print(f"  {step:6d} steps: return {returns.mean():8.2f}, temperature {alpha:.4f}", flush=True)
+        print(f"  {step:6d} steps: return {returns.mean():8.2f}, temperature {temperature:.4f}", flush=True)
     return {"task": task_name, "variant": name, "seed": seed, "points": points, "provenance": provenance()}
 
 

@@ -87,6 +87,27 @@ def test_horizontal_movement_is_a_ramp_to_six_millimetres():
         assert feature(erasing, "tip_hor_move", tip_moved=moved) == pytest.approx(value)
 
 
+UNSEEN = [
+    (bottle_pushing, {"force": [3.0, 4.0, 5.0], "axis": [0.6, 0.0, 0.8]}),
+    (erasing, {"force": 3.0}),
+    (pillow_grasping, {"force": [3.0, 4.0, 5.0], "cushions": 0.004, "fingers": 0.02}),
+]
+
+
+@pytest.mark.parametrize(("module", "values"), UNSEEN)
+def test_what_the_papers_rig_cannot_measure_is_not_observed(module, values):
+    measured = measured_at_start(module)
+    np.testing.assert_array_equal(module.observe(with_values(measured, **values)), module.observe(measured))
+
+
+def test_the_erasers_observed_force_is_its_springs():
+    """180 N/m times a centimetre, in units of 2 N."""
+    measured = measured_at_start(erasing)
+    change = erasing.observe(with_values(measured, spring=0.01)) - erasing.observe(measured)
+    np.testing.assert_allclose(change[0, -1], 0.9, rtol=1e-6)
+    assert not change[0, :-1].any()
+
+
 def controllers(module, history):
     """Controller of each step, for a history of measurements given as dictionaries."""
     start, engine = measured_at_start(module), RuleEngine(module.RULE)

@@ -125,7 +125,7 @@ BOTTLE = alignment(
     fast={"kappa": 0.9, "ascent": "gradient", "max_updates": 20, "tolerance": 0.1},
 )
 ERASING = alignment(
-    temperature=0.008,  # where the prior's learned temperature ended
+    temperature=0.016,  # where the prior's learned temperature ended
     paper={"tolerance": 0.1, "sample_length": 2000},
     fast={"kappa": 0.9, "ascent": "natural", "max_updates": 10, "tolerance": 0.05},
 )

@@ -14,7 +14,7 @@ ARM_DELAY = 1  # control steps, 0.1 s: the delay of camera, network and controll
 ARM_NOISE = (
     0.02  # 2 mm in positions, 0.2 mm in displacements, 1 degree in axes: calibrated depth camera, joint encoders
 )
-ARM_FRICTION = 1.3  # factor for all contacts, as between tables: a bottle tips if pushed above 8 to 17 cm, not 10 to 23
+ARM_FRICTION = 1.3  # factor for all contacts, as between tables: a bottle tips if pushed above 8 to 20 cm, not 10 to 26
 ARM_MASS = 1.3  # factor: a full bottle instead of one that is two thirds full; a heavier pillow; a heavier pad
 
 ROAD_DELAY = 0  # a step is a second of traffic, and cars react faster

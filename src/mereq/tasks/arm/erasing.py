@@ -27,9 +27,11 @@ CELLS = CENTRE + CELL * np.stack(
     np.meshgrid(np.arange(COLUMNS) - (COLUMNS - 1) / 2.0, np.arange(ROWS) - (ROWS - 1) / 2.0, indexing="ij"), axis=-1
 ).reshape(-1, 2)  # middles of the marker cells [m]
 
-# 180 N/m: two centimetres of pressing are worth about 3.2 N. The felt is squeezed, too, by about half a millimetre per
+STIFFNESS = 180.0  # of the eraser's spring [N/m]
+
+# Two centimetres of pressing are worth about 3.2 N. The felt is squeezed, too, by about half a millimetre per
 # newton. That is all that pressing costs under the prior's theta
-ERASER = eraser(travel=0.03, stiffness=180.0, damping=6.0, friction=0.2)
+ERASER = eraser(travel=0.03, stiffness=STIFFNESS, damping=6.0, friction=0.2)
 
 
 def task_spec() -> MjSpec:
@@ -97,12 +99,17 @@ def features(m: Measurements) -> Float[np.ndarray, "n 4"]:
 
 
 def observe(m: Measurements) -> Float32[np.ndarray, "n 10"]:
-    """Observation: tip relative to the middle of the board, its last two displacements, and the force."""
+    """Observation: tip relative to the middle of the board, its last two displacements, and the force of the spring.
+
+    All of it follows from joint encoders, the spring's force from how far it is compressed
+    (docs/deviations.md#observed-by-the-rig). Feature, rule and marker take the contact force, which the spring's equals
+    at rest.
+    """
     return observation(
         (m.tip - [*CENTRE, SURFACE]) / [0.1, 0.1, 0.02],
         m.tip_moved / 0.01,
         m.tip_moved_before / 0.01,
-        m.force[:, None] / 2.0,
+        STIFFNESS * m.spring[:, None] / 2.0,
     )
 
 
