@@ -1,0 +1,99 @@
+"""Two-stream networks: functions of a state and of reward weights theta that are zero at theta = 0.
+
+    F(x, theta)_o = sum_f theta_f sum_k phi_ofk(x) g_k(theta) / sqrt(rank), with g_1 = 1
+
+phi and g are MLPs: the two-stream form of universal value functions (Schaul et al. 2015), with theta as a factor. For a
+fixed x, F is a product of a matrix with a vector that depends on theta alone. Once phi of recorded states is stored, F
+at all of them costs one matrix product per theta, which is what makes inference over theta fast.
+
+The input of a two-stream network is theta, followed by x: the observation of a learner of a policy family.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp
+
+THETA_HIDDEN = (64,)  # of g: theta has a few numbers
+
+
+class TwoStream(NamedTuple):
+    """Parameters of a two-stream network, with arrays of either library."""
+
+    states: MLP  # phi: x -> (outputs * features * rank,)
+    thetas: MLP  # g without its constant: theta -> (rank - 1,)
+
+    @property
+    def n_weights(self) -> int:
+        """Numbers in theta."""
+        return self.thetas[0].weight.shape[0]
+
+    @property
+    def rank(self) -> int:
+        """Numbers in g(theta)."""
+        return self.thetas[-1].weight.shape[1] + 1
+
+
+def init_two_stream(
+    key: PRNGKeyArray, sizes: tuple[int, ...], *, n_weights: int, rank: int, zero_head: bool
+) -> TwoStream:
+    """Initial parameters.
+
+    Args:
+        key: of the random numbers.
+        sizes: of x, the hidden layers of phi and the output.
+        n_weights: numbers in theta.
+        rank: numbers in g(theta).
+        zero_head: sets phi's last layer to zero, so that the output is zero for every theta.
+    """
+    key_states, key_thetas = jax.random.split(key)
+    *before, outputs = sizes
+    return TwoStream(
+        init_mlp(key_states, (*before, outputs * n_weights * rank), zero_head=zero_head),
+        init_mlp(key_thetas, (n_weights, *THETA_HIDDEN, rank - 1), zero_head=False),
+    )
+
+
+def apply_two_stream(
+    network: TwoStream, theta_and_x: Float[Array | np.ndarray, "*batch inputs"]
+) -> Float[Array, "*batch outputs"]:
+    """Forward pass in JAX."""
+    theta, x = theta_and_x[..., : network.n_weights], theta_and_x[..., network.n_weights :]
+    phi, g = apply_mlp(network.states, x), apply_mlp(network.thetas, theta)
+    return jnp.einsum("...oj,...j->...o", _by_output(phi, network), _direction(jnp.asarray(theta), g))
+
+
+def _direction(theta: Float[Array, "*batch features"], g: Float[Array, "*batch rank_1"]) -> Float[Array, "*batch j"]:
+    ones = jnp.ones((*g.shape[:-1], 1), g.dtype)
+    g = jnp.concatenate([ones, g], axis=-1) / math.sqrt(g.shape[-1] + 1)
+    return (theta[..., :, None] * g[..., None, :]).reshape(*g.shape[:-1], -1)
+
+
+def _by_output(phi: Array, network: TwoStream) -> Array:
+    return phi.reshape(*phi.shape[:-1], -1, network.n_weights * network.rank)
+
+
+def state_features(network: TwoStream, x: Float[np.ndarray, "n inputs"]) -> Float[np.ndarray, "n outputs j"]:
+    """phi at each x, so that `state_features @ theta_direction` are the network's outputs. In NumPy."""
+    return apply_mlp_numpy(network.states, x).reshape(len(x), -1, network.n_weights * network.rank)
+
+
+def theta_direction(network: TwoStream, theta: Float[np.ndarray, "m features"]) -> Float[np.ndarray, "m j"]:
+    """theta_f g_k(theta) / sqrt(rank) for each theta. In NumPy."""
+    theta = theta.astype(np.float32)
+    g = apply_mlp_numpy(network.thetas, theta)
+    g = np.concatenate([np.ones((len(g), 1), g.dtype), g], axis=1) / np.float32(math.sqrt(network.rank))
+    return (theta[:, :, None] * g[:, None, :]).reshape(len(g), -1)
+
+
+def apply_two_stream_numpy(
+    network: TwoStream, theta_and_x: Float[np.ndarray, "n inputs"]
+) -> Float[np.ndarray, "n outputs"]:
+    """Forward pass in NumPy."""
+    theta, x = theta_and_x[:, : network.n_weights], theta_and_x[:, network.n_weights :]
+    return np.einsum("noj,nj->no", state_features(network, x), theta_direction(network, theta))
