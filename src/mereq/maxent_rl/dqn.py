@@ -20,18 +20,18 @@ from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, DISCOUNT, LIMIT, NON_NEGATIVE, POSITIVE, check_ranges
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
-from mereq.maxent_rl.networks import (
-    MLP,
-    Layer,
-    apply_mlp,
-    apply_mlp_numpy,
-    check_sizes,
-    hidden_sizes,
-    init_mlp,
-    mlp_to_numpy,
-)
+from mereq.maxent_rl.networks import Layer, check_sizes
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
+from mereq.maxent_rl.two_stream import (
+    Conditioning,
+    Network,
+    apply_network,
+    apply_network_numpy,
+    init_network,
+    network_hidden_sizes,
+    network_to_numpy,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,7 @@ class DQN:
     obs_size: int
     n_actions: int
     settings: DQNSettings
+    conditioning: Conditioning | None = None  # of a policy family: observations are theta, followed by the state's
 
     @property
     def n_prior_parameters(self) -> int:
@@ -86,9 +87,11 @@ class DQN:
     def init(self, seed: int, *, zero_head: bool) -> "DQNState":
         """Initial state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
         sizes = (self.obs_size, *self.settings.hidden, self.n_actions)
-        return self.begin(init_mlp(jax.random.key(seed), sizes, zero_head=zero_head))
+        return self.begin(
+            init_network(jax.random.key(seed), sizes, zero_head=zero_head, conditioning=self.conditioning)
+        )
 
-    def begin(self, q: MLP) -> "DQNState":
+    def begin(self, q: Network) -> "DQNState":
         """State with the given parameters before any update."""
         q = jax.tree.map(jnp.asarray, q)
         return DQNState(q, q, self._optimizer.init(q), jnp.zeros((), jnp.int32))
@@ -132,13 +135,13 @@ class DQN:
         target_q = jax.tree.map(lambda new, old: jnp.where(copy, new, old), q, state.target_q)
         return DQNState(q, target_q, optimizer, jnp.where(copy, 0, since_copy)), DQNMetrics(loss=losses.mean())
 
-    def _targets(self, target_q: MLP, batches: Batch) -> Float[Array, "*batch"]:
+    def _targets(self, target_q: Network, batches: Batch) -> Float[Array, "*batch"]:
         """Targets of Q_R(s, a), Eq. (2), for all batches of a call."""
         return jnp.asarray(
             residual_target(
                 batches.reward,
                 batches.terminated,
-                apply_mlp(target_q, batches.next_obs),
+                apply_network(target_q, batches.next_obs),
                 batches.next_prior,
                 temperature=self.settings.temperature,
                 prior_temperature=self.settings.prior_temperature,
@@ -146,16 +149,16 @@ class DQN:
             )
         )
 
-    def _loss(self, q: MLP, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
+    def _loss(self, q: Network, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
         """Huber loss between Q_R(s, a) and its target."""
-        values = apply_mlp(q, batch.obs)
+        values = apply_network(q, batch.obs)
         chosen = jnp.take_along_axis(values, jnp.asarray(batch.action)[:, None], axis=-1)[:, 0]
         return optax.huber_loss(chosen, target).mean()
 
     def policy(self, state: "DQNState", prior: Policy | None) -> "QPolicy":
         """Policy of a state, for acting in NumPy."""
         return QPolicy(
-            mlp_to_numpy(state.q),
+            network_to_numpy(state.q),
             prior if self.has_prior else None,
             self.settings.temperature,
             self.settings.prior_temperature,
@@ -165,8 +168,8 @@ class DQN:
 class DQNState(NamedTuple):
     """State of a DQN: everything that an update changes."""
 
-    q: MLP
-    target_q: MLP
+    q: Network
+    target_q: Network
     optimizer: optax.OptState
     since_copy: Int[Array, ""]  # updates since the target network was copied
 
@@ -196,7 +199,7 @@ class QPolicy:
     Without a prior, the maximum-entropy policy of Q at the temperature alphahat: Eq. (1).
     """
 
-    q: MLP  # NumPy arrays
+    q: Network  # NumPy arrays
     prior: Policy | None
     temperature: float
     prior_temperature: float
@@ -204,7 +207,7 @@ class QPolicy:
     @property
     def hidden(self) -> tuple[int, ...]:
         """Sizes of the network's hidden layers."""
-        return hidden_sizes(self.q)
+        return network_hidden_sizes(self.q)
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
         """Action distribution at each observation."""
@@ -238,4 +241,4 @@ class QPolicy:
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
         """Q_R(s, .) at each observation; Q(s, .) if there is no prior."""
-        return apply_mlp_numpy(self.q, obs)
+        return apply_network_numpy(self.q, obs)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from mereq.core.actions import Actions
 from mereq.core.cores import physical_memory
@@ -105,15 +105,22 @@ class Replay:
         Raises:
             ValueError: the replay is empty.
         """
+        index = self._indices(rng, shape)
+        return self._batch(
+            index, reward(self.columns.features[index]) if self.reprice else self.reward_when_added[index]
+        )
+
+    def _indices(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Int[np.ndarray, "*shape"]:
         if self.size == 0:
             raise ValueError("cannot draw from an empty replay: add transitions first")
-        index = rng.integers(self.size, size=shape)
+        return rng.integers(self.size, size=shape)
+
+    def _batch(self, index: Int[np.ndarray, "*shape"], reward: Float[np.ndarray, "*shape"]) -> Batch:
         columns = self.columns
-        priced = reward(columns.features[index]) if self.reprice else self.reward_when_added[index]
         return Batch(
             obs=columns.obs[index],
             action=columns.action[index],
-            reward=priced.astype(np.float32),
+            reward=reward.astype(np.float32),
             next_obs=columns.next_obs[index],
             terminated=columns.terminated[index].astype(np.float32),
             prior=columns.prior[index],

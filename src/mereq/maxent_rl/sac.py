@@ -20,20 +20,22 @@ from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, NON_NEGATIVE, POSITIVE, POSITIVE_SHARE, check_ranges
 from mereq.maxent_rl.gaussians import SQUASHED, Family, GaussianDistribution, family_of, gaussian
-from mereq.maxent_rl.networks import (
-    MLP,
-    apply_mlp,
-    apply_mlp_numpy,
-    check_sizes,
-    hidden_sizes,
-    init_mlp,
-    mlp_to_numpy,
-)
+from mereq.maxent_rl.networks import check_sizes
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.squashed_gaussian import split_parameters
+from mereq.maxent_rl.two_stream import (
+    Conditioning,
+    Network,
+    apply_network,
+    apply_network_numpy,
+    init_network,
+    network_hidden_sizes,
+    network_outputs,
+    network_to_numpy,
+)
 
-Critics = tuple[MLP, MLP]
+Critics = tuple[Network, Network]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,7 @@ class SAC:
     n_actions: int  # coordinates of an action
     settings: SACSettings
     family: Family = SQUASHED  # of the policy's distributions: the prior's
+    conditioning: Conditioning | None = None  # of a policy family: observations are theta, followed by the state's
 
     @property
     def n_prior_parameters(self) -> int:
@@ -102,11 +105,18 @@ class SAC:
         """Initial state. With `zero_head` Q_R and the actor's output are zero: the first policy is the prior itself."""
         key, for_actor, *for_critics = jax.random.split(jax.random.key(seed), 4)
         sizes = (self.obs_size + self.n_actions, *self.settings.hidden, 1)
-        first, second = (init_mlp(k, sizes, zero_head=zero_head) for k in for_critics)
-        actor = init_mlp(for_actor, (self.obs_size, *self.settings.hidden, 2 * self.n_actions), zero_head=zero_head)
+        first, second = (
+            init_network(k, sizes, zero_head=zero_head, conditioning=self.conditioning) for k in for_critics
+        )
+        actor = init_network(
+            for_actor,
+            (self.obs_size, *self.settings.hidden, 2 * self.n_actions),
+            zero_head=zero_head,
+            conditioning=self.conditioning,
+        )
         return self.begin(actor, (first, second), jax.random.key_data(key))
 
-    def begin(self, actor: MLP, critics: Critics, key: UInt32[Array, " 2"]) -> "SACState":
+    def begin(self, actor: Network, critics: Critics, key: UInt32[Array, " 2"]) -> "SACState":
         """State with the given parameters and random key, before any update."""
         actor, critics = jax.tree.map(jnp.asarray, (actor, critics))
         log_temperature = jnp.log(jnp.float32(self.settings.temperature))
@@ -158,7 +168,7 @@ class SAC:
             state.actor, critics, temperature, batch, for_actor
         )
         changes, actor_optimizer = self._adam.update(gradient, state.actor_optimizer)
-        actor: MLP = jax.tree.map(jnp.add, state.actor, changes)
+        actor: Network = jax.tree.map(jnp.add, state.actor, changes)
 
         gradient = -(log_pi + self.target_entropy)  # of - log alphahat (log pihat + target entropy)
         changes, temperature_optimizer = self._adam_of_temperature.update(gradient, state.temperature_optimizer)
@@ -189,7 +199,7 @@ class SAC:
         return jnp.asarray(batch.reward + self.settings.gamma * (1.0 - batch.terminated) * value)
 
     def _actor_loss(
-        self, actor: MLP, critics: Critics, temperature: Array, batch: Batch, key: PRNGKeyArray
+        self, actor: Network, critics: Critics, temperature: Array, batch: Batch, key: PRNGKeyArray
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Mean of alphahat log pihat(a|s) - min_j Q_R,j(s, a) - alpha log pi(a|s), with a drawn from pihat.
 
@@ -202,13 +212,13 @@ class SAC:
 
     def _act(
         self,
-        actor: MLP,
+        actor: Network,
         obs: Float[Array | np.ndarray, "batch obs"],
         prior: Float[Array | np.ndarray, "batch parameters"],
         key: PRNGKeyArray,
     ) -> tuple[Float[Array, "batch actions"], Float[Array, " batch"], Float[Array, " batch"]]:
         """Actions drawn from pihat, their log-probabilities, and those under the prior (0 without a prior)."""
-        changes = apply_mlp(actor, obs)
+        changes = apply_network(actor, obs)
         mean, log_std = split_parameters(prior + changes if self.has_prior else changes)
         family = self.family
         log_std = jnp.clip(log_std, *family.log_std)
@@ -219,8 +229,8 @@ class SAC:
     def policy(self, state: "SACState", prior: Policy | None) -> "ActorPolicy":
         """Policy of a state, for acting in NumPy."""
         first, second = state.critics
-        critics = mlp_to_numpy(first), mlp_to_numpy(second)
-        return ActorPolicy(mlp_to_numpy(state.actor), critics, prior if self.has_prior else None)
+        critics = network_to_numpy(first), network_to_numpy(second)
+        return ActorPolicy(network_to_numpy(state.actor), critics, prior if self.has_prior else None)
 
 
 def critics_loss(critics: Critics, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
@@ -230,10 +240,10 @@ def critics_loss(critics: Critics, batch: Batch, target: Float[Array, " batch"])
 
 
 def value(
-    critic: MLP, obs: Float[Array | np.ndarray, "*batch obs"], action: Float[Array | np.ndarray, "*batch actions"]
+    critic: Network, obs: Float[Array | np.ndarray, "*batch obs"], action: Float[Array | np.ndarray, "*batch actions"]
 ) -> Float[Array, "*batch"]:
     """Q_R(s, a); Q(s, a) if there is no prior."""
-    return apply_mlp(critic, jnp.concatenate([obs, action], axis=-1))[..., 0]
+    return apply_network(critic, jnp.concatenate([obs, action], axis=-1))[..., 0]
 
 
 def lowest(
@@ -246,7 +256,7 @@ def lowest(
 class SACState(NamedTuple):
     """State of a SAC: everything that an update changes."""
 
-    actor: MLP
+    actor: Network
     critics: Critics
     target_critics: Critics
     log_temperature: Float[Array, ""]
@@ -284,19 +294,19 @@ class ActorPolicy:
     The actor returns d_mean and d_std. Without a prior they are mean and log-std of a squashed Gaussian themselves.
     """
 
-    actor: MLP  # NumPy arrays, as are the critics
+    actor: Network  # NumPy arrays, as are the critics
     critics: Critics | None  # from the training, as a start for fine-tuning
     prior: Policy | None
 
     @property
     def n_actions(self) -> int:
         """Number of coordinates of an action."""
-        return len(self.actor[-1].bias) // 2
+        return network_outputs(self.actor) // 2
 
     @property
     def hidden(self) -> tuple[int, ...]:
         """Sizes of the actor's hidden layers."""
-        return hidden_sizes(self.actor)
+        return network_hidden_sizes(self.actor)
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> GaussianDistribution:
         """Action distribution at each observation."""
@@ -308,7 +318,7 @@ class ActorPolicy:
         Raises:
             WrongPolicyOutput: `prior` is no Gaussian distribution of the right shape with allowed parameters.
         """
-        parameters, family = apply_mlp_numpy(self.actor, obs), SQUASHED
+        parameters, family = apply_network_numpy(self.actor, obs), SQUASHED
         if prior is not None:
             family = _checked(prior, parameters.shape)
             parameters = parameters + prior.parameters

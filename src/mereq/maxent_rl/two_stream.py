@@ -17,9 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, init_mlp
+from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, hidden_sizes, init_mlp, mlp_to_numpy
 
 THETA_HIDDEN = (64,)  # of g: theta has a few numbers
+
+
+class Conditioning(NamedTuple):
+    """Sizes of what a learner of a policy family is conditioned on."""
+
+    n_weights: int  # numbers in theta
+    rank: int  # numbers in g(theta)
 
 
 class TwoStream(NamedTuple):
@@ -39,24 +46,57 @@ class TwoStream(NamedTuple):
         return self.thetas[-1].weight.shape[1] + 1
 
 
-def init_two_stream(
-    key: PRNGKeyArray, sizes: tuple[int, ...], *, n_weights: int, rank: int, zero_head: bool
-) -> TwoStream:
-    """Initial parameters.
+Network = MLP | TwoStream
+
+
+def init_network(
+    key: PRNGKeyArray, sizes: tuple[int, ...], *, zero_head: bool, conditioning: Conditioning | None = None
+) -> Network:
+    """Initial parameters of an MLP, or of a two-stream network.
 
     Args:
         key: of the random numbers.
-        sizes: of x, the hidden layers of phi and the output.
-        n_weights: numbers in theta.
-        rank: numbers in g(theta).
-        zero_head: sets phi's last layer to zero, so that the output is zero for every theta.
+        sizes: of x, the hidden layers and the output.
+        zero_head: sets the last layer (phi's) to zero, so that the output is zero for every input.
+        conditioning: sizes of theta and g; None for an MLP, whose input is x alone.
     """
+    if conditioning is None:
+        return init_mlp(key, sizes, zero_head=zero_head)
     key_states, key_thetas = jax.random.split(key)
-    *before, outputs = sizes
+    (*before, outputs), (n_weights, rank) = sizes, conditioning
     return TwoStream(
         init_mlp(key_states, (*before, outputs * n_weights * rank), zero_head=zero_head),
         init_mlp(key_thetas, (n_weights, *THETA_HIDDEN, rank - 1), zero_head=False),
     )
+
+
+def apply_network(network: Network, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """Forward pass in JAX."""
+    return apply_two_stream(network, x) if isinstance(network, TwoStream) else apply_mlp(network, x)
+
+
+def apply_network_numpy(network: Network, x: Float[np.ndarray, "n inputs"]) -> Float[np.ndarray, "n outputs"]:
+    """Forward pass in NumPy."""
+    return apply_two_stream_numpy(network, x) if isinstance(network, TwoStream) else apply_mlp_numpy(network, x)
+
+
+def network_to_numpy(network: Network) -> Network:
+    """Parameters as NumPy arrays. Waits for pending updates."""
+    if isinstance(network, TwoStream):
+        return TwoStream(mlp_to_numpy(network.states), mlp_to_numpy(network.thetas))
+    return mlp_to_numpy(network)
+
+
+def network_hidden_sizes(network: Network) -> tuple[int, ...]:
+    """Sizes of the hidden layers, of phi for a two-stream network."""
+    return hidden_sizes(network.states if isinstance(network, TwoStream) else network)
+
+
+def network_outputs(network: Network) -> int:
+    """Numbers in the output."""
+    if isinstance(network, TwoStream):
+        return len(network.states[-1].bias) // (network.n_weights * network.rank)
+    return len(network[-1].bias)
 
 
 def apply_two_stream(

@@ -1,0 +1,134 @@
+"""Family of residual policies: one learner for every theta of a region, prepared before anybody supervises.
+
+The learner observes theta beside the state. A transition serves every theta, because the replay stores features: each
+element of a batch is priced with a theta of its own (universal value functions, Schaul et al. 2015). At theta = 0 a
+member is the prior itself, by construction of the network (`mereq.maxent_rl.two_stream`).
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from jaxtyping import Float
+
+from mereq.core.distribution import Distribution
+from mereq.core.policy import Policy
+from mereq.core.reward import LinearReward
+from mereq.core.seeding import stream
+from mereq.core.simulator import Simulator, Step
+from mereq.core.task import Task
+from mereq.maxent_rl.replay import Batch, Replay
+from mereq.maxent_rl.simulator_training import LearnedPolicy
+
+
+@dataclass(frozen=True)
+class ThetaRegion:
+    """Distribution of the thetas that a family is prepared for.
+
+    Each weight is uniform in [-limit, limit], or zero with probability `zero`: wishes that concern a few features only
+    are the usual ones, and members that ignore a feature must be as good as the others.
+    """
+
+    limit: Float[np.ndarray, " features"]  # largest weight of each feature; 0 for one that is not weighed
+    zero: float = 1 / 3
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape features"]:
+        """Thetas of the region."""
+        size = (*shape, len(self.limit))
+        weighed = rng.random(size) >= self.zero
+        return np.where(weighed, rng.uniform(-1.0, 1.0, size) * self.limit, 0.0).astype(np.float32)
+
+    def clip(self, theta: Float[np.ndarray, "*batch features"]) -> Float[np.ndarray, "*batch features"]:
+        """The nearest theta of the region."""
+        return np.clip(theta, -self.limit, self.limit)
+
+
+def with_theta(
+    theta: Float[np.ndarray, "*batch features"], obs: Float[np.ndarray, "*batch obs"]
+) -> Float[np.ndarray, "*batch both"]:
+    """Observation of a family's learner: theta, followed by the state's observation."""
+    return np.concatenate([theta, obs], axis=-1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class StatePolicy:
+    """Policy that sees the state's part of a family's observations: the prior."""
+
+    policy: Policy
+    n_weights: int
+
+    def distribution(self, obs: Float[np.ndarray, "n both"]) -> Distribution:
+        """Action distribution at each observation, whatever theta is."""
+        return self.policy.distribution(obs[:, self.n_weights :])
+
+
+@dataclass(frozen=True)
+class Member:
+    """Policy of a family at one theta."""
+
+    family: LearnedPolicy
+    prior: Policy
+    theta: Float[np.ndarray, " features"]
+
+    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Distribution:
+        """Action distribution at each observation."""
+        theta = np.broadcast_to(self.theta, (len(obs), len(self.theta)))
+        return self.family.given_prior(with_theta(theta, obs), self.prior.distribution(obs))
+
+
+class _ConditionedSimulator:
+    """Simulator whose observations begin with a theta of the region, drawn anew for each episode."""
+
+    def __init__(self, simulator: Simulator, region: ThetaRegion):
+        self._simulator, self._region = simulator, region
+        self.n_envs = simulator.n_envs
+
+    def reset(self, seed: int) -> Float[np.ndarray, "n both"]:
+        """Start new episodes in all environments."""
+        self._rng = stream(seed, "theta")
+        self._theta = self._region.draw(self._rng, (self.n_envs,))
+        return with_theta(self._theta, self._simulator.reset(seed))
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Execute one action per environment."""
+        step = self._simulator.step(actions)
+        next_obs, ended = with_theta(self._theta, step.next_obs), step.terminated | step.truncated
+        if ended.any():
+            self._theta = self._theta.copy()
+            self._theta[ended] = self._region.draw(self._rng, (int(ended.sum()),))
+        return step._replace(next_obs=next_obs, obs=with_theta(self._theta, step.obs))
+
+
+def conditioned(task: Task, region: ThetaRegion) -> Task:
+    """The task as a family's learner sees it: observations begin with theta."""
+
+    def simulate(n_envs: int, make: partial) -> Simulator:
+        return _ConditionedSimulator(make(n_envs), region)
+
+    return replace(
+        task,
+        obs_size=len(region.limit) + task.obs_size,
+        simulate=partial(simulate, make=task.simulate),
+        simulate_supervised=None,
+    )
+
+
+class ConditionedReplay(Replay):
+    """Replay that prices each transition of a batch with a theta of its own, whatever theta it was collected under."""
+
+    def __init__(self, region: ThetaRegion, *args, **sizes):
+        super().__init__(*args, **sizes)
+        self._region = region
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], reward: LinearReward) -> Batch:
+        """Batch of the given leading shape with fresh thetas. `reward` is not used.
+
+        Raises:
+            ValueError: the replay is empty.
+        """
+        index = self._indices(rng, shape)
+        theta = self._region.draw(rng, shape)
+        batch = self._batch(index, (self.columns.features[index] * theta).sum(axis=-1))
+        batch.obs[..., : theta.shape[-1]] = theta
+        batch.next_obs[..., : theta.shape[-1]] = theta
+        return batch
