@@ -1,4 +1,4 @@
-"""Log-likelihood of reward weights, given a supervisor's decisions: what they did when they took over, what they let be.
+"""Log-likelihood of reward weights, given a supervisor's decisions: interventions, and the steps they let be.
 
 An intervention is one decision, although it lasts for several steps, and its steps are not independent: it has one
 vote. Some interventions no theta explains (slips, and habits of the supervisor that are no wish); each may be one of
