@@ -87,7 +87,7 @@ def test_what_came_later_is_written_down_only_when_it_is_used():
 
 
 def test_a_learning_schedule_that_there_is_not():
-    with pytest.raises(WrongValue, match=r"'beside' is not one of 'sequential', 'concurrent' @ run\.learning"):
+    with pytest.raises(WrongValue, match=r"'beside' is not one of 'sequential', 'concurrent', 'handback' @ run\.learning"):
         spec().changed({"learning": "beside"})
 
 
@@ -137,7 +137,7 @@ def test_a_whole_number_may_stand_where_a_number_is_wanted():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"nois": 0.1}, "no number of a run called 'nois'. Known: expert, learning, method, .*noise, "),
+        ({"nois": 0.1}, "no number of a run called 'nois'. Known: expert, family, learning, method, .*noise, "),
         ({"settings": {"kappa": 0.1}}, "no number of settings called 'kappa'. Known: .*inference, "),
         ({"settings": {"inference": {"kapa": 1}}}, r"no number of settings.inference called 'kapa'. Known: .*kappa, "),
         ({"supervision": {"uper": 1.7}}, "no number of supervision called 'uper'. Known: lower, upper"),

@@ -105,6 +105,8 @@ def events(
         for index in range(len(log.rollouts), n_rounds):
             recorded = waiting.pop(0) if waiting else ()
             steps, progress = list(recorded), list[Progress]()
+            if recorded:  # what the last step led to may not have been recorded
+                yield from _collected(learner.after_step(log, steps), progress, steps[-1].obs[None])
             for step in supervise(  # l. 3
                 environment,
                 learner.acting,
@@ -113,6 +115,7 @@ def events(
                 episode_seed=partial(episode_seed, seed, index),
                 task=task,
                 recorded=recorded,
+                n_episodes=settings.rollout_episodes,
             ):
                 steps.append(step)
                 yield step

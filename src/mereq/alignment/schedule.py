@@ -16,7 +16,7 @@ from mereq.interventions.rollout import SupervisedStep
 
 @dataclass(frozen=True)
 class PolicyVersion:
-    """Policy that was learned during supervision. It acts from the next episode on."""
+    """Policy that was learned during supervision. The schedule says from which step on it acts."""
 
     version: int  # number in the run
     policy: Policy
@@ -32,7 +32,7 @@ class Resume:
     log: InterventionLog = field(default_factory=InterventionLog)  # complete rounds
     state: dict[str, np.ndarray] | None = None  # the schedule's, after the last complete round
     recorded: tuple[tuple[SupervisedStep, ...], ...] = ()  # steps of later rounds; the last may be unfinished
-    published: tuple[PolicyVersion, ...] = ()  # the version of the unfinished episode, and the newest one
+    published: tuple[PolicyVersion, ...] = ()  # the version of the unfinished episode's last step, and the newest one
 
 
 class LearningSchedule(Protocol):
@@ -49,7 +49,7 @@ class LearningSchedule(Protocol):
         ...
 
     def acting(self, version: int | None) -> tuple[int, Policy]:
-        """Number and policy of the given version, or (None) of the newest one, for an episode of `supervise`."""
+        """Number and policy of the next step. Its episode's last step had the given version; None begins an episode."""
         ...
 
     def after_step(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:

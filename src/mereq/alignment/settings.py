@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from mereq.core.ranges import COUNT, COUNT_OR_NONE, NON_NEGATIVE, SHARE, check_ranges
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, FINITE, NON_NEGATIVE, POSITIVE, SHARE, check_ranges
 from mereq.imitation.cloning import CloningSettings
 from mereq.irl.ascent import Ascent
 from mereq.irl.estimators import Acting
@@ -51,6 +51,33 @@ class WarmStart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PosteriorSettings:
+    """Settings of the posterior of theta over a policy family. docs/instant.md."""
+
+    width: float = 0.5  # standard deviation of each weight before any evidence, in limits of the family's region
+    slip: float = 0.3  # share of interventions that no theta explains
+    accepted: float = 0.1  # weight of a step that the policy was allowed to make; an intervention weighs 1
+    accepted_steps: int = 2000  # at most: of more, a random sample counts for all
+    log_rationality: float = 1.4  # mean of log beta before any evidence
+    log_rationality_width: float = 0.5  # its standard deviation
+    draws: int = 512  # of theta and log beta, in each iteration of the importance sampling
+    iterations: int = 3
+
+    def __post_init__(self):
+        check_ranges(
+            self,
+            width=POSITIVE,
+            slip=SHARE,
+            accepted=NON_NEGATIVE,
+            accepted_steps=COUNT,
+            log_rationality=FINITE,
+            log_rationality_width=POSITIVE,
+            draws=COUNT,
+            iterations=COUNT,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlignSettings:
     """Settings of one run of Algorithm 1."""
 
@@ -65,6 +92,8 @@ class AlignSettings:
     warm_start: WarmStart
     cloning: CloningSettings  # for the imitation methods
     cloning_updates: int  # gradient steps per round of the imitation methods
+    posterior: PosteriorSettings = PosteriorSettings()
+    rollout_episodes: int | None = None  # a round ends with this many episodes, if it has not ended before
 
     def __post_init__(self):
         check_ranges(

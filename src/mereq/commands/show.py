@@ -10,12 +10,12 @@ from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
-from mereq.reports.statistics import THRESHOLDS, samples_to_threshold
+from mereq.reports.statistics import THRESHOLDS, samples_to_stay_below, samples_to_threshold
 from mereq.runs.policies import name_policy
 from mereq.runs.recorded import load_method_policy
 from mereq.store.atomic import writing
 from mereq.store.links import inside
-from mereq.store.run_store import RecordedRound, RunReader
+from mereq.store.run_store import OwnRate, RecordedRound, RunReader
 from mereq.trials.trial_store import refuse_blind
 
 FIELDS = ("task", "method", "preset", "seed")  # fields of a run's configuration in the title
@@ -29,7 +29,7 @@ def run_report(directory: Path) -> dict[str, Any]:
     """
     refuse_blind(directory)
     with RunReader.open(directory) as reader:
-        start, rounds = reader.starts()[-1], reader.rounds()
+        start, rounds, own_rates = reader.starts()[-1], reader.rounds(), reader.own_rates()
     return {
         **{name: start.config[name] for name in FIELDS if name in start.config},
         "feature_names": _feature_names(start.config, rounds),
@@ -45,6 +45,8 @@ def run_report(directory: Path) -> dict[str, Any]:
             for row in rounds
         ],
         "samples_to_threshold": _samples_to_thresholds(rounds),
+        "own_rates": [measured._asdict() for measured in own_rates],
+        "stays_below": _stays_below(own_rates),
         "config": start.config,
         "provenance": start.provenance,
     }
@@ -92,6 +94,16 @@ def _samples_to_thresholds(rounds: list[RecordedRound]) -> dict[str, dict[str, A
     return found
 
 
+def _stays_below(own_rates: list[OwnRate]) -> dict[str, dict[str, Any]]:
+    """Expert samples until the own rate stays below each threshold; empty if the run measures no own rates."""
+    rates, samples = [each.own_rate for each in own_rates], [each.expert_samples for each in own_rates]
+    found = {}
+    for delta in THRESHOLDS if own_rates else ():
+        reached = samples_to_stay_below(rates, samples, delta=delta)
+        found[f"{delta:.2f}"] = {"expert_samples": reached.samples, "censored": reached.censored}
+    return found
+
+
 def _title(report: dict[str, Any]) -> str:
     known = {name: report.get(name) for name in FIELDS}
     if None in known.values():
@@ -111,6 +123,10 @@ def _print_rounds(report: dict[str, Any], out: Console) -> None:
         samples = reached["expert_samples"]
         text = f"not reached (more than {samples})" if reached["censored"] else f"{samples}"
         out.print(f"expert samples until the rate was below {delta}: {text}")
+    for delta, reached in report["stays_below"].items():
+        samples = reached["expert_samples"]
+        text = f"not reached (more than {samples})" if reached["censored"] else f"{samples}"
+        out.print(f"expert samples until the own rate stays below {delta}: {text}")
 
 
 def _no_figures(directory: Path, report: dict[str, Any]) -> str:

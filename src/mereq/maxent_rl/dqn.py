@@ -18,9 +18,9 @@ from jaxtyping import Array, Float, Int
 from mereq.core.distribution import Categorical, Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
-from mereq.core.ranges import COUNT, DISCOUNT, LIMIT, NON_NEGATIVE, POSITIVE, check_ranges
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, LIMIT, NON_NEGATIVE, POSITIVE, check_ranges
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
-from mereq.maxent_rl.networks import Layer, check_sizes
+from mereq.maxent_rl.networks import Layer, check_sizes, learning_rate
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.two_stream import (
@@ -45,6 +45,7 @@ class DQNSettings:
     prior_temperature: float  # temperature of the prior; 0 means that there is no prior
     target_period: int  # updates between two hard copies into the target network, rounded up to whole calls
     max_grad_norm: float
+    decay_updates: int = 0  # updates over which the learning rate falls linearly to a twentieth; 0 holds it
 
     def __post_init__(self):
         check_ranges(
@@ -56,6 +57,7 @@ class DQNSettings:
             prior_temperature=NON_NEGATIVE,
             target_period=COUNT,
             max_grad_norm=LIMIT,
+            decay_updates=COUNT_OR_NONE,
         )
 
 
@@ -80,9 +82,8 @@ class DQN:
 
     @property
     def _optimizer(self) -> optax.GradientTransformation:
-        return optax.chain(
-            optax.clip_by_global_norm(self.settings.max_grad_norm), optax.adam(self.settings.learning_rate, eps=1e-8)
-        )
+        rate = learning_rate(self.settings.learning_rate, self.settings.decay_updates)
+        return optax.chain(optax.clip_by_global_norm(self.settings.max_grad_norm), optax.adam(rate, eps=1e-8))
 
     def init(self, seed: int, *, zero_head: bool) -> "DQNState":
         """Initial state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""

@@ -1,8 +1,8 @@
-"""Family of residual policies: one learner for every theta of a region, prepared before anybody supervises.
+"""Family of residual policies: one for every theta of a region, learned before anybody supervises.
 
 The learner observes theta beside the state. A transition serves every theta, because the replay stores features: each
 element of a batch is priced with a theta of its own (universal value functions, Schaul et al. 2015). At theta = 0 a
-member is the prior itself, by construction of the network (`mereq.maxent_rl.two_stream`).
+member is the prior itself, by construction of the networks (`mereq.maxent_rl.two_stream`).
 """
 
 from dataclasses import dataclass, replace
@@ -15,10 +15,12 @@ from mereq.core.distribution import Distribution
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import stream
-from mereq.core.simulator import Simulator, Step
+from mereq.core.simulator import Simulator, Step, close
 from mereq.core.task import Task
+from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.replay import Batch, Replay
-from mereq.maxent_rl.simulator_training import LearnedPolicy
+from mereq.maxent_rl.sac import ActorPolicy
+from mereq.maxent_rl.two_stream import TwoStream, at_theta
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,33 @@ class ThetaRegion:
         return np.clip(theta, -self.limit, self.limit)
 
 
+@dataclass(frozen=True)
+class PolicyFamily:
+    """Residual policies of one prior, one for every theta of a region."""
+
+    policy: QPolicy | ActorPolicy  # of observations that begin with theta, without the prior: two-stream networks
+    region: ThetaRegion
+
+    @property
+    def network(self) -> TwoStream:
+        """The network of the policy: Q_R, or the actor's change of the prior's parameters."""
+        network = self.policy.q if isinstance(self.policy, QPolicy) else self.policy.actor
+        assert isinstance(network, TwoStream)
+        return network
+
+    @property
+    def n_weights(self) -> int:
+        """Number of reward weights in theta."""
+        return len(self.region.limit)
+
+    def member(self, theta: Float[np.ndarray, " features"], prior: Policy) -> QPolicy | ActorPolicy:
+        """The policy at the theta of the region that is nearest. An actor comes without critics."""
+        network = at_theta(self.network, self.region.clip(theta))
+        if isinstance(self.policy, QPolicy):
+            return replace(self.policy, q=network, prior=prior)
+        return replace(self.policy, actor=network, critics=None, prior=prior)
+
+
 def with_theta(
     theta: Float[np.ndarray, "*batch features"], obs: Float[np.ndarray, "*batch obs"]
 ) -> Float[np.ndarray, "*batch both"]:
@@ -60,20 +89,6 @@ class StatePolicy:
     def distribution(self, obs: Float[np.ndarray, "n both"]) -> Distribution:
         """Action distribution at each observation, whatever theta is."""
         return self.policy.distribution(obs[:, self.n_weights :])
-
-
-@dataclass(frozen=True)
-class Member:
-    """Policy of a family at one theta."""
-
-    family: LearnedPolicy
-    prior: Policy
-    theta: Float[np.ndarray, " features"]
-
-    def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Distribution:
-        """Action distribution at each observation."""
-        theta = np.broadcast_to(self.theta, (len(obs), len(self.theta)))
-        return self.family.given_prior(with_theta(theta, obs), self.prior.distribution(obs))
 
 
 class _ConditionedSimulator:
@@ -97,6 +112,10 @@ class _ConditionedSimulator:
             self._theta = self._theta.copy()
             self._theta[ended] = self._region.draw(self._rng, (int(ended.sum()),))
         return step._replace(next_obs=next_obs, obs=with_theta(self._theta, step.obs))
+
+    def close(self) -> None:
+        """Close the simulator behind it."""
+        close(self._simulator)
 
 
 def conditioned(task: Task, region: ThetaRegion) -> Task:

@@ -3,6 +3,8 @@
 A continuous prior that is known by samples only has a learner of its own, `SampledQ`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from mereq.core.actions import Discrete
@@ -15,13 +17,18 @@ from mereq.maxent_rl.dqn import DQN, DQNSettings, DQNState, QPolicy
 from mereq.maxent_rl.gaussians import family_of
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings, SACState
 from mereq.maxent_rl.sampled_q import SampledQ, SampledQPolicy, SampledQState
+from mereq.maxent_rl.two_stream import Conditioning
 
 LearnerSettings = DQNSettings | SACSettings
 LearnerAndState = tuple[DQN | SAC | SampledQ, DQNState | SACState | SampledQState]
 
 
-def residual_learner_of(task: Task, settings: LearnerSettings, prior: Policy) -> DQN | SAC | SampledQ:
+def residual_learner_of(
+    task: Task, settings: LearnerSettings, prior: Policy, conditioning: Conditioning | None = None
+) -> DQN | SAC | SampledQ:
     """Learner of a task for the residual of a prior: of the family of the prior's distributions.
+
+    conditioning: sizes of theta and its networks, for the learner of a policy family.
 
     Raises:
         WrongLearner: the settings belong to a learner for the other kind of actions.
@@ -29,7 +36,7 @@ def residual_learner_of(task: Task, settings: LearnerSettings, prior: Policy) ->
     """
     learner = learner_of(task, settings)
     if isinstance(learner, DQN):
-        return learner
+        return replace(learner, conditioning=conditioning)
     probe = stream(0, "probes").standard_normal((1, task.obs_size)).astype(np.float32)
     distribution = prior.distribution(probe)
     if isinstance(distribution, WeightedSamples):
@@ -40,7 +47,7 @@ def residual_learner_of(task: Task, settings: LearnerSettings, prior: Policy) ->
             f"The prior gives a {type(distribution).__name__} distribution where this task has continuous actions: it "
             "must be a SquashedGaussian, a ClippedGaussian or WeightedSamples."
         )
-    return SAC(learner.obs_size, learner.n_actions, learner.settings, family)
+    return SAC(learner.obs_size, learner.n_actions, learner.settings, family, conditioning)
 
 
 def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:

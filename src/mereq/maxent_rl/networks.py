@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from mereq.core.errors import WrongLearner
@@ -58,6 +59,11 @@ def _uniform(key: PRNGKeyArray, shape: tuple[int, ...], bound: float) -> Float[A
     unit = (bits >> 9) * 2.0**-23  # in [0, 1), with the 23 bits of a float32's fraction
     low, high = np.float32(-bound), np.float32(bound)
     return jnp.asarray(((high - low) * unit + low).astype(np.float32).reshape(shape), jnp.result_type(float))
+
+
+def learning_rate(rate: float, decay_updates: int) -> float | optax.Schedule:
+    """A learning rate that falls linearly to a twentieth over so many updates; with 0 updates, it is constant."""
+    return optax.linear_schedule(rate, 0.05 * rate, decay_updates) if decay_updates else rate
 
 
 def hidden_sizes(mlp: MLP) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, NON_NEGATIVE, POSITIVE, POSITIVE_SHARE, check_ranges
 from mereq.maxent_rl.gaussians import SQUASHED, Family, GaussianDistribution, family_of, gaussian
-from mereq.maxent_rl.networks import check_sizes
+from mereq.maxent_rl.networks import check_sizes, learning_rate
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.squashed_gaussian import split_parameters
@@ -94,8 +94,7 @@ class SAC:
 
     @property
     def _adam(self) -> optax.GradientTransformation:
-        rate, updates = self.settings.learning_rate, self.settings.decay_updates
-        return optax.adam(optax.linear_schedule(rate, 0.05 * rate, updates) if updates else rate, eps=1e-8)
+        return optax.adam(learning_rate(self.settings.learning_rate, self.settings.decay_updates), eps=1e-8)
 
     @property
     def _adam_of_temperature(self) -> optax.GradientTransformation:

@@ -51,47 +51,21 @@ class TrainingSettings:
         return replace(self, n_steps=n_steps, learner=learner)
 
 
-class Training:
+class PhasedTraining:
     """Training in phases of `checkpoint_interval` steps. A phase depends only on the state after the phase before.
 
     Args:
-        task: whose simulator is used.
+        simulator_training: the learner with its simulator, before the first phase.
         reward: of the training.
         settings: of the training.
         seed: of all randomness.
-        start: trained policy to continue from; None starts from random parameters.
     """
 
     def __init__(
-        self,
-        task: Task,
-        reward: LinearReward,
-        settings: TrainingSettings,
-        *,
-        seed: int,
-        start: QPolicy | ActorPolicy | SampledQPolicy | None = None,
+        self, simulator_training: SimulatorTraining, reward: LinearReward, settings: TrainingSettings, *, seed: int
     ):
-        self.settings, self.reward, self.seed = settings, reward, seed
+        self.simulator_training, self.reward, self.settings, self.seed = simulator_training, reward, settings, seed
         self.steps = 0
-        network = seed_for(seed, "network")
-        if start is None:
-            learner = learner_of(task, settings.learner)
-            state = learner.init(network, zero_head=False)
-        else:
-            learner, state = continue_from(start, task, settings.learner, seed=network)
-        self.simulator_training = SimulatorTraining(
-            learner=learner,
-            state=state,
-            replay=Replay(
-                settings.replay_capacity,
-                obs_size=task.obs_size,
-                actions=task.actions,
-                n_features=len(task.feature_names),
-            ),
-            task=task,
-            prior=None,
-            schedule=settings.schedule,
-        )
 
     @property
     def policy(self) -> LearnedPolicy:
@@ -120,3 +94,42 @@ class Training:
         """Restore what `state` returned."""
         self.simulator_training.restore(state)
         self.steps = int(state["steps"])
+
+    def close(self) -> None:
+        """Close the simulator."""
+        self.simulator_training.close()
+
+
+class Training(PhasedTraining):
+    """Training of a policy on a known reward.
+
+    Args:
+        task: whose simulator is used.
+        reward: of the training.
+        settings: of the training.
+        seed: of all randomness.
+        start: trained policy to continue from; None starts from random parameters.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        reward: LinearReward,
+        settings: TrainingSettings,
+        *,
+        seed: int,
+        start: QPolicy | ActorPolicy | SampledQPolicy | None = None,
+    ):
+        network = seed_for(seed, "network")
+        if start is None:
+            learner = learner_of(task, settings.learner)
+            state = learner.init(network, zero_head=False)
+        else:
+            learner, state = continue_from(start, task, settings.learner, seed=network)
+        replay = Replay(
+            settings.replay_capacity, obs_size=task.obs_size, actions=task.actions, n_features=len(task.feature_names)
+        )
+        training = SimulatorTraining(
+            learner=learner, state=state, replay=replay, task=task, prior=None, schedule=settings.schedule
+        )
+        super().__init__(training, reward, settings, seed=seed)

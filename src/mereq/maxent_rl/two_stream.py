@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from mereq.maxent_rl.networks import MLP, apply_mlp, apply_mlp_numpy, hidden_sizes, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import MLP, Layer, apply_mlp, apply_mlp_numpy, hidden_sizes, init_mlp, mlp_to_numpy
 
 THETA_HIDDEN = (64,)  # of g: theta has a few numbers
 
@@ -129,6 +129,14 @@ def theta_direction(network: TwoStream, theta: Float[np.ndarray, "m features"]) 
     g = apply_mlp_numpy(network.thetas, theta)
     g = np.concatenate([np.ones((len(g), 1), g.dtype), g], axis=1) / np.float32(math.sqrt(network.rank))
     return (theta[:, :, None] * g[:, None, :]).reshape(len(g), -1)
+
+
+def at_theta(network: TwoStream, theta: Float[np.ndarray, " features"]) -> MLP:
+    """The function of x alone at one theta: an MLP whose last layer is a weighted sum of phi's. In NumPy."""
+    direction = theta_direction(network, theta[None])[0]
+    *hidden, last = mlp_to_numpy(network.states)
+    weight = last.weight.reshape(len(last.weight), -1, len(direction)) @ direction
+    return (*hidden, Layer(weight, last.bias.reshape(-1, len(direction)) @ direction))
 
 
 def apply_two_stream_numpy(

@@ -18,9 +18,13 @@ from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.core.view import ActionControls, TaskView, default_controls
 from mereq.evaluation.rollouts import Evaluation
+from mereq.maxent_rl.family import PolicyFamily
+from mereq.maxent_rl.family_training import FamilySettings
 from mereq.maxent_rl.training import TrainingSettings
+from mereq.presets.family_settings import family_settings
 from mereq.presets.fast import fast
 
+FamilySource = Callable[[], tuple[PolicyFamily, Mapping[str, Any]]]  # as `load_shipped_family`
 PolicySource = Policy | Callable[[], Policy]  # a policy, or a function that loads one
 SupervisorSource = Supervisor | Callable[..., Supervisor]  # see `TaskDefinition.supervisor`
 
@@ -51,6 +55,8 @@ class TaskDefinition:
     supervision: Mapping[str, float] = field(default_factory=dict)  # numbers of the intervention rule
     prior: PolicySource | None = None  # default of --prior
     expert: PolicySource | None = None  # default of --expert, the argument of `supervisor`
+    family: FamilySource | None = None  # default of --family, for `mereq-bayes`
+    family_settings: FamilySettings | None = None  # of `mereq prepare`; by default `family_settings(fast)`
     settings: Mapping[str, AlignSettings] = field(default_factory=dict)  # by preset; by default `fast(task)` alone
     rate_threshold: float = 0.05  # delta: a person's run ends below this intervention rate
 
@@ -77,6 +83,8 @@ class TaskDefinition:
     def __post_init__(self):
         object.__setattr__(self, "name", self.name or self.task.name)
         object.__setattr__(self, "settings", self.settings or {"fast": fast(self.task)})
+        if self.family_settings is None:
+            object.__setattr__(self, "family_settings", family_settings(next(iter(self.settings.values()))))
         object.__setattr__(self, "controls", self.controls or default_controls(self.task.actions))
 
     def settings_of(self, preset: str) -> AlignSettings:

@@ -58,6 +58,25 @@ def samples_to_threshold(rates: Sequence[float], expert_steps: Sequence[int], *,
     return SamplesToThreshold(int(expert_steps[-1]), censored=True)
 
 
+def samples_to_stay_below(
+    rates: Sequence[float], expert_steps: Sequence[int], *, delta: float
+) -> SamplesToThreshold:
+    """Expert samples until the own rate is below delta and stays there to the end of the run.
+
+    rates: own rate at each measurement; expert_steps: expert samples at that time.
+
+    Raises:
+        ValueError: when there are no measurements.
+    """
+    if len(rates) == 0 or len(rates) != len(expert_steps):
+        raise ValueError(f"need one rate and one count per measurement, got {len(rates)} and {len(expert_steps)}")
+    above = [i for i, rate in enumerate(rates) if rate >= delta]
+    first = above[-1] + 1 if above else 0
+    if first == len(rates):
+        return SamplesToThreshold(int(expert_steps[-1]), censored=True)
+    return SamplesToThreshold(int(expert_steps[first]), censored=False)
+
+
 @dataclass(frozen=True)
 class Samples:
     """Expert samples of several runs, each known to lie between two bounds, which differ for a censored run only."""

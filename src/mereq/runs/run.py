@@ -8,12 +8,14 @@ from typing import Any
 
 from mereq.alignment.algorithm import Event, Round, events
 from mereq.alignment.concurrent import Concurrent
+from mereq.alignment.handback import AtHandback
 from mereq.alignment.schedule import PolicyVersion, Sequential
 from mereq.core.errors import IncompatibleRun
 from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
-from mereq.presets.methods import METHODS
 from mereq.presets.registry import definition_of
+from mereq.runs.families import method_of
+from mereq.runs.own_rates import measured
 from mereq.runs.policies import checksum_of, policy_of
 from mereq.runs.robots import robot_of
 from mereq.runs.spec import RunSpec
@@ -24,7 +26,7 @@ from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
 from mereq.supervision.robot_environment import stop_robot_on_exit
 
-SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent}
+SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent, "handback": AtHandback}
 
 
 def run(
@@ -47,7 +49,7 @@ def run(
         definition_of(spec.task).task,
         prior,
         judge,
-        METHODS[spec.method],
+        method_of(spec),
         spec.settings,
         seed=spec.seed,
         n_rounds=spec.n_rounds,
@@ -56,7 +58,8 @@ def run(
         learning=SCHEDULES[spec.learning],
         environment=chosen,
     )
-    return _logged(stop_robot_on_exit(record(stream, writer), chosen), spec, writer)
+    recorded = measured(record(stream, writer), spec, writer)
+    return _logged(stop_robot_on_exit(recorded, chosen), spec, writer)
 
 
 def _logged(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWriter) -> Generator[Event, None, None]:

@@ -11,7 +11,7 @@ import cattrs
 from mereq.alignment.inverse_rl import weighed_features
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
-from mereq.presets.methods import METHODS
+from mereq.presets.methods import METHODS, LearningName, default_learning
 from mereq.presets.named import FORMS, is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
@@ -20,7 +20,6 @@ from mereq.runs.toml_file import exactly
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
 SLOWEST_PACE = 0.001  # steps per second
-LearningName = Literal["sequential", "concurrent"]
 SupervisorName = Literal["expert", "person"]
 
 
@@ -40,10 +39,12 @@ class RunSpec:
     prior: str | None = None  # a file's path, file.py:NAME or package.module:NAME; None: the task's own
     prior_kind: str | None = None  # what the prior's function or graph returns: `mereq.priors.outputs.KINDS`
     expert: str | None = None  # as for `prior`
+    family: str | None = None  # path of a policy family, for mereq-bayes; None: the task's own
     supervisor: SupervisorName = "expert"  # the task's synthesized expert, or a person
-    learning: LearningName = "sequential"  # between rounds, while the supervisor waits; or concurrently
+    learning: LearningName = "sequential"  # between rounds, while the supervisor waits; concurrently; or at handbacks
     pace: float | None = None  # steps per second of a synthesized expert; None: as fast as the machine can
     robot: str | None = None  # for supervised rollouts, see `runs.robots`; None: the task's own simulation
+    own_rate_steps: int = 0  # supervised steps, not counted, that a policy's own rate is measured in; 0: not measured
 
     def __post_init__(self):
         if self.robot is not None and self.settings.inference.starts == "segments":
@@ -57,6 +58,7 @@ class RunSpec:
                 self.pace is None or SLOWEST_PACE <= self.pace < float("inf"),
                 f"at least {SLOWEST_PACE:g}, and finite",
             ),
+            "own_rate_steps": (self.own_rate_steps >= 0, "at least 0"),
             "supervision": (all(map(math.isfinite, self.supervision.values())), "finite numbers"),
         }
         for name, (valid, range_) in allowed.items():
@@ -76,33 +78,44 @@ class RunSpec:
         prior: str | None = None,
         prior_kind: str | None = None,
         expert: str | None = None,
+        family: str | None = None,
         supervisor: SupervisorName = "expert",
-        learning: LearningName = "sequential",
+        learning: LearningName | None = None,
         pace: float | None = None,
         robot: str | None = None,
+        own_rate_steps: int | None = None,
     ) -> "RunSpec":
         """Specification from names, as a user gives them. A task of the user's own is imported.
+
+        By default a method learns as `default_learning` says, and the own rate of policies that learn at handbacks from
+        a synthesized expert is measured in as many steps as a round has.
 
         Raises:
             UnknownName: a name does not exist; the message lists the existing ones.
             CannotLoad: the task cannot be imported.
         """
-        definition = find_task(task)
+        settings = find_task(task).settings_of(preset)
+        learning = learning or default_learning(method)
+        if own_rate_steps is None:
+            measured = learning == "handback" and supervisor == "expert" and robot is None
+            own_rate_steps = settings.rollout_steps if measured else 0
         spec = cls(
             task=task,
             method=method,
             preset=preset,
-            settings=definition.settings_of(preset),
+            settings=settings,
             seed=seed,
             n_rounds=n_rounds,
             rate_threshold=rate_threshold,
-            supervision=dict(definition.supervision),
+            supervision=dict(definition_of(task).supervision),
             prior=prior,
             prior_kind=prior_kind,
             expert=expert,
+            family=family,
             supervisor=supervisor,
             learning=learning,
             pace=pace,
+            own_rate_steps=own_rate_steps,
         ).on(robot)
         spec.check_names()
         return spec

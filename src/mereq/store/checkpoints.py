@@ -22,7 +22,12 @@ from mereq.core.errors import CorruptCheckpoint
 from mereq.store.atomic import replace_file, writing
 
 FORMAT = 2
-LARGEST = {"policy": 256 * 2**20, "state": 8 * 2**30, "evaluation": 256 * 2**20}  # bytes of arrays, by kind
+LARGEST = {  # bytes of arrays, by kind
+    "policy": 256 * 2**20,
+    "family": 256 * 2**20,
+    "state": 8 * 2**30,
+    "evaluation": 256 * 2**20,
+}
 LARGEST_SIDECAR = 2**20
 
 

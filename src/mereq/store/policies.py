@@ -130,7 +130,7 @@ def _sampled_q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -
     size, temperature = checkpoint.about["drawn_action_size"], checkpoint.about.get("temperature")
     if not (isinstance(size, int) and isinstance(temperature, float) and 0 < temperature < np.inf):
         raise corrupt(file, f"its action size {size} or its temperature {temperature} is impossible")
-    first, second = (_mlp(under(f"critic{i}.", checkpoint.arrays), file) for i in range(2))
+    first, second = (mlp_of_arrays(under(f"critic{i}.", checkpoint.arrays), file) for i in range(2))
     if any(len(critic[-1].bias) != 1 or len(critic[0].weight) <= size for critic in (first, second)):
         raise corrupt(file, "its critics do not fit its actions")
     if prior is None:
@@ -140,12 +140,12 @@ def _sampled_q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -
 
 def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> ActorPolicy:
     names = {name.partition(".")[0] for name in checkpoint.arrays}
-    actor = _mlp(under("actor.", checkpoint.arrays), file)
+    actor = mlp_of_arrays(under("actor.", checkpoint.arrays), file)
     if names not in ({"actor"}, {"actor", "critic0", "critic1"}):
         raise corrupt(file, f"its networks {', '.join(sorted(names))} are not an actor, or an actor and two critics")
     if len(actor[-1].bias) % 2:
         raise corrupt(file, f"its actor's last layer has {len(actor[-1].bias)} outputs, not a mean and a log-std each")
-    critics = tuple(_mlp(under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
+    critics = tuple(mlp_of_arrays(under(f"{name}.", checkpoint.arrays), file) for name in sorted(names - {"actor"}))
     for critic in critics:
         if (len(critic[0].weight), len(critic[-1].bias)) != (len(actor[0].weight) + len(actor[-1].bias) // 2, 1):
             raise corrupt(file, "its critics do not fit its actor")
@@ -157,7 +157,7 @@ def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> Ac
 
 
 def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolicy:
-    q = _mlp(checkpoint.arrays, file)
+    q = mlp_of_arrays(checkpoint.arrays, file)
     try:
         temperature, prior_temperature = (
             float(checkpoint.about["temperature"]),
@@ -187,7 +187,7 @@ def content_of(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], P
         TypeError: the policy is of none of our classes.
     """
     if isinstance(policy, QPolicy):
-        arrays = _named("", policy.q)
+        arrays = named_arrays("", policy.q)
         sizes = {"obs_size": policy.q[0].weight.shape[0], "n_actions": policy.q[-1].weight.shape[1]}
         return (
             arrays,
@@ -195,25 +195,26 @@ def content_of(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], P
             policy.prior,
         )
     if isinstance(policy, ActorPolicy):
-        arrays = _named("actor.", policy.actor)
+        arrays = named_arrays("actor.", policy.actor)
         for i, critic in enumerate(policy.critics or ()):
-            arrays |= _named(f"critic{i}.", critic)
+            arrays |= named_arrays(f"critic{i}.", critic)
         sizes = {"obs_size": policy.actor[0].weight.shape[0], "action_size": policy.n_actions}
         return arrays, sizes | {"residual": policy.prior is not None}, policy.prior
     if isinstance(policy, SampledQPolicy):
-        arrays = _named("critic0.", policy.critics[0]) | _named("critic1.", policy.critics[1])
+        arrays = named_arrays("critic0.", policy.critics[0]) | named_arrays("critic1.", policy.critics[1])
         n_inputs = policy.critics[0][0].weight.shape[0]
         about = {"temperature": float(policy.temperature), "drawn_action_size": policy.n_actions}
         return arrays, about | {"obs_size": n_inputs - policy.n_actions}, policy.prior
     raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
 
 
-def _named(prefix: str, network: MLP) -> dict[str, np.ndarray]:
+def named_arrays(prefix: str, network: MLP) -> dict[str, np.ndarray]:
+    """Parameters of a network as arrays whose names begin with the prefix."""
     parts = {f"{i}.{part}": getattr(layer, part) for i, layer in enumerate(network) for part in ("weight", "bias")}
     return {prefix + name: np.asarray(array) for name, array in parts.items()}
 
 
-def _mlp(arrays: dict[str, np.ndarray], file: str) -> MLP:
+def mlp_of_arrays(arrays: dict[str, np.ndarray], file: str) -> MLP:
     """Network of the layers `0.weight, 0.bias, 1.weight, ...`, after comparing the sizes of successive layers."""
     n = len(arrays) // 2
     if n == 0 or arrays.keys() != {f"{i}.{part}" for i in range(n) for part in ("weight", "bias")}:

@@ -35,7 +35,7 @@ STEP = (
 PROGRESS = "seconds, of_steps, theta, gradient, norm, loss"
 RUN = Schema(
     what="run",
-    format=3,
+    format=4,
     tables={
         "run": ("start", "time, mereq, config, provenance"),
         "fields": ("name", "dtype, shape"),
@@ -44,6 +44,7 @@ RUN = Schema(
         "versions": ("version", "time, round, idx, seconds, learned_from, theta"),
         "progress": ("round, published, step", PROGRESS),  # published: versions before it
         "rounds": ("round", ROUND),
+        "own_rates": ("supervised_steps", "time, expert_samples, own_rate"),
     },
     remedy="Restore it from a copy, or start a new run elsewhere.",
     lost="Or continue from what is left: --resume --accept-loss.",
@@ -106,6 +107,14 @@ class Version(NamedTuple):
         """The version of a row."""
         named = {name: row[name] for name in cls._fields if name != "number"}
         return cls(**named | {"number": row["version"], "theta": vector_from_text(row["theta"])})
+
+
+class OwnRate(NamedTuple):
+    """Own rate of a policy: its intervention rate in supervised steps that were not counted and not learned from."""
+
+    supervised_steps: int  # of the run, that the policy had been learned from
+    expert_samples: int  # among these
+    own_rate: float
 
 
 class TimedProgress(NamedTuple):
@@ -220,6 +229,11 @@ class RunReader(Store):
         if str(number) not in published:
             raise UnknownName("published version", str(number), published)
         return load_policy(self._checkpoint("version", number), prior=prior)
+
+    def own_rates(self) -> list[OwnRate]:
+        """Own rates that were measured, in the order of the run; none unless the run measures them."""
+        rows = self.database.rows("own_rates")
+        return [OwnRate(*(row[name] for name in OwnRate._fields)) for row in rows]
 
     def resume_point(self, prior: Policy | None = None) -> Resume:
         """State from which Algorithm 1 continues: after the last round whose learning state is undamaged.

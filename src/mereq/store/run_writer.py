@@ -25,6 +25,7 @@ from mereq.store.provenance import provenance, resident_bytes
 from mereq.store.run_log import LOG
 from mereq.store.run_store import (
     RUN,
+    OwnRate,
     RecordedRound,
     RunReader,
     acknowledged_rows,
@@ -211,6 +212,11 @@ class RunWriter(RunReader):
             )
         self._published = made.version
 
+    def add_own_rate(self, measured: OwnRate) -> None:
+        """Store an own rate. A repeated measurement replaces that of an interrupted run."""
+        with self.database.transaction():
+            self.database.insert("own_rates", {"time": time.time(), **measured._asdict()}, replace=True)
+
     def add_round(self, made: Round) -> None:
         """Store a finished round: first policy and state, then the row that marks the round as finished."""
         index = self._next[0]
@@ -266,7 +272,7 @@ def is_repeatable(config: dict[str, Any]) -> bool:
         from_spec
         and config.get("supervisor", "expert") == "expert"
         and config.get("robot") in (None, "perturbed")
-        and config.get("learning", "sequential") == "sequential"
+        and config.get("learning", "sequential") in ("sequential", "handback")
     )
 
 

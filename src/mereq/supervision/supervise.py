@@ -29,6 +29,7 @@ def supervise(
     episode_seed: Callable[[int], int],
     task: Task,
     recorded: Sequence[SupervisedStep] = (),
+    n_episodes: int | None = None,
 ) -> Iterator[SupervisedStep]:
     """Steps of a supervised rollout, each yielded as soon as it has been executed.
 
@@ -37,17 +38,18 @@ def supervise(
 
     Args:
         environment: in which the episodes take place. A robot is told to stop when the rollout ends.
-        acting: called at the start of each episode; returns the version and the policy that act in it. Its argument is
-            None; or, for an unfinished episode that is resumed, the version that has acted in it.
+        acting: called before each step; returns the version and the policy that propose its action. Its argument is the
+            version that proposed the episode's last step, or None in the first step of an episode.
         supervisor: decides each step.
         n_steps: length of the rollout, over all episodes.
         episode_seed: seed of the k-th episode.
         task: the task, for the size of its observations, its features and its actions.
         recorded: steps of this rollout from before an interruption. They are not yielded again. If the last recorded
             episode is unfinished, it is restored by executing its recorded actions from its seed, and then continues.
-            The supervisor sees these steps again, together with the recorded decisions. An environment that is not
+            The supervisor sees these steps again, with the recorded proposals and decisions. An environment that is not
             `repeatable`, such as a robot, or does not repeat the recorded observations, cannot be restored: the
             unfinished episode stays cut, and a new one starts.
+        n_episodes: the rollout also ends with its n-th episode.
 
     Raises:
         WrongTask: the environment or the supervisor returned something else than they must.
@@ -61,8 +63,8 @@ def supervise(
     episode = 0 if done == 0 else recorded[-1].episode + complete
     replay = [] if complete else [step for step in recorded if step.episode == episode]
 
-    while done < n_steps:
-        version, policy = acting(replay[0].version if replay else None)
+    while done < n_steps and (n_episodes is None or episode < n_episodes):
+        version: int | None = None
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
         interruption.check()
@@ -78,8 +80,12 @@ def supervise(
                     *(task.name, step_index),
                 )
                 break
-            proposed = existing_action(policy.distribution(obs[None].copy()).mode()[0], task.actions, "The policy")
-            decided = None if before is None else _decision(before)
+            if before is None:
+                version, policy = acting(version)
+                proposed = existing_action(policy.distribution(obs[None].copy()).mode()[0], task.actions, "The policy")
+                decided = None
+            else:
+                version, proposed, decided = before.version, before.proposed, _decision(before)
             context = DecisionContext(step_index, obs.copy(), copied(proposed), info, decided)
             answer = _answer(supervisor, context, task.actions)
             decision = decided or answer

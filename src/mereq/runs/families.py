@@ -1,0 +1,49 @@
+"""The policy family of a run, and the method that uses it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mereq.alignment.method import Method
+from mereq.alignment.posterior_alignment import PosteriorAlignment
+from mereq.core.errors import IncompatibleRun, IncompleteTask
+from mereq.maxent_rl.family import PolicyFamily
+from mereq.presets.methods import METHODS
+from mereq.presets.registry import definition_of
+from mereq.runs.policies import checksum_of, policy_of
+from mereq.runs.spec import RunSpec
+from mereq.store.families import load_family
+
+PRIOR = "prior_sha256"  # entry of a family's JSON file: checksum of the prior that it was prepared for
+
+
+def method_of(spec: RunSpec) -> Method:
+    """The run's method, with its policy family if it needs one. Raises as `family_of`."""
+    method = METHODS[spec.method]
+    return replace(method, family=family_of(spec)) if isinstance(method, PosteriorAlignment) else method
+
+
+def family_of(spec: RunSpec) -> PolicyFamily:
+    """The policy family of a run.
+
+    Raises:
+        IncompleteTask: the task has no family, and the run names none.
+        IncompatibleRun: the family was prepared for another prior.
+        CorruptCheckpoint: the family is a checkpoint that cannot be used.
+    """
+    definition = definition_of(spec.task)
+    if spec.family is not None:
+        family, about = load_family(Path(spec.family), definition.task)
+    elif definition.family is not None:
+        family, about = definition.family()
+    else:
+        raise IncompleteTask(
+            f"The method {spec.method} needs a policy family, and the task {spec.task} has none. Prepare one with "
+            f"`mereq prepare {spec.task}` (and the run's --prior), and name it with --family."
+        )
+    if about.get(PRIOR) != checksum_of(policy_of(spec, "prior"), definition.task):
+        raise IncompatibleRun(
+            f"The policy family {spec.family or 'of the task'} was prepared for another prior than the run's: its "
+            f"policies are residuals of that prior. Prepare one for this prior: `mereq prepare {spec.task}` with "
+            "--prior, and name it with --family."
+        )
+    return family

@@ -1,0 +1,114 @@
+"""Policy families as checkpoints: those shipped with the package, and those that a user has prepared."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mereq.core.actions import Discrete
+from mereq.core.errors import UnknownName
+from mereq.core.task import Task
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.family import PolicyFamily, ThetaRegion
+from mereq.maxent_rl.networks import hidden_sizes
+from mereq.maxent_rl.pytrees import under
+from mereq.maxent_rl.sac import ActorPolicy
+from mereq.maxent_rl.two_stream import TwoStream, network_outputs
+from mereq.store.checkpoints import Checkpoint, corrupt, read_checkpoint, save_arrays, without_suffix
+from mereq.store.policies import mlp_of_arrays, named_arrays
+
+FAMILY = "family"  # name of a shipped family's files, and kind of the checkpoint
+
+
+def save_family(path: Path, family: PolicyFamily, *, about: dict[str, Any]) -> None:
+    """Write a family without its prior.
+
+    about: entries of the JSON file, such as task, settings, provenance, and the checksum of the prior.
+
+    Raises:
+        CannotWrite: no permission, or the disk is full.
+    """
+    policy, region = family.policy, family.region
+    if isinstance(policy, QPolicy):
+        arrays = _two_stream_arrays("q.", family.network)
+        about |= {"temperature": policy.temperature, "prior_temperature": policy.prior_temperature}
+    else:
+        arrays = _two_stream_arrays("actor.", family.network)
+        for i, critic in enumerate(policy.critics or ()):
+            assert isinstance(critic, TwoStream)
+            arrays |= _two_stream_arrays(f"critic{i}.", critic)
+    save_arrays(path, arrays, kind=FAMILY, about={**about, "limit": region.limit.tolist(), "zero": region.zero})
+
+
+def load_family(path: Path, task: Task) -> tuple[PolicyFamily, dict[str, Any]]:
+    """The family of a checkpoint, and the content of its JSON file.
+
+    Args:
+        path: path of one of the two files, or of the pair without a suffix.
+        task: the family's task; sizes must fit.
+
+    Raises:
+        CorruptCheckpoint: the checkpoint is missing, damaged, no family, or for another task.
+    """
+    path = without_suffix(path)
+    checkpoint = read_checkpoint(path.parent, path.name, FAMILY)
+    return _family_of(checkpoint, f"{path}.safetensors", task), checkpoint.about
+
+
+def load_shipped_family(task: Task) -> tuple[PolicyFamily, dict[str, Any]]:
+    """The family that is shipped for a task, and the content of its JSON file.
+
+    Raises:
+        UnknownName: no family is shipped for this task.
+        CorruptCheckpoint: the installation is damaged.
+    """
+    root = resources.files("mereq").joinpath("checkpoints")
+    shipped = [folder.name for folder in root.iterdir() if folder.joinpath(f"{FAMILY}.json").is_file()]
+    if task.name not in shipped:
+        raise UnknownName("shipped family", task.name, shipped)
+    checkpoint = read_checkpoint(root.joinpath(task.name), FAMILY, FAMILY)
+    return _family_of(checkpoint, f"{task.name}/{FAMILY}", task), checkpoint.about
+
+
+def _family_of(checkpoint: Checkpoint, file: str, task: Task) -> PolicyFamily:
+    about, arrays = checkpoint.about, checkpoint.arrays
+    limit, zero = about.get("limit"), about.get("zero")
+    known = isinstance(limit, list) and all(isinstance(x, float | int) and 0 <= x < np.inf for x in limit)
+    if not known or len(limit) != len(task.feature_names) or not (isinstance(zero, float) and 0 <= zero <= 1):
+        raise corrupt(file, f"its region of theta does not fit the {len(task.feature_names)} features of {task.name}")
+    region = ThetaRegion(np.array(limit, float), zero)
+    n = len(limit)
+    if isinstance(task.actions, Discrete):
+        q = _two_stream(under("q.", arrays), n, file)
+        _refuse_sizes(q, (task.obs_size, task.actions.n), file, task)
+        temperatures = [about.get(name) for name in ("temperature", "prior_temperature")]
+        if not all(isinstance(each, float) and 0 < each < np.inf for each in temperatures):
+            raise corrupt(file, f"its temperatures {temperatures} are impossible")
+        return PolicyFamily(QPolicy(q, None, *temperatures), region)
+    actor = _two_stream(under("actor.", arrays), n, file)
+    _refuse_sizes(actor, (task.obs_size, 2 * task.actions.size), file, task)
+    critics = tuple(_two_stream(under(f"critic{i}.", arrays), n, file) for i in range(2))
+    for critic in critics:
+        _refuse_sizes(critic, (task.obs_size + task.actions.size, 1), file, task)
+    return PolicyFamily(ActorPolicy(actor, critics, None), region)
+
+
+def _two_stream_arrays(prefix: str, network: TwoStream) -> dict[str, np.ndarray]:
+    return named_arrays(f"{prefix}states.", network.states) | named_arrays(f"{prefix}thetas.", network.thetas)
+
+
+def _two_stream(arrays: dict[str, np.ndarray], n_weights: int, file: str) -> TwoStream:
+    network = TwoStream(*(mlp_of_arrays(under(f"{part}.", arrays), file) for part in TwoStream._fields))
+    outputs = len(network.states[-1].bias)
+    if network.n_weights != n_weights or outputs % (n_weights * network.rank) or not hidden_sizes(network.states):
+        raise corrupt(file, "its networks of states and of theta do not fit together")
+    return network
+
+
+def _refuse_sizes(network: TwoStream, sizes: tuple[int, int], file: str, task: Task) -> None:
+    found = len(network.states[0].weight), network_outputs(network)
+    if found != sizes:
+        raise corrupt(
+            file, f"it has networks with {found} inputs and outputs, but the task {task.name} needs {sizes}"
+        )
