@@ -17,7 +17,7 @@ from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
-from mereq.irl.decisions import ACCEPTED, IGNORED, DecisionModel, all_decisions, log_likelihood
+from mereq.irl.decisions import DecisionModel, Decisions, decisions_of, log_likelihood
 from mereq.irl.family_evidence import family_evidence, log_uniform
 from mereq.irl.posterior import NormalPrior, Posterior, importance_sampling
 from mereq.maxent_rl.dqn import QPolicy
@@ -54,7 +54,6 @@ class PosteriorImprover:
 
     def __init__(self, task: Task, prior: Policy, family: PolicyFamily, settings: PosteriorSettings, *, seed: int):
         self._task, self._prior, self._family, self._settings, self._seed = task, prior, family, settings, seed
-        self._model = DecisionModel(slip=settings.slip, accepted=settings.accepted)
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
         self.posterior: Posterior | None = None  # of theta and the logarithm of the rationality
 
@@ -65,33 +64,32 @@ class PosteriorImprover:
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""
-        decision = all_decisions(log)
-        if (decision < 0).all():
+        decisions = decisions_of(log)
+        if not decisions.intervention.any():
             self.theta, self.posterior = np.zeros(self._family.n_weights), None
             return
-        self.posterior = self._infer(log, decision)
+        self.posterior = self._infer(log, decisions)
         theta = self._family.region.clip(self.posterior.mean[:-1])
         yield Progress(0, 1, theta, theta - self.theta, float("nan"))
         self.theta = theta
 
-    def _infer(self, log: InterventionLog, decision: np.ndarray) -> Posterior:
+    def _infer(self, log: InterventionLog, decisions: Decisions) -> Posterior:
         settings, n = self._settings, self._family.n_weights
-        rng = stream(self._seed, "posterior", log.steps)
-        used, weight = _thinned(decision, settings.accepted_steps, rng)
-        obs = np.concatenate([rollout.obs for rollout in log.rollouts])[used]
-        executed = np.concatenate([rollout.executed for rollout in log.rollouts])[used]
+        obs = np.concatenate([rollout.obs for rollout in log.rollouts])[decisions.steps]
+        executed = np.concatenate([rollout.executed for rollout in log.rollouts])[decisions.steps]
         evidence = family_evidence(self._family, self._prior, obs, executed)
-        model = DecisionModel(slip=self._model.slip, accepted=weight * self._model.accepted)
+        model = DecisionModel(slip=settings.slip, accepted=settings.accepted)
         uniform = log_uniform(self._task.actions)
 
         def likelihood(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
             theta = self._family.region.clip(x[:, :n])
-            return log_likelihood(evidence.log_probs(theta, np.exp(x[:, n])), decision[used], model, uniform=uniform)
+            return log_likelihood(evidence.log_probs(theta, np.exp(x[:, n])), decisions, model, uniform=uniform)
 
         before = NormalPrior(
             mean=np.append(np.zeros(n), settings.log_rationality),
             std=np.append(settings.width * self._family.region.limit, settings.log_rationality_width),
         )
+        rng = stream(self._seed, "posterior", log.steps)
         return importance_sampling(likelihood, before, rng, draws=settings.draws, iterations=settings.iterations)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -106,12 +104,3 @@ class PosteriorImprover:
         self.theta = state["theta"]
         self.posterior = Posterior(state["draws"], state["weights"]) if "draws" in state else None
 
-
-def _thinned(decision: np.ndarray, largest: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Steps that are evidence, of accepted ones a random sample of the given size at most, and the weight of each."""
-    accepted = np.flatnonzero(decision == ACCEPTED)
-    shown = np.flatnonzero((decision != ACCEPTED) & (decision != IGNORED))
-    weight = max(1.0, len(accepted) / largest)
-    if len(accepted) > largest:
-        accepted = rng.choice(accepted, largest, replace=False)
-    return np.sort(np.concatenate([accepted, shown])), weight

@@ -55,9 +55,8 @@ class PosteriorSettings:
     """Settings of the posterior of theta over a policy family. docs/instant.md."""
 
     width: float = 0.5  # standard deviation of each weight before any evidence, in limits of the family's region
-    slip: float = 0.3  # share of interventions that no theta explains
-    accepted: float = 0.1  # weight of a step that the policy was allowed to make; an intervention weighs 1
-    accepted_steps: int = 2000  # at most: of more, a random sample counts for all
+    slip: float = 0.3  # share of votes that no theta explains
+    accepted: float = 1.0  # weight of a segment in which the policy was allowed to act; an intervention weighs 1
     log_rationality: float = 1.4  # mean of log beta before any evidence
     log_rationality_width: float = 0.5  # its standard deviation
     draws: int = 512  # of theta and log beta, in each iteration of the importance sampling
@@ -69,7 +68,6 @@ class PosteriorSettings:
             width=POSITIVE,
             slip=SHARE,
             accepted=NON_NEGATIVE,
-            accepted_steps=COUNT,
             log_rationality=FINITE,
             log_rationality_width=POSITIVE,
             draws=COUNT,

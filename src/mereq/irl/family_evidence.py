@@ -3,9 +3,10 @@
 A two-stream network is a product of phi(s), which does not depend on theta, with a vector that depends on theta alone.
 phi of the recorded states is computed once; then the log-probabilities under m thetas cost one matrix product.
 
-A supervisor's actions are not drawn from a policy but chosen: their rationality beta says how sharply. The policy at
-rationality beta is proportional to exp(beta (Q_R + alpha log pi) / alphahat) for finitely many actions; for continuous
-ones, whose actor is a normal distribution in u, its standard deviation is divided by sqrt(beta).
+A supervisor's actions are not drawn from a policy but chosen: their rationality beta says how sharply. Of finitely many
+actions, one is chosen with a probability proportional to exp(beta (Q_R + alpha log pi) / alphahat). Of a continuous
+action, each coordinate is chosen with a density proportional to exp(-beta |a - mode|): a supervisor means the action
+that the member thinks best, and the standard deviation of the member's exploration says nothing about that.
 """
 
 import math
@@ -23,16 +24,14 @@ from mereq.maxent_rl.family import PolicyFamily
 from mereq.maxent_rl.gaussians import SQUASHED, family_of
 from mereq.maxent_rl.two_stream import TwoStream, state_features, theta_direction
 
-SATURATED = 0.995  # an action beyond this counts as this: arctanh of the limit itself is infinite
-
 
 class FamilyEvidence(Protocol):
     """Recorded steps, prepared for the evaluation of a family's members."""
 
     def log_probs(
         self, theta: Float[np.ndarray, "m features"], rationality: Float[np.ndarray, " m"]
-    ) -> Float[np.ndarray, "steps m"]:
-        """log pi_theta(a|s) of each step's action, under each of m thetas and rationalities."""
+    ) -> Float[np.ndarray, "steps coordinates m"]:
+        """log pi_theta of each coordinate of each step's action, under each of m thetas and rationalities."""
         ...
 
 
@@ -58,16 +57,14 @@ def family_evidence(
             f"The prior gives a {type(given).__name__} distribution; a policy family needs a Categorical, a "
             "SquashedGaussian or a ClippedGaussian."
         )
-    u, log_slope = np.asarray(actions, float), np.zeros(len(actions))
-    if kind is SQUASHED:
-        u = np.clip(u, -SATURATED, SATURATED)
-        u, log_slope = np.arctanh(u), np.log1p(-(u**2)).sum(axis=1)
-    return GaussianEvidence(family.network, phi, given.parameters, u, log_slope, kind.log_std)
+    chosen = np.asarray(actions, np.float32)
+    n = chosen.shape[1]  # the parameters are means, then log-stds
+    return ContinuousEvidence(family.network, phi[:, :n], given.parameters[:, :n], chosen, kind is SQUASHED)
 
 
 def log_uniform(actions: Actions) -> float:
-    """Log-probability, or log-density in [-1, 1]^k, of an action that is drawn uniformly."""
-    return -math.log(actions.n) if isinstance(actions, Discrete) else -actions.size * math.log(2.0)
+    """Log-probability of an action, or log-density of a coordinate in [-1, 1], that is drawn uniformly."""
+    return -math.log(actions.n) if isinstance(actions, Discrete) else -math.log(2.0)
 
 
 @dataclass(frozen=True)
@@ -83,37 +80,34 @@ class CategoricalEvidence:
 
     def log_probs(
         self, theta: Float[np.ndarray, "m features"], rationality: Float[np.ndarray, " m"]
-    ) -> Float[np.ndarray, "steps m"]:
-        """log pi_theta,beta(a|s) of each step's action."""
+    ) -> Float[np.ndarray, "steps coordinates m"]:
+        """log pi_theta,beta(a|s) of each step's action, which is its only coordinate."""
         directions = theta_direction(self.network, theta)
         steps, actions, j = self.phi.shape
         q = (self.phi.reshape(-1, j) @ directions.T).reshape(steps, actions, len(directions))
         q += (self.prior_temperature * self.prior)[:, :, None].astype(q.dtype)
         q *= (rationality / self.temperature).astype(q.dtype)
         q -= q.max(axis=1, keepdims=True)
-        return q[np.arange(steps), self.chosen] - np.log(np.exp(q).sum(axis=1))
+        return (q[np.arange(steps), self.chosen] - np.log(np.exp(q).sum(axis=1)))[:, None, :]
 
 
 @dataclass(frozen=True)
-class GaussianEvidence:
+class ContinuousEvidence:
     """Steps with continuous actions."""
 
     network: TwoStream
-    phi: Float[np.ndarray, "steps parameters j"]
-    prior: Float[np.ndarray, "steps parameters"]  # means and log-stds of u
-    u: Float[np.ndarray, "steps actions"]  # the normal variable that gives the action
-    log_slope: Float[np.ndarray, " steps"]  # log |da/du|
-    log_std: tuple[float, float]  # limits of a log-std
+    phi: Float[np.ndarray, "steps actions j"]  # of the means
+    prior: Float[np.ndarray, "steps actions"]  # means
+    chosen: Float[np.ndarray, "steps actions"]  # in [-1, 1]
+    squashed: bool  # whether a mode is tanh of the mean, or the mean within the limits
 
     def log_probs(
         self, theta: Float[np.ndarray, "m features"], rationality: Float[np.ndarray, " m"]
-    ) -> Float[np.ndarray, "steps m"]:
-        """log pi_theta,beta(a|s) of each step's action."""
+    ) -> Float[np.ndarray, "steps coordinates m"]:
+        """log beta/2 - beta |a - mode| of each coordinate of each step's action."""
         directions = theta_direction(self.network, theta)
-        steps, parameters, j = self.phi.shape
-        change = (self.phi.reshape(-1, j) @ directions.T).reshape(steps, parameters, len(directions))
-        mean, log_std = np.split(change + self.prior[:, :, None], 2, axis=1)
-        log_std = np.clip(log_std, *self.log_std) - 0.5 * np.log(rationality)
-        z = (self.u[:, :, None] - mean) * np.exp(-log_std)
-        normal = -0.5 * z**2 - log_std - 0.5 * math.log(2.0 * math.pi)
-        return normal.sum(axis=1) - self.log_slope[:, None]
+        steps, coordinates, j = self.phi.shape
+        change = (self.phi.reshape(-1, j) @ directions.T).reshape(steps, coordinates, len(directions))
+        mean = change + self.prior[:, :, None]
+        mode = np.tanh(mean) if self.squashed else np.clip(mean, -1.0, 1.0)
+        return np.log(0.5 * rationality) - rationality * np.abs(self.chosen[:, :, None] - mode)
