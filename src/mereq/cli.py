@@ -28,8 +28,10 @@ Seed = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 0)")
 Rounds = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10)")]
 PriorKind = Annotated[str | None, arg(metavar="KIND", help_behavior_hint="(default: recognised)")]
 PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
+FamilyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 LearningName = Annotated[
-    Literal["sequential", "concurrent"] | None, arg(metavar="WHEN", help_behavior_hint="(default: sequential)")
+    Literal["sequential", "concurrent", "handback"] | None,
+    arg(metavar="WHEN", help_behavior_hint="(default: sequential; mereq-bayes: handback)"),
 ]
 RobotName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")]
 Steps = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")]
@@ -54,6 +56,7 @@ def align(
     prior: PolicyName = None,
     prior_kind: PriorKind = None,
     expert: PolicyName = None,
+    family: FamilyName = None,
     learning: LearningName = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
     robot: RobotName = None,
@@ -67,6 +70,7 @@ def align(
     For instance:
       mereq align highway --seed 1 --rounds 6 --out runs/first
       mereq align --resume --out runs/first --rounds 10
+      mereq align highway --method mereq-bayes --rounds 1 --out runs/instant
       mereq align highway --method mereq-np --preset paper --out runs/np
       mereq align highway --learning concurrent --pace 5 --out runs/concurrent
       mereq align my_task.py:LANDER --prior ppo_lander.zip --out runs/lander
@@ -80,7 +84,8 @@ def align(
             prior, expert, robot); --rounds may be raised.
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
-        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table 1.
+        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
+            1; or `mereq-bayes`, which learns from each intervention at once (docs/instant.md).
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
@@ -90,8 +95,10 @@ def align(
         prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
             `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
         expert: policy of the expert, in the same forms.
-        learning: `sequential`: between rounds, while the expert waits; or `concurrent`: a second thread learns during
-            supervision, and a new policy acts from the next episode on. That needs a --pace, or rounds end too soon.
+        family: policy family for `mereq-bayes`, as `mereq prepare` writes it. Our four tasks have one.
+        learning: `sequential`: between rounds, while the expert waits; `concurrent`: a second thread learns during
+            supervision, and a new policy acts from the next episode on (that needs a --pace, or rounds end too soon);
+            or `handback`: at each handback, and the new policy acts from the next step on.
         pace: supervised steps per second, to simulate a person's time.
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot), or a driver of
             yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
@@ -114,6 +121,7 @@ def align(
                 "prior": prior,
                 "prior_kind": prior_kind,
                 "expert": expert,
+                "family": family,
                 "learning": learning,
                 "pace": pace,
                 "robot": robot,
@@ -138,6 +146,7 @@ def supervise(
     rate_threshold: Annotated[float | None, arg(metavar="DELTA", help_behavior_hint="(default: 0.05)")] = None,
     prior: PolicyName = None,
     prior_kind: PriorKind = None,
+    family: FamilyName = None,
     learning: LearningName = None,
     robot: RobotName = None,
     hz: Hz = None,
@@ -171,7 +180,8 @@ def supervise(
             robot); --rounds may be raised.
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
-        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`. The page does not show it.
+        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft`, `iwr-ft`, or `mereq-bayes`, which learns
+            from each intervention at once (docs/instant.md). The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
         rounds: most rounds.
@@ -181,8 +191,10 @@ def supervise(
             yours: file.py:NAME or package.module:NAME (docs/policies.md).
         prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
             `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
-        learning: `sequential`: between rounds, while you wait; or `concurrent`: during supervision, and a new policy
-            acts from the next episode on.
+        family: policy family for `mereq-bayes`, as `mereq prepare` writes it. Our four tasks have one.
+        learning: `sequential`: between rounds, while you wait; `concurrent`: during supervision, and a new policy acts
+            from the next episode on; or `handback`: whenever you hand back, and the new policy acts from the next step
+            on.
         robot: what you supervise: `perturbed` (another simulation, which represents a real robot), or a driver of
             yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
@@ -211,6 +223,7 @@ def supervise(
                 "rate_threshold": rate_threshold,
                 "prior": prior,
                 "prior_kind": prior_kind,
+                "family": family,
                 "learning": learning,
                 "robot": robot,
                 "changes": None if steps is None else {"settings": {"rollout_steps": steps}},
@@ -308,6 +321,60 @@ def train(
     from mereq.commands.train import train as run
 
     run(task, which, preset, start, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
+
+
+@app.command
+def prepare(
+    task: Annotated[str, Positional, arg(metavar="TASK")],
+    *,
+    out: Annotated[
+        Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: runs/TASK-family)")
+    ] = None,
+    prior: PolicyName = None,
+    prior_kind: PriorKind = None,
+    limit: Annotated[tuple[float, ...], arg(metavar="WEIGHT", help_behavior_hint="(default: the task's)")] = (),
+    steps: Steps = None,
+    seed: int = 0,
+    resume: bool = False,
+) -> None:
+    """Prepare a policy family: residual policies of a prior for every theta of a region, before anybody supervises.
+
+    The method mereq-bayes needs one. With it, nothing has to be learned by reinforcement during supervision: theta is
+    inferred from each intervention in a fraction of a second, and the policy of that theta acts at once
+    (docs/instant.md). Our four tasks have a family for their own prior.
+
+    Writes OUT.safetensors and OUT.json after each phase, and keeps what `--resume` needs after Ctrl-C.
+
+    For instance:
+      mereq prepare highway --out runs/highway-family
+      mereq prepare my_task.py:LANDER --prior ppo_lander.zip --limit 0.5 2 1 --out runs/lander-family
+      mereq align my_task.py:LANDER --prior ppo_lander.zip --method mereq-bayes --family runs/lander-family
+
+    Args:
+        task: a task's name, or your own: file.py:NAME or package.module:NAME.
+        out: where to write, without a suffix.
+        prior: policy that the family belongs to: a checkpoint, a zip of Stable-Baselines3, an ONNX or TorchScript
+            file, or code of yours: file.py:NAME or package.module:NAME (docs/policies.md).
+        prior_kind: what your function, ONNX or TorchScript file returns, as for `mereq align`.
+        limit: largest weight of each feature that somebody may want, or one number for all.
+        steps: environment steps.
+        seed: everything random follows from it.
+        resume: continue the preparation in --out.
+    """
+    from mereq.commands.prepare import prepare as run
+
+    file = out or Path("runs") / f"{Path(task.partition(':')[0]).stem}-family"
+    run(
+        task,
+        file,
+        prior=prior,
+        prior_kind=prior_kind,
+        steps=steps,
+        limit=limit,
+        seed=seed,
+        resume=resume,
+        console=console,
+    )
 
 
 @app.command

@@ -23,7 +23,7 @@ from mereq.trials.trial_store import refuse_blind
 
 FIELDS = (  # fields of a run that the command line can set
     *("task", "method", "preset", "seed", "n_rounds", "rate_threshold", "prior", "expert", "supervisor"),
-    *("learning", "pace", "robot", "prior_kind"),
+    *("learning", "pace", "robot", "prior_kind", "family"),
 )
 
 

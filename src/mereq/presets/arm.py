@@ -9,7 +9,9 @@ from mereq.evaluation.arm_metrics import bottle_card, erasing_card, pillow_card
 from mereq.presets import arm_settings
 from mereq.presets.arm_settings import training
 from mereq.presets.definition import TaskDefinition
+from mereq.presets.family_settings import family_settings
 from mereq.presets.perturbed import perturbed_arm
+from mereq.store.families import load_shipped_family
 from mereq.store.policies import load_shipped
 from mereq.supervision.synthesized import MeasurementExpert
 from mereq.tasks import arm
@@ -27,6 +29,7 @@ def _definition(task: Any, arm_task: ArmTask, **parts: Any) -> TaskDefinition:
         supervisor=lambda expert: MeasurementExpert(expert, arm_task.rule),
         prior=partial(load_shipped, task, "prior"),
         expert=partial(load_shipped, task, "expert"),
+        family=partial(load_shipped_family, task),
         hz=1 / PERIOD,
         controls=ArmView.controls,
         view=view_of_arm,
@@ -56,6 +59,7 @@ ERASING = _definition(
     metrics=erasing_card,
     clip=ERASING_SHOT.film,
     settings=arm_settings.ERASING,
+    family_settings=family_settings(arm_settings.ERASING["fast"], limit=(3.0,)),
 )
 
 PILLOW_GRASPING = _definition(

@@ -84,7 +84,7 @@ class TaskDefinition:
         object.__setattr__(self, "name", self.name or self.task.name)
         object.__setattr__(self, "settings", self.settings or {"fast": fast(self.task)})
         if self.family_settings is None:
-            object.__setattr__(self, "family_settings", family_settings(next(iter(self.settings.values()))))
+            object.__setattr__(self, "family_settings", family_settings(list(self.settings.values())[-1]))
         object.__setattr__(self, "controls", self.controls or default_controls(self.task.actions))
 
     def settings_of(self, preset: str) -> AlignSettings:

@@ -8,6 +8,7 @@ from mereq.maxent_rl.family_training import FamilySettings
 from mereq.maxent_rl.simulator_training import TrainingSchedule
 from mereq.maxent_rl.training import TrainingSettings
 
+PHASES = 10
 ZERO = 1 / 3  # probability that a feature is not weighed
 
 _DISCRETE = TrainingSchedule(
@@ -42,7 +43,7 @@ def family_settings(
     return FamilySettings(
         training=TrainingSettings(
             n_steps=n_steps,
-            checkpoint_interval=min(n_steps, 10 * round(n_steps / 100 / schedule.chunk) * schedule.chunk),
+            checkpoint_interval=n_steps // PHASES,
             learner=learner,
             schedule=schedule,
             replay_capacity=min(n_steps, 200_000),

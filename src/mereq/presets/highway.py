@@ -8,6 +8,7 @@ from mereq.maxent_rl.training import TrainingSettings
 from mereq.presets.definition import Preparation, TaskDefinition
 from mereq.presets.highway_settings import DQN, FAST, PAPER, TRAINING
 from mereq.presets.perturbed import perturbed_highway
+from mereq.store.families import load_shipped_family
 from mereq.store.policies import load_shipped
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks import highway
@@ -21,6 +22,7 @@ HIGHWAY = TaskDefinition(
     supervision={"upper": 1.62, "lower": 1.52},
     prior=partial(load_shipped, highway.TASK, "prior"),
     expert=partial(load_shipped, highway.TASK, "expert"),
+    family=partial(load_shipped_family, highway.TASK),
     settings={"paper": PAPER, "fast": FAST},
     hz=1.0,
     controls=HighwayView.controls,
