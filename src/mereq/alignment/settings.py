@@ -56,8 +56,8 @@ class PosteriorSettings:
 
     width: float = 0.5  # standard deviation of each weight before any evidence, in limits of the family's region
     slip: float = 0.3  # share of votes that no theta explains
-    accepted: float = 1.0  # weight of a segment in which the policy was allowed to act; an intervention weighs 1
-    log_rationality: float = 1.4  # mean of log beta before any evidence
+    accepted: float = 0.1  # weight of a segment in which the policy was allowed to act; an intervention weighs 1
+    log_rationality: float = 1.9  # mean of log beta before any evidence
     log_rationality_width: float = 0.5  # its standard deviation
     draws: int = 512  # of theta and log beta, in each iteration of the importance sampling
     iterations: int = 3

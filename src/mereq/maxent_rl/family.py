@@ -5,6 +5,7 @@ element of a batch is priced with a theta of its own (universal value functions,
 member is the prior itself, by construction of the networks (`mereq.maxent_rl.two_stream`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -121,7 +122,7 @@ class _ConditionedSimulator:
 def conditioned(task: Task, region: ThetaRegion) -> Task:
     """The task as a family's learner sees it: observations begin with theta."""
 
-    def simulate(n_envs: int, make: partial) -> Simulator:
+    def simulate(n_envs: int, make: Callable[[int], Simulator]) -> Simulator:
         return _ConditionedSimulator(make(n_envs), region)
 
     return replace(

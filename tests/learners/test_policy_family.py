@@ -1,0 +1,186 @@
+"""Policy families in the corridor: members against exact solutions, evidence against the members themselves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_observations, expert, task_of
+from exact import corridor_mdp
+from mereq.alignment.algorithm import Round, events
+from mereq.alignment.handback import AtHandback, is_over
+from mereq.alignment.posterior_alignment import MEREQ_BAYES
+from mereq.alignment.schedule import PolicyVersion, Resume
+from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongValue
+from mereq.core.supervisor import Controller
+from mereq.interventions.log import InterventionLog
+from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.irl.family_evidence import family_evidence
+from mereq.maxent_rl.family import with_theta
+from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
+from mereq.maxent_rl.training import TrainingSettings
+from mereq.maxent_rl.two_stream import apply_two_stream_numpy
+from mereq.store.families import load_family, save_family
+from mereq.tasks.corridor import THETA_EXPERT, THETA_PRIOR
+
+TRAINING = TrainingSettings(
+    n_steps=12_000,
+    checkpoint_interval=6_000,
+    learner=replace(SETTINGS.learner, hidden=(32,), learning_rate=5e-3, decay_updates=3000),
+    schedule=replace(SETTINGS.schedule, updates_per_step=0.25, epsilon_end=0.5),
+    replay_capacity=12_000,
+    alive_bonus=0.0,
+)
+FAMILY = FamilySettings(training=TRAINING, limit=(1.5,), zero=1 / 3, rank=8)
+WISH = (THETA_EXPERT - THETA_PRIOR).astype(np.float32)
+
+
+def prepared(settings=FAMILY):
+    training = FamilyTraining(task_of(), PRIOR, settings, seed=0)
+    for _ in training.run_phases():
+        pass
+    return training.family
+
+
+@pytest.fixture(scope="module")
+def family():
+    return prepared()
+
+
+def test_the_member_at_zero_is_the_prior_itself(family):
+    member, obs = family.member(np.zeros_like(WISH), PRIOR), all_observations()
+    np.testing.assert_allclose(member.distribution(obs).log_probs, PRIOR.distribution(obs).log_probs, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [-0.5, 0.5, 1.0])
+def test_members_are_the_optimal_policies_of_prior_plus_theta(family, share):
+    """Residual soft Q-learning on top of the exact prior gives the soft optimum of the sum of both rewards."""
+    mdp, theta = corridor_mdp(LENGTH), share * WISH
+    q = mdp.soft_q(mdp.features @ (THETA_PRIOR + theta), temperature=ALPHA, gamma=GAMMA)
+    exact = np.exp(q / ALPHA) / np.exp(q / ALPHA).sum(axis=1, keepdims=True)
+    found = np.exp(family.member(theta, PRIOR).distribution(all_observations()).log_probs)
+    visited = np.abs(found - exact).reshape(2, LENGTH, 3)[:, :9]  # nobody gets much further within an episode
+    assert visited.max() < 0.15
+    assert visited.mean() < 0.02
+
+
+def test_a_member_is_the_two_stream_network_at_its_theta(family):
+    obs = all_observations()
+    member = family.member(WISH, PRIOR)
+    both = apply_two_stream_numpy(family.network, with_theta(np.broadcast_to(WISH, (len(obs), len(WISH))), obs))
+    np.testing.assert_allclose(member.values(obs), both, rtol=1e-4, atol=1e-5)
+
+
+def test_evidence_is_the_log_probability_of_the_members(family):
+    obs, thetas = all_observations(), np.stack([0 * WISH, WISH, -0.3 * WISH])
+    actions = np.arange(len(obs)) % 3
+    found = family_evidence(family, PRIOR, obs, actions).log_probs(thetas, np.ones(3))
+    for i, theta in enumerate(thetas):
+        log_probs = family.member(theta, PRIOR).distribution(obs).log_probs
+        np.testing.assert_allclose(found[:, 0, i], log_probs[np.arange(len(obs)), actions], rtol=1e-3, atol=1e-4)
+
+
+def test_an_interrupted_preparation_goes_on_exactly():
+    short = replace(FAMILY, training=replace(TRAINING, n_steps=1200, checkpoint_interval=600))
+    whole = prepared(short)
+    first = FamilyTraining(task_of(), PRIOR, short, seed=0)
+    next(first.run_phases())
+    second = FamilyTraining(task_of(), PRIOR, short, seed=0)
+    second.restore(first.state())
+    for _ in second.run_phases():
+        pass
+    for left, right in zip(whole.network.states, second.family.network.states, strict=True):
+        np.testing.assert_array_equal(left.weight, right.weight)
+
+
+def test_a_family_is_stored_and_read(family, tmp_path):
+    save_family(tmp_path / "family", family, about={"prior_sha256": "x"})
+    loaded, about = load_family(tmp_path / "family", task_of())
+    assert about["prior_sha256"] == "x"
+    obs = all_observations()
+    left, right = (each.member(WISH, PRIOR).distribution(obs).log_probs for each in (family, loaded))
+    np.testing.assert_array_equal(left, right)
+    with pytest.raises(CorruptCheckpoint, match="but the task corridor needs"):
+        load_family(tmp_path / "family", replace(task_of(), obs_size=5))
+    with pytest.raises(CorruptCheckpoint, match="does not fit the 1 features"):
+        load_family(tmp_path / "family", replace(task_of(), feature_names=("one",)))
+
+
+def test_limits_of_theta_must_fit_the_features():
+    with pytest.raises(WrongValue, match="There are 7 limits of theta"):
+        FamilyTraining(task_of(), PRIOR, replace(FAMILY, limit=(1.0,) * 7), seed=0)
+    with pytest.raises(WrongValue, match="Give one finite number for each feature"):
+        replace(FAMILY, limit=(0.0,))
+
+
+# ------------------------------------------------------------------------------------------------------ the method
+
+
+def bayes_events(family, resume=None, n_rounds=2):
+    method = replace(MEREQ_BAYES, family=family)
+    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": AtHandback, "resume": resume}
+    return events(task_of(), PRIOR, expert(), method, SETTINGS, **how)
+
+
+def test_the_policy_is_aligned_after_a_handful_of_interventions(family):
+    """The wish is found, and the policy's last round has a tenth of the interventions of the prior's."""
+    rounds = [event for event in bayes_events(family) if isinstance(event, Round)]
+    assert rounds[-1].theta[LEFT] > 0.4
+    assert rounds[-1].intervention_rate < 0.05
+    assert rounds[-1].expert_steps < 60
+
+
+def test_a_new_policy_acts_from_the_step_after_the_handback(family):
+    steps, versions = [], []
+    for event in bayes_events(family, n_rounds=1):
+        if isinstance(event, SupervisedStep):
+            steps.append(event)
+        elif isinstance(event, PolicyVersion):
+            versions.append((event.version, len(steps)))
+            assert is_over(steps)
+    assert versions
+    for version, n in versions:
+        assert [step.version for step in steps[n : n + 1]] in ([version], [])
+    assert steps[0].version == 0
+
+
+def test_without_a_family_the_method_says_what_is_missing():
+    with pytest.raises(IncompleteTask, match="needs a policy family of the task corridor"):
+        MEREQ_BAYES.start(task_of(), PRIOR, SETTINGS, seed=0)
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.35, 0.5, 0.9])
+def test_an_interrupted_run_goes_on_exactly(family, cut):
+    whole = list(bayes_events(family))
+    seen = whole[: int(cut * len(whole))]
+    rounds = [event for event in seen if isinstance(event, Round)]
+    steps = [event for event in seen if isinstance(event, SupervisedStep)]
+    n = SETTINGS.rollout_steps
+    parts = [tuple(steps[i : i + n]) for i in range(0, len(steps), n)]
+    versions = [event for event in seen if isinstance(event, PolicyVersion)]
+    resume = Resume(
+        log=InterventionLog(tuple(Rollout.of(part) for part in parts[: len(rounds)])),
+        state=rounds[-1].state() if rounds else None,
+        recorded=tuple(parts[len(rounds) :]),
+        published=tuple(versions[-1:]),
+    )
+    rest = [event for event in bayes_events(family, resume) if isinstance(event, SupervisedStep)]
+    wanted = [event for event in whole if isinstance(event, SupervisedStep)][len(steps) :]
+    assert [(s.version, s.executed, s.controller) for s in rest] == [
+        (s.version, s.executed, s.controller) for s in wanted
+    ]
+
+
+@pytest.mark.parametrize(
+    ("controllers", "ends", "over"),
+    [("PE", "", False), ("PEP", "", True), ("PPP", "", False), ("PE", "end", True), ("EPP", "", False)],
+)
+def test_when_an_intervention_is_over(controllers, ends, over):
+    obs = np.zeros(1, np.float32)
+    who = {"P": Controller.POLICY, "E": Controller.EXPERT}
+    last = len(controllers) - 1
+    steps = [
+        SupervisedStep(0, i, obs, 0, 0, who[c], obs, np.zeros(1), False, bool(ends) and i == last)
+        for i, c in enumerate(controllers)
+    ]
+    assert is_over(steps) is over
