@@ -230,7 +230,7 @@ def _structured(config: Mapping[str, Any]) -> RunSpec:
 
 
 def _message_of(error: BaseException, wanted: Any) -> str:
-    if isinstance(error, AttributeError):
+    if isinstance(error, AttributeError) or str(error).endswith("is not iterable"):
         return "not a table of named values"
     own_message = isinstance(error, TypeError) or (isinstance(error, ValueError) and wanted is None)
     return str(error).rstrip(".") if own_message else cattrs.v.format_exception(error, wanted)
