@@ -34,8 +34,10 @@ class Concurrent:
         first = PolicyVersion(0, improver.policy, improver.theta.copy(), learned_from=0, seconds=0.0)
         if resume.state is not None:
             improver.restore(resume.state)
-        self._published = {each.version: each for each in (first, *resume.published)}
-        self._newest = self._published[max(self._published)]
+        published = {each.version: each for each in (first, *resume.published)}
+        self._newest = published[max(published)]
+        unfinished = next((steps[-1].version for steps in resume.recorded[-1:]), self._newest.version)
+        self._acting = published.get(unfinished, self._newest)
         self._state = improver.state()
         self._improver = improver
         self._learner = _LearnerThread(improver, self._newest.version)
@@ -51,9 +53,10 @@ class Concurrent:
         return self._newest.theta
 
     def acting(self, version: int | None) -> tuple[int, Policy]:
-        """Version and policy for an episode: the newest, or the given version, which acted before an interruption."""
-        chosen = self._newest if version is None else self._published[version]
-        return chosen.version, chosen.policy
+        """Version and policy of the next step: the newest begins an episode, and acts until its end."""
+        if version is None:
+            self._acting = self._newest
+        return self._acting.version, self._acting.policy
 
     def after_step(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:
         """Events of the learner since the last call. At the end of an episode the learner receives the round so far."""
