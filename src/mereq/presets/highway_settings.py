@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mereq.alignment.settings import AlignSettings, Inference, WarmStart
+from mereq.alignment.settings import AlignSettings, Inference, PosteriorSettings, WarmStart
 from mereq.imitation.cloning import CloningSettings
 from mereq.maxent_rl.dqn import DQNSettings
 from mereq.maxent_rl.simulator_training import TrainingSchedule
@@ -69,4 +69,5 @@ FAST = replace(
     ),
     training_steps=400,
     replay_capacity=20_000,
+    posterior=PosteriorSettings(accepted=0.5, log_rationality=2.3),
 )
