@@ -103,4 +103,3 @@ class PosteriorImprover:
         """Restore what `state` returned."""
         self.theta = state["theta"]
         self.posterior = Posterior(state["draws"], state["weights"]) if "draws" in state else None
-

@@ -58,9 +58,7 @@ def samples_to_threshold(rates: Sequence[float], expert_steps: Sequence[int], *,
     return SamplesToThreshold(int(expert_steps[-1]), censored=True)
 
 
-def samples_to_stay_below(
-    rates: Sequence[float], expert_steps: Sequence[int], *, delta: float
-) -> SamplesToThreshold:
+def samples_to_stay_below(rates: Sequence[float], expert_steps: Sequence[int], *, delta: float) -> SamplesToThreshold:
     """Expert samples until the own rate is below delta and stays there to the end of the run.
 
     rates: own rate at each measurement; expert_steps: expert samples at that time.

@@ -109,6 +109,4 @@ def _two_stream(arrays: dict[str, np.ndarray], n_weights: int, file: str) -> Two
 def _refuse_sizes(network: TwoStream, sizes: tuple[int, int], file: str, task: Task) -> None:
     found = len(network.states[0].weight), network_outputs(network)
     if found != sizes:
-        raise corrupt(
-            file, f"it has networks with {found} inputs and outputs, but the task {task.name} needs {sizes}"
-        )
+        raise corrupt(file, f"it has networks with {found} inputs and outputs, but the task {task.name} needs {sizes}")
