@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 LogLikelihood = Callable[[Float[np.ndarray, "m d"]], Float[np.ndarray, " m"]]
 
@@ -129,9 +128,9 @@ def importance_sampling(
         drawn.append(proposals[-1].draw(rng, draws))
         log_target.append(log_likelihood(drawn[-1]) + prior.log_density(drawn[-1]))
         x = np.concatenate(drawn)
-        log_proposal = logsumexp([each.log_density(x) for each in proposals], axis=0)
+        log_proposal = np.logaddexp.reduce([each.log_density(x) for each in proposals])
         log_weights = np.concatenate(log_target) - log_proposal
-        posterior = Posterior(x, np.exp(log_weights - logsumexp(log_weights)))
+        posterior = Posterior(x, np.exp(log_weights - np.logaddexp.reduce(log_weights)))
         mean, covariance = posterior.mean, posterior.covariance
     assert posterior is not None
     return posterior

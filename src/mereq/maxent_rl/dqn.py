@@ -7,7 +7,7 @@ experts and the MaxEnt baselines.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -200,7 +200,7 @@ class QPolicy:
     Without a prior, the maximum-entropy policy of Q at the temperature alphahat: Eq. (1).
     """
 
-    q: Network  # NumPy arrays
+    q: Any  # NumPy arrays: an MLP, or the two-stream network of a policy family
     prior: Policy | None
     temperature: float
     prior_temperature: float

@@ -10,10 +10,10 @@ from mereq.core.ranges import COUNT, SHARE, check_ranges
 from mereq.core.reward import LinearReward
 from mereq.core.seeding import seed_for
 from mereq.core.task import Task
-from mereq.maxent_rl.dqn import DQN
+from mereq.maxent_rl.dqn import DQN, QPolicy
 from mereq.maxent_rl.family import ConditionedReplay, PolicyFamily, StatePolicy, ThetaRegion, conditioned
 from mereq.maxent_rl.learners import residual_learner_of
-from mereq.maxent_rl.sac import SAC
+from mereq.maxent_rl.sac import SAC, ActorPolicy
 from mereq.maxent_rl.simulator_training import SimulatorTraining
 from mereq.maxent_rl.training import PhasedTraining, TrainingSettings
 from mereq.maxent_rl.two_stream import Conditioning
@@ -95,4 +95,6 @@ class FamilyTraining(PhasedTraining):
     def family(self) -> PolicyFamily:
         """The family after all updates so far."""
         training = self.simulator_training
-        return PolicyFamily(training.learner.policy(training.state, None), self.region)
+        policy = training.learner.policy(training.state, None)
+        assert isinstance(policy, QPolicy | ActorPolicy)
+        return PolicyFamily(policy, self.region)

@@ -7,7 +7,7 @@ and the MaxEnt baselines.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ from mereq.maxent_rl.two_stream import (
     network_to_numpy,
 )
 
-Critics = tuple[Network, Network]
+Critics = tuple[Any, Any]  # networks, as the actor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,7 +293,7 @@ class ActorPolicy:
     The actor returns d_mean and d_std. Without a prior they are mean and log-std of a squashed Gaussian themselves.
     """
 
-    actor: Network  # NumPy arrays, as are the critics
+    actor: Any  # NumPy arrays, as are the critics: an MLP, or the two-stream network of a policy family
     critics: Critics | None  # from the training, as a start for fine-tuning
     prior: Policy | None
 

@@ -73,25 +73,30 @@ def load_shipped_family(task: Task) -> tuple[PolicyFamily, dict[str, Any]]:
 
 def _family_of(checkpoint: Checkpoint, file: str, task: Task) -> PolicyFamily:
     about, arrays = checkpoint.about, checkpoint.arrays
-    limit, zero = about.get("limit"), about.get("zero")
-    known = isinstance(limit, list) and all(isinstance(x, float | int) and 0 <= x < np.inf for x in limit)
-    if not known or len(limit) != len(task.feature_names) or not (isinstance(zero, float) and 0 <= zero <= 1):
+    limit, zero = _numbers(about.get("limit")), about.get("zero")
+    if len(limit) != len(task.feature_names) or not (isinstance(zero, float) and 0 <= zero <= 1):
         raise corrupt(file, f"its region of theta does not fit the {len(task.feature_names)} features of {task.name}")
     region = ThetaRegion(np.array(limit, float), zero)
     n = len(limit)
     if isinstance(task.actions, Discrete):
         q = _two_stream(under("q.", arrays), n, file)
         _refuse_sizes(q, (task.obs_size, task.actions.n), file, task)
-        temperatures = [about.get(name) for name in ("temperature", "prior_temperature")]
-        if not all(isinstance(each, float) and 0 < each < np.inf for each in temperatures):
-            raise corrupt(file, f"its temperatures {temperatures} are impossible")
+        temperatures = _numbers([about.get(name) for name in ("temperature", "prior_temperature")])
+        if len(temperatures) != 2 or 0 in temperatures:
+            raise corrupt(file, "its temperatures are missing or impossible")
         return PolicyFamily(QPolicy(q, None, *temperatures), region)
     actor = _two_stream(under("actor.", arrays), n, file)
     _refuse_sizes(actor, (task.obs_size, 2 * task.actions.size), file, task)
-    critics = tuple(_two_stream(under(f"critic{i}.", arrays), n, file) for i in range(2))
-    for critic in critics:
+    first, second = (_two_stream(under(f"critic{i}.", arrays), n, file) for i in range(2))
+    for critic in (first, second):
         _refuse_sizes(critic, (task.obs_size + task.actions.size, 1), file, task)
-    return PolicyFamily(ActorPolicy(actor, critics, None), region)
+    return PolicyFamily(ActorPolicy(actor, (first, second), None), region)
+
+
+def _numbers(values: Any) -> list[float]:
+    """The values, if they are finite numbers of at least 0; else none."""
+    known = isinstance(values, list) and all(isinstance(x, float | int) and 0 <= x < np.inf for x in values)
+    return [float(x) for x in values] if known else []
 
 
 def _two_stream_arrays(prefix: str, network: TwoStream) -> dict[str, np.ndarray]:
