@@ -54,10 +54,12 @@ TESTS = {  # source file: the test files that hold it to its contract, quick one
     "irl/feature_counts": [f"{P}/test_feature_counts.py"],
     "irl/gradient": [f"{P}/test_feature_counts.py", f"{E}/test_eq6_8_residual_gradient.py"],
     "supervision/divergence": [f"{E}/test_app_a1_divergence_rule.py"],
+    "supervision/interruption": [f"{P}/test_interruption.py"],
     "supervision/noise": [f"{P}/test_noise.py"],
     "supervision/paced": [f"{P}/test_paced.py"],
     "supervision/robot_environment": [f"{P}/test_robot_environment.py"],
     "supervision/rules": [f"{P}/test_rules.py"],
+    "supervision/safety_monitor": [f"{P}/test_safety_monitor.py", f"{P}/test_robot_environment.py"],
     "supervision/supervise": [f"{P}/test_supervise.py", f"{P}/test_robot_environment.py"],
     "supervision/synthesized": [
         f"{P}/test_measurement_expert.py",
