@@ -32,7 +32,12 @@ P, E = "tests/properties", "tests/equations"
 TESTS = {  # source file: the test files that hold it to its contract, quick ones first
     "core/actions": [f"{P}/test_actions.py", f"{P}/test_replay.py"],
     "core/distribution": [f"{P}/test_distribution.py", f"{P}/test_actions.py", f"{E}/test_eq1_boltzmann.py"],
-    "core/policy": [f"{P}/test_user_mistakes.py", f"{P}/test_continuous_mistakes.py"],
+    "core/policy": [
+        f"{P}/test_user_mistakes.py",
+        f"{P}/test_continuous_mistakes.py",
+        "tests/priors/test_function_policies.py",
+        "tests/borders/test_instances.py",
+    ],
     "core/reward": [f"{P}/test_replay.py", f"{E}/test_eq3_4_maxent_irl.py"],
     "core/seeding": [f"{P}/test_seeding.py"],
     "core/supervisor": [f"{P}/test_intervention_log.py", f"{P}/test_supervise.py"],
@@ -57,14 +62,15 @@ TESTS = {  # source file: the test files that hold it to its contract, quick one
     "supervision/interruption": [f"{P}/test_interruption.py"],
     "supervision/noise": [f"{P}/test_noise.py"],
     "supervision/paced": [f"{P}/test_paced.py"],
-    "supervision/robot_environment": [f"{P}/test_robot_environment.py"],
-    "supervision/rules": [f"{P}/test_rules.py"],
+    "supervision/robot_environment": [f"{P}/test_robot_environment.py", f"{P}/test_safety_monitor.py"],
+    "supervision/rules": [f"{P}/test_rules.py", "tests/borders/test_instances.py", "tests/borders/test_situations.py"],
     "supervision/safety_monitor": [f"{P}/test_safety_monitor.py", f"{P}/test_robot_environment.py"],
     "supervision/supervise": [f"{P}/test_supervise.py", f"{P}/test_robot_environment.py"],
     "supervision/synthesized": [
         f"{P}/test_measurement_expert.py",
         f"{E}/test_app_a1_divergence_rule.py",
         f"{P}/test_user_mistakes.py",
+        "tests/borders/test_instances.py",
     ],
     "maxent_rl/boltzmann": [f"{E}/test_eq1_boltzmann.py", f"{E}/test_eq2_residual_q.py"],
 }
