@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test look matrix check bench slow coverage mutation page page-check docs hooks clean
+.PHONY: help demo test look matrix check bench slow page page-check docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s  %s\n", $$1, $$2}'

@@ -318,9 +318,22 @@ def train(
         seed: everything random follows from it.
         resume: continue the training in --out.
     """
+    from mereq.commands.train import TrainingRequest
     from mereq.commands.train import train as run
 
-    run(task, which, preset, start, out or Path("runs") / f"{task}-{which}", steps, seed, resume, console)
+    run(
+        TrainingRequest(
+            task=task,
+            which=which,
+            out=out or Path("runs") / f"{task}-{which}",
+            preset=preset,
+            start=start,
+            steps=steps,
+            seed=seed,
+            resume=resume,
+        ),
+        console,
+    )
 
 
 @app.command

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mereq.reports.paper import METHODS
+from mereq.runs.recorded import RecordedConfig
 from mereq.store.run_store import RecordedRound
 from mereq.studies.study_store import StudyRun
 
@@ -47,7 +48,7 @@ def run(
         for i in range(len(rates))
     ]
     config = {"task": task, "method": method, "preset": preset, "seed": seed, "noise": 0.0} | (config or {})
-    return StudyRun(task, method, preset, variant, seed, rounds, config, PROVENANCE, 12.0 + seed)
+    return StudyRun(task, method, preset, variant, seed, rounds, RecordedConfig(config), PROVENANCE, 12.0 + seed)
 
 
 START = {"mereq": 0.3, "mereq-np": 0.3, "maxent": 0.75, "maxent-ft": 0.3, "hg-dagger-ft": 0.33, "iwr-ft": 0.34}

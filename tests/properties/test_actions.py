@@ -64,3 +64,18 @@ def test_a_box_is_filled_evenly_and_its_coordinates_independently():
 
 def test_how_they_are_called():
     assert (str(Discrete(5)), str(Box(3))) == ("5 actions", "3 continuous actions")
+
+
+def test_limits_are_mapped_to_minus_one_and_one():
+    """Both ways, coordinate by coordinate; and what a space's units are is no part of the space."""
+    space = Box(2, low=(-3.0, 2.0), high=(5.0, 3.0))
+    inside, units = np.array([[-1.0, -1.0], [1.0, 1.0], [0.5, -0.5]]), [[-3.0, 2.0], [5.0, 3.0], [3.0, 2.25]]
+    np.testing.assert_array_equal(space.to_units(inside), units)
+    np.testing.assert_array_equal(space.from_units(np.array(units)), inside)
+    assert space == Box(2)
+    assert space == Box(2, low=(-3.0, 2.0))
+
+
+def test_without_limits_units_are_minus_one_and_one():
+    low, high = Box(2).limits
+    assert (low.tolist(), high.tolist()) == ([-1.0, -1.0], [1.0, 1.0])

@@ -1,4 +1,4 @@
-"""Categorical: a distribution, whatever the logits. SquashedGaussian: tanh of a normal one."""
+"""Categorical: a distribution, whatever the logits. Gaussians, squashed and clipped, and samples with weights."""
 
 import numpy as np
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, norm
 
-from mereq.core.distribution import Categorical, SquashedGaussian, log_softmax
+from mereq.core.distribution import NEVER, Categorical, ClippedGaussian, SquashedGaussian, WeightedSamples, log_softmax
 
 logits = arrays(np.float64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.floats(-1e4, 1e4))
 
@@ -130,3 +130,41 @@ def test_a_squashed_gaussian_adds_its_noise_to_the_mean():
     noise = np.random.default_rng(4).standard_normal((1, 2), dtype=np.float32)
     drawn = SquashedGaussian(mean, log_std).sample(np.random.default_rng(4))
     np.testing.assert_array_equal(drawn, np.tanh(mean + np.exp(log_std) * noise))
+
+
+# ------------------------------------------------------------------------------- known by samples, and clipped
+
+
+def test_shares_of_samples_are_probabilities():
+    """Also of an action that was drawn once; one that was never drawn has probability zero, and a finite logarithm."""
+    distribution = Categorical.from_samples(np.array([[0, 0, 2, 0], [1, 1, 1, 1]]), 3)
+    np.testing.assert_allclose(np.exp(distribution.log_probs), [[0.75, 0.0, 0.25], [0.0, 1.0, 0.0]], rtol=1e-6)
+    assert distribution.log_probs[0, 1] == NEVER == -10_000.0
+    assert distribution.log_probs.dtype == np.float32
+
+
+def test_a_clipped_gaussian_is_a_normal_cut_off_at_the_limits():
+    mean, log_std = np.array([[0.5, -3.0, 1.5]], np.float32), np.array([[0.0, -2.0, 0.5]], np.float32)
+    distribution = ClippedGaussian(mean, log_std)
+    np.testing.assert_array_equal(distribution.parameters, [[0.5, -3.0, 1.5, 0.0, -2.0, 0.5]])
+    np.testing.assert_array_equal(distribution.mode(), [[0.5, -1.0, 1.0]])
+    noise = np.random.default_rng(4).standard_normal((1, 3), dtype=np.float32)
+    drawn = distribution.sample(np.random.default_rng(4))
+    np.testing.assert_array_equal(drawn, np.clip(mean + np.exp(log_std) * noise, -1.0, 1.0))
+    assert -1.0 in drawn
+    many = ClippedGaussian(np.zeros((999, 1), np.float32), np.ones((999, 1), np.float32))
+    assert set(np.sign(many.sample(np.random.default_rng(0)).ravel()).tolist()) == {-1.0, 1.0}
+
+
+def test_a_sample_is_chosen_by_its_weight():
+    """Weights 1, 2 and 1: the quarters of [0, 1) belong to the first, twice the second, and the third sample."""
+    actions = np.arange(6.0).reshape(1, 3, 2).repeat(4, axis=0)
+    chosen = np.array([0.1, 0.25, 0.7, 0.8])
+    distribution = WeightedSamples(actions, np.log(np.tile([1.0, 2.0, 1.0], (4, 1))), chosen)
+    np.testing.assert_array_equal(distribution.parameters, np.tile(np.arange(6.0), (4, 1)))
+    np.testing.assert_array_equal(distribution.mode(), [[0, 1], [2, 3], [2, 3], [4, 5]])
+    quantiles = np.random.default_rng(3).random(4)
+    at = np.searchsorted([0.25, 0.75], quantiles, side="right")
+    np.testing.assert_array_equal(distribution.sample(np.random.default_rng(3)), actions[0, at])
+    last = WeightedSamples(actions[:1], np.zeros((1, 3)), np.array([1.0]))  # a float32 that was rounded up
+    np.testing.assert_array_equal(last.mode(), [[4, 5]])

@@ -27,7 +27,7 @@ from mereq.reports.behaviour import (
 )
 from mereq.reports.results import StudyResults
 from mereq.reports.study_report import write_report
-from mereq.runs.recorded import load_supervised_policy
+from mereq.runs.recorded import RecordedConfig, load_supervised_policy
 from mereq.runs.run import config_of
 from mereq.runs.run import run as run_of
 from mereq.runs.spec import RunSpec
@@ -162,14 +162,14 @@ def test_tasks_without_code_are_left_out_and_named(study):
 @pytest.mark.parametrize("which", ["prior", "expert"])
 def test_several_priors_or_experts_are_refused(study, which):
     runs = runs_of(study)
-    runs[1] = runs[1]._replace(config=runs[1].config | {f"{which}_sha256": "0"})
+    runs[1] = runs[1]._replace(config=RecordedConfig(runs[1].config.fields | {f"{which}_sha256": "0"}))
     with pytest.raises(IncompatibleRun, match=f"do not all have the same {which}"):
         policies_to_evaluate(study, runs)
 
 
 @pytest.mark.parametrize("which", ["prior", "expert"])
 def test_another_prior_or_expert_than_then_is_refused(study, which):
-    runs = [run._replace(config=run.config | {f"{which}_sha256": "0"}) for run in runs_of(study)]
+    runs = [run._replace(config=RecordedConfig(run.config.fields | {f"{which}_sha256": "0"})) for run in runs_of(study)]
     with pytest.raises(IncompatibleRun, match=f"made with another {which}"):
         policies_to_evaluate(study, runs)
 

@@ -14,6 +14,7 @@ from mereq.core.errors import NoRun, WrongThreshold
 from mereq.reports import results, study_report
 from mereq.reports.results import StudyResults
 from mereq.reports.study_report import report, write_report
+from mereq.runs.recorded import RecordedConfig
 from study_runs import kappa_study, methods_study, run
 
 DELTAS = (0.15, 0.10, 0.05)
@@ -91,7 +92,7 @@ def test_no_path_host_or_user_gets_into_the_files(tmp_path):
     runs = [run("mereq", seed, [0.3, 0.1], config=private) for seed in range(2)]
     command_line = {"command": f"mereq study {tmp_path}/study.toml --out=/home/somebody/runs"}
     runs = [r._replace(provenance=r.provenance | command_line) for r in runs]
-    runs[1] = runs[1]._replace(config=runs[1].config | {"prior": "/home/else/other.safetensors"})
+    runs[1] = runs[1]._replace(config=RecordedConfig(runs[1].config.fields | {"prior": "/home/else/other.safetensors"}))
     out = tmp_path / "out"
     write_report(StudyResults("In /home/somebody/runs", "From ~/studies/a.toml", 2, runs), out, thresholds=DELTAS)
     for file in out.iterdir():

@@ -11,6 +11,7 @@ from mereq.reports.results import StudyResults
 from mereq.reports.study_report import write_report
 from mereq.reports.summary import outcomes
 from mereq.reports.tables import table_2
+from mereq.runs.recorded import RecordedConfig
 from study_runs import run
 
 pytestmark = pytest.mark.paper("Table 2, beside the paper's", "Fig. 3 rates and samples of a person")
@@ -73,7 +74,7 @@ def test_the_report_of_a_person(tmp_path):
 
 def test_a_stand_in_is_called_one(tmp_path):
     runs = human_runs()
-    runs[0] = runs[0]._replace(config=runs[0].config | {"supervisor": "expert"})
+    runs[0] = runs[0]._replace(config=RecordedConfig(runs[0].config.fields | {"supervisor": "expert"}))
     write_report(StudyResults("Mine", "", len(runs), runs), tmp_path, thresholds=(0.05,))
     assert "**In 1 of 6 runs a program took the person's place.**" in (tmp_path / "report.md").read_text()
 

@@ -35,7 +35,7 @@ def test_what_a_study_tells(calm_study, tmp_path):
     ]
     for run, planned in zip(runs, read(tmp_path).runs, strict=True):
         assert run.name == planned.name
-        assert run.config == json.loads(json.dumps(config_of(planned.spec)))
+        assert run.config.fields == json.loads(json.dumps(config_of(planned.spec)))
         assert run.provenance["packages"]["jax"]
         assert [r.index for r in run.rounds] == [0, 1, 2]
         assert {r.steps for r in run.rounds} == {120}

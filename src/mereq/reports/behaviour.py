@@ -24,7 +24,7 @@ from mereq.presets.known_tasks import known_task
 from mereq.reports.distributions import feature_counts, jensen_shannon_distance
 from mereq.reports.summary import Condition, condition_labels, condition_of, conditions_of, runs_of, tasks_of
 from mereq.runs.policies import checksum_of, policy_of
-from mereq.runs.recorded import load_supervised_policy, recorded_spec
+from mereq.runs.recorded import load_supervised_policy
 from mereq.runs.spec import RunSpec
 from mereq.store.checkpoints import digest, load_arrays, save_arrays
 from mereq.store.links import inside
@@ -116,7 +116,7 @@ def tasks_to_evaluate(runs: Sequence[StudyRun]) -> dict[str, EvaluationTask]:
     found = {}
     for name in tasks_of(runs):
         task = _evaluation_task(name)
-        if task is not None and all("expert_sha256" in run.config for run in runs if run.task == name):
+        if task is not None and all(run.config.checksum("expert") for run in runs if run.task == name):
             found[name] = task
     return found
 
@@ -212,12 +212,12 @@ def _policy_of_run(study: Path, run: StudyRun, name: str) -> EvaluatedPolicy:
 def _shared_spec(runs: Sequence[StudyRun]) -> RunSpec:
     """Specification of a run that has the prior and the expert of all runs."""
     for which in ("prior", "expert"):
-        if len({run.config[f"{which}_sha256"] for run in runs}) > 1:
+        if len({run.config.checksum(which) for run in runs}) > 1:
             raise IncompatibleRun(
                 f"The study's runs on {runs[0].task} do not all have the same {which}, so there is no one {which} to "
                 "compare their behaviour with. Report them without --behaviour, or make a study for each."
             )
-    return recorded_spec(runs[0].config, "prior", "expert", whose=f"The study's run {runs[0].name}")
+    return runs[0].config.spec_with("prior", "expert", whose=f"The study's run {runs[0].name}")
 
 
 def _supervised_policy(directory: Path, index: int) -> Policy:

@@ -98,7 +98,7 @@ def paper_return(task: str, group: PolicyGroup) -> tuple[float, float] | None:
 
 def _noise(group: PolicyGroup) -> float:
     run = group.members[0].policy.run
-    return run.config.get("noise", 0.0) if run else 0.0
+    return run.config.noise if run else 0.0
 
 
 def _has_paper(behaviour: Behaviour) -> bool:

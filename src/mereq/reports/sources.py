@@ -1,6 +1,6 @@
 """Sources of a study's numbers: what its runs share, in what they differ, and the line under a table that says so."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ def evaluation_line(sources: Sequence[dict[str, Any]]) -> str:
 def differing_settings(runs: Sequence[StudyRun]) -> list[tuple[str, str]]:
     """Settings in which the runs differ, by dotted name, with their values: `0.1 (MEReQ); 1.0 (MEReQ-NP)`."""
     labels, several = condition_labels(conditions_of(runs)), len(tasks_of(runs)) > 1
-    flat = [(run, _flat(run.config)) for run in runs]
+    flat = [(run, _flat(run.config.fields)) for run in runs]
     found = []
     for name in sorted({name for _, config in flat for name in config} - NAMED_ELSEWHERE):
         having: dict[str, dict[str, None]] = {}  # an ordered set of conditions, by value
@@ -49,7 +49,7 @@ def full_record(runs: Sequence[StudyRun]) -> list[dict[str, Any]]:
             "preset": run.preset,
             "seed": run.seed,
             "seconds": run.seconds,
-            "config": clean(run.config),
+            "config": clean(run.config.fields),
             "provenance": clean_provenance(run.provenance),
         }
         for run in runs
@@ -69,7 +69,7 @@ def _made_with(sources: Sequence[dict[str, Any]]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat = {}
     for key, value in config.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}

@@ -230,7 +230,7 @@ def _outcome(runs: Sequence[StudyRun], task: str, condition: Condition, delta: f
         mereq = samples_of(runs_of(runs, task, reference), delta)
         ratio = ratio_of_means(samples, mereq, rng=_generator())
         mereq_fewer = probability_of_fewer_samples([mereq], [samples], rng=_generator())
-    noise = mine[0].config.get("noise", 0.0)
+    noise = mine[0].config.noise
     reported, reported_mereq = (paper.samples(task, m, delta, noise=noise) for m in (condition.method, MEREQ))
     return Outcome(
         task=task,

@@ -1,6 +1,9 @@
-"""Policies of recorded runs."""
+"""Recorded runs: their configurations, and their policies."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 from mereq.core.errors import IncompatibleRun
 from mereq.core.policy import Policy
@@ -11,6 +14,62 @@ from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
+
+
+@dataclass(frozen=True)
+class RecordedConfig:
+    """Configuration of a recorded run, with checksums of its policies: as it was written, by whichever version."""
+
+    fields: Mapping[str, Any]  # as in JSON
+
+    @cached_property
+    def spec(self) -> RunSpec:
+        """The run.
+
+        Raises:
+            IncompatibleRun: another version recorded the configuration.
+        """
+        return RunSpec.from_config(self.fields)
+
+    @property
+    def supervised_by_person(self) -> bool:
+        """Whether a person supervised the run."""
+        return self.fields.get("supervisor") == "person"
+
+    @property
+    def noise(self) -> float:
+        """Probability that an expert step was disturbed."""
+        return self.fields.get("noise", 0.0)
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """Names of the features; None where the run did not record them."""
+        names = self.fields.get("feature_names")
+        return None if names is None else tuple(names)
+
+    def checksum(self, which: Literal["prior", "expert"]) -> str | None:
+        """Checksum of a policy; None where the run did not use it."""
+        return self.fields.get(f"{which}_sha256")
+
+    def spec_with(self, *needed: Literal["prior", "expert"], whose: str) -> RunSpec:
+        """The run, after comparing the checksums of the policies that are needed.
+
+        Args:
+            needed: policies that the caller uses.
+            whose: subject of the error message, such as "The run in runs/mine".
+
+        Raises:
+            IncompatibleRun: one of these policies has changed since the run.
+        """
+        now = RecordedConfig(config_of(self.spec))
+        for which in needed:
+            if now.checksum(which) != self.checksum(which):
+                name = getattr(self.spec, which) or "the task's own"
+                raise IncompatibleRun(
+                    f"{whose} was made with another {which} than the present {name!r}. Its numbers can be shown; "
+                    f"its policies need that {which}."
+                )
+        return self.spec
 
 
 def load_method_policy(reader: RunReader, index: int) -> tuple[Task, Policy, Policy]:
@@ -54,29 +113,7 @@ def load_version(reader: RunReader, version: int) -> Policy:
     return reader.version(version, policy_of(spec, "prior"))
 
 
-def recorded_spec(config: dict[str, Any], *needed: str, whose: str) -> RunSpec:
-    """The run of a recorded configuration, after comparing the checksums of the policies that are needed.
-
-    Args:
-        config: the recorded configuration, with checksums.
-        needed: policies that the caller uses: "prior", "expert".
-        whose: subject of the error message, such as "The run in runs/mine".
-
-    Raises:
-        IncompatibleRun: one of these policies has changed since the run.
-    """
-    spec = RunSpec.from_config(config)
-    now = config_of(spec)
-    for which in needed:
-        if now[f"{which}_sha256"] != config[f"{which}_sha256"]:
-            name = getattr(spec, which) or "the task's own"
-            raise IncompatibleRun(
-                f"{whose} was made with another {which} than the present {name!r}. Its numbers can be shown; "
-                f"its policies need that {which}."
-            )
-    return spec
-
-
 def spec_of(reader: RunReader) -> RunSpec:
     """The recorded run of a reader, after comparing the checksum of its prior."""
-    return recorded_spec(reader.starts()[-1].config, "prior", whose=f"The run in {reader.directory}")
+    config = RecordedConfig(reader.starts()[-1].config)
+    return config.spec_with("prior", whose=f"The run in {reader.directory}")

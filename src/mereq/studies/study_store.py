@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun
+from mereq.runs.recorded import RecordedConfig
 from mereq.runs.run import config_of
 from mereq.store.compatibility import changes
 from mereq.store.database import Database, Schema, Store, from_json
@@ -44,7 +45,7 @@ class StudyRun(NamedTuple):
     variant: str
     seed: int
     rounds: list[RecordedRound]
-    config: dict[str, Any]
+    config: RecordedConfig
     provenance: dict[str, Any]
     seconds: float  # that it took to compute
 
@@ -61,13 +62,12 @@ class StudyRun(NamedTuple):
     @property
     def supervised_by_person(self) -> bool:
         """Whether a person supervised the run, by its configuration."""
-        return self.config.get("supervisor") == "person"
+        return self.config.supervised_by_person
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
         """Names of the features, as the run recorded them; None where it did not."""
-        names = self.config.get("feature_names")
-        return None if names is None else tuple(names)
+        return self.config.feature_names
 
 
 class StudyStore(Store):
@@ -150,7 +150,7 @@ class StudyStore(Store):
                 variant=row["variant"],
                 seed=row["seed"],
                 rounds=rounds.get(row["run"], []),
-                config=from_json(row["config"]),
+                config=RecordedConfig(from_json(row["config"])),
                 provenance=from_json(row["provenance"]),
                 seconds=row["seconds"],
             )
@@ -180,7 +180,8 @@ class StudyStore(Store):
         """
         with RunReader.open(self.run_directory(run)) as store:
             start, rounds = store.starts()[-1], store.rounds()
-            done = StudyRun(*run.condition, run.spec.seed, rounds, start.config, start.provenance, store.seconds())
+            config = RecordedConfig(start.config)
+            done = StudyRun(*run.condition, run.spec.seed, rounds, config, start.provenance, store.seconds())
         with self.database.transaction():
             self.database.insert("runs", _row(run.name, done))
             for recorded in rounds:
@@ -220,7 +221,7 @@ def _row(name: str, run: StudyRun) -> dict[str, Any]:
         "variant": run.variant,
         "seed": run.seed,
         "seconds": run.seconds,
-        "config": json.dumps(run.config),
+        "config": json.dumps(run.config.fields),
         "provenance": json.dumps(run.provenance),
     }
 

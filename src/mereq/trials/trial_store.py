@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun, StillBlind
 from mereq.runs.finished import is_finished
+from mereq.runs.recorded import RecordedConfig
 from mereq.runs.run import config_of
 from mereq.runs.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
@@ -147,7 +148,7 @@ class TrialStore(Store):
         spec = run.spec
         with RunReader.open(self.run_directory(run)) as store:
             start = store.starts()[-1]
-            about = start.config, start.provenance, store.seconds()
+            about = RecordedConfig(start.config), start.provenance, store.seconds()
             return StudyRun(spec.task, spec.method, spec.preset, "", spec.seed, store.rounds(), *about)
 
     def _check(self, trial: Trial) -> None:
