@@ -47,10 +47,10 @@ def push(obs):
     behind = block[:, :2] - 0.07 * ahead
     off = np.linalg.norm(behind - gripper[:, :2], axis=1, keepdims=True)
     in_line = (((block[:, :2] - gripper[:, :2]) * ahead).sum(axis=1, keepdims=True) > 0.02) & (off < 0.09)
-    is_behind = (off < 0.02) | (in_line & (gripper[:, 2:] < TABLE + 0.04))
-    across = np.where(is_behind, block[:, :2] + 0.05 * ahead - gripper[:, :2], behind - gripper[:, :2])
-    up = np.where(is_behind | (off < 0.02), TABLE, TABLE + 0.1) - gripper[:, 2:]
-    moves = np.where(left < ARRIVED / 2, 0.0, np.concatenate([5 * across, 10 * up], axis=1))
+    pushes = in_line & (gripper[:, 2:] < TABLE + 0.03)
+    across = np.where(pushes, block[:, :2] + 0.05 * ahead, behind) - gripper[:, :2]
+    up = np.where(pushes | (off < 0.03), TABLE, TABLE + 0.1) - gripper[:, 2:]
+    moves = np.where(left < ARRIVED / 2, 0.0, np.concatenate([12 * across, 12 * up], axis=1))
     return np.clip(np.column_stack([moves, np.zeros(len(obs))]), -1, 1)
 
 

@@ -5,6 +5,7 @@
 The shipped zip comes from train_prior.py. Needs gymnasium-robotics and a MuJoCo that it works with (docs/environments.md).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -61,11 +62,12 @@ def too_low(obs):
 
 RULE = Rule(engage=(Trigger(too_low, 2),), disengage=(Trigger(lambda obs: not too_low(obs), 2),))
 TASK = task_from_gymnasium("fetch-reach", make, features, FEATURES)
+FAST = fast(TASK, gamma=0.8, rollout_steps=300, temperature=0.05)
 FETCH_REACH = TaskDefinition(
     task=TASK,
     prior=lambda: open_policy(Path(__file__).parent / "priors/fetch_reach_sac.zip", TASK),
     supervisor=lambda: MeasurementExpert(DeterministicPolicy(from_above, TASK.actions), RULE),
-    settings={"fast": fast(TASK, gamma=0.9, rollout_steps=300, temperature=0.1)},
+    settings={"fast": replace(FAST, inference=replace(FAST.inference, step_size=0.5))},
     controls=axis_controls(
         ["forward", "left", "up", "gripper"],
         keys=[("ArrowUp", "ArrowDown"), ("ArrowLeft", "ArrowRight"), ("KeyE", "KeyQ"), ("KeyD", "KeyA")],

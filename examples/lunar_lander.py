@@ -25,7 +25,7 @@ from mereq import (
 
 FEATURES = ("sinking", "main_engine", "tilt")
 NOTHING, TURN_LEFT, MAIN, TURN_RIGHT = range(4)
-FAST, SLOW = -0.4, -0.2  # vertical velocities
+FAST, SLOW = -0.25, -0.12  # vertical velocities
 
 
 def make():

@@ -98,7 +98,7 @@ RULE = Rule(
 TASK = task_from_gymnasium("panda-pick", make, features, FEATURES)
 FAST = fast(TASK, gamma=0.9, rollout_steps=200, temperature=0.1)
 FEW_STEPS = replace(
-    FAST, training_steps=200, inference=replace(FAST.inference, sample_length=100, max_updates=5, step_size=0.5)
+    FAST, training_steps=400, inference=replace(FAST.inference, sample_length=100, max_updates=8, step_size=1.0)
 )  # of the simulator, which needs 0.01 s for each
 PANDA = TaskDefinition(
     task=TASK,

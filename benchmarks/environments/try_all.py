@@ -74,7 +74,7 @@ class Example:
 SB3 = ("gymnasium", "stable_baselines3")
 PHYSICS = ("gymnasium-robotics", "mujoco")
 EXAMPLES = {
-    "cart_pole": Example("CART_POLE", ("pygame",), people.cart_on_the_left, packages=SB3),
+    "cart_pole": Example("CART_POLE", ("pygame",), people.cart_on_the_left, 5, packages=SB3),
     "lunar_lander": Example("LANDER", ("Box2D",), people.now_and_then("ArrowUp"), packages=(*SB3, "Box2D")),
     "mountain_car": Example("MOUNTAIN_CAR", ("pygame",), people.now_and_then("ArrowLeft"), packages=("gymnasium",)),
     "pendulum": Example("PENDULUM", ("pygame",), people.now_and_then("ArrowLeft"), packages=SB3),
@@ -212,7 +212,9 @@ def sit(page: Page, person: people.Person, picture_file: Path, seconds: float = 
 def seen(page: Page) -> np.ndarray:
     """The picture that the page shows."""
     data = base64.b64decode(page.evaluate(LOOK).partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    picture = Image.open(io.BytesIO(data)).convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")  # behind the canvas, which is clear beside the picture
+    return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
 
 
 def small(file: Path) -> None:
