@@ -3,7 +3,7 @@
     pip install stable-baselines3 "gymnasium[classic-control,box2d]" gymnasium-robotics
     python examples/train_prior.py lunar_lander_ppo
 
-writes examples/priors/lunar_lander_ppo.zip. Each takes one or two minutes on one core, the walker ten.
+writes examples/priors/lunar_lander_ppo.zip. Each takes one to five minutes on one core.
 The zips in that folder were made so. Those of SAC were cut down to the actor, which is all that a prior needs.
 """
 
@@ -51,10 +51,6 @@ RECIPES: dict[str, dict[str, Any]] = {
     "fetch_reach_sac": _sac(
         "FetchReachDense-v4", 8000, "MultiInputPolicy", learning_rate=1e-3, gamma=0.95, learning_starts=500,
         policy_kwargs={"net_arch": [64, 64]},
-    ),
-    "bipedal_walker_sac": _sac(
-        "BipedalWalker-v3", 40_000, learning_rate=7.3e-4, gamma=0.98, tau=0.02, learning_starts=2000, train_freq=64,
-        gradient_steps=64, use_sde=True, policy_kwargs={"net_arch": [64, 64], "log_std_init": -3},
     ),
 }  # fmt: skip
 

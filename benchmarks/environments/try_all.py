@@ -78,7 +78,6 @@ EXAMPLES = {
     "lunar_lander": Example("LANDER", ("Box2D",), people.now_and_then("ArrowUp"), packages=(*SB3, "Box2D")),
     "mountain_car": Example("MOUNTAIN_CAR", ("pygame",), people.now_and_then("ArrowLeft"), packages=("gymnasium",)),
     "pendulum": Example("PENDULUM", ("pygame",), people.now_and_then("ArrowLeft"), packages=SB3),
-    "bipedal_walker": Example("WALKER", ("Box2D",), people.now_and_then("ArrowUp", "KeyE"), packages=(*SB3, "Box2D")),
     "mini_grid": Example("MINI_GRID", ("minigrid",), people.now_and_then("ArrowRight"), 4, packages=("minigrid",)),
     "intersection": Example(
         "INTERSECTION", ("highway_env",), people.now_and_then("ArrowDown"), steps=30, packages=("highway-env",)
