@@ -63,11 +63,13 @@ def make():
 def features(obs, action, next_obs, info):
     """Numbers between 0 and 1."""
     away = (next_obs[:3] - next_obs[4:]) / 10
-    return np.array([
-        1 - np.clip(np.hypot(*away[:2]) / 0.15, 0, 1),
-        1 - np.clip(np.linalg.norm(away) / 0.15, 0, 1),
-        np.clip((next_obs[6] / 10 - 0.02) / 0.1, 0, 1),
-    ])
+    return np.array(
+        [
+            1 - np.clip(np.hypot(*away[:2]) / 0.15, 0, 1),
+            1 - np.clip(np.linalg.norm(away) / 0.15, 0, 1),
+            np.clip((next_obs[6] / 10 - 0.02) / 0.1, 0, 1),
+        ]
+    )
 
 
 def pick_at(place):
@@ -98,7 +100,7 @@ RULE = Rule(
 TASK = task_from_gymnasium("panda-pick", make, features, FEATURES)
 FAST = fast(TASK, gamma=0.9, rollout_steps=200, temperature=0.1)
 FEW_STEPS = replace(
-    FAST, training_steps=400, inference=replace(FAST.inference, sample_length=100, max_updates=8, step_size=1.0)
+    FAST, training_steps=200, inference=replace(FAST.inference, sample_length=100, max_updates=5, step_size=0.5)
 )  # of the simulator, which needs 0.01 s for each
 PANDA = TaskDefinition(
     task=TASK,

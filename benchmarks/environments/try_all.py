@@ -34,9 +34,9 @@ from mereq.store.provenance import provenance
 from mereq.store.run_store import RunReader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
-from sitting import COMMAND, Supervise, chromium, who
-
 import people
+
+from sitting import COMMAND, Supervise, chromium, who
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "environments"
@@ -303,14 +303,18 @@ def _cells(name: str, result: dict[str, Any]) -> list[str]:
     parts = result["parts"]
     align, export, page = (parts.get(part) for part in ("align", "export", "supervise"))
     own = {k: v for k, v in result.get("versions", {}).items() if k not in ("mereq", "numpy", "jax")}
-    equal = [f"{format} {found['steps']}" for format, found in (export or {}).items() if format != "took" and found["equal"]]
+    equal = [
+        f"{format} {found['steps']}" for format, found in (export or {}).items() if format != "took" and found["equal"]
+    ]
     return [
         f"`{name}`",
         ", ".join(f"{package} {number}" for package, number in own.items()),
         ", ".join(f"{rate:.3f}" for rate in align["rates"]) if align else "not run",
         ", ".join(f"{seconds:.0f}" for seconds in align["seconds"]) if align else "",
         ", ".join(equal),
-        f"{page['steps_of_the_person']} steps taken, rates {', '.join(f'{r:.2f}' for r in page['rates'])}" if page else "not run",
+        f"{page['steps_of_the_person']} steps taken, rates {', '.join(f'{r:.2f}' for r in page['rates'])}"
+        if page
+        else "not run",
     ]
 
 

@@ -55,27 +55,25 @@ class RenderedView:
         return []
 
 
-def as_picture(rendered: Any) -> np.ndarray:
+def as_picture(rendered: object) -> np.ndarray:
     """What `render()` returned, as one picture; several cameras' pictures stand side by side.
 
     Raises:
         WrongTask: it is neither a picture nor a list of pictures of one height.
     """
-    parts = rendered if isinstance(rendered, list | tuple) else [rendered]
-    if not all(isinstance(part, np.ndarray) and _is_picture(part) for part in parts) or not parts:
-        shown = f"an array of shape {rendered.shape} and type {rendered.dtype}" if _is_array(rendered) else repr(rendered)
+    given: Any = rendered if isinstance(rendered, list | tuple) else [rendered]
+    parts: list[np.ndarray] = [part for part in given if isinstance(part, np.ndarray) and _is_picture(part)]
+    if len(parts) < len(given) or not parts:
+        is_array = isinstance(rendered, np.ndarray)
+        shown = f"an array of shape {rendered.shape} and type {rendered.dtype}" if is_array else repr(rendered)[:100]
         raise WrongTask(
-            f"The environment's render() returned {shown[:100]}, which is no picture. It must return an array of uint8, of "
-            "shape (height, width, 3), or a list of them with one height, from several cameras."
+            f"The environment's render() returned {shown}, which is no picture. It must return an array of uint8, of shape "
+            "(height, width, 3), or a list of them with one height, from several cameras."
         )
     if len({part.shape[0] for part in parts}) > 1:
         sizes = ", ".join("x".join(map(str, part.shape)) for part in parts)
         raise WrongTask(f"The pictures of the environment's render() must have one height; their shapes are {sizes}.")
     return np.concatenate([part[..., :3] for part in parts], axis=1)
-
-
-def _is_array(rendered: Any) -> bool:
-    return isinstance(rendered, np.ndarray)
 
 
 def _is_picture(part: np.ndarray) -> bool:
