@@ -1,4 +1,4 @@
-"""FetchPush of gymnasium-robotics with a scripted prior. The supervisor wants the arm to rise when the block has arrived.
+"""FetchPush of gymnasium-robotics with a scripted prior. The supervisor wants the arm to rise once the block is there.
 
     mereq align examples/fetch_push.py:FETCH_PUSH --rounds 4 --out runs/push
     mereq supervise examples/fetch_push.py:FETCH_PUSH --out runs/mine

@@ -1,8 +1,8 @@
-"""FetchReach of gymnasium-robotics with a SAC prior of Stable-Baselines3. The supervisor wants the arm to come from above.
+"""FetchReach of gymnasium-robotics with a SAC prior. The supervisor wants the arm to come from above.
 
     mereq align examples/fetch_reach.py:FETCH_REACH --rounds 4 --out runs/reach
 
-The shipped zip comes from train_prior.py. Needs gymnasium-robotics and a MuJoCo that it works with (docs/environments.md).
+The shipped zip comes from train_prior.py. Needs gymnasium-robotics and an older MuJoCo (docs/environments.md).
 """
 
 from dataclasses import replace
@@ -35,7 +35,7 @@ def make():
 
 
 def way(obs):
-    """Of flattened observations (achieved goal, desired goal, 10 more): the way to the goal, and the distance beside it."""
+    """Of flattened observations (achieved goal, desired goal, 10 more): the way to the goal, and beside it."""
     to_goal = obs[..., 3:6] - obs[..., :3]
     return to_goal, np.hypot(to_goal[..., 0], to_goal[..., 1])
 

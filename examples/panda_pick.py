@@ -42,7 +42,7 @@ class Small(gym.Wrapper):
     def reset(self, *, seed=None, options=None):
         if seed is not None:
             self.np_random = np.random.default_rng(seed)
-        np.random.seed(self.np_random.integers(2**31))  # gym-hil draws the cube's place from NumPy's global generator
+        np.random.seed(self.np_random.integers(2**31))  # noqa: NPY002, gym-hil draws the cube's place from NumPy's global generator
         obs, info = self.env.reset(seed=seed, options=options)
         return self._seen(obs), info
 

@@ -1,6 +1,6 @@
 """Persons for strangers' environments: programs that see the picture of the page, and say which keys are held.
 
-Each is a function `(picture, number) -> keys`: the canvas of the page as an array, and the number of the look. None means
+Each is a function `(picture, number) -> keys`: the page's canvas as an array, and the number of the look. None means
 that the policy may act.
 """
 
@@ -17,7 +17,7 @@ def now_and_then(*keys: str, every: int = 30, looks: int = 8) -> Person:
 
 
 def cart_on_the_left(picture: np.ndarray, number: int) -> tuple[str, ...] | None:
-    """CartPole: while the dark cart is in the right half, push it to whichever side the pole leans to, and to the left."""
+    """CartPole: while the dark cart is in the right half, push it to where the pole leans, or left."""
     dark = picture.max(axis=2) < 60
     rows = dark.sum(axis=1)
     cart = dark[rows > 40] if (rows > 40).any() else dark
@@ -42,7 +42,7 @@ def rises_when_arrived(picture: np.ndarray, number: int) -> tuple[str, ...] | No
 
 
 def over_the_cube(picture: np.ndarray, number: int) -> tuple[str, ...] | None:
-    """Panda: the page shows two cameras side by side. The one in the hand sees the pink cube; it is to be in the middle.
+    """Panda: the page shows two cameras side by side. The hand's sees the pink cube, which is to be central.
 
     While it is not, the person raises the tool a little and moves it towards the cube. When it is, the policy may act.
     """

@@ -67,7 +67,7 @@ def as_picture(rendered: object) -> np.ndarray:
         is_array = isinstance(rendered, np.ndarray)
         shown = f"an array of shape {rendered.shape} and type {rendered.dtype}" if is_array else repr(rendered)[:100]
         raise WrongTask(
-            f"The environment's render() returned {shown}, which is no picture. It must return an array of uint8, of shape "
+            f"The environment's render() returned {shown}, which is no picture. It must be an array of uint8, of shape "
             "(height, width, 3), or a list of them with one height, from several cameras."
         )
     if len({part.shape[0] for part in parts}) > 1:
