@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test look matrix check bench slow page page-check docs hooks clean
+.PHONY: environments help demo test look matrix check bench slow page page-check docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s  %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kil
 	$(BIN)/python benchmarks/reliability/highway_equality.py
 	$(BIN)/python benchmarks/reliability/kill9.py --times 100
 	$(BIN)/python benchmarks/reliability/supervise_kill9.py --times 100
+
+environments:  ## Try the examples whose packages are installed through every command and the page (docs/environments.md).
+	MUJOCO_GL=$${MUJOCO_GL:-egl} $(BIN)/python benchmarks/environments/try_all.py
+	$(BIN)/python benchmarks/environments/try_all.py --table
 
 page: frontend/node_modules/.package-lock.json  ## Check, test and build the page, after a change in frontend/src (needs npm).
 	cd frontend && npm run -s check && npm run -s test && npm run -s build

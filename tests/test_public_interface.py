@@ -52,6 +52,7 @@ NAMES = [
     "fast",
     "find_task",
     "load_policy",
+    "open_policy",
     "report",
     "resume",
     "run",

@@ -50,6 +50,7 @@ __all__ = [
     "fast",
     "find_task",
     "load_policy",
+    "open_policy",
     "report",
     "resume",
     "run",
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from mereq.presets.methods import METHODS as METHODS
     from mereq.presets.registry import find_task as find_task
     from mereq.reports.study_report import report as report
+    from mereq.runs.policies import open_policy as open_policy
     from mereq.runs.run import create as create
     from mereq.runs.run import resume as resume
     from mereq.runs.run import run as run
@@ -124,6 +126,7 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.presets.methods": ("METHODS",),
     "mereq.presets.registry": ("find_task",),
     "mereq.reports.study_report": ("report",),
+    "mereq.runs.policies": ("open_policy",),
     "mereq.runs.run": ("create", "resume", "run"),
     "mereq.runs.spec": ("RunSpec",),
     "mereq.store.policies": ("load_policy", "save_policy"),

@@ -1,20 +1,21 @@
 """What a person sees of each task is plain, finite JSON; what they can do is an action of the task."""
 
 import json
+import types
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 from mereq.core.actions import Box, Discrete
-from mereq.core.errors import IncompleteTask
+from mereq.core.errors import IncompleteTask, OwnCodeFailed, WrongTask
 from mereq.core.task import Task
-from mereq.core.view import discrete_controls
+from mereq.core.view import default_controls, discrete_controls
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.registry import TASKS
 from mereq.tasks.gymnasium_task import FlatWithFeatures
 from mereq.tasks.highway.config import FASTER, LANE_RIGHT
-from mereq.tasks.rendered_view import RenderedView
+from mereq.tasks.rendered_view import RenderedView, as_picture
 from mereq.web.messages import Input, parse
 from mereq.web.task_view import task_view_of
 
@@ -101,6 +102,40 @@ def test_an_environment_of_ones_own_is_shown_as_it_paints_itself():
     assert view.still()["source"].startswith("data:image/jpeg;base64,")
     assert [key.codes[0] for key in view.controls.keys] == ["Digit1", "Digit2", "Digit3"]
     assert view.film() == [view.still()]
+
+
+def rendering(rendered) -> RenderedView:
+    painted = types.SimpleNamespace(render_mode="rgb_array", render=lambda: rendered)
+    return RenderedView(painted, default_controls(Discrete(2)), 5.0)
+
+
+def test_pictures_of_several_cameras_stand_side_by_side():
+    dark, bright = np.zeros((20, 30, 3), np.uint8), np.full((20, 40, 3), 255, np.uint8)
+    shown = as_picture([dark, bright])
+    assert shown.shape == (20, 70, 3)
+    assert not shown[:, :30].any()
+    assert (shown[:, 30:] == 255).all()
+    assert rendering([dark, bright]).still()["draw"] == "image"
+
+
+@pytest.mark.parametrize("rendered", [None, [], "a picture", np.zeros((20, 30)), np.zeros((20, 30, 3)), [None]])
+def test_what_render_returns_must_be_a_picture(rendered):
+    with pytest.raises(WrongTask, match="which is no picture"):
+        rendering(rendered).still()
+
+
+def test_cameras_must_have_one_height():
+    with pytest.raises(WrongTask, match="must have one height"):
+        rendering([np.zeros((20, 30, 3), np.uint8), np.zeros((21, 30, 3), np.uint8)]).still()
+
+
+def test_a_failure_of_render_names_the_line():
+    class Broken(Painted):
+        def render(self):
+            raise OSError("no screen")
+
+    with pytest.raises(OwnCodeFailed, match=r"failed in render\(\): OSError: no screen \(test_task_views.py, line"):
+        task_view_of(Broken(), definition(Discrete(3))).still()
 
 
 def definition(actions) -> TaskDefinition:

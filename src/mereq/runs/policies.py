@@ -69,7 +69,7 @@ def policy_of(spec: RunSpec, which: str) -> Policy:
     return read_torchscript(Path(source), definition.task, kind=kind, temperature=temperature)
 
 
-def open_policy(source: str, task: Task, kind: str | None = None, temperature: float = 1.0) -> Policy:
+def open_policy(source: str | Path, task: Task, kind: str | None = None, temperature: float = 1.0) -> Policy:
     """The policy of a file whose opening executes nothing: a checkpoint, a zip of Stable-Baselines3, or ONNX.
 
     Args:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mereq.alignment.algorithm import Event, Round
 from mereq.core.errors import MereqError, OwnCodeFailed, RobotLost
+from mereq.core.simulator import close
 from mereq.core.supervisor import Controller, Decision, DecisionContext, SeenFrame
 from mereq.core.view import Picture
 from mereq.interventions.rollout import SupervisedStep
@@ -76,6 +77,8 @@ class Session:
         self.hz = self._robot.hz if self._robot else None
         self.actions = self.definition.task.actions
         self.view = task_view_of(self._environment, self.definition)
+        if self._robot is None:
+            close(self._environment)  # `run` makes one in its own thread
         self.controls = Controls(pace=pace or self.hz or self.view.pace)
         self.latest_view = LatestView()
         self._status = RunStatus(spec, writer)
@@ -102,6 +105,7 @@ class Session:
             MereqError: the run cannot continue, for instance because the disk is full.
         """
         try:
+            self._make_environment()
             while not self._run_to_end():
                 pass  # the robot was lost; the next episode waits for the person
             self._status.phase = "finished"
@@ -116,6 +120,12 @@ class Session:
             raise
         finally:
             self._put()
+
+    def _make_environment(self) -> None:
+        """Make the environment in the thread that steps and draws it: an OpenGL context belongs to one thread."""
+        if self._robot is None:
+            self._environment = environment_of(self.spec)
+            self.view = task_view_of(self._environment, self.definition)
 
     def _run_to_end(self) -> bool:
         """Run until the end, or until the robot is lost. Returns whether the end was reached."""
