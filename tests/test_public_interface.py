@@ -52,6 +52,7 @@ NAMES = [
     "fast",
     "find_task",
     "load_policy",
+    "on_parts",
     "report",
     "resume",
     "run",

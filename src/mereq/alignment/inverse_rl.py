@@ -64,7 +64,7 @@ class RewardImprover:
             state=state,
             replay=Replay(
                 settings.replay_capacity,
-                obs_size=task.obs_size,
+                obs_size=task.state_size,
                 actions=task.actions,
                 n_features=len(task.feature_names),
                 reprice=settings.reprice,
@@ -128,9 +128,9 @@ class RewardImprover:
         """Add the new supervised steps to the replay: dynamics do not depend on which controller acted."""
         for new in log.after(self._remembered):
             transitions = Transitions(
-                obs=new.obs,
+                obs=self._task.state_of(new.obs),
                 action=new.executed,
-                next_obs=new.next_obs,
+                next_obs=self._task.state_of(new.next_obs),
                 features=new.features,
                 terminated=new.terminated,
                 prior=self._training.prior_parameters(new.obs),

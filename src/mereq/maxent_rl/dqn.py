@@ -238,4 +238,4 @@ class QPolicy:
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
         """Q_R(s, .) at each observation; Q(s, .) if there is no prior."""
-        return apply_mlp_numpy(self.q, obs)
+        return apply_mlp_numpy(self.q, obs[:, : len(self.q[0].weight)])  # the state, before a prior's answer

@@ -308,7 +308,8 @@ class ActorPolicy:
         Raises:
             WrongPolicyOutput: `prior` is no Gaussian distribution of the right shape with allowed parameters.
         """
-        parameters, family = apply_mlp_numpy(self.actor, obs), SQUASHED
+        state = obs[:, : len(self.actor[0].weight)]  # before a prior's answer
+        parameters, family = apply_mlp_numpy(self.actor, state), SQUASHED
         if prior is not None:
             family = _checked(prior, parameters.shape)
             parameters = parameters + prior.parameters

@@ -84,7 +84,7 @@ class Training:
             state=state,
             replay=Replay(
                 settings.replay_capacity,
-                obs_size=task.obs_size,
+                obs_size=task.state_size,
                 actions=task.actions,
                 n_features=len(task.feature_names),
             ),

@@ -80,7 +80,7 @@ def supervise(
                 break
             proposed = existing_action(policy.distribution(obs[None].copy()).mode()[0], task.actions, "The policy")
             decided = None if before is None else _decision(before)
-            context = DecisionContext(step_index, obs.copy(), copied(proposed), info, decided)
+            context = DecisionContext(step_index, task.state_of(obs).copy(), copied(proposed), info, decided)
             answer = _answer(supervisor, context, task.actions)
             decision = decided or answer
             reached = checked_step(_environment_answer("step", environment.step, task, copied(decision.action)), task)
