@@ -164,10 +164,11 @@ def test_a_run_is_aligned_recorded_resumed_evaluated_and_exported(tmp_path, monk
     assert rates[0] > 0.05
     wanted = prior.distribution(rollout.obs).parameters
     np.testing.assert_allclose(first.distribution(rollout.obs).parameters, wanted, atol=1e-6)
-    before, after = (evaluate(each, task.simulate(4), seed=0).features.mean(axis=0)[0] for each in (prior, policy))
-    assert after < before  # less on the right
+    assert evaluate(policy, task.simulate(2), seed=0).features.shape == (80, 2)
+    before, after = (np.exp(each.distribution(rollout.obs).parameters)[:, 2].mean() for each in (prior, policy))
+    assert after < before  # goes to the right less often
     assert all(episode.rollout.obs.shape[1] == 1 for episode in read_runs([tmp_path / "run"]).episodes())
-    export([tmp_path / "run"], tmp_path / "csv", "csv")
+    export(read_runs([tmp_path / "run"]), "csv", tmp_path / "csv")
     size = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.suffix in (".sqlite", ".npz"))
     assert size < 160 * SIDE * SIDE * 3  # less than its pictures
 
