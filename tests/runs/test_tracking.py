@@ -1,7 +1,6 @@
 """Curves of a run: TensorBoard's own reader finds what the events said; a tracker that fails ends no run."""
 
 import logging
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,18 +9,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
 from mereq.core.errors import MissingPackage, UnknownName
+from mereq.core.policy import LogitsPolicy
 from mereq.runs import tracking
 from mereq.runs.tracking import TensorBoard, require_tracker, tracked
 from toys import rollout
+
+PRIOR = LogitsPolicy(lambda obs: np.zeros((len(obs), 2)), 2)
 
 
 def stream():
     for index, theta in enumerate((0.5, 1.5)):
         for step in range(2):
             yield Progress(step, 4, np.array([theta]), np.array([3.0]), float("nan") if step == 0 else theta / 2)
-        yield Round(
-            index, rollout([1, 0, 0, 0]), 7 + index, False, np.array([theta]), SimpleNamespace(), (), 0.25, dict
-        )
+        yield Round(index, rollout([1, 0, 0, 0]), 7 + index, False, np.array([theta]), PRIOR, (), 0.25, dict)
 
 
 def test_tensorboard_reads_the_curves_back(tmp_path):

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Generator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -39,17 +40,16 @@ class TensorBoard:
     """Event files, written by the package `tensorboard`, which also shows them."""
 
     def __init__(self, folder: Path):
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        self._writer = EventFileWriter(str(folder), flush_secs=1)
+        writer: Any = import_module("tensorboard.summary.writer.event_file_writer")
+        self._event: Any = import_module("tensorboard.compat.proto.event_pb2").Event
+        self._summary: Any = import_module("tensorboard.compat.proto.summary_pb2").Summary
+        self._writer = writer.EventFileWriter(str(folder), flush_secs=1)
 
     def log(self, axis: Axis, number: int, values: dict[str, float]) -> None:
         """Points of curves, at a round or an update."""
-        from tensorboard.compat.proto.event_pb2 import Event as Record
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
-        points = [Summary.Value(tag=f"{axis}/{name}", simple_value=value) for name, value in values.items()]
-        self._writer.add_event(Record(wall_time=time.time(), step=number, summary=Summary(value=points)))
+        points = [self._summary.Value(tag=f"{axis}/{name}", simple_value=value) for name, value in values.items()]
+        summary = self._summary(value=points)
+        self._writer.add_event(self._event(wall_time=time.time(), step=number, summary=summary))
 
     def close(self) -> None:
         """Write what is left."""
@@ -60,11 +60,10 @@ class WandB:
     """A run of Weights & Biases: offline, unless WANDB_MODE says otherwise. `wandb sync` uploads it later."""
 
     def __init__(self, folder: Path, name: str, config: dict[str, Any]):
-        import wandb
-
+        wandb: Any = import_module("wandb")
         folder.mkdir(parents=True, exist_ok=True)
-        mode: Any = os.environ.get("WANDB_MODE", "offline")
-        self._run = wandb.init(project=PROJECT, name=name, dir=str(folder), config=config, mode=mode)
+        mode = os.environ.get("WANDB_MODE", "offline")
+        self._run: Any = wandb.init(project=PROJECT, name=name, dir=str(folder), config=config, mode=mode)
         for axis in get_args(Axis):
             self._run.define_metric(axis)
             self._run.define_metric(f"{axis}/*", step_metric=axis)
@@ -82,10 +81,8 @@ class Trackio:
     """A run of Trackio, in its local database (TRACKIO_DIR)."""
 
     def __init__(self, name: str, config: dict[str, Any]):
-        import trackio
-
-        self._trackio = trackio
-        trackio.init(project=PROJECT, name=name, config=config, resume="allow", embed=False)
+        self._trackio: Any = import_module("trackio")
+        self._trackio.init(project=PROJECT, name=name, config=config, resume="allow", embed=False)
 
     def log(self, axis: Axis, number: int, values: dict[str, float]) -> None:
         """Points of curves, at a round or an update."""
