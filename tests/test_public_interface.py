@@ -53,6 +53,7 @@ NAMES = [
     "find_task",
     "load_policy",
     "open_policy",
+    "on_parts",
     "report",
     "resume",
     "run",

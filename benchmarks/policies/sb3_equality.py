@@ -24,8 +24,10 @@ def difference(model, observations, seen_by_model, folder: Path, name: str) -> t
     actions = Discrete(int(space.n)) if isinstance(space, spaces.Discrete) else Box(
         space.shape[0], tuple(space.low.astype(float)), tuple(space.high.astype(float))
     )  # fmt: skip
-    obs = sb3_models.flat(model.observation_space, observations)
-    task = Task(name, ("none",), obs.shape[1], actions, lambda: None, lambda n: None)
+    seen = sb3_models.space_of(name, model)
+    obs = sb3_models.flat(seen, observations)
+    raw = seen if name.endswith("_pictures") else None
+    task = Task(name, ("none",), obs.shape[1], actions, lambda: None, lambda n: None, raw_space=raw)
     found = read_stable_baselines(folder / f"{name}.zip", task).distribution(obs)
     said = sb3_models.answers(model, seen_by_model)
     executed = found.mode() if isinstance(actions, Discrete) else actions.to_units(found.mode())
@@ -53,7 +55,7 @@ def main() -> None:
             model = make()
             model.learn(64)
             model.save(folder / f"{name}.zip")
-            observations = sb3_models.observations_of(model.observation_space, N)
+            observations = sb3_models.observations_of(sb3_models.space_of(name, model), N)
             kind, worst, acting = difference(model, observations, observations, folder, name)
             print(f"| {name} | {kind} | {worst:.1e} | {acting:.1e} |", flush=True)
         model, env = sb3_models.normalized_ppo(folder)

@@ -30,6 +30,10 @@ PARTS = spaces.Dict(
         "mode": spaces.Discrete(3),
     }
 )
+PICTURES = spaces.Dict(
+    {"camera": spaces.Box(0, 255, (40, 36, 3), np.uint8), "position": spaces.Box(-9, 9, (2,), np.float32)}
+)
+CAMERA = spaces.Box(0, 255, (1, 36, 37), np.uint8)
 FEW, BOX = spaces.Discrete(3), spaces.Box(LOW, HIGH)
 
 
@@ -52,9 +56,12 @@ def models() -> dict[str, Callable[[], Any]]:
     off = {"learning_starts": 10, "buffer_size": 200, "batch_size": 16}
     on = {"n_steps": 32}
     sde = {"use_sde": True}
+    few = {"policy_kwargs": {"features_extractor_kwargs": {"features_dim": 8}}}
+    few_of_parts = {"policy_kwargs": {"features_extractor_kwargs": {"cnn_output_dim": 8}}}
 
     def of(algorithm: Any, actions: spaces.Space, observations: spaces.Space = VECTOR, **settings: Any) -> Any:
         policy = "MultiInputPolicy" if isinstance(observations, spaces.Dict) else "MlpPolicy"
+        policy = "CnnPolicy" if observations is CAMERA else policy
         settings["policy_kwargs"] = SMALL | settings.get("policy_kwargs", {})
         return lambda: algorithm(policy, Noise(observations, actions), seed=0, device="cpu", **settings)
 
@@ -79,7 +86,27 @@ def models() -> dict[str, Callable[[], Any]]:
         "tqc_sde": of(TQC, BOX, policy_kwargs={"n_critics": 1, "n_quantiles": 3, "clip_mean": 0.5}, **off, **sde),
         "td3": of(TD3, BOX, **off),
         "ddpg": of(DDPG, BOX, **off),
+        "ppo_pictures": of(PPO, BOX, PICTURES, batch_size=16, **on, **few_of_parts),
+        "dqn_pictures": of(DQN, FEW, CAMERA, **off, **few),
+        "sac_pictures": of(SAC, BOX, CAMERA, **off, **few),
+        "td3_pictures": of(TD3, BOX, PICTURES, **off, **few_of_parts),
     }
+
+
+def space_of(name: str, model: Any) -> spaces.Space:
+    """Space of the environment's observations: the model's own has pictures with their channels first."""
+    if not name.endswith("_pictures"):
+        return model.observation_space
+    return PICTURES if isinstance(model.observation_space, spaces.Dict) else CAMERA
+
+
+def make_sparse(model: Any) -> None:
+    """Set most weights to zero, so that the file becomes small when it is compressed."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.policy.parameters():
+            if parameter.numel() > 1000:
+                parameter *= 4.0 * (torch.rand(parameter.shape, generator=generator) < 0.05)
 
 
 def observations_of(space: spaces.Space, n: int, seed: int = 1) -> Any:
@@ -94,7 +121,7 @@ def observations_of(space: spaces.Space, n: int, seed: int = 1) -> Any:
 def flat(space: spaces.Space, observations: Any) -> np.ndarray:
     """Observations as rows of float32, as the learner sees them."""
     if not isinstance(space, spaces.Dict):
-        return np.asarray(observations, np.float32)
+        return np.asarray(observations, np.float32).reshape(len(observations), -1)
     n = len(next(iter(observations.values())))
     rows = [spaces.flatten(space, {key: part[i] for key, part in observations.items()}) for i in range(n)]
     return np.stack(rows).astype(np.float32)
@@ -162,15 +189,25 @@ def trimmed(file: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--only", nargs="*", help="names of the models; all by default")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in models().items():
+        if name not in (arguments.only or [name]):
+            continue
         model = make()
         model.learn(64)
+        if name.endswith("_pictures"):
+            make_sparse(model)
         model.save(folder / f"{name}.zip")
-        space = model.observation_space
-        observations = observations_of(space, 20)
+        space = space_of(name, model)
+        observations = observations_of(space, 2 if name.endswith("_pictures") else 20)
         np.savez(folder / f"{name}.npz", obs=flat(space, observations), **answers(model, observations))
+    if arguments.only:
+        for name in arguments.only:
+            trimmed(folder / f"{name}.zip")
+        return
     model, env = normalized_ppo(folder)
     observations = observations_of(model.observation_space, 20)
     np.savez(folder / "ppo_normalized.npz", obs=observations, **answers(model, env.normalize_obs(observations)))

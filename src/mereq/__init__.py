@@ -51,6 +51,7 @@ __all__ = [
     "find_task",
     "load_policy",
     "open_policy",
+    "on_parts",
     "report",
     "resume",
     "run",
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from mereq.supervision.synthesized import DivergenceExpert as DivergenceExpert
     from mereq.supervision.synthesized import MeasurementExpert as MeasurementExpert
     from mereq.tasks.gymnasium_task import task_from_gymnasium as task_from_gymnasium
+    from mereq.tasks.state import on_parts as on_parts
 
 _HOMES = {  # public names, by the module that defines them
     "mereq.alignment.algorithm": ("Round", "events"),
@@ -135,6 +137,7 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.supervision.supervise": ("supervise",),
     "mereq.supervision.synthesized": ("DivergenceExpert", "MeasurementExpert"),
     "mereq.tasks.gymnasium_task": ("task_from_gymnasium",),
+    "mereq.tasks.state": ("on_parts",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -33,6 +33,9 @@ LearningName = Annotated[
     Literal["sequential", "concurrent", "handback"] | None,
     arg(metavar="WHEN", help_behavior_hint="(default: sequential; mereq-bayes: handback)"),
 ]
+Track = Annotated[
+    Literal["tensorboard", "wandb", "trackio"] | None, arg(metavar="WHERE", help_behavior_hint="(default: nowhere)")
+]
 RobotName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the simulation)")]
 Steps = Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: the preset's)")]
 Hz = Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: 2 on the highway, 10 for the arm)")]
@@ -60,6 +63,7 @@ def align(
     learning: LearningName = None,
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
     robot: RobotName = None,
+    track: Track = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -74,6 +78,7 @@ def align(
       mereq align highway --method mereq-np --preset paper --out runs/np
       mereq align highway --learning concurrent --pace 5 --out runs/concurrent
       mereq align my_task.py:LANDER --prior ppo_lander.zip --out runs/lander
+      mereq align highway --track tensorboard --out runs/curves      (then: tensorboard --logdir runs)
       mereq align my_task.py:LANDER --prior policy.onnx --prior-kind logits --out runs/lander
 
     Args:
@@ -102,6 +107,8 @@ def align(
         pace: supervised steps per second, to simulate a person's time.
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot), or a driver of
             yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
+        track: curves of rates, weights and losses for `tensorboard` (in DIR/tracking), `wandb` (there, too,
+            offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
     """
     with interruption.deferred():
         from mereq.commands.align import align as run
@@ -111,6 +118,7 @@ def align(
             resume=resume,
             overwrite=overwrite,
             accept_loss=accept_loss,
+            track=track,
             given={
                 "task": task,
                 "method": method,

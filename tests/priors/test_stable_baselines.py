@@ -8,9 +8,11 @@ import shutil
 import zipfile
 from base64 import b64encode
 from collections import OrderedDict
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import ClippedGaussian
@@ -21,13 +23,17 @@ from mereq.priors.torch_archive import read_tensors
 from sb3_files import FOLDER, task_of
 
 NAMES = sorted(file.stem for file in FOLDER.glob("*.zip"))
+PICTURES = spaces.Dict(
+    {"camera": spaces.Box(0, 255, (40, 36, 3), np.uint8), "position": spaces.Box(-9, 9, (2,), np.float32)}
+)
 BOX = Box(3, (-1.0, 0.0, -2.5), (1.0, 1.0, float(np.float32(0.3))))
 
 
 def opened(name, folder=FOLDER):
     said = np.load(FOLDER / f"{name}.npz")
     actions = Discrete(3) if said["action"].ndim == 1 else BOX
-    policy = read_stable_baselines(folder / f"{name}.zip", task_of(said["obs"].shape[1], actions))
+    task = replace(task_of(said["obs"].shape[1], actions), raw_space=PICTURES if name == "ppo_pictures" else None)
+    policy = read_stable_baselines(folder / f"{name}.zip", task)
     return policy, said, actions
 
 

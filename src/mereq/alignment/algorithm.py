@@ -92,6 +92,7 @@ def events(
     log, waiting = resume.log, list(resume.recorded)
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
+    task, prior = task.seen_by(prior)
     for tried in check_task(task, prior, settings=_relied_on(method, settings)):
         if tried.verdict == "warn":
             logger.warning("%s: %s", tried.what, tried.words)

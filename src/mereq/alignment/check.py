@@ -125,6 +125,8 @@ class _Examination:
     settings: AlignSettings | None
 
     def __post_init__(self):
+        if self.prior is not None:
+            self.task, self.prior = self.task.seen_by(self.prior)
         self.made: list[Any] = []  # environments and simulators, to be closed
 
     @property
@@ -306,7 +308,7 @@ class _Examination:
         )
 
     def _sizes(self) -> str | None:
-        features, obs = np.abs(self.trace.features), np.abs(self.trace.obs)
+        features, obs = np.abs(self.trace.features), np.abs(self.task.state_of(np.stack(self.trace.obs)))
         if features.max() > SANE:
             name = self.task.feature_names[int(features.max(axis=0).argmax())]
             return (
@@ -350,14 +352,14 @@ class _Examination:
         assert self.settings is not None
         task, capacity = self.task, self.settings.replay_capacity
         needed = replay_bytes(
-            capacity, obs_size=task.obs_size, actions=task.actions, n_features=len(task.feature_names)
+            capacity, obs_size=task.state_size, actions=task.actions, n_features=len(task.feature_names)
         )
         free = free_memory()
         words = f"{needed / 1e9:.2g} GB for {capacity:,} transitions"
         if free is None or needed < free / 2:
             return _Note(words)
         what = (
-            f"The replay needs {words} with observations of {task.obs_size:,} numbers, and {free / 1e9:.2g} GB are "
+            f"The replay needs {words} with observations of {task.state_size:,} numbers, and {free / 1e9:.2g} GB are "
             "free. Make the observation smaller, or settings.replay_capacity."
         )
         if needed < free:
@@ -386,7 +388,7 @@ class _Examination:
             self.supervisor.begin_episode(SEED)
             trace = zip(self.trace.obs, self.trace.infos, self.trace.actions, strict=False)
             for step, (obs, info, action) in enumerate(trace):
-                given = DecisionContext(step, obs.copy(), copied(action), dict(info))
+                given = DecisionContext(step, self.task.state_of(obs).copy(), copied(action), dict(info))
                 decision: Any = self.supervisor.decide(given)
                 controller = getattr(decision, "controller", None)
                 if controller not in (Controller.POLICY, Controller.EXPERT):

@@ -1,7 +1,7 @@
 """Imitation methods, which infer no reward: HG-DAgger-FT and IWR-FT. Section 6."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +31,11 @@ def balanced(warm_start: Demonstrations, log: InterventionLog) -> list[Demonstra
     return [by_expert(log), joined([warm_start, by_policy(log)])]
 
 
+def _with_states(log: InterventionLog, task: Task) -> InterventionLog:
+    """The log with the states that a learner sees in place of the observations."""
+    return InterventionLog(tuple(replace(rollout, obs=task.state_of(rollout.obs)) for rollout in log.rollouts))
+
+
 @dataclass(frozen=True)
 class InteractiveImitation:
     """Imitation method: behavioural cloning of the prior, continued with the supervised steps.
@@ -55,7 +60,7 @@ class CloningImprover:
     """Improver by behavioural cloning: after each round, it maximises the likelihood of all demonstrations so far."""
 
     def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, groups: Groups, seed: int):
-        self._groups, self._settings, self._seed = groups, settings, seed
+        self._task, self._groups, self._settings, self._seed = task, groups, settings, seed
         self._learner, self._learned, self._warm_start = warm_start(task, prior, settings, seed=seed)
 
     @property
@@ -72,7 +77,7 @@ class CloningImprover:
         """Gradient steps on the likelihood of the demonstrations so far; none before the first intervention."""
         if log.expert_steps == 0:
             return
-        groups = self._groups(self._warm_start, log)
+        groups = self._groups(self._warm_start, _with_states(log, self._task))
         rng = stream(self._seed, "cloning", iteration + 1)
         calls = -(-self._settings.cloning_updates // UPDATES_PER_CALL)
         for step in range(calls):

@@ -23,6 +23,8 @@ from mereq.maxent_rl.replay import Replay, Transitions
 from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining
 
 MANY_STEPS = 50_000  # environment steps repeated in one update, of which a warning tells
+LONG = 30.0  # seconds of repeated steps in one round, of which a warning tells
+REMEDY = '. task_from_gymnasium(..., saving="state") repeats none; processes=N repeats them beside each other'
 logger = logging.getLogger("mereq")
 
 
@@ -64,7 +66,7 @@ class RewardImprover:
             state=state,
             replay=Replay(
                 settings.replay_capacity,
-                obs_size=task.obs_size,
+                obs_size=task.state_size,
                 actions=task.actions,
                 n_features=len(task.feature_names),
                 reprice=settings.reprice,
@@ -98,10 +100,13 @@ class RewardImprover:
         if self._estimator.observe(log, kappa=self._kappa) == 0:
             return
         if repeated := getattr(self._estimator, "repeated_steps", 0):
+            seconds = repeated * self._estimator.seconds_a_step if isinstance(self._estimator, FromSegmentStarts) else 0
+            long = repeated > MANY_STEPS or seconds * inference.max_updates > LONG
             logger.log(
-                logging.WARNING if repeated > MANY_STEPS else logging.INFO,
-                "round %d: each of at most %d updates repeats about %d environment steps, to bring states back",
-                *(iteration, inference.max_updates, repeated),
+                logging.WARNING if long else logging.INFO,
+                "round %d: each of at most %d updates repeats about %d environment steps (%.1f s in one process), to "
+                "bring states back%s",
+                *(iteration, inference.max_updates, repeated, seconds, REMEDY if long else ""),
             )
         training.start_phase(self._seed, iteration)
         weighed = self._weighed
@@ -128,9 +133,9 @@ class RewardImprover:
         """Add the new supervised steps to the replay: dynamics do not depend on which controller acted."""
         for new in log.after(self._remembered):
             transitions = Transitions(
-                obs=new.obs,
+                obs=self._task.state_of(new.obs),
                 action=new.executed,
-                next_obs=new.next_obs,
+                next_obs=self._task.state_of(new.next_obs),
                 features=new.features,
                 terminated=new.terminated,
                 prior=self._training.prior_parameters(new.obs),

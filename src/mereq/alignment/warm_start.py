@@ -27,10 +27,11 @@ class WarmStarted(NamedTuple):
 
 def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> WarmStarted:
     """Clone of the prior, learned from its rollouts. The clone's first intervention rate is close to the prior's."""
-    learner = Cloning(task.obs_size, likelihood_of(task.actions), settings.cloning)
+    learner = Cloning(task.state_size, likelihood_of(task.actions), settings.cloning)
     simulator = task.simulate(settings.inference.sample_envs)
     demonstrations = of_rollouts(prior, simulator, settings.warm_start.steps, seed=seed_for(seed, "warm start"))
     close(simulator)
+    demonstrations = demonstrations._replace(obs=task.state_of(np.asarray(demonstrations.obs)))
     checked_observations(np.asarray(demonstrations.obs), task.name)
     state, rng = learner.init(seed_for(seed, "network")), stream(seed, "cloning")
     for _ in range(-(-settings.warm_start.updates // UPDATES_PER_CALL)):

@@ -18,6 +18,7 @@ from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
 from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
+from mereq.runs.tracking import open_tracker, require_tracker, tracked
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.interruption import interruption
 
@@ -30,11 +31,14 @@ def align(
     resume: bool,
     overwrite: bool,
     accept_loss: bool = False,
+    track: str | None = None,
     given: dict[str, Any],
     console: Console,
 ) -> None:
     """Run Algorithm 1 into a run directory."""
     interruption.check()
+    if track is not None:
+        require_tracker(track)  # a missing package deletes nothing
     where = RunDirectory(out, resume, overwrite, accept_loss)
     spec, writer = open_run(where, given, DEFAULTS, console)
     with recording(writer):
@@ -42,7 +46,7 @@ def align(
             interruption.check()
             prepare(definition_of(spec.task), console)
             interruption.check()
-            _run(spec, writer, console)
+            _run(spec, writer, console, track)
             interruption.check()
         except (KeyboardInterrupt, RobotLost, NeedsPerson):
             console.print(words(stopped(writer, out, resume_command("align", out, given))), soft_wrap=True)
@@ -50,7 +54,7 @@ def align(
     console.print(words(f"\nThe run is in {out}. Show it with:  {command('mereq', 'show', out)}"), soft_wrap=True)
 
 
-def _run(spec: RunSpec, writer: RunWriter, console: Console) -> None:
+def _run(spec: RunSpec, writer: RunWriter, console: Console, track: str | None) -> None:
     """Execute the run, with one line per finished round and a progress bar for the present one."""
     names = definition_of(spec.task).task.feature_names
     columns = round_columns(names)
@@ -67,7 +71,11 @@ def _run(spec: RunSpec, writer: RunWriter, console: Console) -> None:
     if spec.robot is not None:
         given["environment"] = environment_of(spec)
         attend_robot(given["environment"], console, spec.pace)
-    with progress_bar(console) as progress, closing(run(spec, writer, **given)) as events:
+    stream = run(spec, writer, **given)
+    if track is not None:
+        tracker = open_tracker(track, writer.directory, spec)
+        stream = tracked(stream, tracker, names, len(writer.start.log.rollouts))
+    with progress_bar(console) as progress, closing(stream) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
         version = ""
         expert = supervised = 0

@@ -17,7 +17,7 @@ from mereq.core.errors import IncompatibleRun, RunExists, WrongValue
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
 from mereq.presets.registry import find_task
 from mereq.runs.families import PRIOR
-from mereq.runs.policies import checksum_of, name_policy, policy_of
+from mereq.runs.policies import checksum_of, name_policy, policy_of, task_of
 from mereq.runs.spec import RunSpec
 from mereq.store.atomic import writing
 from mereq.store.checkpoints import load_arrays, save_arrays
@@ -51,7 +51,7 @@ def prepare(
     policy = policy_of(spec, "prior")
     about = json.loads(
         json.dumps(
-            {"task": task, "seed": seed, PRIOR: checksum_of(policy, definition.task), "settings": asdict(settings)}
+            {"task": task, "seed": seed, PRIOR: checksum_of(policy, task_of(spec)), "settings": asdict(settings)}
         )
     )
     out = out.absolute()
@@ -59,7 +59,7 @@ def prepare(
         out.parent.mkdir(parents=True, exist_ok=True)
         lock = WriterLock.acquire(out.with_name(f"{out.name}.lock"), f"preparing {out}")
     try:
-        training = FamilyTraining(definition.task, policy, settings, seed=seed)
+        training = FamilyTraining(task_of(spec), policy, settings, seed=seed)
         with closing(training):
             curve = _resumed(training, out, about) if resume else _begun(out)
             prepare_machine(definition, console)

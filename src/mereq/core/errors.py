@@ -29,6 +29,10 @@ class WrongTask(MereqError, ValueError):
     """A task, prior or supervisor of a user's that cannot be aligned as it is."""
 
 
+class MissingPackage(MereqError):
+    """A package of an extra that is not installed. The message says which extra has it."""
+
+
 class OwnCodeFailed(MereqError):
     """An exception in a user's environment, features, policy or supervisor. The message names their line."""
 

@@ -51,7 +51,7 @@ def onnx_model(policy: Policy, task: Task, about: dict[str, str]) -> Any:
         )
     for name, found in outputs.items():
         graph.add("Identity", [found], name)
-    inputs = [helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["n", task.obs_size])]
+    inputs = [helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["n", task.state_size])]
     if graph.asks_prior:
         inputs.append(helper.make_tensor_value_info("prior", TensorProto.FLOAT, ["n", task.actions.n_parameters]))
     described = [_output(name, task) for name in outputs]

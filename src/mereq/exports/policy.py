@@ -93,7 +93,7 @@ def _difference_of_graph(content: bytes, described: Described, obs: Float[np.nda
     except ImportError as error:
         raise CannotExport(f"The graph is compared by onnxruntime: pip install 'mereq[onnx]' ({error}).") from error
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    feed = {"obs": obs.astype(np.float32)}
+    feed = {"obs": described.task.state_of(obs).astype(np.float32)}
     if len(session.get_inputs()) == 2:
         assert described.prior is not None
         feed["prior"] = described.prior.distribution(obs).parameters.astype(np.float32)
@@ -129,7 +129,7 @@ def _config(described: Described) -> dict[str, Any]:
     if isinstance(task.actions, Box):
         low, high = task.actions.limits
         actions |= {"low": low.tolist(), "high": high.tolist()}
-    entries = {"task": task.name, "feature_names": list(task.feature_names), "obs_size": task.obs_size}
+    entries = {"task": task.name, "feature_names": list(task.feature_names), "obs_size": task.state_size}
     return entries | {"actions": actions} | described.about
 
 
@@ -146,7 +146,7 @@ tags: [reinforcement-learning, robotics, inverse-reinforcement-learning, mereq, 
 
 # A policy for {task.name}
 
-Aligned with mereq from a supervisor's interventions. Observations: {task.obs_size} numbers; actions: {task.actions}.
+Aligned with mereq from a supervisor's interventions. Observations: {task.state_size} numbers; actions: {task.actions}.
 
 | | |
 |---|---|

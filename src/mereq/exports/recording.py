@@ -1,7 +1,7 @@
 """Recording: the episodes of one or several runs that are exported, in the order in which they were recorded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ class Episode:
         return len(self.rollout)
 
 
+def without_answer(rollout: Rollout, config: dict[str, Any]) -> Rollout:
+    """The rollout with states alone, without the answers of a prior that sees raw observations."""
+    n = int(config.get("prior_answer", 0))
+    return replace(rollout, obs=rollout.obs[:, :-n], next_obs=rollout.next_obs[:, :-n]) if n else rollout
+
+
 @dataclass(frozen=True)
 class RecordedRun:
     """A run on disk, and which of its rounds are exported."""
@@ -45,7 +51,7 @@ class RecordedRun:
         """Episodes of the run, which has this number in the recording."""
         with RunReader.open(self.directory) as store:
             for index in self.rounds:
-                rollout = store.rollout(index)
+                rollout = without_answer(store.rollout(index), self.starts[-1].config)
                 retracted = rollout.by_expert & ~demonstrated(rollout)
                 for episode in np.unique(rollout.episode):
                     steps = rollout.episode == episode

@@ -6,6 +6,7 @@ starts in a state in which the policy had gone wrong. Rollouts from new episodes
 then compared with an expert who recovers from them.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -96,6 +97,7 @@ class FromSegmentStarts:
         self._simulator, self._n_steps, self._acting, self._run_seed = simulator, n_steps, acting, run_seed
         self._segments: list[Demonstrated] = []
         self._known: dict[tuple[int, int], tuple[bytes, list[Demonstrated]]] = {}  # by round and episode
+        self._steps_made, self._seconds = 0, 0.0  # of repeating episodes, for an estimate of what it costs
         if not hasattr(simulator, "rest"):
             simulator.reset(seed_for(run_seed, "segments"))
 
@@ -124,6 +126,11 @@ class FromSegmentStarts:
         steps = sum(segment.features.steps for segment in self._segments)
         return round(sum(cost_of(segment.state) for segment in self._segments) * min(1.0, self._n_steps / steps))
 
+    @property
+    def seconds_a_step(self) -> float:
+        """Time of one repeated environment step [s], as measured so far in one process."""
+        return self._seconds / max(1, self._steps_made)
+
     def _found(self, rollout: Rollout, iteration: int, kappa: float) -> list[Demonstrated]:
         """(Pseudo-)expert segments of one rollout, from the cache where the episode has not changed."""
         good = demonstrated(rollout) | pseudo_expert(rollout, kappa=kappa)
@@ -143,11 +150,14 @@ class FromSegmentStarts:
     ) -> list[Demonstrated]:
         """Wanted segments of the episode that begins with step `first`, after repeating it in the simulator."""
         iteration, episode = where
+        begun, actions = time.perf_counter(), rollout.executed[first : wanted[-1].start]
         visited = self._simulator.states_along(
             episode_seed(self._run_seed, iteration, episode),
-            rollout.executed[first : wanted[-1].start],
+            actions,
             at=[segment.start - first for segment in wanted],
         )
+        self._steps_made += len(actions)
+        self._seconds += time.perf_counter() - begun
         found: list[Demonstrated] = []
         for segment, (state, obs) in zip(wanted, visited, strict=True):
             if not np.array_equal(obs, rollout.obs[segment.start]):

@@ -44,7 +44,8 @@ def family_evidence(
         WrongPolicyOutput: the prior's distributions have no log-probabilities.
     """
     given = prior.distribution(obs)
-    phi = state_features(family.network, obs.astype(np.float32))
+    state = obs[:, : len(family.network.states[0].weight)].astype(np.float32)  # before a prior's answer
+    phi = state_features(family.network, state)
     if isinstance(family.policy, QPolicy):
         policy = family.policy
         chosen = np.asarray(actions, int)

@@ -30,6 +30,7 @@ from mereq.maxent_rl.two_stream import (
     apply_network_numpy,
     init_network,
     network_hidden_sizes,
+    network_inputs,
     network_to_numpy,
 )
 
@@ -242,4 +243,4 @@ class QPolicy:
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
         """Q_R(s, .) at each observation; Q(s, .) if there is no prior."""
-        return apply_network_numpy(self.q, obs)
+        return apply_network_numpy(self.q, obs[:, : network_inputs(self.q)])  # the state, before a prior's answer

@@ -77,7 +77,7 @@ class FamilyTraining(PhasedTraining):
         replay = ConditionedReplay(
             self.region,
             training.replay_capacity,
-            obs_size=seen.obs_size,
+            obs_size=seen.state_size,
             actions=task.actions,
             n_features=n_features,
         )

@@ -40,7 +40,7 @@ def residual_learner_of(
     probe = stream(0, "probes").standard_normal((1, task.obs_size)).astype(np.float32)
     distribution = prior.distribution(probe)
     if isinstance(distribution, WeightedSamples):
-        return SampledQ(task.obs_size, learner.n_actions, distribution.actions.shape[1], learner.settings)
+        return SampledQ(task.state_size, learner.n_actions, distribution.actions.shape[1], learner.settings)
     family = family_of(distribution)
     if family is None:
         raise WrongPolicyOutput(
@@ -57,9 +57,9 @@ def learner_of(task: Task, settings: LearnerSettings) -> DQN | SAC:
         WrongLearner: the settings belong to a learner for the other kind of actions.
     """
     if isinstance(task.actions, Discrete) and isinstance(settings, DQNSettings):
-        return DQN(task.obs_size, task.actions.n, settings)
+        return DQN(task.state_size, task.actions.n, settings)
     if not isinstance(task.actions, Discrete) and isinstance(settings, SACSettings):
-        return SAC(task.obs_size, task.actions.size, settings)
+        return SAC(task.state_size, task.actions.size, settings)
     wanted = "DQNSettings" if isinstance(task.actions, Discrete) else "SACSettings"
     raise WrongLearner(
         f"The task {task.name} has {task.actions}, and the learner's settings are {type(settings).__name__}. "

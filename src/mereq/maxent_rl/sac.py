@@ -31,6 +31,7 @@ from mereq.maxent_rl.two_stream import (
     apply_network_numpy,
     init_network,
     network_hidden_sizes,
+    network_inputs,
     network_outputs,
     network_to_numpy,
 )
@@ -317,7 +318,8 @@ class ActorPolicy:
         Raises:
             WrongPolicyOutput: `prior` is no Gaussian distribution of the right shape with allowed parameters.
         """
-        parameters, family = apply_network_numpy(self.actor, obs), SQUASHED
+        state = obs[:, : network_inputs(self.actor)]  # before a prior's answer
+        parameters, family = apply_network_numpy(self.actor, state), SQUASHED
         if prior is not None:
             family = _checked(prior, parameters.shape)
             parameters = parameters + prior.parameters

@@ -156,7 +156,8 @@ class SampledQPolicy:
                 f"each of {len(obs)} observations, as in the training."
             )
         n_samples = prior.actions.shape[1]
-        rows = np.repeat(obs, n_samples, axis=0), prior.actions.reshape(-1, n_actions)
+        state = obs[:, : len(self.critics[0][0].weight) - n_actions]  # before a prior's answer
+        rows = np.repeat(state, n_samples, axis=0), prior.actions.reshape(-1, n_actions)
         inputs = np.concatenate(rows, axis=1, dtype=np.float32)
         q = np.minimum(*(apply_mlp_numpy(critic, inputs)[:, 0] for critic in self.critics))
         return WeightedSamples(prior.actions, q.reshape(len(obs), n_samples) / self.temperature, prior.chosen)

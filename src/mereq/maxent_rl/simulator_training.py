@@ -192,9 +192,9 @@ class SimulatorTraining:
             prior_next = self._prior_at(next_obs)
             chunk.append(
                 Transitions(
-                    obs=self._obs,
+                    obs=self._task.state_of(self._obs),
                     action=actions,
-                    next_obs=next_obs,
+                    next_obs=self._task.state_of(next_obs),
                     features=step.features.copy(),
                     terminated=step.terminated.copy(),
                     prior=parameters_of(self._prior_here, self._task.actions, n),

@@ -127,7 +127,7 @@ class Training(PhasedTraining):
         else:
             learner, state = continue_from(start, task, settings.learner, seed=network)
         replay = Replay(
-            settings.replay_capacity, obs_size=task.obs_size, actions=task.actions, n_features=len(task.feature_names)
+            settings.replay_capacity, obs_size=task.state_size, actions=task.actions, n_features=len(task.feature_names)
         )
         training = SimulatorTraining(
             learner=learner, state=state, replay=replay, task=task, prior=None, schedule=settings.schedule

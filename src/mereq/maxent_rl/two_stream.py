@@ -92,6 +92,13 @@ def network_hidden_sizes(network: Network) -> tuple[int, ...]:
     return hidden_sizes(network.states if isinstance(network, TwoStream) else network)
 
 
+def network_inputs(network: Network) -> int:
+    """Numbers in the input."""
+    if isinstance(network, TwoStream):
+        return network.n_weights + len(network.states[0].weight)
+    return len(network[0].weight)
+
+
 def network_outputs(network: Network) -> int:
     """Numbers in the output."""
     if isinstance(network, TwoStream):

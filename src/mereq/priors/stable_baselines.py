@@ -9,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from mereq.core.policy import GaussianPolicy, LogitsPolicy, Policy
 from mereq.core.task import Task
 from mereq.priors.networks import ACTIVATIONS, Network, network_of
 from mereq.priors.normalization import Normalization
+from mereq.priors.pictures import Extractor, extractor_of
 from mereq.priors.torch_archive import read_member, read_tensors
 
 MAX_SETTINGS = 1 << 26  # bytes of the JSON
@@ -109,15 +111,18 @@ class _Zip:
         extracting = [name for name in self.tensors if "features_extractor." in name]
         shape, dtype = self._of("observation_space", "_shape"), self._of("observation_space", "dtype")
         is_picture = dtype == "uint8" and isinstance(shape, list) and len(shape) == 3
-        if is_picture or any(".cnn." in name for name in extracting):
+        sees_pictures = any(".cnn." in name for name in extracting)
+        if (is_picture or sees_pictures) and self.task.raw_space is None:
             raise CannotLoad(
-                f"{self.file} is a policy that sees pictures, and the learner sees {self.task.obs_size} numbers. "
-                f"{_ELSEWHERE}"
+                f"{self.file} is a policy that sees pictures, and the task {self.task.name} has observations of "
+                f"{self.task.obs_size} numbers. A prior sees pictures in tasks made with task_from_gymnasium(..., "
+                f"state=...), which says what the learner sees. {_ELSEWHERE}"
             )
         module = str(self._of("policy_class", "__module__") or "stable_baselines3")
         extractor = str(self._of("policy_kwargs", "features_extractor_class") or "FlattenExtractor")
-        plain = any(name in extractor for name in ("torch_layers.FlattenExtractor", "torch_layers.CombinedExtractor"))
-        if extracting or not (plain or extractor == "FlattenExtractor"):
+        known = ("torch_layers.FlattenExtractor", "torch_layers.CombinedExtractor", "torch_layers.NatureCNN")
+        plain = any(name in extractor for name in known)
+        if (extracting and not sees_pictures) or not (plain or extractor == "FlattenExtractor"):
             raise CannotLoad(
                 f"{self.file} has a features extractor of its own ({extractor}), whose code is not in the file. "
                 f"{_ELSEWHERE}"
@@ -157,17 +162,32 @@ class _Zip:
     def _damaged(self, what: str) -> CannotLoad:
         return CannotLoad(f"{self.file} is damaged: {what}. Save the model again, or restore it from a copy.")
 
+    @cached_property
+    def _extractor(self) -> Extractor | None:
+        """What stands before the actor's network, where it is more than flattening."""
+        owners = ("q_net", "quantile_net", "actor")
+        prefixes = [f"{owner}.features_extractor" for owner in owners] + ["pi_features_extractor", "features_extractor"]
+        found = [prefix for prefix in prefixes if self._has(prefix)]
+        return extractor_of(self.tensors, found[0], self.task.raw_space, self.file) if found else None
+
     def _seen(self, obs: Rows) -> Rows:
         """Observations as the network sees them."""
-        return obs.astype(np.float64) if self.normalization is None else self.normalization(obs)
+        if self._extractor is None:
+            return obs.astype(np.float64) if self.normalization is None else self.normalization(obs)
+        if self.normalization is not None:
+            raise self._damaged("it sees pictures and has a file of VecNormalize beside it, which are not combined")
+        return self._extractor(obs.astype(np.float64))
 
     def _fit(self, *networks: Network, n_outputs: int | None = None) -> None:
         """Refuse networks for observations of another size, or a number of outputs that does not fit the actions."""
         inputs = next((network.n_inputs for network in networks if network.n_inputs is not None), None)
-        if inputs != self.task.obs_size:
+        given = self.task.obs_size
+        if self._extractor is not None:
+            given = self._seen(np.zeros((1, given))).shape[1]
+        if inputs != given:
             raise CannotLoad(
                 f"The policy {self.file} sees {inputs} numbers, and an observation of the task {self.task.name} has "
-                f"{self.task.obs_size}. Name a policy that was trained in this environment, with the same wrappers."
+                f"{given}. Name a policy that was trained in this environment, with the same wrappers."
             )
         for body, head in itertools.pairwise(networks):
             if body.layers and len(body.layers[-1][1]) != head.n_inputs:

@@ -17,7 +17,9 @@ from jaxtyping import Float, Int
 
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun
 from mereq.core.policy import Policy
+from mereq.core.seen_prior import seen_in
 from mereq.core.simulator import Simulator
+from mereq.core.task import Task
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.known_tasks import known_task
@@ -162,9 +164,7 @@ def evaluate_policies(study: Path, policies: Sequence[EvaluatedPolicy]) -> Itera
         if (stored := _read_stored(file, policy, task, code)) is not None:
             yield stored
             continue
-        if policy.task not in simulators:
-            simulators[policy.task] = task.definition.task.simulate(EPISODES)
-        result = evaluate(loaded, simulators[policy.task], seed=policy.seed)
+        result = evaluate(loaded, _simulator(simulators, policy.task, task.definition.task, loaded), seed=policy.seed)
         evaluation = PolicyEvaluation(
             policy,
             task.definition.task.feature_names,
@@ -223,6 +223,15 @@ def _shared_spec(runs: Sequence[StudyRun]) -> RunSpec:
 def _supervised_policy(directory: Path, index: int) -> Policy:
     with RunReader.open(directory) as store:
         return load_supervised_policy(store, index)
+
+
+def _simulator(known: dict[str, Simulator], name: str, task: Task, policy: Policy) -> Simulator:
+    """Simulator of a task, a known one if possible; of a prior that sees raw observations, one with its answers."""
+    if (seen := seen_in(policy)) is not None:
+        return task.seen_by(seen)[0].simulate(EPISODES)
+    if name not in known:
+        known[name] = task.simulate(EPISODES)
+    return known[name]
 
 
 def _dependencies(

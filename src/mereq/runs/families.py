@@ -9,7 +9,7 @@ from mereq.core.errors import IncompatibleRun, IncompleteTask
 from mereq.maxent_rl.family import PolicyFamily
 from mereq.presets.methods import METHODS
 from mereq.presets.registry import definition_of
-from mereq.runs.policies import checksum_of, policy_of
+from mereq.runs.policies import checksum_of, policy_of, task_of
 from mereq.runs.spec import RunSpec
 from mereq.store.families import load_family
 
@@ -30,9 +30,9 @@ def family_of(spec: RunSpec) -> PolicyFamily:
         IncompatibleRun: the family was prepared for another prior.
         CorruptCheckpoint: the family is a checkpoint that cannot be used.
     """
-    definition = definition_of(spec.task)
+    definition, task = definition_of(spec.task), task_of(spec)
     if spec.family is not None:
-        family, about = load_family(Path(spec.family), definition.task)
+        family, about = load_family(Path(spec.family), task)
     elif definition.family is not None:
         family, about = definition.family()
     else:
@@ -40,7 +40,7 @@ def family_of(spec: RunSpec) -> PolicyFamily:
             f"The method {spec.method} needs a policy family, and the task {spec.task} has none. Prepare one with "
             f"`mereq prepare {spec.task}` (and the run's --prior), and name it with --family."
         )
-    if about.get(PRIOR) != checksum_of(policy_of(spec, "prior"), definition.task):
+    if about.get(PRIOR) != checksum_of(policy_of(spec, "prior"), task):
         raise IncompatibleRun(
             f"The policy family {spec.family or 'of the task'} was prepared for another prior than the run's: its "
             f"policies are residuals of that prior. Prepare one for this prior: `mereq prepare {spec.task}` with "

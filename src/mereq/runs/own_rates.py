@@ -10,7 +10,7 @@ from mereq.core.simulator import close
 from mereq.evaluation.own_rate import own_rate
 from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
-from mereq.runs.policies import policy_of
+from mereq.runs.policies import policy_of, task_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import OwnRate
 from mereq.store.run_writer import RunWriter
@@ -30,7 +30,7 @@ def measured(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWri
     for recorded in writer.start.recorded:
         steps, expert = steps + len(recorded), expert + sum(int(step.controller) for step in recorded)
     supervisor = definition.make_supervisor(partial(policy_of, spec, "expert"), spec.supervision)
-    environment = definition.task.make()
+    environment = task_of(spec).make()
     done = max((each.supervised_steps for each in writer.own_rates()), default=0)
     newest = next((each.policy for each in writer.start.published[-1:] if each.learned_from > done), None)
 
@@ -38,7 +38,7 @@ def measured(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWri
         nonlocal newest
         if newest is not None:
             n, seed = spec.own_rate_steps, spec.seed
-            rate = own_rate(definition.task, newest, supervisor, environment, n_steps=n, seed=seed)
+            rate = own_rate(task_of(spec), newest, supervisor, environment, n_steps=n, seed=seed)
             writer.add_own_rate(OwnRate(steps, expert, rate))
         newest = None
 

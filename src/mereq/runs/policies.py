@@ -1,6 +1,7 @@
 """Prior and expert of a run: loading, and checksums that identify the policies when the run is resumed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from mereq.core.actions import Discrete
 from mereq.core.errors import CannotLoad, NotNamed
 from mereq.core.policy import Policy
 from mereq.core.seeding import stream
+from mereq.core.seen_prior import SeenPrior
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.sac import ActorPolicy
@@ -43,30 +45,44 @@ def name_policy(source: str | None) -> None:
         _named[source] = source
 
 
+def task_of(spec: RunSpec) -> Task:
+    """The run's task. Where the prior sees raw observations, its environments append the prior's answers."""
+    task = definition_of(spec.task).task
+    return task if task.see is None else task.seen_by(policy_of(spec, "prior"))[0]
+
+
 def policy_of(spec: RunSpec, which: str) -> Policy:
-    """The run's "prior" or "expert" policy.
+    """The run's "prior" or "expert" policy, as it acts in the environments of `task_of`.
 
     Raises:
         IncompleteTask: the task has no such policy, and the run names none.
         NotNamed: the policy is code of a user's that was not named in this process.
         CorruptCheckpoint: the policy is a checkpoint that cannot be used.
     """
-    source: str | None = getattr(spec, which)
     definition = definition_of(spec.task)
+    if which != "prior" or definition.task.see is None:
+        return _read(spec, which, definition.task)
+    raw = replace(definition.task, obs_size=definition.task.raw_size, see=None)
+    return definition.task.seen_by(_read(spec, which, raw))[1]
+
+
+def _read(spec: RunSpec, which: str, task: Task) -> Policy:
+    """The policy that the specification names, for the observations of `task`."""
+    source: str | None = getattr(spec, which)
     if source is None:
-        return definition.policy(which)
+        return definition_of(spec.task).policy(which)
     kind = spec.prior_kind if which == "prior" else None
     temperature = spec.settings.learner.prior_temperature or 1.0
     if not is_named(source) and not source.endswith(CODE_SUFFIXES):
-        return open_policy(source, definition.task, kind, temperature)
+        return open_policy(source, task, kind, temperature)
     if recorded_name(source) not in _named:
         raise NotNamed(
             f"The {which} {source} is code that is imported only if you name it, since a recorded run may come from "
             f"another person. Name it again with --{which} (a file with its path)."
         )
     if is_named(source):
-        return as_policy(_named[recorded_name(source)], definition.task, source, kind, temperature)
-    return read_torchscript(Path(source), definition.task, kind=kind, temperature=temperature)
+        return as_policy(_named[recorded_name(source)], task, source, kind, temperature)
+    return read_torchscript(Path(source), task, kind=kind, temperature=temperature)
 
 
 def open_policy(source: str | Path, task: Task, kind: str | None = None, temperature: float = 1.0) -> Policy:
@@ -118,7 +134,9 @@ def checksum_of(policy: Policy, task: Task) -> str:
     """
     if isinstance(policy, QPolicy | ActorPolicy) and _has_parameters(policy.prior):
         return fingerprint(policy)
-    probes = stream(0, "probes").standard_normal((N_PROBES, task.obs_size)).astype(np.float32)
+    size = task.raw_size if isinstance(policy, SeenPrior) else task.obs_size
+    policy = policy.raw if isinstance(policy, SeenPrior) else policy
+    probes = stream(0, "probes").standard_normal((N_PROBES, size)).astype(np.float32)
     return digest_of_arrays({"answers": np.asarray(policy.distribution(probes).parameters)})
 
 

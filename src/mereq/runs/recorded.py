@@ -9,8 +9,7 @@ from mereq.core.errors import IncompatibleRun
 from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.presets.methods import METHODS
-from mereq.presets.registry import definition_of
-from mereq.runs.policies import policy_of
+from mereq.runs.policies import policy_of, task_of
 from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
@@ -80,7 +79,7 @@ def load_method_policy(reader: RunReader, index: int) -> tuple[Task, Policy, Pol
     """
     spec = spec_of(reader)
     prior = policy_of(spec, "prior")
-    return definition_of(spec.task).task, prior, reader.policy(index, prior)
+    return task_of(spec), prior, reader.policy(index, prior)
 
 
 def load_supervised_policy(reader: RunReader, index: int) -> Policy:
@@ -94,9 +93,7 @@ def load_supervised_policy(reader: RunReader, index: int) -> Policy:
     if index > 0:
         return load_method_policy(reader, index - 1)[2]
     spec = spec_of(reader)
-    start = METHODS[spec.method].start(
-        definition_of(spec.task).task, policy_of(spec, "prior"), spec.settings, seed=spec.seed
-    )
+    start = METHODS[spec.method].start(task_of(spec), policy_of(spec, "prior"), spec.settings, seed=spec.seed)
     return start.policy
 
 

@@ -66,6 +66,11 @@ def robot_of(name: str, definition: TaskDefinition) -> RobotEnvironment:
         NotNamed: the robot is code of a user's that was not named in this process.
         WrongRobot: the robot cannot be imported or made, or is not a `Robot`.
     """
+    if definition.task.see is not None:
+        raise WrongRobot(
+            f"The prior of the task {definition.name} sees raw observations (state=...), which a robot's driver does "
+            "not report. Let the driver's observations contain what the prior needs, and leave state= out."
+        )
     driver = find_driver(name, definition)
     try:
         robot = driver()

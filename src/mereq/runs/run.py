@@ -16,7 +16,7 @@ from mereq.core.supervisor import Supervisor
 from mereq.presets.registry import definition_of
 from mereq.runs.families import method_of
 from mereq.runs.own_rates import measured
-from mereq.runs.policies import checksum_of, policy_of
+from mereq.runs.policies import checksum_of, policy_of, task_of
 from mereq.runs.robots import robot_of
 from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
@@ -46,7 +46,7 @@ def run(
     judge = supervisor_of(spec) if supervisor is None else supervisor
     chosen = environment_of(spec) if environment is None else environment  # last: a driver may change the directory
     stream = events(
-        definition_of(spec.task).task,
+        task_of(spec),
         prior,
         judge,
         method_of(spec),
@@ -96,7 +96,8 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
     """Recorded configuration of a run: specification, feature names, and checksums of its policies."""
     definition = definition_of(spec.task)
     sums = {f"{which}_sha256": checksum_of(policy_of(spec, which), definition.task) for which in policies_used(spec)}
-    return spec.to_config() | {"feature_names": list(definition.task.feature_names)} | sums
+    answer = {"prior_answer": n} if (n := task_of(spec).n_answer) else {}  # last numbers of the observations
+    return spec.to_config() | {"feature_names": list(definition.task.feature_names)} | answer | sums
 
 
 def policies_used(spec: RunSpec) -> tuple[str, ...]:
@@ -128,5 +129,4 @@ def environment_of(spec: RunSpec) -> Environment:
     Raises:
         WrongRobot: the robot's driver cannot be found, or does not implement `Robot`.
     """
-    definition = definition_of(spec.task)
-    return definition.task.make() if spec.robot is None else robot_of(spec.robot, definition)
+    return task_of(spec).make() if spec.robot is None else robot_of(spec.robot, definition_of(spec.task))

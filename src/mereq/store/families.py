@@ -80,16 +80,16 @@ def _family_of(checkpoint: Checkpoint, file: str, task: Task) -> PolicyFamily:
     n = len(limit)
     if isinstance(task.actions, Discrete):
         q = _two_stream(under("q.", arrays), n, file)
-        _refuse_sizes(q, (task.obs_size, task.actions.n), file, task)
+        _refuse_sizes(q, (task.state_size, task.actions.n), file, task)
         temperatures = _numbers([about.get(name) for name in ("temperature", "prior_temperature")])
         if len(temperatures) != 2 or 0 in temperatures:
             raise corrupt(file, "its temperatures are missing or impossible")
         return PolicyFamily(QPolicy(q, None, *temperatures), region)
     actor = _two_stream(under("actor.", arrays), n, file)
-    _refuse_sizes(actor, (task.obs_size, 2 * task.actions.size), file, task)
+    _refuse_sizes(actor, (task.state_size, 2 * task.actions.size), file, task)
     first, second = (_two_stream(under(f"critic{i}.", arrays), n, file) for i in range(2))
     for critic in (first, second):
-        _refuse_sizes(critic, (task.obs_size + task.actions.size, 1), file, task)
+        _refuse_sizes(critic, (task.state_size + task.actions.size, 1), file, task)
     return PolicyFamily(ActorPolicy(actor, (first, second), None), region)
 
 

@@ -105,11 +105,11 @@ def _read_shipped(task_name: str, which: str) -> Checkpoint:
 def policy_of_checkpoint(checkpoint: Checkpoint, file: str, task: Task | None, prior: Policy | None) -> StoredPolicy:
     """The policy of a checkpoint's content. Raises as `load_policy`."""
     policy, n_inputs, found = _with_sizes(checkpoint, file, prior)
-    if task is not None and (n_inputs, found) != (task.obs_size, task.actions):
+    if task is not None and (n_inputs, found) != (task.state_size, task.actions):
         raise corrupt(
             file,
             f"it is a policy for {n_inputs} observations and {found}, but the task {task.name} has "
-            f"{task.obs_size} and {task.actions}",
+            f"{task.state_size} and {task.actions}",
         )
     return policy
 

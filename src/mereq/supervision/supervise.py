@@ -86,7 +86,7 @@ def supervise(
                 decided = None
             else:
                 version, proposed, decided = before.version, before.proposed, _decision(before)
-            context = DecisionContext(step_index, obs.copy(), copied(proposed), info, decided)
+            context = DecisionContext(step_index, task.state_of(obs).copy(), copied(proposed), info, decided)
             answer = _answer(supervisor, context, task.actions)
             decision = decided or answer
             reached = checked_step(_environment_answer("step", environment.step, task, copied(decision.action)), task)
