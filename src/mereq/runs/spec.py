@@ -16,7 +16,7 @@ from mereq.presets.named import FORMS, is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
 from mereq.runs.robots import PERTURBED, name_robot
-from mereq.runs.toml_file import exactly
+from mereq.core.toml_file import exactly
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
 SLOWEST_PACE = 0.001  # steps per second
