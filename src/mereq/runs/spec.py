@@ -12,10 +12,10 @@ from mereq.alignment.inverse_rl import weighed_features
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.presets.methods import METHODS
-from mereq.presets.named import FORMS, is_named, recorded_name
+from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
-from mereq.runs.robots import PERTURBED, name_robot
+from mereq.runs.robots import check_robot, name_robot, recorded_robot
 from mereq.core.toml_file import exactly
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
@@ -131,9 +131,9 @@ class RunSpec:
                 del config[entry.name]
         return config | {
             name: recorded_name(config[name])
-            for name in ("task", "prior", "expert", "robot")
+            for name in ("task", "prior", "expert")
             if is_named(config.get(name) or "")
-        }
+        } | ({} if self.robot is None else {"robot": recorded_robot(self.robot)})
 
     def changed(self, changes: Mapping[str, Any]) -> "RunSpec":
         """The same run with other values, such as `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
@@ -180,8 +180,8 @@ class RunSpec:
             raise UnknownName("kind of prior", self.prior_kind, KINDS)
         if self.learning not in get_args(LearningName):
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
-        if self.robot is not None and self.robot != PERTURBED and not is_named(self.robot):
-            raise UnknownName("robot", self.robot, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
+        if self.robot is not None:
+            check_robot(self.robot)
 
 
 def _structured_tuple(values: Any, kind: Any) -> tuple[Any, ...]:

@@ -1,7 +1,12 @@
 """The emulated cell: controller, arm, table, camera, and a person who puts the bottle back. It has no time of its own."""
 
+# MuJoCo's classes are compiled, and pyright cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
+import copy
 from collections.abc import Callable
 
+import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -74,6 +79,15 @@ class EmulatedCell:
     def close(self) -> None:
         """Free the graphics."""
         self.stage.close()
+
+    @property
+    def frame_period(self) -> float:
+        """Time between two pictures [s]."""
+        return self._frame_period
+
+    def snapshot(self) -> mujoco.MjData:
+        """Copy of the present state, of which a picture can be taken while time passes."""
+        return copy.copy(self.plant.data)
 
     def picture(self) -> Picture | None:
         """What the camera sees now; None if the picture is lost."""
