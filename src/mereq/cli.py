@@ -585,9 +585,7 @@ def robot(
     what: Annotated[Literal["check", "tags", "calibrate"], Positional],
     file: Annotated[Path, Positional, arg(metavar="FILE")] = Path("fanuc.toml"),
     *,
-    out: Annotated[
-        Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: tags.pdf)")
-    ] = None,
+    out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: tags.pdf)")] = None,
 ) -> None:
     """Check a robot's cell, print its tags, or calibrate its camera (docs/fanuc.md). Nothing moves.
 

@@ -48,9 +48,7 @@ def fitted_tags(touched: dict[int, Corners], side: float) -> tuple[dict[int, Cor
     return fitted, largest
 
 
-def calibrated(
-    touched: dict[int, Corners], side: float, pictures: list[Seen], intrinsics: Intrinsics
-) -> Calibrated:
+def calibrated(touched: dict[int, Corners], side: float, pictures: list[Seen], intrinsics: Intrinsics) -> Calibrated:
     """Pose of the camera from touched tags and where they are seen, the median of several pictures.
 
     Raises:
@@ -60,7 +58,9 @@ def calibrated(
     seen = {tag: [picture[tag] for picture in pictures if tag in picture] for tag in corners}
     visible = [tag for tag, found in seen.items() if len(found) >= max(1, len(pictures) // 2)]
     if len(visible) < LEAST_TAGS:
-        raise WrongRobot(f"The camera sees {len(visible)} of the touched tags, and must see {LEAST_TAGS}: uncover them.")
+        raise WrongRobot(
+            f"The camera sees {len(visible)} of the touched tags, and must see {LEAST_TAGS}: uncover them."
+        )
     pixels = {tag: intrinsics.undistorted(np.median(seen[tag], axis=0)) for tag in visible}
     points = np.concatenate([corners[tag] for tag in visible])
     starts = [start for tag in visible for start in starts_of_square(corners[tag], pixels[tag], intrinsics)]

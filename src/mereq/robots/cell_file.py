@@ -62,7 +62,9 @@ class CameraEntry:
     distortion: list[float] = field(default_factory=list[float])  # k1, k2, p1, p2, k3
 
     def __post_init__(self):
-        _require(len(self.size) == 2 and min(self.size) >= 64 and max(self.size) <= 8192, "size must be two numbers [px]")
+        _require(
+            len(self.size) == 2 and min(self.size) >= 64 and max(self.size) <= 8192, "size must be two numbers [px]"
+        )
         _require(1 <= self.rate <= 300, f"rate is {self.rate}, and must be 1 to 300")
         _require(1.0 <= self.decimate <= 8.0, f"decimate is {self.decimate}, and must be 1 to 8")
         for name, sizes in (("focal", (0, 2)), ("centre", (0, 2)), ("distortion", (0, 5))):

@@ -11,12 +11,12 @@ import cattrs
 from mereq.alignment.inverse_rl import weighed_features
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
+from mereq.core.toml_file import exactly
 from mereq.presets.methods import METHODS
 from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
 from mereq.runs.robots import check_robot, name_robot, recorded_robot
-from mereq.core.toml_file import exactly
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
 SLOWEST_PACE = 0.001  # steps per second
@@ -129,11 +129,15 @@ class RunSpec:
             default = entry.default_factory() if callable(entry.default_factory) else entry.default
             if config[entry.name] == default:
                 del config[entry.name]
-        return config | {
-            name: recorded_name(config[name])
-            for name in ("task", "prior", "expert")
-            if is_named(config.get(name) or "")
-        } | ({} if self.robot is None else {"robot": recorded_robot(self.robot)})
+        return (
+            config
+            | {
+                name: recorded_name(config[name])
+                for name in ("task", "prior", "expert")
+                if is_named(config.get(name) or "")
+            }
+            | ({} if self.robot is None else {"robot": recorded_robot(self.robot)})
+        )
 
     def changed(self, changes: Mapping[str, Any]) -> "RunSpec":
         """The same run with other values, such as `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun, StillBlind
+from mereq.core.toml_file import STRUCTURE
 from mereq.runs.finished import is_finished
 from mereq.runs.run import config_of
-from mereq.core.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
 from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside

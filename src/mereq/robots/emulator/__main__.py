@@ -25,14 +25,14 @@ def main() -> None:
     ended = threading.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, lambda *_: ended.set())
-    cell = EmulatedCell(
-        ARM_TASKS["bottle-pushing"], size=(width, height), rate=arguments.rate, seed=arguments.seed
-    )
+    cell = EmulatedCell(ARM_TASKS["bottle-pushing"], size=(width, height), rate=arguments.rate, seed=arguments.seed)
     server = EmulatorServer(cell, port=arguments.port, session_port=arguments.session_port, delay=arguments.delay)
     with server:
         if arguments.write is not None:
             arguments.write.write_text(server.toml, "utf-8")
-        print(f"The emulated cell waits: RMI at 127.0.0.1:{server.port}, camera at port {server.camera_port}", flush=True)
+        print(
+            f"The emulated cell waits: RMI at 127.0.0.1:{server.port}, camera at port {server.camera_port}", flush=True
+        )
         ended.wait()
 
 

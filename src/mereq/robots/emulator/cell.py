@@ -117,9 +117,7 @@ def toml_of(cell: EmulatedCell, *, port: int, camera_port: int) -> str:
     intrinsics, pose = cell.stage.intrinsics, cell.stage.camera
     low, high = (corner.tolist() for corner in cell.task.setup.workspace)
     rows = ",\n  ".join(str([round(float(v), 9) for v in (*pose.rotation[k], pose.position[k])]) for k in range(3))
-    table = "\n".join(
-        f"{tag} = {np.round(corners, 6).tolist()}" for tag, corners in table_corners().items()
-    )
+    table = "\n".join(f"{tag} = {np.round(corners, 6).tolist()}" for tag, corners in table_corners().items())
     width, height = intrinsics.size
     return f"""# The emulated cell of `python -m mereq.robots.emulator`. A real one's file is described in docs/fanuc.md.
 [arm]

@@ -240,7 +240,9 @@ class Controller:
             self._say({"Command": name, "ErrorID": rmit(13)})
             return
         found: Any = act(packet)
-        answer = {"Command": name, "ErrorID": found} if isinstance(found, int) else {"Command": name, "ErrorID": 0, **found}
+        answer = (
+            {"Command": name, "ErrorID": found} if isinstance(found, int) else {"Command": name, "ErrorID": 0, **found}
+        )
         if name == "FRC_Abort":
             self._later.append((self._time + self.switches.abort_takes, answer))
         else:

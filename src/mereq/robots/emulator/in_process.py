@@ -110,7 +110,5 @@ class InProcess:
 
 def emulated_tracker(cell: EmulatedCell, detect: Detector) -> Tracker:
     """Tracker of an emulated cell, with the exact calibration."""
-    layout = Layout(
-        cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT), CENTRE, flat_tag(GOAL_TAG, FLAT_SIDE), table_corners()
-    )
+    layout = Layout(cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT), CENTRE, flat_tag(GOAL_TAG, FLAT_SIDE), table_corners())
     return Tracker(layout, cell.stage.intrinsics, cell.stage.camera, detect)

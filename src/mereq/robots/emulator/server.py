@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+from mereq.robots.arm import ArmFault
 from mereq.robots.emulator.cell import EmulatedCell, Picture, toml_of
 from mereq.robots.emulator.controller import SESSION_PORT
 from mereq.robots.emulator.motion import ITP
 from mereq.robots.fanuc.rmi_packets import PORT, Packet, decoded, encoded
-from mereq.robots.arm import ArmFault
 from mereq.robots.sight.cameras import HEADER
 
 LOOPBACK = "127.0.0.1"

@@ -90,7 +90,8 @@ def sentence_of(error: int) -> str:
         name = f"RMIT-{number:03d}"
     else:
         name, meaning, advice = _OTHERS.get(
-            error, (f"ErrorID {error}", "an error that is not in RMI's table", "look at the alarm that the pendant shows")
+            error,
+            (f"ErrorID {error}", "an error that is not in RMI's table", "look at the alarm that the pendant shows"),
         )
     return f"The controller says {name}, {meaning}: {advice}"
 

@@ -120,8 +120,10 @@ def starts_of_square(corners: Points, pixels: Pixels, intrinsics: Intrinsics) ->
     right, up = corners[1] - corners[0], corners[0] - corners[3]
     side = float(np.linalg.norm(right))
     axes = np.stack([right / side, up / np.linalg.norm(up), np.cross(right, up) / side / np.linalg.norm(up)], axis=1)
-    homography = _homography(0.5 * side * np.array([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]),
-                             (pixels - np.array(intrinsics.centre)) / intrinsics.focal)
+    homography = _homography(
+        0.5 * side * np.array([[-1.0, 1.0], [1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]),
+        (pixels - np.array(intrinsics.centre)) / intrinsics.focal,
+    )
     homography /= 0.5 * (np.linalg.norm(homography[:, 0]) + np.linalg.norm(homography[:, 1]))
     homography *= np.sign(homography[2, 2])
     x, y, at = homography.T
@@ -192,7 +194,9 @@ def _stood(
         yaw = slope @ np.stack([-turned[:, 1], turned[:, 0], np.zeros(len(points))], axis=1)[:, :, None]
         jacobian = np.concatenate([slope[:, :, :2], yaw], axis=2).reshape(-1, 3)
         step = np.linalg.lstsq(jacobian, -residual.ravel(), rcond=None)[0]
-        step /= max(1.0, float(np.abs(step).max()) / 0.5)  # metres and radians: a start that is far off must not fly away
+        step /= max(
+            1.0, float(np.abs(step).max()) / 0.5
+        )  # metres and radians: a start that is far off must not fly away
         x = x + step
         if np.abs(step).max() < SMALL_STEP:
             break

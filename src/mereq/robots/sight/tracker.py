@@ -113,7 +113,7 @@ class Tracker:
         self._filter = PositionFilter()
         self._rotation, self._stands = np.eye(3), True
         self._bottle_seen: float | None = None
-        self._goals: deque[Float[np.ndarray, "2"]] = deque(maxlen=GOALS)
+        self._goals: deque[Float[np.ndarray, 2]] = deque(maxlen=GOALS)
         self._goal_seen: float | None = None
         self._picture: Picture | None = None
         self._seen: Seen = {}
