@@ -61,8 +61,8 @@ class StartRegion:
         far, bearing = float(np.linalg.norm(ahead)), float(np.degrees(np.arctan2(ahead[1], ahead[0])))
         if not self.nearest <= far <= self.farthest or abs(bearing) > self.aside:
             return (
-                f"Put the goal's tag {100 * self.nearest:.0f} to {100 * self.farthest:.0f} cm beyond the bottle, at most "
-                f"{self.aside:.0f} degrees aside (now {100 * far:.0f} cm, {bearing:+.0f} degrees)"
+                f"Put the goal's tag {100 * self.nearest:.0f} to {100 * self.farthest:.0f} cm beyond the bottle, at "
+                f"most {self.aside:.0f} degrees aside (now {100 * far:.0f} cm, {bearing:+.0f} degrees)"
             )
         return None
 

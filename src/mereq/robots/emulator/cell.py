@@ -1,4 +1,4 @@
-"""The emulated cell: controller, arm, table, camera, and a person who puts the bottle back. It has no time of its own."""
+"""The emulated cell: controller, arm, table, camera, and a person who puts the bottle back; without time of its own."""
 
 # MuJoCo's classes are compiled, and pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false
@@ -119,7 +119,7 @@ def toml_of(cell: EmulatedCell, *, port: int, camera_port: int) -> str:
     rows = ",\n  ".join(str([round(float(v), 9) for v in (*pose.rotation[k], pose.position[k])]) for k in range(3))
     table = "\n".join(f"{tag} = {np.round(corners, 6).tolist()}" for tag, corners in table_corners().items())
     width, height = intrinsics.size
-    return f"""# The emulated cell of `python -m mereq.robots.emulator`. A real one's file is described in docs/fanuc.md.
+    return f"""# The emulated cell of `python -m mereq.robots.emulator`. docs/fanuc.md describes a real one's.
 [arm]
 wire = "rmi"
 address = "127.0.0.1"

@@ -353,7 +353,7 @@ class Controller:
     def _frame_offset(self) -> Float[np.ndarray, "3"]:
         """Origin of the active user frame, in the table's frame [m]. Frames are not turned, and UTOOL 1 is fitted."""
         frame = np.array(self.user_frames.get(self._uframe, [0.0] * 6)[:3]) / 1000.0
-        return frame + [0.0, 0.0, FLANGE_ABOVE_BASE]
+        return frame + np.array([0.0, 0.0, FLANGE_ABOVE_BASE])
 
 
 COMMANDS = (

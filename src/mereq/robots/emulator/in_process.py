@@ -1,4 +1,4 @@
-"""The emulated cell within one process, for tests and measurements: no sockets, and time passes only while one waits."""
+"""The emulated cell within one process, for tests and measurements: no sockets; time passes only in waits."""
 
 import json
 from collections.abc import Callable

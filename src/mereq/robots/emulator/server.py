@@ -133,12 +133,13 @@ class EmulatorServer:
         """Send the newest picture, again and again."""
         found = self.cell.stage.intrinsics
         about = {"size": list(found.size), "focal": list(found.focal), "centre": list(found.centre)}
-        shown = None
+        shown: tuple[Picture, float] | None = None
         with contextlib.suppress(OSError):
             client.sendall(json.dumps(about).encode() + b"\n")
             while not self._closed.is_set():
                 with self._new_picture:
-                    self._new_picture.wait_for(lambda: self._picture is not shown or self._closed.is_set(), 0.5)
+                    if self._picture is shown:
+                        self._new_picture.wait(0.5)
                     if self._picture is shown or self._picture is None:
                         continue
                     shown = self._picture

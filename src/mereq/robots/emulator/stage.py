@@ -1,4 +1,4 @@
-"""The emulated table: the task's MuJoCo model with printed tags, a second lamp and a camera, and its spoilt pictures."""
+"""The emulated table: the task's MuJoCo model with tags, a second lamp and a camera, and its spoilt pictures."""
 
 # MuJoCo's classes are compiled, and pyright cannot see them.
 # pyright: reportAttributeAccessIssue=false

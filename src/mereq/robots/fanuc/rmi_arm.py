@@ -217,7 +217,9 @@ class RmiArm:
     ) -> None:
         if self._connected.unanswered >= MOST_IN_FLIGHT:
             raise ArmFault("The arm is late: eight instructions are not executed")
-        position = dict(zip(AXES[:3], (round(1000.0 * float(v), 3) for v in target), strict=True)) | self._turn
+        position: dict[str, float] = (
+            dict(zip(AXES[:3], (round(1000.0 * float(v), 3) for v in target), strict=True)) | self._turn
+        )
         self._connected.instruct(
             linear_motion(
                 0,

@@ -10,7 +10,7 @@ from mereq.robots.arm import ArmFault
 
 PORT = 16001  # where a session is asked for; it continues on another port
 MOST_IN_FLIGHT = 8  # instructions that a controller takes before it has executed the first
-AXES = ("X", "Y", "Z", "W", "P", "R")
+AXES: tuple[str, ...] = ("X", "Y", "Z", "W", "P", "R")
 Packet = dict[str, Any]
 
 _CODES = {  # what the controller means, and what to do; the number is the one behind RMIT-
@@ -28,7 +28,7 @@ _CODES = {  # what the controller means, and what to do; the number is the one b
     12: ("the controller cannot be reset", "remove the cause of the alarm that the pendant shows, then press RESET"),
     13: ("the command is unknown", "update the controller's software, or report this"),
     14: ("the command failed", "look at the alarm that the pendant shows"),
-    15: ("the controller is in the wrong state", "abort all programs, press RESET, turn the pendant off, connect again"),
+    15: ("the controller is in the wrong state", "abort all programs, press RESET, pendant off, connect again"),
     16: ("the controller must be restarted", "turn its power off and on"),
     17: ("there is no such payload schedule", "use a number that exists on the controller"),
     18: ("the motion option is invalid", "use another `termination`: this controller does not know the present one"),

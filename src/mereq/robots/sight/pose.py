@@ -1,6 +1,6 @@
 """Poses from the corners of tags: Gauss-Newton on the reprojection, with free and with constrained models.
 
-Pixels are counted from the edge of the picture, as AprilTag's library does: the middle of the first pixel is (0.5, 0.5).
+Pixels are counted from the edge of the picture, as by AprilTag's library: the first pixel's middle is (0.5, 0.5).
 A camera looks along its z axis, with x to the right and y down.
 """
 
@@ -189,7 +189,7 @@ def _stood(
     table = camera.inverse()
     for _ in range(ITERATIONS):
         turned = points @ turn_about_z(x[2]).T
-        residual, slope = _residual(table.of(turned + [x[0], x[1], height]), pixels, intrinsics)
+        residual, slope = _residual(table.of(turned + np.array([x[0], x[1], height])), pixels, intrinsics)
         slope = slope @ table.rotation
         yaw = slope @ np.stack([-turned[:, 1], turned[:, 0], np.zeros(len(points))], axis=1)[:, :, None]
         jacobian = np.concatenate([slope[:, :, :2], yaw], axis=2).reshape(-1, 3)

@@ -166,7 +166,7 @@ class Tracker:
             return self._picture, dict(self._seen)
 
     def table_shift(self) -> dict[int, float]:
-        """Distance of each visible tag of the table from where it was calibrated [m]. A moved camera shifts them all."""
+        """Distance of each visible tag of the table from its calibrated place [m]. A moved camera shifts them all."""
         _, seen = self.seen()
         shifts: dict[int, float] = {}
         for tag, corners in self.layout.table.items():
