@@ -94,8 +94,8 @@ def align(
             supervision, and a new policy acts from the next episode on. That needs a --pace, or rounds end too soon.
         pace: supervised steps per second, to simulate a person's time.
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot),
-            `fanuc:FILE.toml` (a FANUC arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or file.py:NAME
-            (docs/robots.md). The simulation still serves the learner.
+            `fanuc:FILE.toml` (a FANUC arm and a camera, docs/fanuc.md), or a driver of yours:
+            package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
     """
     with interruption.deferred():
         from mereq.commands.align import align as run

@@ -110,8 +110,8 @@ def test_calibration_recovers_the_camera(cell, tracker):
     assert np.linalg.norm(found.camera.position - cell.stage.camera.position) < 0.003
     with pytest.raises(WrongRobot, match="no square"):
         calibrated(touched | {20: touched[20][[1, 0, 2, 3]]}, FLAT_SIDE, [seen], cell.stage.intrinsics)
+    swapped = touched | {20: touched[21], 21: touched[20]}
     with pytest.raises(WrongRobot, match="exchanged"):
-        swapped = touched | {20: touched[21], 21: touched[20]}
         calibrated(swapped, FLAT_SIDE, [seen], cell.stage.intrinsics)
     with pytest.raises(WrongRobot, match="2 tags were touched"):
         calibrated({tag: touched[tag] for tag in (20, 21)}, FLAT_SIDE, [seen], cell.stage.intrinsics)

@@ -69,7 +69,7 @@ def _arm_findings(cell: CellFile) -> list[Finding]:
 def _camera_findings(cell: CellFile) -> list[Finding]:
     with sight_of(cell) as sight:
         time.sleep(LOOKING)
-        tracker = sight.tracker
+        tracker = sight.tracker()
         rate = tracker.pictures / LOOKING
         picture, seen = tracker.seen()
         shifts = tracker.table_shift()
@@ -110,7 +110,7 @@ def _calibrate(file: Path, console: Console) -> None:
                 touched[tag] = np.array(corners)
     detect, pictures = apriltag_detector(cell.camera.decimate), []
     with camera_of(cell.camera) as camera:
-        intrinsics = cell.camera.intrinsics or camera.intrinsics
+        intrinsics = cell.camera.intrinsics or camera.intrinsics()
         for _ in range(PICTURES):
             pictures.append(detect(grey_of(camera.read().picture)))
     found = calibrated(touched, side, pictures, intrinsics)

@@ -41,8 +41,8 @@ def fitted_tags(touched: dict[int, Corners], side: float) -> tuple[dict[int, Cor
         if residual > LARGEST_RESIDUAL:
             raise WrongRobot(
                 f"The touched corners of tag {tag} are no square of {1000 * side:.1f} mm: {1000 * residual:.1f} mm "
-                f"off, and {1000 * LARGEST_RESIDUAL:.0f} mm is allowed. Measure the printed side, and touch them again in the "
-                "order top left, top right, bottom right, bottom left."
+                f"off, {1000 * LARGEST_RESIDUAL:.0f} mm is allowed. Measure the printed side, and touch them "
+                "again in the order top left, top right, bottom right, bottom left."
             )
         fitted[tag], largest = pose.of(square), max(largest, residual)
     return fitted, largest

@@ -195,7 +195,7 @@ class ArmCell:
 
     @property
     def _tracker(self) -> Tracker:
-        return self._sight.tracker
+        return self._sight.tracker()
 
     def _info(self) -> dict[str, Any]:
         return {"features": self._task.features(self._measured)[0], "measurements": self._measured.single(0)}

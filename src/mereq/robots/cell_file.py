@@ -1,5 +1,6 @@
 """The file of a cell, `fanuc.toml`: addresses, frames, tags and the calibration. docs/fanuc.md explains each entry."""
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from mereq.robots.sight.pose import Intrinsics, Pose
 from mereq.robots.sight.tags import CODES, TagFace, cube_of_tags, flat_tag
 
 TERMINATIONS = ("cnt", "fine", "noblend")
+HEADER = re.compile(r"\s*\[+\s*[A-Za-z_][\w.\s-]*\]+\s*(#.*)?$")  # of a table, and no row of a list
 NOT_CALIBRATED = "It is not calibrated: run `mereq robot calibrate`"
 
 
@@ -216,7 +218,7 @@ def write_calibration(file: Path, found: CalibrationEntry) -> None:
     kept: list[str] = []
     inside = False
     for line in file.read_text("utf-8").splitlines():
-        if line.lstrip().startswith("["):
+        if HEADER.match(line):
             inside = line.strip().startswith(("[calibration]", "[calibration."))
         if not inside:
             kept.append(line)

@@ -73,7 +73,6 @@ class MemorySight:
         """Stop looking."""
         self._cell.see = None
 
-    @property
     def tracker(self) -> Tracker:
         """The tracker."""
         return self._tracker

@@ -35,7 +35,6 @@ class Frame(NamedTuple):
 class Camera(Protocol):
     """A colour camera. It is entered before anything else is asked."""
 
-    @property
     def intrinsics(self) -> Intrinsics:
         """Projection."""
         ...
@@ -126,7 +125,6 @@ class RealSenseCamera:
         with contextlib.suppress(RuntimeError):  # it is unplugged
             self._pipeline.stop()
 
-    @property
     def intrinsics(self) -> Intrinsics:
         """Projection that the camera reports."""
         return self._intrinsics
@@ -181,7 +179,6 @@ class OpenCvCamera:
         """Close the camera."""
         self._capture.release()
 
-    @property
     def intrinsics(self) -> Intrinsics:
         """Projection that the file states."""
         return self._intrinsics
@@ -223,7 +220,6 @@ class FileCamera:
     ) -> None:
         """Nothing is open."""
 
-    @property
     def intrinsics(self) -> Intrinsics:
         """Projection that the file states."""
         return self._intrinsics
@@ -263,7 +259,6 @@ class EmulatedCamera:
         """Disconnect."""
         self._socket.close()
 
-    @property
     def intrinsics(self) -> Intrinsics:
         """Projection that the emulator reports."""
         return self._intrinsics

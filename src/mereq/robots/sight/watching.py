@@ -16,7 +16,6 @@ ENDING = 3.0  # s for the thread to end
 class Sight(Protocol):
     """What sees the table."""
 
-    @property
     def tracker(self) -> Tracker:
         """The tracker. Only while the sight is entered.
 
@@ -47,7 +46,7 @@ class CameraSight:
     def __enter__(self) -> "CameraSight":
         """Start the camera and the thread."""
         self._camera.__enter__()
-        self._tracker, self._failure = self._track(self._camera.intrinsics), None
+        self._tracker, self._failure = self._track(self._camera.intrinsics()), None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._look, args=(self._closed,), name="camera", daemon=True)
         self._thread.start()
@@ -61,7 +60,6 @@ class CameraSight:
         self._thread.join(ENDING)
         self._camera.__exit__(kind, error, trace)
 
-    @property
     def tracker(self) -> Tracker:
         """The tracker, while the camera works."""
         if self._failure is not None:
