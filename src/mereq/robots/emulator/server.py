@@ -130,19 +130,19 @@ class EmulatorServer:
             threading.Thread(target=self._show, args=(client,), name="emulator", daemon=True).start()
 
     def _show(self, client: socket.socket) -> None:
-        """Send the newest picture, again and again."""
+        """Send the newest picture whenever the client asks for a new one."""
         found = self.cell.stage.intrinsics
         about = {"size": list(found.size), "focal": list(found.focal), "centre": list(found.centre)}
         shown: tuple[Picture, float] | None = None
         with contextlib.suppress(OSError):
             client.sendall(json.dumps(about).encode() + b"\n")
-            while not self._closed.is_set():
+            while not self._closed.is_set() and client.recv(1):
                 with self._new_picture:
-                    if self._picture is shown:
+                    while (shown is self._picture or self._picture is None) and not self._closed.is_set():
                         self._new_picture.wait(0.5)
-                    if self._picture is shown or self._picture is None:
-                        continue
                     shown = self._picture
+                if shown is None:
+                    return
                 picture, taken = shown
                 client.sendall(HEADER.pack(taken) + picture.tobytes())
 
