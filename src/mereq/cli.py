@@ -105,8 +105,9 @@ def align(
             supervision, and a new policy acts from the next episode on (that needs a --pace, or rounds end too soon);
             or `handback`: at each handback, and the new policy acts from the next step on.
         pace: supervised steps per second, to simulate a person's time.
-        robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot), or a driver of
-            yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
+        robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot),
+            `fanuc:FILE.toml` (a FANUC arm and a camera, docs/fanuc.md), or a driver of yours:
+            package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
         track: curves of rates, weights and losses for `tensorboard` (in DIR/tracking), `wandb` (there, too,
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
     """
@@ -203,8 +204,9 @@ def supervise(
         learning: `sequential`: between rounds, while you wait; `concurrent`: during supervision, and a new policy acts
             from the next episode on; or `handback`: whenever you hand back, and the new policy acts from the next step
             on.
-        robot: what you supervise: `perturbed` (another simulation, which represents a real robot), or a driver of
-            yours: package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
+        robot: what you supervise: `perturbed` (another simulation, which represents a real robot), `fanuc:FILE.toml` (a
+            FANUC arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or file.py:NAME
+            (docs/robots.md). The simulation still serves the learner.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
         host: address to serve on. Any but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.
@@ -663,6 +665,34 @@ def check(
     from mereq.commands.check import check as run
 
     if not run(task, preset or "fast", prior, expert, PlainConsole(), console):
+        sys.exit(1)
+
+
+@app.command
+def robot(
+    what: Annotated[Literal["check", "tags", "calibrate"], Positional],
+    file: Annotated[Path, Positional, arg(metavar="FILE")] = Path("fanuc.toml"),
+    *,
+    out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: tags.pdf)")] = None,
+) -> None:
+    """Check a robot's cell, print its tags, or calibrate its camera (docs/fanuc.md). Nothing moves.
+
+    `check` connects arm and camera and lists what is found; it exits with 1 when something is wrong. `tags` writes the
+    sheets to print. `calibrate` asks you to touch corners of the table's tags, and writes the result into the file.
+
+    For instance:
+      mereq robot tags lab.toml
+      mereq robot calibrate lab.toml
+      mereq robot check lab.toml
+
+    Args:
+        what: check, tags or calibrate.
+        file: the cell's file.
+        out: of the sheets, for `tags`.
+    """
+    from mereq.commands.robot import robot as run
+
+    if not run(what, file, out, PlainConsole(), console):
         sys.exit(1)
 
 

@@ -85,7 +85,7 @@ def test_mistakes_are_sentences():
     breakable.number, breakable.half = 3, lambda task: 1
     breakable.broken = lambda task: 1 / 0
     for name, error, words in (
-        ("fanuc", UnknownName, "Known: perturbed; or your own driver: file.py:NAME or package.module:NAME"),
+        ("kuka", UnknownName, "Known: perturbed, fanuc or fanuc:FILE.toml"),
         (":what", UnknownName, "perturbed"),
         ("no_such_package.arm:Arm", WrongRobot, "No module named 'no_such_package'"),
         ("breakable:Nothing", WrongRobot, "there is no Nothing in breakable"),

@@ -13,7 +13,7 @@ from mereq.core.errors import LostRows, NotNamed
 from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.policies import name_policy
-from mereq.runs.robots import find_driver, name_robot
+from mereq.runs.robots import find_driver, is_own, name_robot, recorded_robot
 from mereq.runs.run import create, resume
 from mereq.runs.spec import RunSpec
 from mereq.store.provenance import environment_changes
@@ -128,20 +128,30 @@ def _spec_to_resume(where: RunDirectory, given: dict[str, Any], console: Console
     config = _recorded_config(where, console)
     recorded = RunSpec.from_config(config)
     for option, name in (("task", recorded.task), ("robot", recorded.robot)):
-        if name is not None and is_named(name) and option not in given:
+        if name is not None and _is_own(option, name) and option not in given:
             again = command(name if option == "task" else f"--robot {name}", "--resume", "--out", out)
             raise NotNamed(
-                f"The run in {out} has the {option} {name}, which is code of a user's own. Such code is imported only "
+                f"The run in {out} has the {option} {name}, which is a user's own. Such code or file is used only "
                 "if you name it, since a recorded run may come from another person. Name it (a file with its path): "
                 f"{again}"
             )
     if "task" in given:
         find_task(given["task"])
     name_robot(given.get("robot"))
-    asked = {name: recorded_name(value) if isinstance(value, str) else value for name, value in given.items()}
+    asked = {name: _recorded(name, value) if isinstance(value, str) else value for name, value in given.items()}
     if all(asked[name] == getattr(recorded, name, None) for name in asked.keys() - {"n_rounds"}):
         return recorded.with_rounds(given.get("n_rounds", recorded.n_rounds))
     return _named({name: getattr(recorded, name) for name in FIELDS} | given)
+
+
+def _is_own(option: str, name: str) -> bool:
+    """Whether a recorded task or robot is code or a file of a user's."""
+    return is_own(name) if option == "robot" else is_named(name)
+
+
+def _recorded(option: str, name: str) -> str:
+    """A name of the command line as it is recorded."""
+    return recorded_robot(name) if option == "robot" else recorded_name(name)
 
 
 def _recorded_config(where: RunDirectory, console: Console) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mereq.presets.named import is_named
+from mereq.robots.known import is_known
 
 CODE = ("task", "prior", "expert", "robot")  # options that may name code of the user's own
 _KEPT = "\n\t"
@@ -52,9 +53,13 @@ def command(*parts: object) -> str:
     return shlex.join(map(str, parts))
 
 
+def _is_own(name: str) -> bool:
+    return is_named(name) or is_known(name)
+
+
 def resume_command(verb: str, out: Path, given: Mapping[str, Any]) -> str:
     """The command that resumes a run. Code of the user's own has to be named again."""
-    named = {name: given[name] for name in CODE if given.get(name) is not None and is_named(str(given[name]))}
+    named = {name: given[name] for name in CODE if given.get(name) is not None and _is_own(str(given[name]))}
     task = [named.pop("task")] if "task" in named else []
     options = [word for name, value in named.items() for word in (f"--{name}", value)]
     return command("mereq", verb, *task, *options, "--resume", "--out", out)

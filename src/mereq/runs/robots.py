@@ -6,6 +6,7 @@ from mereq.core.errors import CannotLoad, NotNamed, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.named import FORMS, is_named, load_named, recorded_name
+from mereq.robots import known
 from mereq.supervision.robot_environment import RobotEnvironment
 
 PERTURBED = "perturbed"
@@ -16,15 +17,35 @@ _named: dict[str, str] = {}  # drivers that the user has named in this process, 
 
 def name_robot(name: str | None) -> None:
     """Permit the import of a driver that the user names. Nothing is imported yet; other robots are left alone."""
-    if name is not None and is_named(name):
-        _named[recorded_name(name)] = name
+    if name is not None and is_own(name):
+        _named[recorded_robot(name)] = name
+
+
+def is_own(name: str) -> bool:
+    """Whether a robot is a user's: a driver, or the file of a cell. Its name is reduced where it is recorded."""
+    return known.is_known(name) or is_named(name)
+
+
+def recorded_robot(name: str) -> str:
+    """The name as it is recorded: a file is reduced to the last part of its path."""
+    return known.recorded(name) if known.is_known(name) else recorded_name(name)
+
+
+def check_robot(name: str) -> None:
+    """Refuse a name that no robot can have. Nothing is imported or read.
+
+    Raises:
+        UnknownName: no robot can have this name.
+    """
+    if name != PERTURBED and not is_own(name):
+        raise UnknownName("robot", name, [PERTURBED], else_allowed=f", {known.FORMS}; or your own driver: {FORMS}")
 
 
 def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
     """Function that makes the robot of this name for a task. The code of a driver that the user named is imported.
 
     Args:
-        name: "perturbed", `package.module:callable` or `file.py:callable`.
+        name: "perturbed", `fanuc:FILE.toml`, `package.module:callable` or `file.py:callable`.
         definition: definition of the task.
 
     Returns:
@@ -42,13 +63,14 @@ def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
                 "(TaskDefinition(..., perturbed=...)), or write a driver (docs/robots.md)."
             )
         return definition.perturbed
-    if not is_named(name):
-        raise UnknownName("robot", name, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
-    if recorded_name(name) not in _named:
+    check_robot(name)
+    if recorded_robot(name) not in _named:
         raise NotNamed(
-            f"The robot {name} is code that is imported only if you name it, since a recorded run may come from "
-            "another person. Name it again with --robot (a file with its path)."
+            f"The robot {name} is used only if you name it, since a recorded run may come from another person. Name it "
+            "again with --robot (a file with its path)."
         )
+    if known.is_known(name):
+        return known.known_robot(_named[recorded_robot(name)], definition.task.name)
     try:
         driver = load_named(_named[recorded_name(name)], "robot")
     except CannotLoad as error:

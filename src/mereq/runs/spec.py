@@ -11,12 +11,12 @@ import cattrs
 from mereq.alignment.inverse_rl import weighed_features
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
+from mereq.core.toml_file import exactly
 from mereq.presets.methods import METHODS, LearningName, default_learning
-from mereq.presets.named import FORMS, is_named, recorded_name
+from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
-from mereq.runs.robots import PERTURBED, name_robot
-from mereq.runs.toml_file import exactly
+from mereq.runs.robots import check_robot, name_robot, recorded_robot
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
 SLOWEST_PACE = 0.001  # steps per second
@@ -142,11 +142,15 @@ class RunSpec:
             default = entry.default_factory() if callable(entry.default_factory) else entry.default
             if config[entry.name] == default:
                 del config[entry.name]
-        return config | {
-            name: recorded_name(config[name])
-            for name in ("task", "prior", "expert", "robot")
-            if is_named(config.get(name) or "")
-        }
+        return (
+            config
+            | {
+                name: recorded_name(config[name])
+                for name in ("task", "prior", "expert")
+                if is_named(config.get(name) or "")
+            }
+            | ({} if self.robot is None else {"robot": recorded_robot(self.robot)})
+        )
 
     def changed(self, changes: Mapping[str, Any]) -> "RunSpec":
         """The same run with other values, such as `{"settings": {"inference": {"kappa": 0.3}}, "noise": 0.1}`.
@@ -193,8 +197,8 @@ class RunSpec:
             raise UnknownName("kind of prior", self.prior_kind, KINDS)
         if self.learning not in get_args(LearningName):
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
-        if self.robot is not None and self.robot != PERTURBED and not is_named(self.robot):
-            raise UnknownName("robot", self.robot, [PERTURBED], else_allowed=f"; or your own driver: {FORMS}")
+        if self.robot is not None:
+            check_robot(self.robot)
 
 
 def _structured_tuple(values: Any, kind: Any) -> tuple[Any, ...]:

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mereq.core.errors import MereqError, UnknownName, WrongStudy
+from mereq.core.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
 from mereq.presets.named import recorded_name
 from mereq.presets.registry import find_task
 from mereq.runs.policies import name_policy
 from mereq.runs.robots import name_robot
 from mereq.runs.spec import RunSpec
-from mereq.runs.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_STUDY = ("task", "method", "preset", "seed", "n_rounds", "rate_threshold")
 MOST_SEEDS = 100_000

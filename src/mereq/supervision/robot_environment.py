@@ -56,6 +56,11 @@ class RobotEnvironment:
         """Render mode as in Gymnasium; "rgb_array" if the robot has a camera, else None."""
         return getattr(self._robot, "render_mode", None)
 
+    @property
+    def caption(self) -> str:
+        """What the driver wants a person to know now, such as what it waits for; "" for nothing."""
+        return str(getattr(self._robot, "caption", ""))
+
     def attend(self, operator: Operator, *, longest_gap: float = LONGEST_GAP) -> None:
         """Let a person decide when the robot may move. longest_gap: time between commands that is no fault [s]."""
         self._monitor.attend(operator)

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 from mereq.core.errors import WrongTrial
 from mereq.core.seeding import seed_for, stream
+from mereq.core.toml_file import read_toml, refuse_empty_or_repeated, wrong_file
 from mereq.presets.registry import find_task
 from mereq.runs.spec import RunSpec
-from mereq.runs.toml_file import read_toml, refuse_empty_or_repeated, wrong_file
 
 _SET_BY_THE_TRIAL = ("task", "method", "preset", "seed", "n_rounds", "supervisor")
 

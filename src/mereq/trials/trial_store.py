@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from mereq import __version__
 from mereq.core.errors import IncompatibleRun, StillBlind
+from mereq.core.toml_file import STRUCTURE
 from mereq.runs.finished import is_finished
 from mereq.runs.recorded import RecordedConfig
 from mereq.runs.run import config_of
-from mereq.runs.toml_file import STRUCTURE
 from mereq.store.compatibility import changes
 from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside

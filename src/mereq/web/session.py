@@ -229,7 +229,8 @@ class Session:
     def driver_works(self, command: str, seconds: float) -> None:
         """Show on the page that the driver is waited for."""
         self._check()
-        words = f"The robot: {command}, {seconds:.0f} s" if seconds > PATIENCE else None
+        caption = self._robot.caption if self._robot else ""
+        words = f"The robot: {caption or command}, {seconds:.0f} s" if seconds > PATIENCE else None
         if words != self._awaits or self.controls.state(self._clock.now()) != self._shown_state:
             self._await(words)
 

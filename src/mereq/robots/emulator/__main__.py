@@ -1,0 +1,40 @@
+"""`python -m mereq.robots.emulator --write lab.toml`: the emulated cell, until Ctrl-C."""
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+
+from mereq.robots.emulator.cell import EmulatedCell
+from mereq.robots.emulator.server import EmulatorServer
+from mereq.tasks.arm.tasks import ARM_TASKS
+
+
+def main() -> None:
+    """Play the cell until SIGINT or SIGTERM."""
+    words = argparse.ArgumentParser(prog="python -m mereq.robots.emulator", description=__doc__)
+    words.add_argument("--write", type=Path, metavar="FILE", help="write the file that --robot fanuc:FILE reads")
+    words.add_argument("--port", type=int, default=0, help="of RMI (default: any free one; a controller's is 16001)")
+    words.add_argument("--session-port", type=int, default=0, help="of the session (default: any free one)")
+    words.add_argument("--size", default="640x480", help="of the camera's pictures (default: 640x480)")
+    words.add_argument("--rate", type=float, default=15.0, help="pictures per second (default: 15)")
+    words.add_argument("--seed", type=int, default=0, help="of the starts and the noise")
+    words.add_argument("--delay", type=float, default=0.0, help="of each answer of the controller [s]")
+    arguments = words.parse_args()
+    width, height = (int(part) for part in arguments.size.split("x"))
+    ended = threading.Event()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, lambda *_: ended.set())
+    cell = EmulatedCell(ARM_TASKS["bottle-pushing"], size=(width, height), rate=arguments.rate, seed=arguments.seed)
+    server = EmulatorServer(cell, port=arguments.port, session_port=arguments.session_port, delay=arguments.delay)
+    with server:
+        if arguments.write is not None:
+            arguments.write.write_text(server.toml, "utf-8")
+        print(
+            f"The emulated cell waits: RMI at 127.0.0.1:{server.port}, camera at port {server.camera_port}", flush=True
+        )
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()

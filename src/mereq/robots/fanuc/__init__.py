@@ -1,0 +1,1 @@
+"""FANUC's controllers: Remote Motion Interface (RMI), option R912."""

@@ -1,0 +1,1 @@
+"""Sight: tags, cameras, detection, poses, and a tracker that knows how old its knowledge is."""

@@ -1,0 +1,201 @@
+"""Tracker of the bottle and the goal: poses from each picture, a filter, and how old the knowledge is."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from mereq.robots.sight.detect import Detector, Seen, grey_of
+from mereq.robots.sight.pose import (
+    Fit,
+    Intrinsics,
+    Pose,
+    free_pose,
+    standing_pose,
+    starts_of_square,
+)
+from mereq.robots.sight.tags import TagFace
+
+STANDS = 1.2  # reprojection of an object that stands, at 480 lines; more: it leans or lies [px]
+UNEXPLAINED = 3.0  # reprojection of a pose that is not believed, at 480 lines [px]
+LINES = 480
+ACCELERATION, NOISE = 0.6, 0.0008  # of the filter: white acceleration [m/s^2], standard deviation of a position [m]
+GATE, OUTLIERS = 5.0, 3  # standard deviations of an outlier; so many in a row begin anew
+PREDICTED = 0.15  # s for which a position is predicted
+GOALS = 15  # pictures whose median is the goal's place
+YAWS = [k * np.pi / 4.0 for k in range(8)]
+Picture = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which tags are on what. The bottle's frame has its origin in the geometric centre, z along the axis."""
+
+    bottle: tuple[TagFace, ...]
+    height: float  # of the bottle's origin when it stands [m]
+    goal: TagFace
+    table: dict[int, Float[np.ndarray, "4 3"]]  # corners in the table's frame [m]
+
+
+class Sighting(NamedTuple):
+    """Where an object is, in the table's frame."""
+
+    position: Float[np.ndarray, "3"]
+    rotation: Float[np.ndarray, "3 3"]
+    stands: bool
+    age: float  # since the last picture that shows it [s]
+
+
+class PositionFilter:
+    """Kalman filter of a position with constant velocity and white acceleration."""
+
+    def __init__(self, acceleration: float = ACCELERATION, noise: float = NOISE):
+        self._acceleration, self._noise = acceleration, noise
+        self._outliers = 0
+        self._state: Float[np.ndarray, "2 3"] | None = None  # position and velocity
+        self._time = 0.0
+
+    def update(self, time: float, position: Float[np.ndarray, "3"]) -> None:
+        """Take in a measurement. One that is far off is left out, unless it is confirmed."""
+        if self._state is None or time <= self._time:
+            self._begin(time, position)
+            return
+        state, covariance = self._predicted(time)
+        variance = covariance[0, 0] + self._noise**2
+        off = position - state[0]
+        if off @ off > GATE**2 * 3.0 * variance and self._outliers < OUTLIERS - 1:
+            self._outliers += 1
+            return
+        if self._outliers == OUTLIERS - 1 and off @ off > GATE**2 * 3.0 * variance:
+            self._begin(time, position)
+            return
+        gain = covariance[:, 0] / variance
+        self._state = state + gain[:, None] * off
+        self._covariance = covariance - np.outer(gain, covariance[0])
+        self._time, self._outliers = time, 0
+
+    def at(self, time: float) -> Float[np.ndarray, "3"]:
+        """Position at a time: predicted for 0.15 s at most."""
+        assert self._state is not None
+        ahead = min(max(time - self._time, 0.0), PREDICTED)
+        return self._state[0] + ahead * self._state[1]
+
+    def _begin(self, time: float, position: Float[np.ndarray, "3"]) -> None:
+        self._state = np.stack([position, np.zeros(3)])
+        self._covariance = np.diag([self._noise**2, 0.05**2])
+        self._time, self._outliers = time, 0
+
+    def _predicted(self, time: float) -> tuple[Float[np.ndarray, "2 3"], Float[np.ndarray, "2 2"]]:
+        assert self._state is not None
+        dt = time - self._time
+        move, push = np.array([[1.0, dt], [0.0, 1.0]]), np.array([0.5 * dt**2, dt])
+        spread = self._acceleration**2 * np.outer(push, push)
+        return move @ self._state, move @ self._covariance @ move.T + spread
+
+
+class Tracker:
+    """Tracker. `see` is called by the camera's thread, everything else by any thread.
+
+    Args:
+        layout: which tags are on what.
+        intrinsics: projection of the camera.
+        camera: pose of the camera in the table's frame.
+        detect: finds tags in a picture.
+    """
+
+    def __init__(self, layout: Layout, intrinsics: Intrinsics, camera: Pose, detect: Detector):
+        self.layout, self._intrinsics, self._camera, self._detect = layout, intrinsics, camera, detect
+        self._lock = threading.Lock()
+        self._scale = intrinsics.size[1] / LINES
+        self._filter = PositionFilter()
+        self._rotation, self._stands = np.eye(3), True
+        self._bottle_seen: float | None = None
+        self._goals: deque[Float[np.ndarray, 2]] = deque(maxlen=GOALS)
+        self._goal_seen: float | None = None
+        self._picture: Picture | None = None
+        self._seen: Seen = {}
+        self.pictures = 0
+
+    def see(self, picture: Picture, taken: float) -> None:
+        """Take in a picture. taken: when [s]."""
+        seen = self._detect(grey_of(picture))
+        straight = {tag: self._intrinsics.undistorted(corners) for tag, corners in seen.items()}
+        bottle, goal = self._bottle_in(straight), self._goal_in(straight)
+        with self._lock:
+            self.pictures += 1
+            self._picture, self._seen = picture, seen
+            if bottle is not None:
+                fit, stands = bottle
+                if stands != self._stands:
+                    self._filter = PositionFilter()
+                self._filter.update(taken, fit.pose.position)
+                self._rotation, self._stands, self._bottle_seen = fit.pose.rotation, stands, taken
+            if goal is not None:
+                self._goals.append(goal)
+                self._goal_seen = taken
+
+    def bottle(self, now: float) -> Sighting | None:
+        """The bottle at a time; None: it was never seen."""
+        with self._lock:
+            if self._bottle_seen is None:
+                return None
+            age = max(0.0, now - self._bottle_seen)
+            return Sighting(self._filter.at(now), self._rotation, self._stands, age)
+
+    def goal(self) -> Float[np.ndarray, "2"] | None:
+        """Median place of the goal's tag in the last pictures that show it; None: too few yet."""
+        with self._lock:
+            return np.median(list(self._goals), axis=0) if len(self._goals) == GOALS else None
+
+    def goal_spread(self) -> float:
+        """Largest distance between places of the goal's tag in these pictures [m]."""
+        with self._lock:
+            return float(np.ptp(list(self._goals), axis=0).max()) if self._goals else 0.0
+
+    def forget_goal(self) -> None:
+        """Look for the goal anew."""
+        with self._lock:
+            self._goals.clear()
+
+    def seen(self) -> tuple[Picture | None, Seen]:
+        """The last picture, and the corners of the tags in it."""
+        with self._lock:
+            return self._picture, dict(self._seen)
+
+    def table_shift(self) -> dict[int, float]:
+        """Distance of each visible tag of the table from its calibrated place [m]. A moved camera shifts them all."""
+        _, seen = self.seen()
+        shifts: dict[int, float] = {}
+        for tag, corners in self.layout.table.items():
+            if tag in seen:
+                middle, flat = corners.mean(axis=0), corners - corners.mean(axis=0)
+                pixels = self._intrinsics.undistorted(seen[tag])
+                fit = standing_pose(flat, pixels, self._intrinsics, self._camera, float(middle[2]), YAWS)
+                shifts[tag] = float(np.linalg.norm(fit.pose.position[:2] - middle[:2]))
+        return shifts
+
+    def _bottle_in(self, seen: Seen) -> tuple[Fit, bool] | None:
+        """Pose of the bottle, and whether it stands; None: it is not seen, or no pose explains the picture."""
+        faces = [face for face in self.layout.bottle if face.tag in seen]
+        if not faces:
+            return None
+        points = np.concatenate([face.corners for face in faces])
+        pixels = np.concatenate([seen[face.tag] for face in faces])
+        standing = standing_pose(points, pixels, self._intrinsics, self._camera, self.layout.height, YAWS)
+        if standing.error < STANDS * self._scale:
+            return standing, True
+        starts = [s for face in faces for s in starts_of_square(face.corners, seen[face.tag], self._intrinsics)]
+        free = free_pose(points, pixels, self._intrinsics, starts)
+        if free.error > UNEXPLAINED * self._scale:
+            return None
+        return Fit(self._camera.after(free.pose), free.error), False
+
+    def _goal_in(self, seen: Seen) -> Float[np.ndarray, "2"] | None:
+        face = self.layout.goal
+        if face.tag not in seen:
+            return None
+        fit = standing_pose(face.corners, seen[face.tag], self._intrinsics, self._camera, 0.0, YAWS)
+        return fit.pose.position[:2] if fit.error < STANDS * self._scale else None

@@ -1,0 +1,127 @@
+"""The cell: an episode through RMI and rendered pictures, its file, and its name."""
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arm_scripts import push
+from mereq.core.errors import NotNamed, RobotLost, UnknownName, WrongRobot
+from mereq.core.robot import Robot
+from mereq.presets.registry import definition_of
+from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
+from mereq.robots.emulator.cell import toml_of
+from mereq.robots.emulator.in_process import InProcess
+from mereq.robots.known import is_known, recorded
+from mereq.robots.sight.sheets import write_sheets
+from mereq.runs.robots import check_robot, find_driver, name_robot
+from mereq.tasks.arm.tasks import ARM_TASKS
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = InProcess(ARM_TASKS["bottle-pushing"], size=(640, 480), rate=8.0)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def file(lab, tmp_path):
+    path = tmp_path / "lab.toml"
+    path.write_text(toml_of(lab.emulated, port=1, camera_port=2))
+    return path
+
+
+def test_an_episode(lab):
+    """Observations agree with the emulated truth; a hidden bottle is held, then lost; the stopped robot stands."""
+    robot, act = lab.robot, push(0.02)
+    assert isinstance(robot, Robot)
+    with robot:
+        obs, _ = robot.reset(seed=0)
+        assert obs.shape == (14,)
+        for _ in range(12):
+            _, _, _, _, info = robot.step(act(robot._measured)[0])
+            plant = lab.emulated.plant
+            np.testing.assert_allclose(info["measurements"].bottle, plant.objects[:3], atol=0.006)
+            np.testing.assert_allclose(info["measurements"].tip, plant.tool, atol=1e-4)
+            assert ((info["features"] >= 0.0) & (info["features"] <= 1.0)).all()
+        assert robot.render().shape == (480, 640, 3)
+        lab.emulated.stage.faults.hidden = {0, 1, 2, 3, 4}
+        try:
+            for _ in range(4):
+                robot.step(np.zeros(3))
+            held = robot.caption
+            lab.clock.sleep(0.3)
+            with pytest.raises(RobotLost, match="does not see the bottle"):
+                robot.step(np.zeros(3))
+        finally:
+            lab.emulated.stage.faults.hidden = set()
+        assert held.startswith("bottle hidden")
+        robot.stop()
+        at = lab.emulated.plant.tool
+        lab.emulated.advance(0.5)
+        np.testing.assert_allclose(lab.emulated.plant.tool, at, atol=1e-3)
+
+
+def test_the_file_and_its_calibration(file, tmp_path):
+    cell = read_cell(file)
+    entry = CalibrationEntry(
+        camera=cell.calibrated.camera, table=cell.calibrated.table, utool=[0, 0, 321, 0, 0, 0], residual_mm=0.3
+    )
+    write_calibration(file, entry)
+    assert read_cell(file).calibrated.utool[2] == 321
+    assert read_cell(file).arm == cell.arm
+    assert write_sheets(cell.tags, tmp_path / "tags.pdf") >= 1
+    assert (tmp_path / "tags.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "match"),
+    [
+        ('wire = "rmi"', 'wire = "stream"', "speaks 'rmi'"),
+        ("override = 100", "override = 0", "1 to 100"),
+        ("override = 100", "overide = 100", "unknown overide"),
+        ('termination = "cnt"', 'termination = "x"', "termination"),
+        ("id = 10", "id = 3", "named twice"),
+        ("residual_mm = 0.0", "", "residual_mm is missing"),
+        ("[arm]", "[arm", "not TOML"),
+    ],
+)
+def test_wrong_files_are_refused(file, before, after, match):
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after))
+    with pytest.raises(WrongRobot, match=match):
+        read_cell(file)
+
+
+VALUES = st.integers() | st.floats() | st.text(max_size=4) | st.booleans() | st.lists(st.floats(), max_size=4)
+
+
+@given(line=st.integers(0, 40), value=VALUES)
+def test_a_changed_file_is_read_or_refused(lab, tmp_path_factory, line, value):
+    lines = toml_of(lab.emulated, port=1, camera_port=2).splitlines()
+    changed = lines[line % len(lines)]
+    written = repr(value).replace("True", "true").replace("False", "false")
+    lines[line % len(lines)] = f"{changed.partition('=')[0]}= {written}"
+    path = tmp_path_factory.mktemp("fuzz") / "lab.toml"
+    path.write_text("\n".join(lines), "utf-8")
+    with suppress(WrongRobot):
+        read_cell(path)
+
+
+def test_names(file):
+    assert is_known("fanuc")
+    assert is_known(f"fanuc:{file}")
+    assert not is_known("fanuc:Driver")
+    assert recorded(f"fanuc:{file}") == "fanuc:lab.toml"
+    with pytest.raises(UnknownName):
+        check_robot("fanuk:lab.toml")
+    with pytest.raises(NotNamed):
+        find_driver("fanuc:other.toml", definition_of("bottle-pushing"))
+    name_robot(f"fanuc:{file}")
+    assert callable(find_driver(f"fanuc:{file}", definition_of("bottle-pushing-human")))
+    with pytest.raises(WrongRobot, match="not erasing"):
+        find_driver(f"fanuc:{file}", definition_of("erasing"))
