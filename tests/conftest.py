@@ -29,18 +29,18 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if version("jaxlib").startswith("0.10."):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
-# A shell starts what it runs in the background with some signals ignored, and children inherit that. The tests of
-# signals, and the programs that they start, need the usual dispositions.
-for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-    if signal.getsignal(number) is signal.SIG_IGN:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
 import jax
 import pytest
 from hypothesis import settings
 from numba.core.dispatcher import Dispatcher
 
 from shape_checks import check_the_package, forget_calls
+
+# A shell starts what it runs in the background with some signals ignored, and children inherit that. The tests of
+# signals, and the programs that they start, need the usual dispositions.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 check_the_package()
 

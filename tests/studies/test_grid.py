@@ -90,7 +90,7 @@ def test_variants_must_differ_in_more_than_punctuation(tmp_path):
 
 
 def test_a_study_that_is_not_there(tmp_path):
-    with pytest.raises(UnknownName, match=r"no study called 'lowway'. Known: .*highway, kappa, .*file of your own"):
+    with pytest.raises(UnknownName, match=r"no study called 'lowway'. Known: .*highway, instant, .*file of your own"):
         find_study("lowway")
     with pytest.raises(WrongStudy, match="No such file"):
         Study.read(find_study(str(tmp_path / "mine.toml")))

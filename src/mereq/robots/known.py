@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
-from mereq.robots.cell import ArmCell
-from mereq.robots.fanuc.cell import DEFAULT_FILE, fanuc_robot
+from mereq.core.robot import Robot
 
 KINDS = ("fanuc",)
 FORMS = "fanuc or fanuc:FILE.toml (docs/fanuc.md)"
@@ -22,12 +21,14 @@ def recorded(name: str) -> str:
     return f"{kind}:{PurePath(file).name}" if colon else name
 
 
-def known_robot(name: str, task_name: str) -> Callable[[], ArmCell]:
+def known_robot(name: str, task_name: str) -> Callable[[], Robot]:
     """Function that makes the robot of this name. The file is read now, so that a mistake in it is found first.
 
     Raises:
         WrongRobot: the file is wrong, or its robot cannot do the task.
     """
+    from mereq.robots.fanuc.cell import DEFAULT_FILE, fanuc_robot  # MuJoCo: names are known without it
+
     _, _, file = name.partition(":")
     robot = fanuc_robot(task_name, Path(file or DEFAULT_FILE))
     return lambda: robot

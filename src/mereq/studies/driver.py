@@ -29,6 +29,12 @@ ONE_THREAD = {  # variables of a worker's environment, read when it imports NumP
 }
 
 
+def one_thread() -> dict[str, str]:
+    """Variables of a worker's environment: those for one thread, after the user's own flags of the compiler."""
+    own = os.environ.get("XLA_FLAGS", "")
+    return ONE_THREAD | {"XLA_FLAGS": " ".join(filter(None, (own, ONE_THREAD["XLA_FLAGS"])))}
+
+
 class Job(NamedTuple):
     """A run to compute, or to resume."""
 

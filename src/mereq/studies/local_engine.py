@@ -19,7 +19,7 @@ from multiprocessing.context import SpawnProcess
 
 from mereq.core.cores import keep_to_core, usable_cores
 from mereq.core.errors import StudyStopped
-from mereq.studies.driver import ONE_THREAD, Event, Job, RunFailed, RunFinished, WorkerDied, compute
+from mereq.studies.driver import ONE_THREAD, Event, Job, RunFailed, RunFinished, WorkerDied, compute, one_thread
 
 MOST_DEATHS = 3  # of workers, one after another without a run finished between them
 _SPAWN = multiprocessing.get_context("spawn")
@@ -126,9 +126,8 @@ def _surroundings() -> Iterator[None]:
     """Environment that a worker inherits: variables for one thread, and Ctrl-C blocked, which the parent acts on."""
     multiprocessing.resource_tracker.ensure_running()  # it would inherit, and undo, the mask
     before = {name: os.environ.get(name) for name in ONE_THREAD}
-    flags = " ".join(filter(None, (before["XLA_FLAGS"], ONE_THREAD["XLA_FLAGS"])))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(ONE_THREAD | {"XLA_FLAGS": flags})
+    os.environ.update(one_thread())
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from typing import Any
 from mereq.core.cores import usable_cores
 from mereq.core.errors import CannotWrite, StudyStopped
 from mereq.store.atomic import replaced_folder
-from mereq.studies.driver import ONE_THREAD, Event, Job, RunFailed, RunFinished, WorkerDied, compute
+from mereq.studies.driver import Event, Job, RunFailed, RunFinished, WorkerDied, compute, one_thread
 
 MOST_DEATHS = 3  # of workers at one run
 Files = dict[str, bytes]  # a run's directory, by relative names
@@ -54,7 +54,7 @@ class RayEngine:
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": ONE_THREAD},
+                runtime_env={"env_vars": one_thread()},
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise StudyStopped(f"Cannot use Ray at {address or 'this machine'}: {error}") from error
