@@ -64,7 +64,7 @@ class Supervise:
 
 
 def who(page: Page) -> str:
-    """Who the page's banner says is in control."""
+    """Controller that the page's banner names."""
     return page.inner_text("#who")
 
 

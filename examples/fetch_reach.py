@@ -35,7 +35,7 @@ def make():
 
 
 def way(obs):
-    """Of flattened observations (achieved goal, desired goal, 10 more): the way to the goal, and beside it."""
+    """Features of flattened observations (achieved goal, desired goal, 10 more): the way to the goal, and beside it."""
     to_goal = obs[..., 3:6] - obs[..., :3]
     return to_goal, np.hypot(to_goal[..., 0], to_goal[..., 1])
 

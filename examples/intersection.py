@@ -48,7 +48,7 @@ def make():
 
 
 def speed_and_distance(obs):
-    """Of the ego, the first row, and to the nearest other car: shares of 10 m/s, and metres."""
+    """Features of the ego, the first row, and of the nearest other car: shares of 10 m/s, and metres."""
     cars = obs.reshape(N_CARS, 5)
     there = cars[1:, 0] > 0
     distances = 100 * np.hypot(cars[1:, 1], cars[1:, 2])

@@ -1,4 +1,4 @@
-"""Highway-Human with a program in place of the person: does MEReQ learn what somebody at the browser's keys wants?
+"""Highway-Human with a program in place of the person: does MEReQ learn the wish of a person at the browser's keys?
 
     nice python benchmarks/experiments/highway_human.py --seeds 11 12 13
 

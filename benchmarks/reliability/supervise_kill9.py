@@ -201,7 +201,7 @@ def torment(times: int, seed: int, folder: Path) -> dict:
             if not over:
                 kills += 1
                 moments[moment(page, resumed)] += 1
-            elif whole:  # nobody killed it: the shortest such life, for the first ones compile
+            elif whole:  # not killed: the shortest such life, for the first ones compile
                 life = min(life or 1e9, time.monotonic() - started)
             before, record = record, Record.of(run)
             shown |= page.shown

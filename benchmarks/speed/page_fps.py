@@ -2,7 +2,7 @@
 
     python benchmarks/speed/page_fps.py --out results/page_fps.json
 
-The policy drives; nobody touches a key. A loop of its own in the page notes when the browser begins each frame, so the
+The policy drives; no key is touched. A loop of its own in the page notes when the browser begins each frame, so the
 intervals contain all that holds the next one up: the drawing of the picture, the words beside it, and what the
 graphics driver does with them. `draws` counts those in which the page drew the world anew; once it has moved where the
 newest picture has it there is nothing to draw. `work` is what such a frame takes on the browser's main thread, `cpu`

@@ -19,7 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["OMP_WAIT_POLICY"] = "passive"  # PyTorch's threads sleep while they wait: nobody counts that as work
+os.environ["OMP_WAIT_POLICY"] = "passive"  # PyTorch's threads sleep while they wait: that is not counted as work
 
 import numpy as np
 

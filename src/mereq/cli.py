@@ -360,7 +360,7 @@ def prepare(
     seed: int = 0,
     resume: bool = False,
 ) -> None:
-    """Prepare a policy family: residual policies of a prior for every theta of a region, before anybody supervises.
+    """Prepare a policy family: residual policies of a prior for every theta of a region, before supervision begins.
 
     The method mereq-bayes needs one. With it, nothing has to be learned by reinforcement during supervision: theta is
     inferred from each intervention in a fraction of a second, and the policy of that theta acts at once
@@ -379,24 +379,26 @@ def prepare(
         prior: policy that the family belongs to: a checkpoint, a zip of Stable-Baselines3, an ONNX or TorchScript
             file, or code of yours: file.py:NAME or package.module:NAME (docs/policies.md).
         prior_kind: what your function, ONNX or TorchScript file returns, as for `mereq align`.
-        limit: largest weight of each feature that somebody may want, or one number for all.
+        limit: largest weight of each feature that a supervisor may want, or one number for all.
         steps: environment steps.
         seed: everything random follows from it.
         resume: continue the preparation in --out.
     """
+    from mereq.commands.prepare import FamilyRequest
     from mereq.commands.prepare import prepare as run
 
-    file = out or Path("runs") / f"{Path(task.partition(':')[0]).stem}-family"
     run(
-        task,
-        file,
-        prior=prior,
-        prior_kind=prior_kind,
-        steps=steps,
-        limit=limit,
-        seed=seed,
-        resume=resume,
-        console=console,
+        FamilyRequest(
+            task=task,
+            out=out or Path("runs") / f"{Path(task.partition(':')[0]).stem}-family",
+            prior=prior,
+            prior_kind=prior_kind,
+            limit=limit,
+            steps=steps,
+            seed=seed,
+            resume=resume,
+        ),
+        console,
     )
 
 

@@ -86,7 +86,7 @@ def test_the_inferred_weight_is_the_one_that_differs(method, starts):
 def test_the_policy_was_moved_towards_the_experts(aligned):
     """On the right side it switches now, where the prior walked on; on the left it still walks on.
 
-    Nobody has shown an imitator what to do in the first cell: the expert takes over in the second.
+    An imitator was not shown what to do in the first cell: the expert takes over in the second.
     """
     obs, imitates = all_observations(), aligned[-1].theta.size == 0
     near_left, right = obs[:5], obs[LENGTH + 1 : LENGTH + 2] if imitates else obs[LENGTH : LENGTH + 3]

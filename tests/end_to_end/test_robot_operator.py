@@ -1,4 +1,4 @@
-"""`mereq align` with hardware: the command starts the robot, Enter lets it move again; nobody is waited for in vain."""
+"""`mereq align` with hardware: the command starts the robot, and Enter lets it move again."""
 
 import os
 import pty

@@ -30,7 +30,7 @@ def recording(*runs: Path):
 
 
 def everything(folder: Path) -> list[Path]:
-    """But for the runs, which somebody may have open."""
+    """But for the runs, which may be open elsewhere."""
     return sorted(path for path in folder.rglob("*") if path.parent.name != "run")
 
 

@@ -52,7 +52,7 @@ class Sitting:
         self.until(lambda: self.who() in ("POLICY", "YOU"))
 
     def who(self) -> str:
-        """Who the banner says is in control."""
+        """Controller that the banner names."""
         return self.page.inner_text("#who")
 
     def steps(self) -> int:

@@ -119,7 +119,7 @@ class Paths:
         return scores - np.logaddexp.reduce(scores)
 
     def expected_features(self, theta: np.ndarray) -> np.ndarray:
-        """Of a whole path."""
+        """Expected features of a whole path."""
         return np.exp(self.log_probabilities(theta)) @ self.features
 
 

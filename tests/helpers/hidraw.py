@@ -42,7 +42,7 @@ class Hidraw:
         os.write(self._ends[1], report)
 
     def cap(self, right: int, towards: int, down: int) -> None:
-        with contextlib.suppress(BlockingIOError):  # nobody reads; hidraw too throws reports away then
+        with contextlib.suppress(BlockingIOError):  # without a reader; hidraw too throws reports away then
             self.say(struct.pack("<B3h", 1, right, towards, down))
 
     def buttons(self, bits: int) -> None:

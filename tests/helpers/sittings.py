@@ -1,4 +1,4 @@
-"""People for tests: sessions in a time of their own, in which somebody does something at every look at the clock."""
+"""People for tests: sessions in a time of their own, in which a person acts at every look at the clock."""
 
 import threading
 import time

@@ -58,7 +58,7 @@ def compare(left: Path, right: Path) -> list[str]:
 
 
 def numbers(run: StudyRun) -> tuple:
-    """Of a run: rates, expert samples and thetas."""
+    """Results of a run: rates, expert samples and thetas."""
     return run[:5], [(r.intervention_rate, r.expert_steps, r.theta.tobytes()) for r in run.rounds]
 
 
@@ -84,7 +84,7 @@ def wait_until(happened: Callable[[], object], process: subprocess.Popen | None 
 
 
 def children(pid: int) -> list[int]:
-    """Of a process: those that live, with their children."""
+    """Living descendants of a process."""
     found = []
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, file.read_text().split()):

@@ -59,7 +59,7 @@ def test_members_are_the_optimal_policies_of_prior_plus_theta(family, share):
     q = mdp.soft_q(mdp.features @ (THETA_PRIOR + theta), temperature=ALPHA, gamma=GAMMA)
     exact = np.exp(q / ALPHA) / np.exp(q / ALPHA).sum(axis=1, keepdims=True)
     found = np.exp(family.member(theta, PRIOR).distribution(all_observations()).log_probs)
-    visited = np.abs(found - exact).reshape(2, LENGTH, 3)[:, :9]  # nobody gets much further within an episode
+    visited = np.abs(found - exact).reshape(2, LENGTH, 3)[:, :9]  # few get much further within an episode
     assert visited.max() < 0.15
     assert visited.mean() < 0.02
 

@@ -128,7 +128,7 @@ def test_a_learning_rate_that_falls_does_so_over_the_whole_training(task):
 
 
 def test_a_bottle_is_trained_with_in_episodes_of_half_the_length():
-    """More of them begin, then: exploring starts are what they are for. Whoever is judged has 100 steps."""
+    """More of them begin, then: exploring starts are what they are for. An evaluated policy has 100 steps."""
     preset = TASKS["bottle-pushing"]
     for task, length in ((preset.trained_in, 50), (preset.task, 100)):
         simulator = task.simulate(2)

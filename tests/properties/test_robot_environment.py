@@ -1,4 +1,4 @@
-"""A robot is told to stop once whenever its steps cease, whatever the reason, before anybody hears of it."""
+"""A robot is told to stop once whenever its steps cease, whatever the reason, before the caller hears of it."""
 
 import itertools
 

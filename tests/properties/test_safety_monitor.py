@@ -189,7 +189,7 @@ def test_a_stop_that_hangs_is_not_waited_for(monkeypatch):
     watched.robot.released.set()
 
 
-# --------------------------------------------------------------------------------------------- while nobody commands it
+# -------------------------------------------------------------------------------------------- while it is not commanded
 
 
 def test_no_command_comes_because_the_program_hangs():

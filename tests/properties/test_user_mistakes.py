@@ -123,7 +123,7 @@ CONTINUOUS_LEARNER = SACSettings(
 
 
 def task_with(actions) -> Task:
-    """Nobody makes an environment of it."""
+    """No environment is made of it."""
     return Task("toy", ("a",), 7, actions, make=lambda: None, simulate=lambda n: None)
 
 

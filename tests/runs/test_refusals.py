@@ -168,7 +168,7 @@ def test_the_same_environment_is_not_mentioned():
 
 
 def test_a_browser_is_given_no_token(tmp_path, monkeypatch):
-    """Only a file that nobody else can read has it; the file is gone at the end."""
+    """Only a file without permissions for others has it; the file is gone at the end."""
     opened = []
     monkeypatch.setattr(browser, "has_windows", lambda: True)
     monkeypatch.setattr(browser.webbrowser, "open", opened.append)

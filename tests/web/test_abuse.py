@@ -77,7 +77,7 @@ class SupervisorSocket:
         self.page.send(nothing_held(self.session))
 
     def raw(self) -> socket.socket:
-        """A WebSocket that was let in, without anybody who knows the protocol behind it."""
+        """A WebSocket that was let in, without a client of the protocol behind it."""
         host, port = self.host.split(":")
         link = socket.create_connection((host, int(port)), timeout=10)
         link.sendall(
@@ -147,7 +147,7 @@ def wheel(nonsense, tmp_path_factory):
     with RunReader.open(directory) as store:
         steps, seen_frames = store.steps(0), store.seen_frames(0)
     assert len(steps) == len(seen_frames) > 10
-    assert not any(step.controller or step.retracts for step in steps)  # nobody took over in all that
+    assert not any(step.controller or step.retracts for step in steps)  # no takeover in all that
     assert all(np.array_equal(step.executed, step.proposed) for step in steps)
 
 

@@ -1,4 +1,4 @@
-"""The wheel: who is in control follows from what is held when a step is due; whoever lets go of the page lets go."""
+"""Control of a step follows from what is held when the step is due; leaving the page releases everything."""
 
 import pytest
 

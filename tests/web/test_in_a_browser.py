@@ -99,7 +99,7 @@ def test_hold(endless):
     ids=["blur", "hidden", "frozen"],
 )
 def test_who_leaves_lets_go(endless, leave, why):
-    """The run stands still, and the key that was down all the while takes nobody over when it goes on."""
+    """The run is paused, and a key that was held all the while is no takeover when the run resumes."""
     endless.go()
     endless.keys.press("Enter")
     endless.keys.down("ArrowRight")

@@ -1,4 +1,4 @@
-"""The gate and the wheel: who may talk to the server, and what happens to whoever says nonsense."""
+"""Access control and the supervisor's socket: who may talk to the server, and the answers to nonsense."""
 
 import contextlib
 import json

@@ -155,7 +155,7 @@ def test_nothing_to_take_back(tmp_path):
 
 @pytest.mark.parametrize("cut", [1, 7, 12, 17])
 def test_a_stopped_session_goes_on(tmp_path, cut):
-    """As if it had not been stopped: the same steps, and nobody is asked again; in an update it learns again."""
+    """The same steps as without the stop; no decision is asked for again, and an interrupted update is repeated."""
 
     def stopping(session):
         person(session)

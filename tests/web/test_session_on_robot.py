@@ -82,7 +82,7 @@ def test_a_lost_robot_pauses_the_run_until_the_person_goes_on(tmp_path, failure)
 
 
 def test_a_pause_stops_the_robot_once_and_the_episode_goes_on(tmp_path):
-    """Whoever pauses, and however long: here the page was left."""
+    """After a pause by leaving the page, however long."""
     told, left = [], []
 
     def act(session):

@@ -39,7 +39,7 @@ def content_after_a_round(taken: int):
 
 @pytest.fixture
 def poll_device(monkeypatch):
-    """Set `.act` to who acts at each look at the clock; nobody needs a network."""
+    """Set `.act` to who acts at each look at the clock; no network is needed."""
 
     class SupervisorSocket:
         act = None
@@ -89,7 +89,7 @@ def test_a_trial_from_the_first_run_to_the_report(mereq, poll_device, file, tmp_
         assert f"run {number} of 2, highway-human" in told
     assert "1 of 2 runs left" in said[0]
     assert "All 2 runs are finished" in said[-1]
-    with RunReader.open(out / "runs/01") as store:  # the interrupted run went on, and nobody was asked twice
+    with RunReader.open(out / "runs/01") as store:  # continued, and no decision was asked for twice
         assert len(store.starts()) == 2
         assert [step.obs.tolist() for step in store.steps(0)[:4]] == [step.obs.tolist() for step in before]
 

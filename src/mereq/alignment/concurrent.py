@@ -31,7 +31,7 @@ class Concurrent:
     """
 
     def __init__(self, improver: Improver, resume: Resume):
-        first = PolicyVersion(0, improver.policy, improver.theta.copy(), learned_from=0, seconds=0.0)
+        first = PolicyVersion.first(improver)
         if resume.state is not None:
             improver.restore(resume.state)
         published = {each.version: each for each in (first, *resume.published)}

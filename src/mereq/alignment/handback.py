@@ -25,7 +25,7 @@ class AtHandback:
     """
 
     def __init__(self, improver: Improver, resume: Resume):
-        first = PolicyVersion(0, improver.policy, improver.theta.copy(), learned_from=0, seconds=0.0)
+        first = PolicyVersion.first(improver)
         if resume.state is not None:
             improver.restore(resume.state)
         self._newest = max((first, *resume.published), key=lambda each: each.version)

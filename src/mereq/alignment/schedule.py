@@ -24,6 +24,11 @@ class PolicyVersion:
     learned_from: int  # number of the run's supervised steps that it was learned from
     seconds: float  # duration of learning [s]
 
+    @classmethod
+    def first(cls, improver: Improver) -> "PolicyVersion":
+        """Version 0: what a new run's improver starts with."""
+        return cls(0, improver.policy, improver.theta.copy(), learned_from=0, seconds=0.0)
+
 
 @dataclass(frozen=True)
 class Resume:

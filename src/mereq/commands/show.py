@@ -1,5 +1,6 @@
 """`mereq show`: table and figures of a run, and a clip of the task before and after."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
-from mereq.reports.statistics import THRESHOLDS, samples_to_stay_below, samples_to_threshold
+from mereq.reports.statistics import THRESHOLDS, SamplesToThreshold, samples_to_stay_below, samples_to_threshold
 from mereq.runs.policies import name_policy
 from mereq.runs.recorded import load_method_policy
 from mereq.store.atomic import writing
 from mereq.store.links import inside
-from mereq.store.run_store import OwnRate, RecordedRound, RunReader
+from mereq.store.run_store import RecordedRound, RunReader
 from mereq.trials.trial_store import refuse_blind
 
 FIELDS = ("task", "method", "preset", "seed")  # fields of a run's configuration in the title
@@ -44,9 +45,13 @@ def run_report(directory: Path) -> dict[str, Any]:
             }
             for row in rounds
         ],
-        "samples_to_threshold": _samples_to_thresholds(rounds),
+        "samples_to_threshold": _at_thresholds(
+            samples_to_threshold, [row.intervention_rate for row in rounds], [row.expert_steps for row in rounds]
+        ),
         "own_rates": [measured._asdict() for measured in own_rates],
-        "stays_below": _stays_below(own_rates),
+        "stays_below": _at_thresholds(
+            samples_to_stay_below, [each.own_rate for each in own_rates], [each.expert_samples for each in own_rates]
+        ),
         "config": start.config,
         "provenance": start.provenance,
     }
@@ -85,23 +90,12 @@ def _feature_names(config: dict[str, Any], rounds: list[RecordedRound]) -> list[
     return list(config.get("feature_names", [f"feature {n}" for n in range(n_features)]))
 
 
-def _samples_to_thresholds(rounds: list[RecordedRound]) -> dict[str, dict[str, Any]]:
-    rates, samples = [row.intervention_rate for row in rounds], [row.expert_steps for row in rounds]
-    found = {}
-    for delta in THRESHOLDS if rounds else ():
-        reached = samples_to_threshold(rates, samples, delta=delta)
-        found[f"{delta:.2f}"] = {"expert_samples": reached.samples, "censored": reached.censored}
-    return found
-
-
-def _stays_below(own_rates: list[OwnRate]) -> dict[str, dict[str, Any]]:
-    """Expert samples until the own rate stays below each threshold; empty if the run measures no own rates."""
-    rates, samples = [each.own_rate for each in own_rates], [each.expert_samples for each in own_rates]
-    found = {}
-    for delta in THRESHOLDS if own_rates else ():
-        reached = samples_to_stay_below(rates, samples, delta=delta)
-        found[f"{delta:.2f}"] = {"expert_samples": reached.samples, "censored": reached.censored}
-    return found
+def _at_thresholds(
+    reached: Callable[..., SamplesToThreshold], rates: list[float], samples: list[int]
+) -> dict[str, dict[str, Any]]:
+    """Expert samples at which a run reached each threshold; empty without rates."""
+    found = {delta: reached(rates, samples, delta=delta) for delta in THRESHOLDS if rates}
+    return {f"{delta:.2f}": {"expert_samples": n.samples, "censored": n.censored} for delta, n in found.items()}
 
 
 def _title(report: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """A prior that sees raw observations, such as pictures, where the learner sees the task's state.
 
 The environment asks the prior at every step, and appends its answer, the parameters of the action distribution, to the
-state. So what is recorded, replayed and stored is a short vector, and nobody else needs the raw observation.
+state. The recorded, replayed and stored observation is a short vector, and only the prior needs the raw observation.
 """
 
 from dataclasses import dataclass

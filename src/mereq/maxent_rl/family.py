@@ -1,4 +1,4 @@
-"""Family of residual policies: one for every theta of a region, learned before anybody supervises.
+"""Family of residual policies: one for every theta of a region, learned before supervision begins.
 
 The learner observes theta beside the state. A transition serves every theta, because the replay stores features: each
 element of a batch is priced with a theta of its own (universal value functions, Schaul et al. 2015). At theta = 0 a

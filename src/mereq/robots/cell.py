@@ -131,7 +131,7 @@ class ArmCell:
         The seed chooses where the tool starts relative to the bottle; where the bottle stands is the person's.
 
         Raises:
-            RobotLost: the robot was stopped, or nobody has put the bottle back.
+            RobotLost: the robot was stopped, or the bottle was not put back.
         """
         self._stopped = False
         self.caption = "The robot moves to its start"

@@ -45,7 +45,7 @@ class RealClock:
 
 
 class DrivenClock:
-    """Time that passes only when somebody waits, in small steps of an emulator in the same process.
+    """Time that passes only during waits, in small steps of an emulator in the same process.
 
     advance: lets the emulator's time pass [s].
     """

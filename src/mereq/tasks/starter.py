@@ -82,7 +82,7 @@ LOGITS = '''def logits(obs):
     return np.zeros((len(obs), {n}))'''
 
 MEAN_AND_LOG_STD = '''def mean_and_log_std(obs):
-    """Of a normal u; the action is tanh(u), and -1 and 1 are the limits of the environment's action."""
+    """Mean and log scale of a normal u; the action is tanh(u), and -1 and 1 are the environment's limits."""
     return np.zeros((len(obs), {n})), np.full((len(obs), {n}), -1.0)'''
 
 

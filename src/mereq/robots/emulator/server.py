@@ -61,7 +61,7 @@ class EmulatorServer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop, and disconnect everybody."""
+        """Stop, and disconnect all clients."""
         self._closed.set()
         for each in (*self._listening, *self._clients):
             with contextlib.suppress(OSError):

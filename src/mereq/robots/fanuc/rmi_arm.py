@@ -242,7 +242,7 @@ class RmiArm:
         """Answer to the question for the position, in the frames of the file.
 
         Raises:
-            ArmFault: somebody has chosen other frames at the pendant.
+            ArmFault: other frames were chosen at the pendant.
         """
         found = self._connected.request(command("FRC_ReadCartesianPosition"))
         frames: Any = found.get("Configuration")

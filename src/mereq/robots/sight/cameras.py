@@ -22,7 +22,7 @@ from mereq.robots.sight.pose import Intrinsics
 PATIENCE = 2.0  # s without a picture after which a camera counts as lost
 TYPICAL_DELAY = 0.04  # s from the middle of an exposure to its arrival, where the camera's own time is not known
 LONGEST_DELAY = 0.5  # s; a larger one is a wrong clock
-ASK = b"."  # for the emulator's next picture: what nobody asked for would grow old in buffers
+ASK = b"."  # for the emulator's next picture: unrequested pictures would grow old in buffers
 HEADER = struct.Struct("!d")  # time of a picture of the emulator's camera
 
 

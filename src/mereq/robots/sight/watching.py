@@ -70,6 +70,6 @@ class CameraSight:
         while not closed.is_set():
             try:
                 self._tracker.see(*self._camera.read())
-            except Exception as failure:  # told to whoever asks for the tracker
+            except Exception as failure:  # raised again in `tracker`'s caller
                 self._failure = failure
                 return
