@@ -96,7 +96,8 @@ def align(
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
     """
     with interruption.deferred():
-        from mereq.commands.align import align as run
+        with interruption.at_once():
+            from mereq.commands.align import align as run
 
         run(
             out,
@@ -201,7 +202,8 @@ def supervise(
             WebHID (Linux); then the page only shows, pauses and hands back.
     """
     with interruption.deferred():
-        from mereq.commands.supervise import supervise as run
+        with interruption.at_once():
+            from mereq.commands.supervise import supervise as run
 
         run(
             out,
@@ -272,6 +274,7 @@ def trial(
         accept_loss: continue although recorded steps are lost (docs/storage.md).
     """
     with interruption.deferred():
-        from mereq.commands.trial import trial as run
+        with interruption.at_once():
+            from mereq.commands.trial import trial as run
 
         run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)
