@@ -66,7 +66,7 @@ def test_the_main_thread_is_not_interrupted_for_the_part_of_another_one():
     interruption, begun, end = Interruption(), threading.Event(), threading.Event()
 
     def part():
-        with pytest.raises(KeyboardInterrupt), interruption.at_once():
+        with pytest.raises(KeyboardInterrupt), interruption.at_once():  # noqa: PT012
             begun.set()
             end.wait(SECONDS)
 

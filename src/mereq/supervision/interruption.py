@@ -3,8 +3,8 @@
 The default answer to Ctrl-C, an exception out of the signal's handler, is raised wherever the program happens to be. In
 a callback (of the garbage collector, of compiled code) it is printed and lost; in a command to a robot or in a
 transaction it leaves something half done. A run is therefore `deferred`: a signal sets a flag, and `check`, between two
-steps, raises `KeyboardInterrupt`. Other commands, and what comes before a run's first step, are interrupted at once, and
-a lost exception is raised again.
+steps, raises `KeyboardInterrupt`. Other commands are interrupted at once, as is what comes before a run's first step,
+and a lost exception is raised again.
 """
 
 import os
