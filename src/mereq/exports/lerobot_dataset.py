@@ -31,8 +31,8 @@ A LeRobot dataset, format v3.0. With  pip install "lerobot[dataset]" , and FOLDE
 
 There, observation is called observation.state, terminated next.done, truncated next.truncated, step frame_index and
 episode episode_of_round. fps is a whole number: for another pace, such as 0.2 steps per second, fps and timestamp are
-of the nearest one (at least 1), and the column task_time has the true seconds. There is no next.reward, because no reward
-was given. For weights theta the reward is features @ theta."""
+of the nearest one (at least 1), and the column task_time has the true seconds. There is no next.reward, because no
+reward was given. For weights theta the reward is features @ theta."""
 
 
 def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
