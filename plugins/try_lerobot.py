@@ -23,6 +23,7 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from lerobot.utils.import_utils import register_third_party_plugins
 
+Columns = dict[str, np.ndarray]
 NAMES = {
     "observation": "observation.state",
     "next_observation": "next.observation.state",
@@ -33,28 +34,26 @@ NAMES = {
 }
 
 
-def expected(folder: Path) -> dict[str, np.ndarray]:
+def expected(folder: Path) -> Columns:
     """The steps of a CSV export, under LeRobot's names."""
     with (folder / "steps.csv").open(newline="") as opened:
         rows = list(csv.DictReader(opened))
     found = {}
     for column in json.loads((folder / "columns.json").read_text()):
         kind = np.dtype(column["dtype"])
-        values = [[int(row[part]) if kind.kind in "biu" else float(row[part]) for part in column["parts"]] for row in rows]
-        found[NAMES.get(column["name"], column["name"])] = np.array(values).astype(kind)
+        number = int if kind.kind in "biu" else float
+        values = np.array([[number(row[part]) for part in column["parts"]] for row in rows])
+        found[NAMES.get(column["name"], column["name"])] = values.astype(kind)
     return found
 
 
-def read(dataset: LeRobotDataset) -> dict[str, np.ndarray]:
+def read(dataset: LeRobotDataset) -> Columns:
     """Every frame as LeRobot's `__getitem__` gives it."""
     frames = [dataset[number] for number in range(len(dataset))]
-    return {
-        name: np.array([np.asarray(frame[name]).reshape(-1) for frame in frames])
-        for name in dataset.meta.features
-    }
+    return {name: np.array([np.asarray(frame[name]).reshape(-1) for frame in frames]) for name in dataset.meta.features}
 
 
-def compare(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray], steps: np.ndarray | slice = slice(None)) -> None:
+def compare(found: Columns, wanted: Columns, steps: np.ndarray | slice = slice(None)) -> None:
     """Every exported column, bit for bit; LeRobot's tensors have 32 bits."""
     for name, values in wanted.items():
         want = values[steps]
@@ -99,10 +98,11 @@ def try_datasets(folder: Path, work: Path) -> None:
     compare(read(merged), both)
     fewer = delete_episodes(one, [0], output_dir=work / "fewer", repo_id="mereq/fewer")
     compare(_without_places(read(fewer)), _without_places(want), episodes != 0)
-    print(f"split into {len(parts['train'])} and {len(parts['val'])}, merged to {len(merged)}, {len(fewer)} left: equal")
+    lengths = ", ".join(str(len(part)) for part in (*parts.values(), merged, fewer))
+    print(f"split in two, merged, one episode deleted: {lengths} frames, equal")
 
 
-def _without_places(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _without_places(columns: Columns) -> Columns:
     """Without LeRobot's own counts, which change."""
     return {name: values for name, values in columns.items() if name not in ("index", "episode_index", "timestamp")}
 

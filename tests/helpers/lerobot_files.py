@@ -1,6 +1,6 @@
 """Exported datasets and policies, for plugins/try_lerobot.py, which LeRobot's own Python reads (`make lerobot`).
 
-    python tests/helpers/lerobot_files.py FOLDER
+python tests/helpers/lerobot_files.py FOLDER
 """
 
 import itertools
@@ -53,7 +53,9 @@ def policies(folder: Path) -> None:
         ("box", ActorPolicy(network(4, 6, 4), critics, plain_actor), BOX),
     ):
         task = Task("noise", ("a",), 4, actions, lambda: None, lambda n: None)
-        export_policy(Described(policy, policy.prior, task, {}), "onnx", folder / "policies" / name, obs, overwrite=True)
+        export_policy(
+            Described(policy, policy.prior, task, {}), "onnx", folder / "policies" / name, obs, overwrite=True
+        )
         mode = policy.distribution(obs).mode()
         done = BOX.to_units(mode.astype(np.float64)) if name == "box" else mode[:, None]
         np.savez(folder / "policies" / f"{name}.npz", obs=obs, actions=done)

@@ -44,8 +44,8 @@ class MereqPolicy(PreTrainedPolicy):
         session = opened(content)
         if len(session.get_inputs()) != 1:
             raise ValueError(
-                f"The policy in {folder} needs the answers of its prior, a function, which is not in its graph. Priors that "
-                "are networks of mereq are."
+                f"The policy in {folder} needs the answers of its prior, a function, which is not in its graph. Priors "
+                "that are networks of mereq are."
             )
         finite = about["actions"]["kind"] == "Discrete"
         size = 1 if finite else len(about["actions"]["low"])
@@ -98,9 +98,7 @@ def opened(content: bytes) -> onnxruntime.InferenceSession:
     model = onnx.load_model_from_string(content)
     nodes = [node for graph in (model.graph, *(function for function in model.functions)) for node in graph.node]
     foreign = sorted({node.op_type for node in nodes if node.domain not in DOMAINS or node.op_type in FORBIDDEN})
-    nested = [
-        node.op_type for node in nodes for entry in node.attribute if entry.type in (entry.GRAPH, entry.GRAPHS)
-    ]
+    nested = [node.op_type for node in nodes for entry in node.attribute if entry.type in (entry.GRAPH, entry.GRAPHS)]
     outside = [tensor.name for tensor in model.graph.initializer if tensor.data_location == tensor.EXTERNAL]
     outside += [
         node.name
@@ -111,7 +109,7 @@ def opened(content: bytes) -> onnxruntime.InferenceSession:
     ]
     if foreign or nested or outside or model.functions or model.graph.sparse_initializer:
         raise ValueError(
-            f"The graph is not opened: operators {foreign + nested}, functions {len(model.functions)}, weights in other "
-            f"files {outside}."
+            f"The graph is not opened: operators {foreign + nested}, functions {len(model.functions)}, weights in "
+            f"other files {outside}."
         )
     return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

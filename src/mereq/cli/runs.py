@@ -147,6 +147,7 @@ def supervise(
     host: Host = "127.0.0.1",
     port: Port = 0,
     no_browser: bool = False,
+    track: Track = None,
     device: Literal["page", "spacemouse"] = "page",
 ) -> None:
     """Align a prior policy with you: watch it on a page in the browser, and take over when you dislike what it does.
@@ -197,6 +198,7 @@ def supervise(
             token, and is not encrypted.
         port: port to serve on.
         no_browser: only print the address of the page.
+        track: curves of rates, weights and losses, as for `mereq align`.
         device: what you act with. `page`: the keyboard, a gamepad or a SpaceMouse at the page; its button *Try your
             devices* shows their input. `spacemouse`: one that is plugged into this machine, for browsers without
             WebHID (Linux); then the page only shows, pauses and hands back.
@@ -210,6 +212,7 @@ def supervise(
             resume=resume,
             overwrite=overwrite,
             accept_loss=accept_loss,
+            track=track,
             given={
                 "task": task,
                 "method": method,
