@@ -313,7 +313,7 @@ class _Examination:
         """Length of an episode, and where the number comes from: its limit, else an episode of random actions."""
         if limit := _step_limit(self.made[0]):
             return limit, "its limit"
-        rng, end = stream(SEED, "horizon"), time.perf_counter() + PATIENCE
+        rng, end, step = stream(SEED, "horizon"), time.perf_counter() + PATIENCE, 0
         environment = self.made[0]
         checked_reset(self._called("reset", environment.reset, seed=SEED), self.task)
         for step in range(1, LONGEST + 1):

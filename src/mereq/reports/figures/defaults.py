@@ -5,7 +5,7 @@ Matplotlib reads a file `matplotlibrc` of the folder in which a program happens 
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from mereq.core.errors import CannotLoad
 
@@ -18,7 +18,7 @@ except (UnicodeDecodeError, OSError) as error:
     ) from error
 
 P = ParamSpec("P")
-DEFAULTS = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+DEFAULTS: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
 
 
 def with_defaults(draw: Callable[P, None]) -> Callable[P, None]:
