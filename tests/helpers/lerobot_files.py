@@ -1,4 +1,4 @@
-"""Exported datasets and policies, for plugins/try_lerobot.py, which LeRobot's own Python reads (`make lerobot`).
+"""Exported datasets and policies, for read_with_lerobot.py, which LeRobot's own Python reads (`make lerobot`).
 
 python tests/helpers/lerobot_files.py FOLDER
 """

@@ -1,4 +1,4 @@
-"""LeRobot's own library, in an environment of its own: it reads exports and acts with exported policies (`make lerobot`).
+"""LeRobot's own library, in an environment of its own, with exported datasets and policies (`make lerobot`).
 
 LeRobot needs Python 3.12, and packages of several gigabytes. LEROBOT_PYTHON names an environment that has it.
 """
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import lerobot_files
-from matrix import ROOT, interpreter, run, say
+from matrix import ROOT, build_wheel, interpreter, run, say
 
 PLUGINS = ROOT / "plugins"
 
@@ -35,9 +35,11 @@ def main() -> None:
         lerobot_files.datasets(folder / "files")
         lerobot_files.policies(folder / "files")
         python = environment(folder)
+        wheel = build_wheel(folder)
+        run([python, "-m", "pip", "install", "-q", f"{wheel}[web]"], folder)
         plugins = sorted(PLUGINS.glob("lerobot_*"))
         run([python, "-m", "pip", "install", "-q", "--no-deps", *plugins], folder)
-        told = run([python, PLUGINS / "try_lerobot.py", folder / "files"], folder)
+        told = run([python, Path(__file__).with_name("read_with_lerobot.py"), folder / "files"], folder)
         sys.stdout.write("\n".join(line for line in told.splitlines() if not line.startswith(" ")) + "\n")
 
 

@@ -1,8 +1,8 @@
 """LeRobot's own library reads, splits and merges exported datasets, and acts with exported policies: `make lerobot`.
 
-    python plugins/try_lerobot.py FOLDER
+    python tests/helpers/read_with_lerobot.py FOLDER
 
-FOLDER is what tests/helpers/lerobot_files.py has written. Needs LeRobot (Python 3.12) and the plug-ins of this folder.
+FOLDER is what tests/helpers/lerobot_files.py has written. Needs LeRobot (Python 3.12) and the plug-ins of plugins/.
 """
 
 import csv
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -21,6 +22,8 @@ from lerobot.configs import PreTrainedConfig
 from lerobot.datasets.dataset_tools import delete_episodes, merge_datasets, split_dataset
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from lerobot.teleoperators.config import TeleoperatorConfig
+from lerobot.teleoperators.utils import TeleopEvents, make_teleoperator_from_config
 from lerobot.utils.import_utils import register_third_party_plugins
 
 Columns = dict[str, np.ndarray]
@@ -126,6 +129,48 @@ def try_policies(folder: Path, work: Path) -> None:
         print(f"policy {name}: {len(actions)} actions, largest difference {difference:.1e}")
 
 
+def try_teleoperator() -> None:
+    """Steer by the page's own messages, show a picture, fall silent, and leave."""
+    from websockets.sync.client import connect
+
+    config = TeleoperatorConfig.get_choice_class("mereq_page")(axes=["x", "y"], scale=0.5)
+    page = make_teleoperator_from_config(config)
+    nothing = {"x": 0.0, "y": 0.0}
+    with page:
+        host = page.address.removeprefix("http://").partition("/")[0]
+        token = page.address.partition("token=")[2]
+        assert page.get_action() == nothing
+        with connect(f"ws://{host}/wheel?token={token}", origin=f"http://{host}", proxy=None) as link:
+            hello, view = json.loads(link.recv()), json.loads(link.recv())
+            assert [key["action"] for key in hello["keys"]] == [[1, 0], [-1, 0], [0, 1], [0, -1]]
+            assert view["paused"]
+            frame = 0
+
+            def hold(action: list[int] | None, *, engaged: bool) -> dict[str, float]:
+                held = {"frame": frame, "sent": time.time(), "mode": "toggle", "engaged": engaged, "action": action}
+                link.send(json.dumps({"kind": "input", **held}))
+                time.sleep(0.1)
+                return page.get_action()
+
+            assert hold(None, engaged=False) == nothing
+            link.send(json.dumps({"kind": "command", "name": "go", "value": None}))
+            assert hold([1, 0], engaged=False) == nothing  # the person has not taken over
+            assert not page.get_teleop_events()[TeleopEvents.IS_INTERVENTION]
+            assert hold([1, -1], engaged=True) == {"x": 0.5, "y": -0.5}
+            assert page.get_teleop_events()[TeleopEvents.IS_INTERVENTION]
+            page.send_feedback({"picture": np.zeros((20, 30, 3), np.uint8)})
+            while not (view := json.loads(link.recv()))["picture"]:
+                pass
+            frame = view["frame"]
+            assert hold([1, -1], engaged=True) == {"x": 0.5, "y": -0.5}
+            time.sleep(1.5)  # nothing is heard from the page
+            assert page.get_action() == nothing
+            assert not page.get_teleop_events()[TeleopEvents.IS_INTERVENTION]
+        assert page.get_action() == nothing
+    assert not page.is_connected
+    print("teleoperator mereq_page: steered, shown, silent, left")
+
+
 def main() -> None:
     """Try everything."""
     folder = Path(sys.argv[1])
@@ -134,6 +179,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         try_datasets(folder, Path(temporary))
         try_policies(folder, Path(temporary))
+    try_teleoperator()
 
 
 if __name__ == "__main__":
