@@ -2,8 +2,9 @@
 
     mereq align examples/fetch_reach.py:FETCH_REACH --rounds 4 --out runs/reach
 
-The learner sees the way to the goal, in decimetres, and the prior what it was trained on: in metres, from the middle of the
-table, 5 cm are hardly seen. The shipped zip comes from train_prior.py. Needs gymnasium-robotics and an older MuJoCo (docs/environments.md).
+The learner sees the way to the goal in decimetres, the prior what it was trained on: in metres from the middle of the
+table, where 5 cm are hardly seen. The shipped zip comes from train_prior.py. Needs gymnasium-robotics and an older
+MuJoCo (docs/environments.md).
 """
 
 from dataclasses import replace
@@ -36,7 +37,7 @@ def make():
 
 
 def state(obs):
-    """What learner and supervisor see: the way to the goal [dm], and the gripper's velocity. The prior sees everything."""
+    """What learner and supervisor see: the way to the goal [dm], and the gripper's velocity."""
     return np.concatenate([10 * (obs["desired_goal"] - obs["achieved_goal"]), 50 * obs["observation"][5:8]])
 
 
