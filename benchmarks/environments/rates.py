@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -21,6 +22,7 @@ from mereq.store.provenance import provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "results" / "environments" / "rates.json"
+Known = dict[str, dict[str, dict[str, Any]]]  # results by example and seed
 NAMES = {
     "cart_pole": ("CART_POLE", 5),
     "lunar_lander": ("LANDER", 4),
@@ -31,7 +33,7 @@ NAMES = {
 }
 
 
-def rates(name: str, seed: int) -> dict[str, object]:
+def rates(name: str, seed: int) -> dict[str, Any]:
     """Rates, weights and seconds of each round of one alignment."""
     task, rounds = NAMES[name]
     definition, begin = find_task(f"{ROOT}/examples/{name}.py:{task}"), time.monotonic()
@@ -48,7 +50,12 @@ def rates(name: str, seed: int) -> dict[str, object]:
     }
 
 
-def table(known: dict[str, dict[str, dict[str, object]]]) -> str:
+def recorded() -> Known:
+    """What was measured before."""
+    return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+def table(known: Known) -> str:
     """Means over seeds, with intervals, in Markdown."""
     lines = [
         "| example | seeds | rate by round: mean (half width of the 95 % interval) | weights, mean |",
@@ -72,14 +79,15 @@ def main() -> None:
     words.add_argument("--seeds", nargs="+", type=int, default=[100, 101, 102, 103])
     words.add_argument("--table", action="store_true")
     given = words.parse_args()
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name in given.names:
         for seed in given.seeds:
-            known.setdefault(name, {})[str(seed)] = rates(name, seed)
+            found = rates(name, seed)
+            known = recorded()  # which another process may have extended
+            known.setdefault(name, {})[str(seed)] = found
             FILE.write_text(json.dumps(known, indent=1) + "\n")
-            print(name, seed, json.dumps(known[name][str(seed)]), flush=True)
+            print(name, seed, json.dumps(found), flush=True)
     if given.table:
-        print(table(known))
+        print(table(recorded()))
 
 
 if __name__ == "__main__":
