@@ -26,7 +26,6 @@ Known = dict[str, dict[str, dict[str, Any]]]  # results by example and seed
 NAMES = {
     "cart_pole": ("CART_POLE", 5),
     "lunar_lander": ("LANDER", 4),
-    "bipedal_walker": ("WALKER", 4),
     "fetch_reach": ("FETCH_REACH", 4),
     "fetch_push": ("FETCH_PUSH", 3),
     "panda_pick": ("PANDA", 4),
