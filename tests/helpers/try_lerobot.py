@@ -4,6 +4,7 @@ LeRobot needs Python 3.12, and packages of several gigabytes. LEROBOT_PYTHON nam
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -37,7 +38,8 @@ def main() -> None:
         python = environment(folder)
         wheel = build_wheel(folder)
         run([python, "-m", "pip", "install", "-q", f"{wheel}[web]"], folder)
-        plugins = sorted(PLUGINS.glob("lerobot_*"))
+        copies = shutil.copytree(PLUGINS, folder / "plugins")  # an installation leaves files where it builds
+        plugins = sorted(copies.glob("lerobot_*"))
         run([python, "-m", "pip", "install", "-q", "--no-deps", *plugins], folder)
         told = run([python, Path(__file__).with_name("read_with_lerobot.py"), folder / "files"], folder)
         sys.stdout.write("\n".join(line for line in told.splitlines() if not line.startswith(" ")) + "\n")
