@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: environments help demo test look matrix check bench slow page page-check docs hooks clean
+.PHONY: environments help demo test look matrix wheel lerobot check bench slow page page-check docs hooks clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s  %s\n", $$1, $$2}'
@@ -31,6 +31,12 @@ look:
 
 matrix:  ## Install the wheel for Python 3.11, 3.12 and 3.13, where they are found, and try each (docs/matrix.md).
 	@$(PYTHON) tests/helpers/matrix.py
+
+wheel:  ## Install the wheel without extras into an empty environment, and try what works and what is said.
+	@$(PYTHON) tests/helpers/small_wheel.py
+
+lerobot: $(VENV)/.dev  ## Let LeRobot's own library (Python 3.12, its own environment) read exports, and try the plug-ins.
+	@$(BIN)/python tests/helpers/try_lerobot.py
 
 check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 	$(BIN)/ruff check .
@@ -86,7 +92,7 @@ define install
 endef
 
 $(VENV)/.run: pyproject.toml constraints.txt
-	$(call install,)
+	$(call install,[all])
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,[test$(comma)check])
@@ -97,7 +103,7 @@ $(VENV)/.bench: pyproject.toml constraints.txt
 	@touch $(VENV)/.run $(VENV)/.dev
 
 $(VENV)/.docs: pyproject.toml constraints.txt
-	$(call install,[docs])
+	$(call install,[all$(comma)docs])
 	@touch $(VENV)/.run
 
 $(VENV)/.hooks: pyproject.toml constraints.txt

@@ -6,6 +6,7 @@
 The shipped zips come from train_prior.py. Needs gymnasium[classic-control], for the pictures.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium as gym
@@ -24,7 +25,7 @@ from mereq import (
 )
 
 FEATURES = ("left", "upright")
-PLACE = -1.0  # m, where the supervisor holds the cart
+PLACE, FAR = -1.0, 0.25  # m, where the supervisor holds the cart, and takes over. An episode starts within 0.05 of 0
 
 
 def make():
@@ -44,15 +45,21 @@ def balance(obs):
 
 
 RULE = Rule(  # conditions on the observation
-    engage=(Trigger(lambda obs: obs[0] > 0, 5),),
+    engage=(Trigger(lambda obs: obs[0] > FAR, 5),),
     disengage=(Trigger(lambda obs: obs[0] < PLACE / 2, 5),),
 )
 TASK = task_from_gymnasium("cart-pole", make, features, FEATURES)
+FAST = fast(TASK, gamma=0.95, rollout_steps=600)
+LONGER = (
+    replace(  # few steps of theta with much training: the DQN's Q-values hardly differ, and a half-trained policy falls
+        FAST, training_steps=3000, inference=replace(FAST.inference, max_updates=4, step_size=1.0)
+    )
+)
 CART_POLE = TaskDefinition(
     task=TASK,
     prior=lambda: open_policy(Path(__file__).parent / "priors/cart_pole_dqn.zip", TASK),
     supervisor=lambda: MeasurementExpert(DeterministicPolicy(balance, TASK.actions), RULE),
-    settings={"fast": fast(TASK, gamma=0.95, rollout_steps=600)},
+    settings={"fast": LONGER},
     controls=discrete_controls(["push left", "push right"], keys=["ArrowLeft", "ArrowRight"]),
     hz=10,
     summary="balance the pole; the supervisor wants the cart on the left",

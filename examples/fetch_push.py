@@ -6,6 +6,8 @@
 Needs gymnasium-robotics and a MuJoCo that it works with (docs/environments.md).
 """
 
+from dataclasses import replace
+
 import gymnasium as gym
 import gymnasium_robotics
 import numpy as np
@@ -67,11 +69,17 @@ RULE = Rule(
     disengage=(Trigger(lambda obs: not arrived_and_low(obs), 1),),
 )
 TASK = task_from_gymnasium("fetch-push", make, features, FEATURES)
+FAST = fast(TASK, gamma=0.9, rollout_steps=300, temperature=0.1)
+FEW_STEPS = replace(
+    FAST,
+    training_steps=1000,
+    inference=replace(FAST.inference, sample_length=300, max_updates=4, step_size=2.0, tolerance=0.05),
+)  # of the simulator, which needs 0.004 s for each
 FETCH_PUSH = TaskDefinition(
     task=TASK,
-    prior=DeterministicPolicy(push, TASK.actions),
+    prior=DeterministicPolicy(push, TASK.actions, noise=0.3),
     supervisor=lambda: MeasurementExpert(DeterministicPolicy(rise, TASK.actions), RULE),
-    settings={"fast": fast(TASK, gamma=0.9, rollout_steps=300, temperature=0.1)},
+    settings={"fast": FEW_STEPS},
     controls=axis_controls(
         ["forward", "left", "up", "gripper"],
         keys=[("ArrowUp", "ArrowDown"), ("ArrowLeft", "ArrowRight"), ("KeyE", "KeyQ"), ("KeyD", "KeyA")],

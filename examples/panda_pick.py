@@ -100,11 +100,11 @@ RULE = Rule(
 TASK = task_from_gymnasium("panda-pick", make, features, FEATURES)
 FAST = fast(TASK, gamma=0.9, rollout_steps=200, temperature=0.1)
 FEW_STEPS = replace(
-    FAST, training_steps=200, inference=replace(FAST.inference, sample_length=100, max_updates=5, step_size=0.5)
+    FAST, training_steps=800, inference=replace(FAST.inference, sample_length=100, max_updates=4, step_size=3.0)
 )  # of the simulator, which needs 0.01 s for each
 PANDA = TaskDefinition(
     task=TASK,
-    prior=DeterministicPolicy(pick_at(USUAL), TASK.actions),
+    prior=DeterministicPolicy(pick_at(USUAL), TASK.actions, noise=0.5),
     supervisor=lambda: MeasurementExpert(DeterministicPolicy(pick_at(None), TASK.actions), RULE),
     settings={"fast": FEW_STEPS},
     controls=axis_controls(

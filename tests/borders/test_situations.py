@@ -211,3 +211,28 @@ def test_what_cannot_be_repeated_can_be_aligned_from_episodes():
         tried for tried in check_task(shaken, settings=settings_of(shaken, "episodes")) if tried.verdict == "warn"
     ]
     assert "no rollout starts where the expert took over" in row.words
+
+
+@pytest.mark.parametrize(("ends", "limit", "words"), [
+    (37, None, "episodes of 37 steps, as one of random actions"),
+    (10**6, 60, "episodes of 60 steps, its limit"),
+    (10**6, None, "episodes of 1000 steps, assumed, since one of random actions did not end within 1000 steps"),
+])  # fmt: skip
+def test_the_length_of_an_episode_is_its_limit_or_tried(ends, limit, words):
+    """An environment of one's own is in no registry that could say how long its episodes are."""
+
+    class Own(Stranger):
+        def reset(self, **given):
+            self.n = 0
+            return super().reset(**given)
+
+        def step(self, action):
+            self.n += 1
+            obs, reward, _, _, info = super().step(action)
+            return obs, reward, self.n == ends, False, info
+
+    def make():
+        return gym.wrappers.TimeLimit(Own(), limit) if limit else Own()
+
+    (row,) = [one for one in check_task(task_of(make)) if "brought back" in one.what]
+    assert words in row.words

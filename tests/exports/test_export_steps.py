@@ -2,18 +2,24 @@
 
 import json
 
+import gymnasium as gym
+import minari
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control import CartPoleEnv
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exported import READERS, as_steps, columns, recorded, same, steps_of, stored, task_of
 from mereq.core.actions import Box, Discrete
+from mereq.core.errors import CannotExport
 from mereq.exports import export, lerobot_dataset, read_runs
+from mereq.gymnasium_ids import HIGHWAY_ID
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
 from mereq.store.run_writer import RunWriter
 from mereq.tasks.corridor import TASK
+from mereq.tasks.gymnasium_task import specification
 from recorded_runs import ROUNDS
 
 ACTIONS = st.sampled_from([Discrete(4), Box(1), Box(3)])
@@ -123,3 +129,45 @@ def test_a_full_file_is_followed_by_another(tmp_path, monkeypatch):
     assert all(map(same, as_steps(found), stored(run)))
     paths = [path.relative_to(tmp_path / "out/data").as_posix() for path in (tmp_path / "out/data").glob("*/*")]
     assert sorted(paths) == [f"chunk-00{i // 2}/file-00{i % 2}.parquet" for i in range(5)]
+
+
+@pytest.mark.parametrize(("hz", "fps"), [(0.2, 1), (2.5, 2), (10.0, 10)])
+def test_a_pace_that_is_no_whole_number_has_its_true_times_beside_it(tmp_path, hz, fps):
+    run = recorded(tmp_path / "run", steps_of([4, 2], Box(2), 0))
+    export(read_runs([run], task=task_of(Box(2)), hz=hz), "lerobot", tmp_path / "out")
+    found = READERS["lerobot"](tmp_path / "out", Box(2))  # compares timestamps with fps
+    assert json.loads((tmp_path / "out/meta/info.json").read_text())["fps"] == fps
+    times = found.get("task_time", found["timestamp"])
+    np.testing.assert_allclose(times, np.array([0, 1, 2, 3, 0, 1]) / hz, rtol=1e-6)
+    assert ("task_time" in found) == (fps != hz)
+
+
+@pytest.mark.parametrize("hz", [0.0, -1.0, float("nan"), float("inf")])
+def test_no_pace_at_all_is_a_sentence(tmp_path, hz):
+    run = recorded(tmp_path / "run", steps_of([2], Box(2), 0))
+    with pytest.raises(CannotExport, match="must be a positive number"):
+        export(read_runs([run], task=task_of(Box(2)), hz=hz), "lerobot", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_minari_makes_the_environment_of_a_run_again(tmp_path):
+    """Of a user's run only its record is at hand; of ours, the name."""
+    made = gym.make("CartPole-v1", max_episode_steps=77)
+    spec = specification(made)
+    for name, config, length in (("own.py:POLE", {"env_spec": spec}, 77), ("highway", {}, None)):
+        run = recorded(tmp_path / name, steps_of([3], Discrete(2), 0), task=name, **config)
+        export(read_runs([run]), "minari", tmp_path / f"{name}-out")
+        env = minari.MinariDataset(tmp_path / f"{name}-out/data").recover_environment()
+        assert (env.spec.id, env.spec.max_episode_steps) == ("CartPole-v1" if length else HIGHWAY_ID, length)
+    run = recorded(tmp_path / "run", steps_of([3], Discrete(2), 0))
+    export(read_runs([run]), "minari", tmp_path / "out")
+    assert minari.MinariDataset(tmp_path / "out/data").env_spec is None
+
+
+def test_an_environment_that_cannot_be_made_from_a_text_has_no_specification():
+    class Own(gym.Wrapper):
+        """Tells nothing about its arguments."""
+
+    assert specification(Own(gym.make("CartPole-v1"))) is None
+    assert specification(gym.wrappers.TimeLimit(gym.make("CartPole-v1"), 9)) is not None
+    assert specification(CartPoleEnv()) is None

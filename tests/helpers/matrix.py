@@ -109,9 +109,9 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def install(python: Path, wheel: Path, folder: Path) -> str:
-    """Install the wheel with what its tests need; gives whether the constraints could be kept."""
-    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}[test]"]
+def install(python: Path, wheel: Path, folder: Path, extras: str = "[test]") -> str:
+    """Install the wheel with extras; gives whether the constraints could be kept."""
+    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", f"{wheel}{extras}"]
     try:
         run([*pip, "-c", ROOT / "constraints.txt"], folder)
     except Failed as failure:

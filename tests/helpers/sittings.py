@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mereq.presets.registry import definition_of
 from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
+from mereq.runs.tracking import tracked_run
 from mereq.store.run_writer import RunWriter
 from mereq.web.clock import Clock
 from mereq.web.messages import Command, Input
@@ -76,14 +78,22 @@ def latest(session: Session) -> dict:
 
 
 def sit(
-    directory: Path, person: Callable[[Session], None], what: RunSpec | None = None, *, resume: bool = False, pace=5.0
+    directory: Path,
+    person: Callable[[Session], None],
+    what: RunSpec | None = None,
+    *,
+    resume: bool = False,
+    pace=5.0,
+    track=None,
 ) -> Session:
-    """A session from its start to its end; the run is in `directory`."""
+    """A session from its start to its end; the run is in `directory`, with curves for a tracker."""
     what = what or spec()
     opening = RunWriter.resume if resume else RunWriter.create
     with opening(directory, config_of(what)) as store:
         clock = Played(person)
-        session = clock.session = Session(what, store, pace=pace, clock=clock)
+        names = definition_of(what.task).task.feature_names
+        observed = tracked_run(track, directory, what, names, lambda: len(store.rounds()))
+        session = clock.session = Session(what, store, pace=pace, clock=clock, observed=observed)
         session.run()
     return session
 

@@ -23,6 +23,7 @@ from mereq.exports import export
 from mereq.exports.recording import read_runs
 from mereq.presets.align import align
 from mereq.presets.registry import find_task
+from mereq.runs.policies import open_policy
 from mereq.runs.recorded import load_method_policy, load_supervised_policy
 from mereq.runs.robots import robot_of
 from mereq.runs.run import create, resume, run
@@ -30,6 +31,8 @@ from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
 from mereq.tasks.gymnasium_task import task_from_gymnasium
 from mereq.tasks.state import StateOf, on_parts
+from sb3_files import FOLDER
+from strangers import Stranger
 
 FAST = GATES.settings["fast"]
 SMALL = replace(
@@ -188,3 +191,18 @@ def test_the_prior_gets_whole_pictures():
     task, _ = TASK.seen_by(LogitsPolicy(on_parts(looked, SPACE), 3))
     task.make().reset(seed=0)
     assert shapes == {((1, SIDE, SIDE, 3), np.dtype(np.uint8))}
+
+
+def test_a_zip_that_sees_more_than_the_learner_is_opened_in_a_file_of_one_s_own():
+    """As `--prior` opens it."""
+    known = np.load(FOLDER / "dqn.npz")
+    n_seen, n_actions = known["obs"].shape[1], known["q"].shape[1]
+    sees = spaces.Dict({"rest": spaces.Box(-1, 1, (1,)), "seen": spaces.Box(-1, 1, (n_seen - 1,))})
+    first = {name: space.sample() for name, space in sees.spaces.items()}
+
+    def make():
+        return Stranger(first=first, obs_space=sees, action_space=spaces.Discrete(n_actions))
+
+    task = task_from_gymnasium("more", make, lambda *step: np.zeros(1), ("a",), state=("seen",))
+    assert task.state_size == n_seen - 1
+    assert open_policy(FOLDER / "dqn.zip", task).distribution(known["obs"][:3]).mode().shape == (3,)

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -32,6 +33,51 @@ def test_a_signal_before_the_run_began_counts():
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt), interruption.deferred():
             pytest.fail("the run began")
+
+
+def test_what_comes_before_the_first_step_is_interrupted_where_it_is():
+    """A busy machine needs half a minute to load and to compile, without a step in between."""
+    interruption = Interruption()
+
+    def load():
+        with interruption.at_once():
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("it was not interrupted")
+
+    with interruption.caught(), interruption.deferred():
+        with pytest.raises(KeyboardInterrupt):
+            load()
+        with pytest.raises(KeyboardInterrupt), interruption.at_once():
+            pytest.fail("the next part began")
+
+
+def test_an_interruption_that_loading_swallows_is_raised_at_its_end():
+    def swallow():
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+
+    interruption = Interruption()
+    with interruption.caught(), interruption.deferred(), pytest.raises(KeyboardInterrupt), interruption.at_once():
+        swallow()
+
+
+def test_the_main_thread_is_not_interrupted_for_the_part_of_another_one():
+    """The page's server runs in it, and ends in an order of its own."""
+    interruption, begun, end = Interruption(), threading.Event(), threading.Event()
+
+    def part():
+        with pytest.raises(KeyboardInterrupt), interruption.at_once():  # noqa: PT012
+            begun.set()
+            end.wait(SECONDS)
+
+    with interruption.caught(), interruption.deferred():
+        thread = threading.Thread(target=part, daemon=True)
+        thread.start()
+        begun.wait(SECONDS)
+        signal.raise_signal(signal.SIGINT)
+        end.set()
+        thread.join(SECONDS)
+        assert interruption.requested
 
 
 class InACallback:

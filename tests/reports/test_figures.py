@@ -1,7 +1,11 @@
 """Pictures of studies: they are drawn for every kind of study, without a warning, the same each time."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from mereq.reports.figures import study_figure, theta_figure
@@ -34,6 +38,21 @@ def test_the_same_study_is_the_same_picture(tmp_path):
     for name in ("one", "two"):
         study_figure(runs, outcomes(runs), tmp_path / f"{name}.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_settings_of_matplotlib_do_not_matter(tmp_path):
+    runs = STUDIES["one run"]
+    study_figure(runs, outcomes(runs), tmp_path / "own.png")
+    with rc_context({"font.size": 30, "lines.linewidth": 9, "figure.facecolor": "red", "savefig.bbox": "tight"}):
+        study_figure(runs, outcomes(runs), tmp_path / "other.png")
+    assert (tmp_path / "own.png").read_bytes() == (tmp_path / "other.png").read_bytes()
+
+
+def test_damaged_settings_of_matplotlib_are_a_sentence(tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"\xff is not a text")
+    program = "import mereq.core.errors as e\ntry: import mereq.reports.figures\nexcept e.CannotLoad as m: print(m)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert "a file matplotlibrc of this folder" in done.stdout, done.stderr
 
 
 def test_weights_are_drawn_for_methods_that_have_them(tmp_path):

@@ -9,7 +9,7 @@ from mereq.alignment.algorithm import Round
 from mereq.core.errors import RobotLost
 from mereq.runs.run import create, resume, run
 from mereq.runs.spec import RunSpec
-from mereq.store.run_log import LOG
+from mereq.store.run_log import LOG, logged
 
 QUICK = {"rollout_steps": 30, "training_steps": 100, "inference": {"max_updates": 2, "sample_length": 100}}
 
@@ -45,6 +45,20 @@ def test_an_exception_is_logged_with_its_traceback(tmp_path):
         list(run(spec(1), writer, Broken()))
     text = (tmp_path / "run" / LOG).read_text()
     assert "ERROR stopped by RobotLost: the cable is out\nTraceback" in text
+
+
+def test_what_a_message_quotes_cannot_act_on_a_terminal_or_make_lines(tmp_path):
+    def fail():
+        logging.getLogger("mereq").warning("title: %s", "a\x1b[2J\r\n2026-01-01 INFO finished\u202e")
+        raise ValueError("cleared \x1b[2J\nnext")
+
+    with pytest.raises(ValueError, match="cleared"), logged(tmp_path):
+        fail()
+    text = (tmp_path / LOG).read_text()
+    first, second, *_ = text.splitlines()
+    assert first.endswith(r"WARNING title: a\x1b[2J\r\n2026-01-01 INFO finished\u202e")
+    assert second.endswith(r"ERROR stopped by ValueError: cleared \x1b[2J\nnext")
+    assert not {"\x1b", "\r", "\u202e"} & set(text)
 
 
 def test_a_log_that_cannot_be_written_is_left_out(tmp_path):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mereq.core.errors import IncompatibleRun, OwnCodeFailed
 from mereq.core.policy import GaussianPolicy
@@ -14,6 +15,7 @@ from mereq.presets.registry import TASKS, definition_of
 from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
+from mereq.runs.tracking import FOLDER
 from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
@@ -42,6 +44,20 @@ def test_who_acts_and_how(tmp_path):
     assert rounds[0].intervention_rate == 3 / 12
     assert latest(session)["phase"] == "finished"
     assert latest(session)["rounds"][0]["samples"] == 3
+
+
+def test_curves_of_a_person_s_run_are_read_back(tmp_path):
+    """As of a run of `mereq align`; a resumed run continues them."""
+    for resume, rounds in ((False, 1), (True, 2)):
+        what = dataclasses.replace(spec(), n_rounds=rounds)
+        sit(tmp_path / "run", Person(lambda _, step: TOGGLED.get(step, {})), what, resume=resume, track="tensorboard")
+    _, _, rounds = recorded(tmp_path / "run")
+    read = EventAccumulator(str(tmp_path / "run" / FOLDER / "tensorboard"))
+    read.Reload()
+    curves = {tag: [(point.step, point.value) for point in read.Scalars(tag)] for tag in read.Tags()["scalars"]}
+    assert curves["round/intervention_rate"] == [(0, 0.25), (1, 0.25)]
+    for number, name in enumerate(TASKS["highway"].task.feature_names):
+        assert curves[f"round/theta/{name}"] == [(row.index, pytest.approx(row.theta[number])) for row in rounds]
 
 
 def test_hold(tmp_path):

@@ -24,6 +24,7 @@ from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.supervision.interruption import interruption
 from mereq.supervision.supervise import supervise
 
 logger = logging.getLogger("mereq")
@@ -93,7 +94,9 @@ def events(
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
     task, prior = task.seen_by(prior)
-    for tried in check_task(task, prior, settings=_relied_on(method, settings)):
+    with interruption.at_once():
+        checked = check_task(task, prior, settings=_relied_on(method, settings))
+    for tried in checked:
         if tried.verdict == "warn":
             logger.warning("%s: %s", tried.what, tried.words)
     improver = method.start(task, protected(prior, task.actions), settings, seed=seed)

@@ -24,6 +24,8 @@ N_STEPS = 20  # length of the compared episodes
 SEED = 1
 SANE = 10.0  # largest size of a feature that is not warned of
 LARGE = 100.0  # largest size of an observation's coordinate that is not warned of
+LONGEST = 1000  # steps of an episode whose end is not known
+PATIENCE = 0.3  # seconds for finding out
 USUAL_SEGMENT = 10  # steps of an intervention, for the estimate of the cost
 
 Verdict = Literal["pass", "warn", "fail", "skip"]
@@ -292,13 +294,13 @@ class _Examination:
         cost_of = getattr(simulator, "cost_of", None)
         if cost_of is None or cost_of(state) == 0:
             return None
-        horizon = getattr(getattr(_outer(self.made[0]), "spec", None), "max_episode_steps", None) or 1000
+        horizon, source = self._horizon()
         length = 1000 if self.settings is None else self.settings.inference.sample_length
         steps = length // USUAL_SEGMENT * horizon // 2
         words = (
             f"States are brought back by repeating episodes from their start: about {steps:,} environment steps for "
             f"one update ({length // USUAL_SEGMENT} interventions of {USUAL_SEGMENT} steps, in the middle of episodes "
-            f"of {horizon} steps), {steps * self.seconds:,.1f} s at this speed."
+            f"of {horizon} steps, {source}), {steps * self.seconds:,.1f} s at this speed."
         )
         if steps < MANY_STEPS:
             return _Note(words)
@@ -306,6 +308,22 @@ class _Examination:
             f'{words} Where the environment can be saved, task_from_gymnasium(..., saving="deepcopy" or "state") needs '
             "none of them; a smaller settings.inference.sample_length needs fewer."
         )
+
+    def _horizon(self) -> tuple[int, str]:
+        """Length of an episode, and where the number comes from: its limit, else an episode of random actions."""
+        if limit := _step_limit(self.made[0]):
+            return limit, "its limit"
+        rng, end, step = stream(SEED, "horizon"), time.perf_counter() + PATIENCE, 0
+        environment = self.made[0]
+        checked_reset(self._called("reset", environment.reset, seed=SEED), self.task)
+        for step in range(1, LONGEST + 1):
+            action = existing_action(self.task.actions.uniform(rng, 1)[0], self.task.actions, "The check")
+            reached = checked_step(self._called("step", environment.step, action), self.task)
+            if reached.terminated or reached.truncated:
+                return step, "as one of random actions"
+            if time.perf_counter() > end:
+                break
+        return LONGEST, f"assumed, since one of random actions did not end within {step} steps"
 
     def _sizes(self) -> str | None:
         features, obs = np.abs(self.trace.features), np.abs(self.task.state_of(np.stack(self.trace.obs)))
@@ -417,6 +435,19 @@ def _outer(environment: Any) -> Any:
 def _inside(environment: Any) -> Any:
     """The innermost environment."""
     return getattr(environment, "unwrapped", environment)
+
+
+def _step_limit(environment: Any) -> int | None:
+    """Largest number of steps of an episode, where a wrapper or a registered name says it."""
+    while environment is not None:
+        for limit in (
+            getattr(environment, "_max_episode_steps", None),
+            getattr(getattr(environment, "spec", None), "max_episode_steps", None),
+        ):
+            if isinstance(limit, int) and limit > 0:
+                return limit
+        environment = getattr(environment, "env", None)
+    return None
 
 
 def _running_wrapper(environment: Any) -> str | None:

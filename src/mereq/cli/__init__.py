@@ -19,6 +19,7 @@ from mereq.cli.results import export, export_policy, report, show, study  # isor
 from mereq.cli.tools import check, doctor, init, robot, tasks
 from mereq.commands.output import accept_any_text, words
 from mereq.core.errors import MereqError
+from mereq.core.extras import missing
 from mereq.supervision.interruption import STATUS, interruption
 
 __all__ = [  # in the order of `--help`, which is that of the imports above
@@ -77,6 +78,11 @@ def _run_command() -> None:
         app.cli(prog="mereq", description=__doc__, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff))
         sys.stdout.flush()
     except MereqError as mistake:
+        _complain(str(mistake))
+    except ModuleNotFoundError as error:
+        mistake = missing(error)
+        if mistake is None:
+            raise
         _complain(str(mistake))
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -96,7 +96,8 @@ def align(
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
     """
     with interruption.deferred():
-        from mereq.commands.align import align as run
+        with interruption.at_once():
+            from mereq.commands.align import align as run
 
         run(
             out,
@@ -146,6 +147,7 @@ def supervise(
     host: Host = "127.0.0.1",
     port: Port = 0,
     no_browser: bool = False,
+    track: Track = None,
     device: Literal["page", "spacemouse"] = "page",
 ) -> None:
     """Align a prior policy with you: watch it on a page in the browser, and take over when you dislike what it does.
@@ -196,18 +198,21 @@ def supervise(
             token, and is not encrypted.
         port: port to serve on.
         no_browser: only print the address of the page.
+        track: curves of rates, weights and losses, as for `mereq align`.
         device: what you act with. `page`: the keyboard, a gamepad or a SpaceMouse at the page; its button *Try your
             devices* shows their input. `spacemouse`: one that is plugged into this machine, for browsers without
             WebHID (Linux); then the page only shows, pauses and hands back.
     """
     with interruption.deferred():
-        from mereq.commands.supervise import supervise as run
+        with interruption.at_once():
+            from mereq.commands.supervise import supervise as run
 
         run(
             out,
             resume=resume,
             overwrite=overwrite,
             accept_loss=accept_loss,
+            track=track,
             given={
                 "task": task,
                 "method": method,
@@ -272,6 +277,7 @@ def trial(
         accept_loss: continue although recorded steps are lost (docs/storage.md).
     """
     with interruption.deferred():
-        from mereq.commands.trial import trial as run
+        with interruption.at_once():
+            from mereq.commands.trial import trial as run
 
         run(file, out, accept_loss=accept_loss, hz=hz, host=host, port=port, browser=not no_browser, console=console)

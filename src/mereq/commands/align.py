@@ -18,7 +18,7 @@ from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
 from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
-from mereq.runs.tracking import open_tracker, require_tracker, tracked
+from mereq.runs.tracking import require_tracker, tracked_run
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.interruption import interruption
 
@@ -71,10 +71,8 @@ def _run(spec: RunSpec, writer: RunWriter, console: Console, track: str | None) 
     if spec.robot is not None:
         given["environment"] = environment_of(spec)
         attend_robot(given["environment"], console, spec.pace)
-    stream = run(spec, writer, **given)
-    if track is not None:
-        tracker = open_tracker(track, writer.directory, spec)
-        stream = tracked(stream, tracker, names, len(writer.start.log.rollouts))
+    observed = tracked_run(track, writer.directory, spec, names, lambda: len(writer.rounds()))
+    stream = observed(run(spec, writer, **given))
     with progress_bar(console) as progress, closing(stream) as events:
         bar = progress.add_task("", total=spec.settings.rollout_steps, note="")
         version = ""

@@ -35,16 +35,16 @@ _REQUIRED = (
     "jaxlib",
     "optax",
     "numba",
-    "mujoco",
     "gymnasium",
     "safetensors",
-    "matplotlib",
     "pillow",
     "jaxtyping",
     "tyro",
     "rich",
 )
 _OPTIONAL = {
+    "mujoco": "the arm's tasks (extra: arm)",
+    "matplotlib": "figures of `mereq show` and `mereq report` (extra: figures)",
     "ray": "studies on a cluster (extra: ray)",
     "pyarrow": "exporting LeRobot datasets (extra: lerobot)",
     "minari": "exporting Minari datasets (extra: minari)",
@@ -117,7 +117,9 @@ _SUPERVISION = ("starlette", "uvicorn", "websockets")
 
 def examine_supervision() -> list[Finding]:
     """Findings about the server's packages, the browser, and SpaceMice at this machine."""
-    findings = [Finding(name, version(name), "the page of `mereq supervise`", True) for name in _SUPERVISION]
+    findings = [
+        Finding(name, version(name), "the page of `mereq supervise` (extra: web)", False) for name in _SUPERVISION
+    ]
     findings.append(
         Finding(
             "browser with a window",

@@ -7,7 +7,6 @@ are no markup, and control characters do not reach the terminal. `command` quote
 import io
 import shlex
 import sys
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from mereq.core.printable import printable
 from mereq.presets.named import is_named
 from mereq.robots.known import is_known
 
 CODE = ("task", "prior", "expert", "robot")  # options that may name code of the user's own
-_KEPT = "\n\t"
 
 
 class PlainConsole(Console):
@@ -37,15 +36,6 @@ def words(*parts: str | tuple[str, str]) -> Text:
     """Text of several parts: a string, or a string with its style."""
     pairs = [(part, "") if isinstance(part, str) else part for part in parts]
     return Text.assemble(*((printable(text), style) for text, style in pairs))
-
-
-def printable(text: str) -> str:
-    """The text with visible escapes in place of characters that would act on a terminal, or that it cannot encode."""
-    return "".join(c if c.isprintable() or c in _KEPT or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def command(*parts: object) -> str:

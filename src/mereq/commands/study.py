@@ -14,7 +14,7 @@ from mereq.commands.opening import warn_of_environment
 from mereq.commands.output import command, words
 from mereq.commands.tables import print_table
 from mereq.commands.terminal import prepare
-from mereq.core.errors import StudyStopped
+from mereq.core.errors import StudyStopped, WrongStudy
 from mereq.presets.registry import definition_of
 from mereq.reports.summary import Condition
 from mereq.reports.tables import overview
@@ -45,7 +45,11 @@ def list_studies(console: Console) -> None:
     for column in ("study", "runs", "about"):
         table.add_column(column, justify="right" if column == "runs" else "left")
     for name, file in shipped_studies().items():
-        study = Study.read(file)
+        try:
+            study = Study.read(file)
+        except WrongStudy as error:  # of a task whose packages are not installed
+            table.add_row(name, "", str(error))
+            continue
         table.add_row(name, str(len(study.runs)), study.description or study.title)
     console.print(table)
     folder = next(iter(shipped_studies().values())).parent

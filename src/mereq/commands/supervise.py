@@ -14,7 +14,8 @@ from mereq.commands.opening import RunDirectory, open_run, recording, stopped
 from mereq.commands.output import command, resume_command, words
 from mereq.commands.terminal import prepare
 from mereq.core.errors import IncompatibleRun, WrongValue
-from mereq.presets.registry import find_task
+from mereq.presets.registry import definition_of, find_task
+from mereq.runs.tracking import require_tracker, tracked_run
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.interruption import interruption
 from mereq.web.devices.polling import poll_device
@@ -30,6 +31,7 @@ def supervise(
     resume: bool,
     overwrite: bool,
     accept_loss: bool = False,
+    track: str | None = None,
     given: dict[str, Any],
     hz: float | None,
     host: str,
@@ -40,6 +42,8 @@ def supervise(
 ) -> None:
     """Run Algorithm 1 into a run directory, with a person who supervises it on a page."""
     check_pace(hz)
+    if track is not None:
+        require_tracker(track)  # a missing package deletes nothing
     mouse = SpaceMouse() if device == "spacemouse" else None
     with mouse or nullcontext():
         pass  # a missing device is reported first
@@ -51,7 +55,9 @@ def supervise(
         closing.enter_context(recording(writer))
         if spec.supervisor != "person":
             raise IncompatibleRun(f"A program supervises the run in {out}. Resume it with `mereq align --resume`.")
-        session = Session(spec, writer, pace=hz)
+        names = definition_of(spec.task).task.feature_names
+        observed = tracked_run(track, writer.directory, spec, names, lambda: len(writer.rounds()))
+        session = Session(spec, writer, pace=hz, observed=observed)
         if hz is not None and session.hz is not None:
             raise WrongValue(
                 f"--hz is {hz:g}, but the robot {spec.robot} has its own rate of {session.hz:g} steps per second."

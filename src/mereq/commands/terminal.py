@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from mereq.core.errors import WrongValue
 from mereq.presets.definition import TaskDefinition
+from mereq.supervision.interruption import interruption
 
 
 def prepare(definition: TaskDefinition, console: Console) -> None:
@@ -16,7 +17,12 @@ def prepare(definition: TaskDefinition, console: Console) -> None:
     Raises:
         WrongValue: an environment variable forbids what a run needs.
     """
-    _check_platform()
+    with interruption.at_once():
+        _check_platform()
+        _prepare(definition, console)
+
+
+def _prepare(definition: TaskDefinition, console: Console) -> None:
     preparation = definition.preparation
     if preparation is not None and os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         raise WrongValue(

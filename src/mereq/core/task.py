@@ -35,6 +35,8 @@ class Task:
     raw_size: int = 0  # numbers in such an observation, flattened
     n_answer: int = 0  # last numbers of an observation that are the prior's answer, and not seen by learners
 
+    env_spec: str | None = None  # Gymnasium's specification of the environment in JSON, where it can be made from that
+
     @property
     def state_size(self) -> int:
         """Number of numbers that learners and supervisors see."""

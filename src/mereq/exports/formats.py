@@ -9,7 +9,7 @@ from mereq.core.errors import CannotExport, RunExists, UnknownName
 from mereq.exports import csv_table, lerobot_dataset, minari_dataset
 from mereq.exports.columns import Table, described, table
 from mereq.exports.recording import Episode, Recording
-from mereq.store.atomic import replaced_folder, writing
+from mereq.store.atomic import replaced_folder
 from mereq.store.provenance import clean_provenance, provenance
 
 MARK = "columns.json"  # a file that every export has, and nothing else that mereq writes
@@ -56,9 +56,11 @@ def export(
         raise UnknownName("format", format, list(FORMATS))
     written = FORMATS[format]
     episodes = recording.episodes() if episodes is None else episodes
-    with writing(out):
+
+    def check() -> None:
         _refuse_occupied(out, overwrite=overwrite)
-    with replaced_folder(out) as folder:
+
+    with replaced_folder(out, check) as folder:
         passing = _Alike(episodes)
         written.write(recording, passing, folder)
         columns = described(passing.first, recording.task.feature_names)

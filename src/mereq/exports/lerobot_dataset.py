@@ -30,24 +30,31 @@ A LeRobot dataset, format v3.0. With  pip install "lerobot[dataset]" , and FOLDE
     dataset[0]["observation.state"], dataset[0]["action"], dataset[0]["is_intervention"]
 
 There, observation is called observation.state, terminated next.done, truncated next.truncated, step frame_index and
-episode episode_of_round. There is no next.reward, because no reward was given. For weights theta the reward is
-features @ theta."""
+episode episode_of_round. fps is a whole number: for another pace, such as 0.2 steps per second, fps and timestamp are
+of the nearest one (at least 1), and the column task_time has the true seconds. There is no next.reward, because no
+reward was given. For weights theta the reward is features @ theta."""
 
 
 def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
     """Write all episodes into `data`, and their description into `meta`.
 
     Raises:
-        CannotExport: pyarrow is not installed.
+        CannotExport: pyarrow is not installed, or the task's pace is no positive number.
     """
-    fps = max(1, round(recording.task.hz or 1))
+    hz = 1.0 if recording.task.hz is None else recording.task.hz
+    if not 0 < hz < np.inf:
+        raise CannotExport(
+            f"The task's own pace is {hz:g} steps per second, and must be a positive number, since LeRobot's datasets "
+            "have timestamps. Give the task another `hz`, or use --format csv."
+        )
+    fps = max(1, round(hz))
     episodes: list[dict[str, Any]] = []
     of_episodes: list[dict[str, Statistics]] = []
     features: dict[str, dict[str, Any]] = {}
     n_frames = 0
     with _DataFiles(folder) as files:
         for number, table in enumerate(tables):
-            frames = _frames(table, number, n_frames, fps)
+            frames = _frames(table, number, n_frames, fps) | ({} if fps == hz else _task_time(table, hz))
             features = features or _features(table, frames, recording)
             place = files.add(frames)
             of_episodes.append({name: statistics(values) for name, values in frames.items()})
@@ -140,6 +147,11 @@ def _frames(table: Table, number: int, first: int, fps: int) -> Table:
         "index": first + steps,
         "task_index": np.zeros(len(steps), np.int64),
     }
+
+
+def _task_time(table: Table, hz: float) -> Table:
+    """Column of the steps' true times [s], for a pace that LeRobot's whole `fps` cannot say."""
+    return {"task_time": np.arange(len(table["step"])) / hz}
 
 
 def _features(table: Table, frames: Table, recording: Recording) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,9 @@ from mereq.core.actions import Discrete
 from mereq.core.errors import CannotExport
 from mereq.exports.columns import Table
 from mereq.exports.recording import RecordedTask, Recording
+from mereq.gymnasium_ids import ARM_IDS, HIGHWAY_ID
 
+IDS = {"highway": HIGHWAY_ID, **ARM_IDS}  # Gymnasium's, by task
 OF_EPISODE = ("run", "round", "episode")  # infos that the reset has too
 NATIVE = (
     "observation",
@@ -36,6 +38,8 @@ A Minari dataset. With  pip install "minari[hdf5]":
 
 In the folder that MINARI_DATASETS_PATH names, and called NAME-v0, it is  minari.load_dataset("NAME-v0") .
 Rewards are NaN, because none were given. For weights theta they are  episode.infos["features"][1:] @ theta .
+Where the task's environment was made by gymnasium.make, dataset.recover_environment() makes it again. Its observations
+are the environment's own, those of the dataset flattened.
 An episode that neither terminated nor was truncated was cut off by the end of its round."""
 
 
@@ -65,6 +69,7 @@ def write(recording: Recording, tables: Iterable[Table], folder: Path) -> None:
             "algorithm_name": ", ".join(methods),
             "description": f"{recording.task.summary}. Supervised rollouts with interventions, exported by mereq; "
             "provenance.json beside this folder says where they come from.",
+            **({"env_spec": found} if (found := _env_spec(recording.task)) else {}),
         }
     )
     try:
@@ -81,6 +86,15 @@ def _spaces(task: RecordedTask, first: Table) -> tuple[Any, Any]:
     if isinstance(task.actions, Discrete):
         return observations, spaces.Discrete(task.actions.n)
     return observations, spaces.Box(-1.0, 1.0, done.shape[1:], done.dtype.type)
+
+
+def _env_spec(task: RecordedTask) -> str | None:
+    """Gymnasium's specification of the task's environment, for `recover_environment`; None if it has none."""
+    if task.env_spec is not None or task.name not in IDS:
+        return task.env_spec
+    import gymnasium
+
+    return gymnasium.spec(IDS[task.name]).to_json()
 
 
 def _buffers(first: Table, rest: Iterable[Table]) -> Iterator[Any]:

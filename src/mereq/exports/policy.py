@@ -13,7 +13,7 @@ from mereq.core.errors import CannotExport, RunExists
 from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.exports.onnx_graph import onnx_model
-from mereq.store.atomic import replaced_folder, writing
+from mereq.store.atomic import replaced_folder
 from mereq.store.policy_folder import CARD, CONFIG, read_folder, write_folder
 
 GRAPH = "model.onnx"
@@ -50,11 +50,13 @@ def export_policy(
         RunExists: `out` is taken.
         CannotWrite: no permission, or the disk is full.
     """
-    with writing(out):
+
+    def check() -> None:
         occupied = out.exists() and (out.is_file() or any(out.iterdir()))
         if occupied and not (overwrite and (out / CONFIG).is_file()):
             raise RunExists(f"{out} is there already: it is not overwritten. Choose another --out.")
-    with replaced_folder(out) as folder:
+
+    with replaced_folder(out, check) as folder:
         if format == "onnx":
             difference = _write_onnx(described, folder, obs)
         else:

@@ -86,11 +86,12 @@ class RecordedTask:
     hz: float | None  # steps per second of the task's own time; None if unknown
     feature_names: tuple[str, ...]
     actions: Actions
+    env_spec: str | None = None  # Gymnasium's specification of the environment, in JSON; None if it has none
 
     @classmethod
     def of(cls, task: Task, summary: str, hz: float) -> "RecordedTask":
         """Description of a task whose code is at hand."""
-        return cls(task.name, summary, hz, task.feature_names, task.actions)
+        return cls(task.name, summary, hz, task.feature_names, task.actions, task.env_spec)
 
     @classmethod
     def from_record(cls, name: str, runs: Sequence[RecordedRun]) -> "RecordedTask":
@@ -105,7 +106,9 @@ class RecordedTask:
         discrete = chosen[0].dtype.kind in "iu"
         actions = Discrete(1 + int(max(a.max() for a in chosen))) if discrete else Box(chosen[0].shape[1])
         name = without_folders(name)
-        return cls(name, name, None, tuple(map(str, recorded)), actions)
+        specs = {run.starts[-1].config.get("env_spec") for run in runs}
+        (env_spec,) = specs if len(specs) == 1 else (None,)
+        return cls(name, name, None, tuple(map(str, recorded)), actions, env_spec)
 
 
 @dataclass(frozen=True)

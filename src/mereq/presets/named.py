@@ -10,6 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from mereq.core.errors import CannotLoad
+from mereq.core.extras import advice
 
 FORMS = "file.py:NAME or package.module:NAME"
 
@@ -87,7 +88,9 @@ def _from_packages(where: str, text: str, kind: str) -> ModuleType:
 
 
 def _failure(text: str, kind: str, error: Exception) -> str:
-    """Message about a failed import, with the line of the user's code."""
+    """Message about a failed import, with the line of the user's code, or the extra that has a missing package."""
+    if words := advice(error):
+        return f"Cannot load the {kind} {text!r}. {words}."
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     own = [frame for frame in frames if Path(frame.filename).name != Path(__file__).name]
     at = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""

@@ -1,14 +1,16 @@
 """Perturbed simulations, which represent real robots."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mereq.tasks.arm.definition import ACTION_SIZE, ArmTask
-from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.highway.config import IDLE, N_OBSERVED, HighwayConfig
 from mereq.tasks.highway.environment import HighwayEnv
 from mereq.tasks.perturbed import Disturbance, Perturbed
+
+if TYPE_CHECKING:
+    from mereq.tasks.arm.definition import ArmTask
 
 ARM_DELAY = 1  # control steps, 0.1 s: the delay of camera, network and controller
 ARM_NOISE = (
@@ -29,8 +31,11 @@ def perturbed_highway() -> Perturbed:
     )
 
 
-def perturbed_arm(arm: ArmTask) -> Perturbed:
+def perturbed_arm(arm: "ArmTask") -> Perturbed:
     """Arm task with other friction and masses, delayed actions and noisy sensors."""
+    from mereq.tasks.arm.definition import ACTION_SIZE  # MuJoCo, which the highway does not need
+    from mereq.tasks.arm.environment import ArmEnv
+
     other = replace(arm, setup=replace(arm.setup, friction=ARM_FRICTION, mass=ARM_MASS))
     noise = np.full(arm.obs_size, ARM_NOISE)
     return Perturbed(ArmEnv(other, ends=other.over), Disturbance(ARM_DELAY, np.zeros(ACTION_SIZE), noise))

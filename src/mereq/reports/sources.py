@@ -8,7 +8,7 @@ from mereq.reports.summary import condition_labels, condition_of, conditions_of,
 from mereq.store.provenance import clean, clean_provenance, command_line, without_folders
 from mereq.studies.study_store import StudyRun
 
-NAMED_ELSEWHERE = {"task", "method", "preset", "seed", "feature_names"}  # shown in other places of a report
+NAMED_ELSEWHERE = {"task", "method", "preset", "seed", "feature_names", "env_spec"}  # shown in other places of a report
 
 
 def source_line(runs: Sequence[StudyRun], planned: int | None = None) -> str:

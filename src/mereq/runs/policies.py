@@ -62,8 +62,12 @@ def policy_of(spec: RunSpec, which: str) -> Policy:
     definition = definition_of(spec.task)
     if which != "prior" or definition.task.see is None:
         return _read(spec, which, definition.task)
-    raw = replace(definition.task, obs_size=definition.task.raw_size, see=None)
-    return definition.task.seen_by(_read(spec, which, raw))[1]
+    return definition.task.seen_by(_read(spec, which, _raw(definition.task)))[1]
+
+
+def _raw(task: Task) -> Task:
+    """The task as its prior sees it."""
+    return task if task.see is None else replace(task, obs_size=task.raw_size, see=None)
 
 
 def _read(spec: RunSpec, which: str, task: Task) -> Policy:
@@ -74,7 +78,7 @@ def _read(spec: RunSpec, which: str, task: Task) -> Policy:
     kind = spec.prior_kind if which == "prior" else None
     temperature = spec.settings.learner.prior_temperature or 1.0
     if not is_named(source) and not source.endswith(CODE_SUFFIXES):
-        return open_policy(source, task, kind, temperature)
+        return _opened(source, task, kind, temperature)
     if recorded_name(source) not in _named:
         raise NotNamed(
             f"The {which} {source} is code that is imported only if you name it, since a recorded run may come from "
@@ -86,7 +90,9 @@ def _read(spec: RunSpec, which: str, task: Task) -> Policy:
 
 
 def open_policy(source: str | Path, task: Task, kind: str | None = None, temperature: float = 1.0) -> Policy:
-    """The policy of a file whose opening executes nothing: a checkpoint, a zip of Stable-Baselines3, or ONNX.
+    """The prior of a file whose opening executes nothing: a checkpoint, a zip of Stable-Baselines3, or ONNX.
+
+    Where the prior sees more than the learner (`state=`), it is read for what it sees.
 
     Args:
         source: path of the file, or of a folder that `mereq export-policy` has written.
@@ -98,6 +104,10 @@ def open_policy(source: str | Path, task: Task, kind: str | None = None, tempera
         CannotLoad: the file cannot be read, or does not fit the task.
         CorruptCheckpoint: the checkpoint cannot be used.
     """
+    return _opened(source, _raw(task), kind, temperature)
+
+
+def _opened(source: str | Path, task: Task, kind: str | None, temperature: float) -> Policy:
     path = Path(source)
     if path.suffix == ".onnx":
         return read_onnx(path, task, kind=kind, temperature=temperature)

@@ -97,7 +97,9 @@ def config_of(spec: RunSpec) -> dict[str, Any]:
     definition = definition_of(spec.task)
     sums = {f"{which}_sha256": checksum_of(policy_of(spec, which), definition.task) for which in policies_used(spec)}
     answer = {"prior_answer": n} if (n := task_of(spec).n_answer) else {}  # last numbers of the observations
-    return spec.to_config() | {"feature_names": list(definition.task.feature_names)} | answer | sums
+    names = {"feature_names": list(definition.task.feature_names)}
+    made_of = {"env_spec": found} if (found := definition.task.env_spec) else {}
+    return spec.to_config() | names | made_of | answer | sums
 
 
 def policies_used(spec: RunSpec) -> tuple[str, ...]:

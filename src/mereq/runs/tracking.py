@@ -4,7 +4,7 @@ import importlib.util
 import logging
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -110,6 +110,26 @@ def open_tracker(kind: str, directory: Path, spec: RunSpec) -> Tracker:
     if kind == "tensorboard":
         return TensorBoard(folder)
     return WandB(folder, name, spec.to_config()) if kind == "wandb" else Trackio(name, spec.to_config())
+
+
+def tracked_run(
+    kind: str | None, directory: Path, spec: RunSpec, names: tuple[str, ...], rounds_done: Callable[[], int]
+) -> Callable[[Generator[Event, None, None]], Generator[Event, None, None]]:
+    """The stream of a run, and the same stream again where it begins anew, with a tracker; unchanged without one.
+
+    Args:
+        kind: one of `KINDS`, or None.
+        directory: of the run.
+        spec: of the run.
+        names: of the features.
+        rounds_done: number of finished rounds, asked when a stream begins.
+
+    Raises:
+        As `open_tracker`, when a stream begins.
+    """
+    if kind is None:
+        return lambda stream: stream
+    return lambda stream: tracked(stream, open_tracker(kind, directory, spec), names, rounds_done())
 
 
 def require_tracker(kind: str) -> None:

@@ -5,11 +5,14 @@ Only this module, `checkpoints` and `database` rename finished files into place.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mereq.core.errors import CannotWrite
+from mereq.store.locks import WriterLock
+
+LOCK = "lock"
 
 
 @contextmanager
@@ -50,35 +53,74 @@ def replace_file(file: Path, content: bytes) -> None:
 
 
 @contextmanager
-def replaced_folder(out: Path) -> Iterator[Path]:
+def replaced_folder(out: Path, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
     """Empty folder beside `out` that the caller fills; it replaces `out` at the end, or is removed after an error.
 
-    A killed process leaves the folder under a name that ends in `.unfinished`; the next call removes it.
+    One process writes at a time. A killed process leaves the folder under a name that ends in `.unfinished`; the next
+    call removes it.
 
     Args:
         out: the folder to replace or to create. A link is followed.
+        check: called when no other process writes; what it raises leaves `out` unchanged.
 
     Yields:
         A folder with the same last part of its name as `out`.
 
     Raises:
-        CannotWrite: no permission, or the disk is full. `out` is then unchanged.
+        CannotWrite: another process is writing it, no permission, or the disk is full. `out` is then unchanged.
     """
     out = out.resolve()
     unfinished, old = (out.with_name(f"{out.name}.{state}") for state in ("unfinished", "replaced"))
     folder = unfinished / out.name
-    with writing(out):
+    with writing(out), _only_writer(unfinished, out):
         try:
-            _remove(unfinished, old)
-            folder.mkdir(parents=True)
+            if old.exists() and not out.exists():  # a process was killed between the two renames below
+                old.rename(out)
+            check()
+            _remove(folder, old)
+            folder.mkdir()
             yield folder
             for path in [*folder.rglob("*"), folder]:
                 flush(path)
-            if out.exists():
-                out.rename(old)
-            folder.replace(out)
+            _exchange(folder, out, old)
         finally:
-            _remove(unfinished, old)
+            _remove(old, unfinished)
+
+
+def _exchange(folder: Path, out: Path, old: Path) -> None:
+    """Put `folder` in the place of `out`, which becomes `old`; after an error it keeps its name."""
+    if out.exists():
+        out.rename(old)
+    try:
+        folder.replace(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+
+
+@contextmanager
+def _only_writer(unfinished: Path, out: Path) -> Iterator[None]:
+    """Context in which no other process has the folder `unfinished`, which is created.
+
+    Its owner removes the folder together with the lock in it. Who has opened a lock that is removed meanwhile tries
+    again.
+    """
+    while True:
+        if unfinished.is_symlink():
+            unfinished.unlink()
+        unfinished.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = WriterLock.acquire(unfinished / LOCK, f"writing {out}")
+        except FileNotFoundError:
+            continue
+        if lock.is_in_place():
+            break
+        lock.release()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _remove(*folders: Path) -> None:

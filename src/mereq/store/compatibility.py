@@ -48,8 +48,12 @@ def check_version(what: str, recorded_by: str, this: str) -> None:
 
 
 def _as_json(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration after writing and reading: lists replace tuples. The path of a robot's driver is left out."""
-    written = json.loads(json.dumps(config))
+    """A configuration after writing and reading: lists replace tuples. What only describes the run is left out.
+
+    That are the path of a robot's driver, and Gymnasium's specification of the environment, which has other entries in
+    other versions of Gymnasium.
+    """
+    written = json.loads(json.dumps({name: value for name, value in config.items() if name != "env_spec"}))
     robot = written.get("robot")
     return written | {"robot": PurePath(robot).name} if isinstance(robot, str) else written
 

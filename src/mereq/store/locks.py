@@ -42,6 +42,13 @@ class WriterLock:
             ) from None
         return cls(file, descriptor)
 
+    def is_in_place(self) -> bool:
+        """Whether the locked file is still the one of this name: another process may have removed it meanwhile."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.file, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
     def release(self) -> None:
         """Release the lock. The file stays, so that no other process can hold a lock on a deleted file."""
         os.close(self._descriptor)

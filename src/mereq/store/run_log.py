@@ -5,12 +5,32 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mereq.core.errors import CannotWrite
+from mereq.core.printable import printable
 from mereq.store.links import inside
 
 LOG = "run.log"
 logger = logging.getLogger("mereq")
+
+
+class PrintableFormatter(logging.Formatter):
+    """Format of a log whose lines are those of the program: messages may quote files, users and other programs.
+
+    Characters that act on a terminal, and line ends within a message, are written as escapes.
+    """
+
+    def __init__(self):
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line of a message."""
+        return printable(super().formatMessage(record), kept="")
+
+    def formatException(self, ei: Any) -> str:
+        """The lines of a traceback."""
+        return printable(super().formatException(ei))
 
 
 @contextmanager
@@ -24,7 +44,7 @@ def logged(directory: Path) -> Iterator[None]:
     except (OSError, CannotWrite):
         yield
         return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(PrintableFormatter())
     thread = threading.get_ident()  # the runs of a lockstep batch each have a thread, and a log
     handler.addFilter(lambda record: record.thread == thread)
     level = logger.level

@@ -3,7 +3,8 @@
 The default answer to Ctrl-C, an exception out of the signal's handler, is raised wherever the program happens to be. In
 a callback (of the garbage collector, of compiled code) it is printed and lost; in a command to a robot or in a
 transaction it leaves something half done. A run is therefore `deferred`: a signal sets a flag, and `check`, between two
-steps, raises `KeyboardInterrupt`. Other commands are interrupted at once, and a lost exception is raised again.
+steps, raises `KeyboardInterrupt`. Other commands are interrupted at once, as is what comes before a run's first step,
+and a lost exception is raised again.
 """
 
 import os
@@ -39,7 +40,7 @@ class Interruption:
         self.before_exit: list[Callable[[], object]] = []  # called before a second signal ends the program at once
         self.before_suspension: list[Callable[[], object]] = []  # called before Ctrl-Z suspends the program
         self._known = threading.Event()  # `requested`, for waits. Set by the thread: a handler must not call `set`
-        self._deferred = False
+        self._deferred = self._at_once = False
 
     def check(self) -> None:
         """Raise `KeyboardInterrupt` if the end of a deferred program is requested. Called between two steps."""
@@ -73,6 +74,21 @@ class Interruption:
                 yield
         finally:
             self._deferred = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Part of a deferred program that is interrupted where it is, because it leaves nothing half done.
+
+        Loading and compiling take a second of an idle machine, and many of a busy one, without a step in between. An
+        exception that they lose or swallow is raised at their end. Other threads than the main one only check.
+        """
+        self.check()
+        self._at_once = threading.current_thread() is threading.main_thread()
+        try:
+            yield
+        finally:
+            self._at_once = False
+        self.check()
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -122,7 +138,7 @@ class Interruption:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        if not self._deferred:
+        if self._at_once or not self._deferred:
             raise KeyboardInterrupt
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:

@@ -88,7 +88,7 @@ def task_from_gymnasium(
             f'The task {name} has saving="state", but what `make` returns, a {type(probe).__name__}, has no '
             "get_state() and set_state(state). Add them to the outermost wrapper."
         )
-    space = probe.observation_space
+    space, env_spec = probe.observation_space, specification(probe)
     probe.close()
     state_of = None if state is None else StateOf.of(state, space, name)
     workers = None
@@ -106,6 +106,7 @@ def task_from_gymnasium(
             actions,
             make_one if seen is None else lambda: WithAnswer(make_one(), seen),
             lambda n: GymnasiumSimulator(make_one, n, name=name, saving=saving, seen=seen, workers=workers),
+            env_spec=env_spec,
             raw_space=None if state_of is None else space,
             raw_size=obs_size,
             n_answer=seen.n_answer if seen else 0,
@@ -119,6 +120,21 @@ def task_from_gymnasium(
 
     task = task_with(None)
     return task if state_of is None else replace(task, see=see)
+
+
+def specification(env: gym.Env) -> str | None:
+    """Gymnasium's specification of an environment, in JSON, from which `gymnasium.make` makes it again.
+
+    None for an environment that was not made by `gymnasium.make`, has a wrapper that does not tell its arguments (no
+    `gymnasium.utils.RecordConstructorArgs`), or arguments that JSON does not have.
+    """
+    spec = env.spec
+    if spec is None or any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
+        return None
+    try:
+        return spec.to_json()
+    except (TypeError, ValueError):
+        return None
 
 
 def flattened(space: spaces.Space, obs: Any) -> Float[np.ndarray, " raw"]:

@@ -6,7 +6,7 @@ input of the person is read once. A step is stored before any of its pictures is
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
@@ -44,6 +44,8 @@ FAILED_BLIND = (
     "The program has failed and cannot continue. Everything so far is stored."  # the error may name the method
 )
 
+Events = Generator[Event, None, None]
+
 
 class Stopped(Exception):
     """Request to stop the session."""
@@ -58,6 +60,7 @@ class Session:
 
     pace: initial steps per second; None for the task's own. A robot that keeps time has its own pace.
     blind: for a person who must not know the method, the shortest waits.
+    observed: the run's events, passed on after another has seen them, such as a tracker of curves.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Session:
         pace: float | None = None,
         clock: Clock | None = None,
         blind: Wait | None = None,
+        observed: Callable[[Events], Events] = lambda stream: stream,
     ):
         self.definition = definition_of(spec.task)
         self.spec, self._writer, self._clock = spec, writer, clock or Clock()
@@ -89,7 +93,7 @@ class Session:
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
-        self._blind = blind
+        self._blind, self._observed = blind, observed
         self._last_view: View | None = None
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
         self._awaits: str | None = None  # what is waited for, in words
@@ -158,9 +162,9 @@ class Session:
         """Stop at the next reading of the clock. The record is kept, and the run can be resumed."""
         self._clock.stop()
 
-    def _events(self) -> Generator[Event, None, None]:
+    def _events(self) -> Events:
         self._put()
-        return run(self.spec, self._writer, self, environment=self._environment)
+        return self._observed(run(self.spec, self._writer, self, environment=self._environment))
 
     # The supervisor
 

@@ -1,5 +1,6 @@
 """Figures of runs and studies. The only package that imports matplotlib."""
 
+from mereq.reports.figures.defaults import with_defaults  # isort: skip  first, since it says what is wrong with settings
 from mereq.reports.figures.arm import Panel, arm_figure
 from mereq.reports.figures.behaviour import feature_figure, return_figure
 from mereq.reports.figures.run import RunCurves, run_figure
@@ -14,4 +15,5 @@ __all__ = [
     "run_figure",
     "study_figure",
     "theta_figure",
+    "with_defaults",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from mereq.reports.figures.defaults import with_defaults
 from mereq.reports.figures.style import COLORS
 
 LOOK = {"prior": "0.7", "expert": COLORS[0]}  # as the prior and the aligned policy in a run's figure
@@ -24,6 +25,7 @@ class Panel:
     outcomes: Mapping[str, str]
 
 
+@with_defaults
 def arm_figure(panels: Sequence[Panel], path: Path) -> None:
     """A histogram per task, of the prior and of the expert; under its title, what comes of it. As PNG."""
     figure = Figure(figsize=(12, 3.6), layout="constrained")

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from mereq.reports.behaviour import EXPERT, EXPERT_AGAIN, PRIOR, Behaviour, PolicyGroup
 from mereq.reports.behaviour_tables import heading, paper_return
 from mereq.reports.distributions import BINS
+from mereq.reports.figures.defaults import with_defaults
 from mereq.reports.figures.style import DPI, bare, condition_styles, picture_width, text_sizes
 
 GREYS = {EXPERT: "0.55", PRIOR: "0.25"}
@@ -21,6 +22,7 @@ RETURN_BINS = 30
 SHARES = (0.01, 0.1, 0.25, 0.5, 1.0)  # that are written at the axis
 
 
+@with_defaults
 def feature_figure(behaviour: Behaviour, path: Path) -> None:
     """Figure 11: a line of panels per policy, a column per feature; the policy's distribution over the expert's.
 
@@ -59,6 +61,7 @@ def feature_figure(behaviour: Behaviour, path: Path) -> None:
         figure.savefig(path, dpi=DPI)
 
 
+@with_defaults
 def return_figure(behaviour: Behaviour, path: Path) -> None:
     """Figure 12: the distribution of the return under the expert's reward, for each policy, over all seeds.
 

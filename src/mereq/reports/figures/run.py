@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from mereq.reports.figures.defaults import with_defaults
 from mereq.reports.figures.style import COLORS, threshold_lines
 from mereq.reports.statistics import THRESHOLDS
 
@@ -25,6 +26,7 @@ class RunCurves:
     features_after: Float[np.ndarray, " features"]  # mean per step of the last policy
 
 
+@with_defaults
 def run_figure(curves: RunCurves, path: Path) -> None:
     """Intervention rate per round, inferred weights per round, and mean features before and after, as one PNG."""
     figure = Figure(figsize=(12, 3.6), layout="constrained")

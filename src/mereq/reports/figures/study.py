@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from mereq.reports.figures.defaults import with_defaults
 from mereq.reports.figures.style import (
     DPI,
     Style,
@@ -37,6 +38,7 @@ BAR, THEIRS = 0.62, 0.80  # of a bar's place: its width, and where the paper's m
 HATCH = "////"
 
 
+@with_defaults
 def study_figure(runs: Sequence[StudyRun], every: Sequence[Outcome], path: Path) -> None:
     """Figure 2: above, the intervention rate of each round (mean, 95 % band); below, expert samples to each threshold.
 
@@ -68,6 +70,7 @@ def study_figure(runs: Sequence[StudyRun], every: Sequence[Outcome], path: Path)
         figure.savefig(path, dpi=DPI)
 
 
+@with_defaults
 def theta_figure(
     runs: Sequence[StudyRun],
     path: Path,
