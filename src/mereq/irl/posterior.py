@@ -93,6 +93,10 @@ class _Proposal:
         return np.logaddexp(np.log(self.share) + self.prior.log_density(x), np.log1p(-self.share) + normal)
 
 
+ENOUGH = 200.0  # effective draws that end the adaptation
+FEWEST = 10.0  # effective draws, times the number of parameters, that a proposal is fitted to
+
+
 def importance_sampling(
     log_likelihood: LogLikelihood,
     prior: NormalPrior,
@@ -101,6 +105,7 @@ def importance_sampling(
     start: Posterior | None = None,
     draws: int = 512,
     iterations: int = 3,
+    most: int = 12,
 ) -> Posterior:
     """Posterior given a prior and a log-likelihood.
 
@@ -109,28 +114,50 @@ def importance_sampling(
     mixture of all proposals (the deterministic mixture weights of Owen and Zhou, 2000), so that no mode that the prior
     reaches is lost and no single draw dominates.
 
+    Much evidence leaves a posterior so narrow that hardly any draw of the prior falls into it. A proposal is therefore
+    fitted to tempered weights where the weights themselves are concentrated on a few draws, and there are iterations
+    until the draws are worth `ENOUGH` equally weighted ones.
+
     Args:
         log_likelihood: of each row of parameters.
         prior: of the parameters.
         rng: of the draws.
         start: a posterior that is close, such as the one before the last intervention; by default the prior.
         draws: in each iteration.
-        iterations: number of proposals.
+        iterations: smallest number of proposals.
+        most: largest number of proposals.
     """
-    floor = np.diag((0.03 * prior.std) ** 2)  # keeps a proposal from collapsing on a single draw
+    floor = np.diag((0.003 * prior.std) ** 2)  # keeps a proposal from collapsing on a single draw
     mean, covariance = (prior.mean, np.diag(prior.std**2)) if start is None else (start.mean, start.covariance)
     proposals: list[_Proposal] = []
     drawn: list[np.ndarray] = []
     log_target: list[np.ndarray] = []
     posterior = start
-    for iteration in range(iterations):
+    for iteration in range(max(iterations, most)):
         proposals.append(_Proposal(prior, 0.5 if iteration == 0 else 0.25, mean, 1.5 * covariance + floor))
         drawn.append(proposals[-1].draw(rng, draws))
         log_target.append(log_likelihood(drawn[-1]) + prior.log_density(drawn[-1]))
         x = np.concatenate(drawn)
         log_proposal = np.logaddexp.reduce([each.log_density(x) for each in proposals])
         log_weights = np.concatenate(log_target) - log_proposal
-        posterior = Posterior(x, np.exp(log_weights - np.logaddexp.reduce(log_weights)))
-        mean, covariance = posterior.mean, posterior.covariance
+        posterior = Posterior(x, _normalized(log_weights))
+        if iteration + 1 >= iterations and posterior.effective_draws >= ENOUGH:
+            break
+        fitted = _tempered(x, log_weights)
+        mean, covariance = fitted.mean, fitted.covariance
     assert posterior is not None
     return posterior
+
+
+def _normalized(log_weights: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    return np.exp(log_weights - np.logaddexp.reduce(log_weights))
+
+
+def _tempered(x: Float[np.ndarray, "m d"], log_weights: Float[np.ndarray, " m"]) -> Posterior:
+    """The draws with the largest power 1, 1/2, 1/4 ... of their weights that leaves enough effective draws."""
+    power = 1.0
+    while (fitted := Posterior(x, _normalized(power * log_weights))).effective_draws < FEWEST * x.shape[1]:
+        if power < 1e-6:
+            break
+        power *= 0.5
+    return fitted
