@@ -17,8 +17,8 @@ from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
-from mereq.irl.decisions import DecisionModel, Decisions, decisions_of, log_likelihood
-from mereq.irl.family_evidence import family_evidence, log_uniform
+from mereq.irl.decisions import DecisionModel, decisions_of
+from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.posterior import NormalPrior, Posterior, importance_sampling
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.family import PolicyFamily
@@ -55,7 +55,7 @@ class PosteriorImprover:
     def __init__(self, task: Task, prior: Policy, family: PolicyFamily, settings: PosteriorSettings, *, seed: int):
         self._task, self._prior, self._family, self._settings, self._seed = task, prior, family, settings, seed
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
-        self.posterior: Posterior | None = None  # of theta and the logarithm of the rationality
+        self.posterior: Posterior | None = None  # of theta, log beta, and the logit of the attention
 
     @property
     def policy(self) -> QPolicy | ActorPolicy:
@@ -64,33 +64,40 @@ class PosteriorImprover:
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""
-        decisions = decisions_of(log)
-        if not decisions.intervention.any():
+        if not decisions_of(log).n_interventions:
             self.theta, self.posterior = np.zeros(self._family.n_weights), None
             return
-        self.posterior = self._infer(log, decisions)
-        theta = self._family.region.clip(self.posterior.mean[:-1])
+        self.posterior = self._infer(log)
+        theta = self._family.region.clip(self.posterior.mean[: self._family.n_weights])
         yield Progress(0, 1, theta, theta - self.theta, float("nan"))
         self.theta = theta
 
-    def _infer(self, log: InterventionLog, decisions: Decisions) -> Posterior:
-        settings, n = self._settings, self._family.n_weights
-        obs = np.concatenate([rollout.obs for rollout in log.rollouts])[decisions.steps]
-        executed = np.concatenate([rollout.executed for rollout in log.rollouts])[decisions.steps]
-        evidence = family_evidence(self._family, self._prior, obs, executed)
-        model = DecisionModel(slip=settings.slip, accepted=settings.accepted)
-        uniform = log_uniform(self._task.actions)
-
-        def likelihood(x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
-            theta = self._family.region.clip(x[:, :n])
-            return log_likelihood(evidence.log_probs(theta, np.exp(x[:, n])), decisions, model, uniform=uniform)
-
-        before = NormalPrior(
-            mean=np.append(np.zeros(n), settings.log_rationality),
-            std=np.append(settings.width * self._family.region.limit, settings.log_rationality_width),
+    def likelihood(self, log: InterventionLog) -> FamilyLikelihood:
+        """Likelihood of the decisions of a log."""
+        return FamilyLikelihood.of(
+            log,
+            self._family,
+            self._prior,
+            self._task.actions,
+            model=DecisionModel(slip=self._settings.slip, spread=self._settings.spread),
+            tolerance=self._settings.tolerance,
         )
+
+    @property
+    def before(self) -> NormalPrior:
+        """Distribution of the parameters before any evidence."""
+        settings, limit = self._settings, self._family.region.limit
+        return NormalPrior(
+            mean=np.array([*np.zeros(len(limit)), settings.log_rationality, 0.0]),
+            std=np.array([*(settings.width * limit), settings.log_rationality_width, settings.logit_attention_width]),
+        )
+
+    def _infer(self, log: InterventionLog) -> Posterior:
         rng = stream(self._seed, "posterior", log.steps)
-        return importance_sampling(likelihood, before, rng, draws=settings.draws, iterations=settings.iterations)
+        settings = self._settings
+        return importance_sampling(
+            self.likelihood(log), self.before, rng, draws=settings.draws, iterations=settings.iterations
+        )
 
     def state(self) -> dict[str, np.ndarray]:
         """Theta and the posterior's draws, as named arrays."""

@@ -55,21 +55,25 @@ class PosteriorSettings:
     """Settings of the posterior of theta over a policy family. docs/instant.md."""
 
     width: float = 0.5  # standard deviation of each weight before any evidence, in limits of the family's region
-    slip: float = 0.3  # share of votes that no theta explains
-    accepted: float = 0.1  # weight of a segment in which the policy was allowed to act; an intervention weighs 1
+    slip: float = 0.3  # share of votes and of takeovers that no theta explains
+    spread: float = 0.5  # of the badness of a proposal at which the supervisor takes over [nats]
+    tolerance: float = 6.7  # rationality with which the supervisor judges proposals
     log_rationality: float = 1.9  # mean of log beta before any evidence
     log_rationality_width: float = 0.5  # its standard deviation
-    draws: int = 512  # of theta and log beta, in each iteration of the importance sampling
-    iterations: int = 3
+    logit_attention_width: float = 1.5  # standard deviation of the attention's logit before any evidence; its mean is 0
+    draws: int = 512  # of all parameters, in each iteration of the importance sampling
+    iterations: int = 3  # at least
 
     def __post_init__(self):
         check_ranges(
             self,
             width=POSITIVE,
             slip=SHARE,
-            accepted=NON_NEGATIVE,
+            spread=POSITIVE,
+            tolerance=POSITIVE,
             log_rationality=FINITE,
             log_rationality_width=POSITIVE,
+            logit_attention_width=POSITIVE,
             draws=COUNT,
             iterations=COUNT,
         )

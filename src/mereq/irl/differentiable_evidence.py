@@ -1,4 +1,4 @@
-"""Log-probability of recorded actions as a function that JAX differentiates: the evidence of `family_evidence` in JAX.
+"""Likelihood of a log's decisions as a function that JAX differentiates.
 
 Inference evaluates thousands of thetas at once and needs no derivatives. Laplace's approximation and Hamiltonian Monte
 Carlo evaluate one theta at a time and need them.
@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from mereq.irl.decisions import DecisionModel, Decisions
+from mereq.irl.decisions import Windows
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence
-from mereq.maxent_rl.family import ThetaRegion
+from mereq.irl.family_likelihood import NUISANCES, FamilyLikelihood
 from mereq.maxent_rl.two_stream import differentiable_direction
 
 StepLogProbs = Callable[[Float[Array, " features"], Float[Array, ""]], Float[Array, "steps coordinates"]]
@@ -22,41 +22,44 @@ StepLogProbs = Callable[[Float[Array, " features"], Float[Array, ""]], Float[Arr
 def differentiable_log_probs(evidence: CategoricalEvidence | ContinuousEvidence) -> StepLogProbs:
     """log pi_theta,beta of each coordinate of each step's action, as a function of theta and beta."""
     phi, prior = jnp.asarray(evidence.phi), jnp.asarray(evidence.prior)
+    if isinstance(evidence, CategoricalEvidence):
+        categorical = evidence
 
-    def categorical(theta: Array, rationality: Array) -> Array:
-        assert isinstance(evidence, CategoricalEvidence)
-        q = phi @ differentiable_direction(evidence.network, theta) + evidence.prior_temperature * prior
-        log_probs = jax.nn.log_softmax(q * rationality / evidence.temperature, axis=1)
-        return log_probs[np.arange(len(phi)), evidence.chosen][:, None]
+        def of_choice(theta: Array, rationality: Array) -> Array:
+            q = phi @ differentiable_direction(categorical.network, theta) + categorical.prior_temperature * prior
+            log_probs = jax.nn.log_softmax(q * rationality / categorical.temperature, axis=1)
+            return log_probs[np.arange(len(phi)), categorical.chosen][:, None]
 
-    def continuous(theta: Array, rationality: Array) -> Array:
-        assert isinstance(evidence, ContinuousEvidence)
+        return of_choice
+
+    def of_coordinates(theta: Array, rationality: Array) -> Array:
         mean = phi @ differentiable_direction(evidence.network, theta) + prior
         mode = jnp.tanh(mean) if evidence.squashed else jnp.clip(mean, -1.0, 1.0)
         return jnp.log(0.5 * rationality) - rationality * jnp.abs(evidence.chosen - mode)
 
-    return categorical if isinstance(evidence, CategoricalEvidence) else continuous
+    return of_coordinates
 
 
-def differentiable_decisions(
-    evidence: CategoricalEvidence | ContinuousEvidence,
-    decisions: Decisions,
-    model: DecisionModel,
-    region: ThetaRegion,
-    *,
-    uniform: float,
-) -> Callable[[Float[Array, " d"]], Float[Array, " decisions"]]:
-    """Log-likelihood of each decision as a function of theta and log beta: the terms of `log_likelihood`."""
-    log_probs = differentiable_log_probs(evidence)
-    steps = np.bincount(decisions.decision, minlength=len(decisions))
-    weights = jnp.asarray(np.where(decisions.intervention, 1.0, model.accepted))
+def differentiable(likelihood: FamilyLikelihood) -> Callable[[Float[Array, " d"]], Float[Array, " decisions"]]:
+    """Log-likelihood of each decision, interventions first, then stretches: the terms of the likelihood's sum."""
+    of_shown, of_judged = differentiable_log_probs(likelihood.shown), differentiable_log_probs(likelihood.judged)
+    decisions, model, limit = likelihood.decisions, likelihood.model, likelihood.region.limit
+    n_stretches = len(decisions.takeover)
 
     def log_likelihoods(x: Array) -> Array:
-        theta = jnp.clip(x[:-1], -region.limit, region.limit)
-        of_steps = log_probs(theta, jnp.exp(x[-1]))
-        means = jax.ops.segment_sum(of_steps, decisions.decision, len(decisions)) / steps[:, None]
-        explained = jnp.log1p(-model.slip) + means
-        mixed = jnp.logaddexp(explained, jnp.log(model.slip) + uniform) if model.slip else explained
-        return weights * mixed.sum(axis=1)
+        theta, rationality = jnp.clip(x[:-NUISANCES], -limit, limit), jnp.exp(x[-2])
+        explained = jnp.log1p(-model.slip) + _means(decisions.shown, of_shown(theta, rationality))
+        slip = jnp.log(model.slip) + likelihood.uniform if model.slip else -jnp.inf
+        shown = jnp.logaddexp(explained, slip).sum(axis=1)
+        badness = _means(decisions.judged, (likelihood.uniform - of_judged(theta, likelihood.tolerance)).sum(axis=1))
+        worst = jax.ops.segment_max(badness, decisions.judged.group, n_stretches)
+        taken = jax.nn.sigmoid(x[-1]) * (0.5 * model.slip + (1.0 - model.slip) * jax.nn.sigmoid(worst / model.spread))
+        return jnp.concatenate([shown, jnp.log(jnp.where(decisions.taken_over, taken, 1.0 - taken))])
 
     return log_likelihoods
+
+
+def _means(windows: Windows, values: Array) -> Array:
+    n = len(windows.group)
+    counts = np.bincount(windows.window, minlength=n).reshape(-1, *[1] * (values.ndim - 1))
+    return jax.ops.segment_sum(values, windows.window, n) / counts

@@ -60,7 +60,9 @@ def laplace(
     """
     mean, precision = np.asarray(prior.mean, float), np.diag(np.asarray(prior.std, float) ** -2.0)
     compiled = jax.jit(lambda x: _parts(log_likelihoods, x))
-    differentiated = jax.jit(lambda x: (jax.jacfwd(log_likelihoods)(x), jax.hessian(lambda y: log_likelihoods(y).sum())(x)))
+    differentiated = jax.jit(
+        lambda x: (jax.jacfwd(log_likelihoods)(x), jax.hessian(lambda y: log_likelihoods(y).sum())(x))
+    )
 
     def value(x: np.ndarray) -> float:
         return float(compiled(x)) - 0.5 * float((x - mean) @ precision @ (x - mean))

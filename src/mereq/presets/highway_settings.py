@@ -69,5 +69,5 @@ FAST = replace(
     ),
     training_steps=400,
     replay_capacity=20_000,
-    posterior=PosteriorSettings(accepted=0.5, log_rationality=2.3),
+    posterior=PosteriorSettings(tolerance=1.0, log_rationality=2.3),
 )

@@ -1,0 +1,93 @@
+"""Likelihood of a log's decisions under every member of a policy family, as a function of the posterior's parameters.
+
+A row of parameters x is theta, the logarithm of the rationality beta, and the logit of the attention a.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import expit
+
+from mereq.core.actions import Actions
+from mereq.core.policy import Policy
+from mereq.interventions.log import InterventionLog
+from mereq.irl.decisions import (
+    DecisionModel,
+    Decisions,
+    decisions_of,
+    intervention_log_likelihoods,
+    judgement_log_likelihoods,
+    slip_probabilities,
+)
+from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence, family_evidence, log_uniform
+from mereq.maxent_rl.family import PolicyFamily, ThetaRegion
+
+NUISANCES = 2  # parameters after theta: log beta, logit a
+
+
+@dataclass(frozen=True)
+class FamilyLikelihood:
+    """Log-likelihood of the decisions of a log."""
+
+    decisions: Decisions
+    shown: CategoricalEvidence | ContinuousEvidence  # actions of the interventions' steps
+    judged: CategoricalEvidence | ContinuousEvidence  # the policy's proposals in the stretches' steps
+    model: DecisionModel
+    tolerance: float  # rationality with which the supervisor judges proposals
+    uniform: float  # log-probability (or log-density) of a coordinate that is drawn uniformly
+    region: ThetaRegion
+
+    @classmethod
+    def of(
+        cls,
+        log: InterventionLog,
+        family: PolicyFamily,
+        prior: Policy,
+        actions: Actions,
+        *,
+        model: DecisionModel,
+        tolerance: float,
+    ) -> "FamilyLikelihood":
+        """Likelihood of a log of at least one rollout."""
+        decisions = decisions_of(log)
+        obs = np.concatenate([rollout.obs for rollout in log.rollouts])
+        executed = np.concatenate([rollout.executed for rollout in log.rollouts])
+        proposed = np.concatenate([rollout.proposed for rollout in log.rollouts])
+        shown, judged = decisions.shown.steps, decisions.judged.steps
+        return cls(
+            decisions,
+            family_evidence(family, prior, obs[shown], executed[shown]),
+            family_evidence(family, prior, obs[judged], proposed[judged]),
+            model,
+            tolerance,
+            log_uniform(actions),
+            family.region,
+        )
+
+    def _shown(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
+        return self.shown.log_probs(self.region.clip(x[:, :-NUISANCES]), np.exp(x[:, -2]))
+
+    def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
+        """Log-likelihood of what each intervention shows."""
+        return intervention_log_likelihoods(self._shown(x), self.decisions, self.model, uniform=self.uniform)
+
+    def of_stretches(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "stretches m"]:
+        """Log-likelihood of taking over or not in each stretch of the policy's proposals."""
+        log_probs = self.judged.log_probs(self.region.clip(x[:, :-NUISANCES]), np.full(len(x), self.tolerance))
+        return judgement_log_likelihoods(log_probs, expit(x[:, -1]), self.decisions, self.model, uniform=self.uniform)
+
+    def with_takeovers(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
+        """Log-likelihood of each intervention as a whole: that it began, and what it shows."""
+        taken = self.decisions.taken_over
+        total = self.of_interventions(x)
+        total[self.decisions.takeover[taken]] += self.of_stretches(x)[taken]
+        return total
+
+    def slips(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
+        """Probability that each intervention is one that theta does not explain in any coordinate."""
+        return slip_probabilities(self._shown(x), self.decisions, self.model, uniform=self.uniform)
+
+    def __call__(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
+        """Log-likelihood of all decisions, under each row of parameters."""
+        return self.of_interventions(x).sum(axis=0) + self.of_stretches(x).sum(axis=0)
