@@ -128,7 +128,7 @@ def decisions_of(log: InterventionLog) -> Decisions:
 
 def _leads_to_expert(rollout: Rollout, stop: int) -> bool:
     """Whether the segment that ends before this step ends with a takeover."""
-    return stop < len(rollout) and rollout.episode[stop] == rollout.episode[stop - 1]
+    return stop < len(rollout) and bool(rollout.episode[stop] == rollout.episode[stop - 1])
 
 
 def _windows(start: int, stop: int) -> list[np.ndarray]:

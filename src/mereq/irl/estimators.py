@@ -118,6 +118,11 @@ class FromSegmentStarts:
         return sum(segment.features.steps for segment in self._segments)
 
     @property
+    def demonstrated(self) -> tuple[Demonstrated, ...]:
+        """Segments that `observe` found."""
+        return tuple(self._segments)
+
+    @property
     def repeated_steps(self) -> int:
         """About how many environment steps one gradient repeats, to bring states back; 0 if states are saved."""
         cost_of = getattr(self._simulator, "cost_of", None)
