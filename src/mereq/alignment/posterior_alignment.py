@@ -67,8 +67,8 @@ class PosteriorImprover:
         if not decisions_of(log).n_interventions:
             self.theta, self.posterior = np.zeros(self._family.n_weights), None
             return
-        self.posterior = self._infer(log)
-        theta = self._family.region.clip(self.posterior.mean[: self._family.n_weights])
+        self.posterior = self.infer(log)
+        theta = self.posterior.mean[: self._family.n_weights]
         yield Progress(0, 1, theta, theta - self.theta, float("nan"))
         self.theta = theta
 
@@ -92,12 +92,15 @@ class PosteriorImprover:
             std=np.array([*(settings.width * limit), settings.log_rationality_width, settings.logit_attention_width]),
         )
 
-    def _infer(self, log: InterventionLog) -> Posterior:
+    def infer(self, log: InterventionLog) -> Posterior:
+        """Posterior of the parameters, given the decisions of a log. Each theta is within the family's region."""
+        settings, n = self._settings, self._family.n_weights
         rng = stream(self._seed, "posterior", log.steps)
-        settings = self._settings
-        return importance_sampling(
+        found = importance_sampling(
             self.likelihood(log), self.before, rng, draws=settings.draws, iterations=settings.iterations
         )
+        theta = self._family.region.clip(found.draws[:, :n])
+        return Posterior(np.concatenate([theta, found.draws[:, n:]], axis=1), found.weights)
 
     def state(self) -> dict[str, np.ndarray]:
         """Theta and the posterior's draws, as named arrays."""

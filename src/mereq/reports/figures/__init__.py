@@ -3,6 +3,7 @@
 from mereq.reports.figures.defaults import with_defaults  # isort: skip  first, since it says what is wrong with settings
 from mereq.reports.figures.arm import Panel, arm_figure
 from mereq.reports.figures.behaviour import feature_figure, return_figure
+from mereq.reports.figures.calibration import calibration_figure
 from mereq.reports.figures.run import RunCurves, run_figure
 from mereq.reports.figures.study import study_figure, theta_figure
 
@@ -10,6 +11,7 @@ __all__ = [
     "Panel",
     "RunCurves",
     "arm_figure",
+    "calibration_figure",
     "feature_figure",
     "return_figure",
     "run_figure",
