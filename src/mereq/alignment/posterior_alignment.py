@@ -74,13 +74,15 @@ class PosteriorImprover:
 
     def likelihood(self, log: InterventionLog) -> FamilyLikelihood:
         """Likelihood of the decisions of a log."""
+        settings = self._settings
         return FamilyLikelihood.of(
             log,
             self._family,
             self._prior,
             self._task.actions,
-            model=DecisionModel(slip=self._settings.slip, spread=self._settings.spread),
-            tolerance=self._settings.tolerance,
+            model=DecisionModel(slip=settings.slip, spread=settings.spread),
+            tolerance=settings.tolerance,
+            most_rational=float(np.exp(settings.log_rationality + 2.0 * settings.log_rationality_width)),
         )
 
     @property

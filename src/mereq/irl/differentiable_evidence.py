@@ -47,7 +47,7 @@ def differentiable(likelihood: FamilyLikelihood) -> Callable[[Float[Array, " d"]
     n_stretches = len(decisions.takeover)
 
     def log_likelihoods(x: Array) -> Array:
-        theta, rationality = jnp.clip(x[:-NUISANCES], -limit, limit), jnp.exp(x[-2])
+        theta, rationality = jnp.clip(x[:-NUISANCES], -limit, limit), jnp.minimum(jnp.exp(x[-2]), likelihood.most_rational)
         explained = jnp.log1p(-model.slip) + _means(decisions.shown, of_shown(theta, rationality))
         slip = jnp.log(model.slip) + likelihood.uniform if model.slip else -jnp.inf
         shown = jnp.logaddexp(explained, slip).sum(axis=1)

@@ -35,6 +35,7 @@ class FamilyLikelihood:
     judged: CategoricalEvidence | ContinuousEvidence  # the policy's proposals in the stretches' steps
     model: DecisionModel
     tolerance: float  # rationality with which the supervisor judges proposals
+    most_rational: float  # largest beta; the family is no more exact than that
     uniform: float  # log-probability (or log-density) of a coordinate that is drawn uniformly
     region: ThetaRegion
 
@@ -48,6 +49,7 @@ class FamilyLikelihood:
         *,
         model: DecisionModel,
         tolerance: float,
+        most_rational: float,
     ) -> "FamilyLikelihood":
         """Likelihood of a log of at least one rollout."""
         decisions = decisions_of(log)
@@ -61,12 +63,13 @@ class FamilyLikelihood:
             family_evidence(family, prior, obs[judged], proposed[judged]),
             model,
             tolerance,
+            most_rational,
             log_uniform(actions),
             family.region,
         )
 
     def _shown(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
-        return self.shown.log_probs(self.region.clip(x[:, :-NUISANCES]), np.exp(x[:, -2]))
+        return self.shown.log_probs(self.region.clip(x[:, :-NUISANCES]), np.minimum(np.exp(x[:, -2]), self.most_rational))
 
     def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of what each intervention shows."""

@@ -94,7 +94,7 @@ class _Proposal:
 
 
 ENOUGH = 200.0  # effective draws that end the adaptation
-FEWEST = 10.0  # effective draws, times the number of parameters, that a proposal is fitted to
+FEWEST = 4.0  # effective draws, times the number of parameters, that a proposal is fitted to
 
 
 def importance_sampling(
@@ -105,7 +105,7 @@ def importance_sampling(
     start: Posterior | None = None,
     draws: int = 512,
     iterations: int = 3,
-    most: int = 12,
+    most: int = 20,
 ) -> Posterior:
     """Posterior given a prior and a log-likelihood.
 
@@ -132,9 +132,9 @@ def importance_sampling(
     proposals: list[_Proposal] = []
     drawn: list[np.ndarray] = []
     log_target: list[np.ndarray] = []
-    posterior = start
+    posterior, widening = start, 1.5
     for iteration in range(max(iterations, most)):
-        proposals.append(_Proposal(prior, 0.5 if iteration == 0 else 0.25, mean, 1.5 * covariance + floor))
+        proposals.append(_Proposal(prior, 0.5 if iteration == 0 else 0.25, mean, widening * covariance + floor))
         drawn.append(proposals[-1].draw(rng, draws))
         log_target.append(log_likelihood(drawn[-1]) + prior.log_density(drawn[-1]))
         x = np.concatenate(drawn)
@@ -143,8 +143,8 @@ def importance_sampling(
         posterior = Posterior(x, _normalized(log_weights))
         if iteration + 1 >= iterations and posterior.effective_draws >= ENOUGH:
             break
-        fitted = _tempered(x, log_weights)
-        mean, covariance = fitted.mean, fitted.covariance
+        fitted, power = _tempered(x, log_weights)
+        mean, covariance, widening = fitted.mean, fitted.covariance, 1.5 if power == 1.0 else 1.0
     assert posterior is not None
     return posterior
 
@@ -153,11 +153,9 @@ def _normalized(log_weights: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]
     return np.exp(log_weights - np.logaddexp.reduce(log_weights))
 
 
-def _tempered(x: Float[np.ndarray, "m d"], log_weights: Float[np.ndarray, " m"]) -> Posterior:
-    """The draws with the largest power 1, 1/2, 1/4 ... of their weights that leaves enough effective draws."""
+def _tempered(x: Float[np.ndarray, "m d"], log_weights: Float[np.ndarray, " m"]) -> tuple[Posterior, float]:
+    """The draws with a power of their weights, and the power: the largest of 1, 1/2, 1/4 ... that leaves enough."""
     power = 1.0
     while (fitted := Posterior(x, _normalized(power * log_weights))).effective_draws < FEWEST * x.shape[1]:
-        if power < 1e-6:
-            break
         power *= 0.5
-    return fitted
+    return fitted, power
