@@ -59,30 +59,41 @@ def level_of(posterior: Posterior, theta: np.ndarray) -> np.ndarray:
     return np.abs(2.0 * below - 1.0)
 
 
-def summary(names: tuple[str, ...], found: list[tuple[np.ndarray, Posterior, int]]) -> dict[str, Any]:
-    """Coverage, errors and widths per weight."""
-    thetas = np.array([theta for theta, _, _ in found])
-    n = thetas.shape[1]
-    means = np.array([posterior.mean[:n] for _, posterior, _ in found])
-    intervals = np.array([posterior.interval()[:n] for _, posterior, _ in found])
-    inside = (intervals[..., 0] <= thetas + 1e-6) & (thetas <= intervals[..., 1] + 1e-6)
-    levels = np.array([level_of(posterior, theta) for theta, posterior, _ in found])
-    draws = [posterior.effective_draws for _, posterior, _ in found]
+def record(seed: int, theta: np.ndarray, posterior: Posterior, samples: int) -> dict[str, Any]:
+    """Result of one expert."""
+    n = len(theta)
     return {
-        "features": list(names),
+        "seed": seed,
+        "theta": np.round(theta, 4).tolist(),
+        "mean": np.round(posterior.mean[:n], 4).tolist(),
+        "interval": np.round(posterior.interval()[:n], 4).tolist(),
+        "level": np.round(level_of(posterior, theta), 4).tolist(),
+        "expert_samples": samples,
+        "effective_draws": round(posterior.effective_draws),
+    }
+
+
+def summary(experts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Coverage, errors and widths per weight."""
+    thetas, means, intervals = (
+        np.array([expert[name] for expert in experts]) for name in ("theta", "mean", "interval")
+    )
+    inside = (intervals[..., 0] <= thetas + 1e-3) & (thetas <= intervals[..., 1] + 1e-3)
+    draws = [expert["effective_draws"] for expert in experts]
+    return {
+        "experts": len(experts),
         "coverage_of_95": np.round(inside.mean(axis=0), 3).tolist(),
         "mean_width_of_95": np.round((intervals[..., 1] - intervals[..., 0]).mean(axis=0), 3).tolist(),
         "root_mean_square_error": np.round(np.sqrt(((means - thetas) ** 2).mean(axis=0)), 3).tolist(),
         "root_mean_square_theta": np.round(np.sqrt((thetas**2).mean(axis=0)), 3).tolist(),
-        "expert_samples": round(float(np.mean([samples for _, _, samples in found])), 1),
-        "without_intervention": sum(samples == 0 for _, _, samples in found),
+        "expert_samples": round(float(np.mean([expert["expert_samples"] for expert in experts])), 1),
+        "without_intervention": sum(expert["expert_samples"] == 0 for expert in experts),
         "effective_draws": {q: round(float(np.quantile(draws, float(q)))) for q in ("0", "0.05", "0.5")},
-        "levels": np.round(levels, 4).tolist(),
     }
 
 
 def main() -> None:
-    """Print the coverage of each task, and write the file and the figure."""
+    """Print the coverage of each task, and write the file and the figure. Experts in the file are not repeated."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tasks", nargs="+")
     parser.add_argument("--seeds", type=int, nargs=2, default=(100, 200), metavar=("FIRST", "END"))
@@ -90,23 +101,29 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/instant"))
     asked = parser.parse_args()
     path = asked.out / "coverage.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    results = json.loads(path.read_text()) if path.exists() else {}
     for name in asked.tasks:
         definition = definition_of(name)
         assert definition.family is not None
         family, _ = definition.family()
-        found = [supervised(name, family, seed, asked.episodes) for seed in range(*asked.seeds)]
-        about = {"seeds": list(asked.seeds), "episodes": asked.episodes}
-        results = json.loads(path.read_text()) if path.exists() else {}
-        results[name] = about | summary(definition.task.feature_names, found)
-        results[name]["provenance"] = clean_provenance(provenance())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=1) + "\n")
-        print(name, json.dumps({k: v for k, v in results[name].items() if k not in ("levels", "provenance")}))
-        calibration_figure(
-            {task: np.array(result["levels"]) for task, result in results.items()},
-            {task: result["features"] for task, result in results.items()},
-            asked.out / "coverage.png",
-        )
+        experts = results.get(name, {}).get("each", [])
+        for seed in sorted(set(range(*asked.seeds)) - {expert["seed"] for expert in experts}):
+            experts.append(record(seed, *supervised(name, family, seed, asked.episodes)))
+            results[name] = {
+                "features": list(definition.task.feature_names),
+                "episodes": asked.episodes,
+                **summary(experts),
+                "each": experts,
+                "provenance": clean_provenance(provenance()),
+            }
+            path.write_text(json.dumps(results) + "\n")
+        print(name, json.dumps({k: v for k, v in results[name].items() if k not in ("each", "provenance")}))
+    calibration_figure(
+        {task: np.array([expert["level"] for expert in result["each"]]) for task, result in results.items()},
+        {task: result["features"] for task, result in results.items()},
+        asked.out / "coverage.png",
+    )
 
 
 if __name__ == "__main__":
