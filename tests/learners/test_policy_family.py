@@ -9,19 +9,20 @@ from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_obser
 from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback, is_over
-from mereq.alignment.posterior_alignment import MEREQ_BAYES
+from mereq.alignment.posterior_alignment import MEREQ_BAYES, PosteriorImprover
 from mereq.alignment.schedule import PolicyVersion, Resume
 from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongValue
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.irl.family_evidence import family_evidence
+from mereq.irl.influence import contradictions
 from mereq.maxent_rl.family import with_theta
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.maxent_rl.two_stream import apply_two_stream_numpy
 from mereq.store.families import load_family, save_family
-from mereq.tasks.corridor import THETA_EXPERT, THETA_PRIOR
+from mereq.tasks.corridor import FORWARD, SWITCH, THETA_EXPERT, THETA_PRIOR
 
 TRAINING = TrainingSettings(
     n_steps=12_000,
@@ -142,6 +143,21 @@ def test_a_new_policy_acts_from_the_step_after_the_handback(family):
     for version, n in versions:
         assert [step.version for step in steps[n : n + 1]] in ([version], [])
     assert steps[0].version == 0
+
+
+def test_an_intervention_for_the_other_side_contradicts_the_others(family):
+    """Planted: from the left side, the supervisor leads the robot to the right side and stays there."""
+    rollout = next(event for event in bayes_events(family, n_rounds=1) if isinstance(event, Round)).rollout
+    cells, actions = [1, LENGTH + 1, LENGTH + 2, LENGTH + 3], [SWITCH, FORWARD, FORWARD, FORWARD]
+    planted = Rollout.of(
+        SupervisedStep(0, i, obs, FORWARD, action, Controller.EXPERT, obs, np.zeros(3), False, False)
+        for i, (obs, action) in enumerate(zip(all_observations()[cells], actions, strict=True))
+    )
+    improver = PosteriorImprover(task_of(), PRIOR, family, SETTINGS.posterior, seed=0)
+    log = InterventionLog((rollout, planted))
+    posterior = improver.infer(log)
+    found = contradictions(improver.likelihood(log), posterior)
+    assert found[-1] > 0.5 > found[:-1].max()
 
 
 def test_without_a_family_the_method_says_what_is_missing():

@@ -18,7 +18,7 @@ from mereq.irl.decisions import (
     decisions_of,
     intervention_log_likelihoods,
     judgement_log_likelihoods,
-    slip_probabilities,
+    votes,
 )
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence, family_evidence, log_uniform
 from mereq.maxent_rl.family import PolicyFamily, ThetaRegion
@@ -87,9 +87,9 @@ class FamilyLikelihood:
         total[self.decisions.takeover[taken]] += self.of_stretches(x)[taken]
         return total
 
-    def slips(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
-        """Probability that each intervention is one that theta does not explain in any coordinate."""
-        return slip_probabilities(self._shown(x), self.decisions, self.model, uniform=self.uniform)
+    def votes(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions coordinates m"]:
+        """v_kc of each intervention."""
+        return votes(self._shown(x), self.decisions)
 
     def __call__(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
         """Log-likelihood of all decisions, under each row of parameters."""
