@@ -1,10 +1,10 @@
 """Coverage of the posterior's intervals: experts are members of the policy family, at thetas drawn from its region.
 
-python benchmarks/experiments/interval_coverage.py TASK [TASK ...] [--seeds 100 200] [--episodes 20] [--out results/instant]
+python benchmarks/experiments/interval_coverage.py TASK [TASK ...] [--seeds 100 200] [--episodes 20] [--out FOLDER]
 
-Each expert supervises a run of mereq-bayes with the task's rule as shipped. Per weight: how often the 95 % interval of the
-posterior at the end contains the expert's weight, and the level of the smallest central interval that does. Results of
-several calls are joined in OUT/coverage.json; OUT/coverage.png shows all of them.
+Each expert supervises a run of mereq-bayes with the task's rule as shipped. Per weight: how often the 95 % interval of
+the posterior at the end contains the expert's weight, and the level of the smallest central interval that does. Results
+of several calls are joined in FOLDER/coverage.json; FOLDER/coverage.png shows all of them.
 """
 
 import argparse

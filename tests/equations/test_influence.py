@@ -44,7 +44,9 @@ def test_where_draws_are_few_the_change_is_newtons():
     np.testing.assert_allclose(without.means[0] - mean, step, rtol=0.1)
 
 
-@pytest.mark.parametrize(("at", "slip"), [(0.1, 0.3 * 0.2 / (0.3 * 0.2 + 0.7 * 0.1)), (1e-12, 1.0), (1.0, 0.3 * 0.2 / (0.06 + 0.7))])
+@pytest.mark.parametrize(
+    ("at", "slip"), [(0.1, 0.3 * 0.2 / (0.3 * 0.2 + 0.7 * 0.1)), (1e-12, 1.0), (1.0, 0.3 * 0.2 / (0.06 + 0.7))]
+)
 def test_a_slip_is_what_the_others_find_less_probable_than_chance(at, slip):
     weights, log_votes = np.array([[0.5, 0.5, 0.0]]), np.log([[at, at, 1.0]])
     found = slips_given_others(weights, log_votes, slip=0.3, log_uniform=np.log(0.2))

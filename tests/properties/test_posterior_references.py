@@ -30,9 +30,7 @@ def recorded_log():
     return InterventionLog(
         (
             Rollout.of(
-                SupervisedStep(
-                    int(e), int(i), obs, int(p), int(a), Controller(int(c)), obs, np.zeros(3), False, False
-                )
+                SupervisedStep(int(e), int(i), obs, int(p), int(a), Controller(int(c)), obs, np.zeros(3), False, False)
                 for e, i, obs, p, a, c in zip(*(seen[name] for name in names), strict=True)
             ),
         )
@@ -57,9 +55,7 @@ def nuts(log_likelihoods, before, start, n):
     def potential(x):
         return 0.5 * (((x - before.mean) / before.std) ** 2).sum() - log_likelihoods(x).sum()
 
-    sampler = MCMC(
-        NUTS(potential_fn=potential, max_tree_depth=4), num_warmup=n // 4, num_samples=n, progress_bar=False
-    )
+    sampler = MCMC(NUTS(potential_fn=potential, max_tree_depth=4), num_warmup=n // 4, num_samples=n, progress_bar=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sampler.run(jax.random.key(0), init_params=jnp.asarray(start))

@@ -47,11 +47,16 @@ def differentiable(likelihood: FamilyLikelihood) -> Callable[[Float[Array, " d"]
     n_stretches = len(decisions.takeover)
 
     def log_likelihoods(x: Array) -> Array:
-        theta, rationality = jnp.clip(x[:-NUISANCES], -limit, limit), jnp.minimum(jnp.exp(x[-2]), likelihood.most_rational)
+        theta, rationality = (
+            jnp.clip(x[:-NUISANCES], -limit, limit),
+            jnp.minimum(jnp.exp(x[-2]), likelihood.most_rational),
+        )
         explained = jnp.log1p(-model.slip) + _means(decisions.shown, of_shown(theta, rationality))
         slip = jnp.log(model.slip) + likelihood.uniform if model.slip else -jnp.inf
         shown = jnp.logaddexp(explained, slip).sum(axis=1)
-        badness = _means(decisions.judged, (likelihood.uniform - of_judged(theta, jnp.asarray(likelihood.tolerance))).sum(axis=1))
+        badness = _means(
+            decisions.judged, (likelihood.uniform - of_judged(theta, jnp.asarray(likelihood.tolerance))).sum(axis=1)
+        )
         worst = jax.ops.segment_max(badness, decisions.judged.group, n_stretches)
         taken = jax.nn.sigmoid(x[-1]) * (0.5 * model.slip + (1.0 - model.slip) * jax.nn.sigmoid(worst / model.spread))
         return jnp.concatenate([shown, jnp.log(jnp.where(decisions.taken_over, taken, 1.0 - taken))])

@@ -69,7 +69,9 @@ class FamilyLikelihood:
         )
 
     def _shown(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
-        return self.shown.log_probs(self.region.clip(x[:, :-NUISANCES]), np.minimum(np.exp(x[:, -2]), self.most_rational))
+        return self.shown.log_probs(
+            self.region.clip(x[:, :-NUISANCES]), np.minimum(np.exp(x[:, -2]), self.most_rational)
+        )
 
     def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of what each intervention shows."""

@@ -8,7 +8,9 @@ to first order only:
 
 An intervention contradicts the others if a posterior that does not know it finds a slip more probable than a choice:
 
-    P(slip i | others) = e U / (e U + (1 - e) sum_x w_-i(x) prod_c exp(v_ic(x))),    U = exp(u) to the number of coordinates
+    P(slip i | others) = e U / (e U + (1 - e) sum_x w_-i(x) prod_c exp(v_ic(x)))
+
+with U the probability of an action all of whose coordinates are drawn uniformly.
 """
 
 from dataclasses import dataclass
@@ -36,9 +38,7 @@ class Influences:
         return self.effective_draws >= LEAST
 
 
-def leave_one_out(
-    posterior: Posterior, log_likelihoods: Float[np.ndarray, "interventions m"]
-) -> Influences:
+def leave_one_out(posterior: Posterior, log_likelihoods: Float[np.ndarray, "interventions m"]) -> Influences:
     """Posterior without each intervention, given the log-likelihood of each at the posterior's draws.
 
     Where the draws do not suffice, the weights are those of the posterior itself, and the mean is of first order.

@@ -127,7 +127,9 @@ def _by_output(phi: Array, network: TwoStream) -> Array:
 
 def state_features(network: TwoStream, x: Float[np.ndarray, "n inputs"]) -> Float[np.ndarray, "n outputs j"]:
     """phi at each x, so that `state_features @ theta_direction` are the network's outputs. In NumPy."""
-    return apply_mlp_numpy(network.states, x).reshape(len(x), network_outputs(network), network.n_weights * network.rank)
+    return apply_mlp_numpy(network.states, x).reshape(
+        len(x), network_outputs(network), network.n_weights * network.rank
+    )
 
 
 def theta_direction(network: TwoStream, theta: Float[np.ndarray, "m features"]) -> Float[np.ndarray, "m j"]:
