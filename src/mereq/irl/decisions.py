@@ -23,7 +23,6 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import expit
 
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
@@ -101,9 +100,14 @@ class Decisions:
         return self.takeover >= 0
 
 
+def sigmoid(x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """1 / (1 + exp(-x)), without overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
 def decisions_of(log: InterventionLog) -> Decisions:
     """The decisions of a log, without interventions that were retracted."""
-    shown, judged, takeover = list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
+    shown, judged, takeover = list[list[Int[np.ndarray, " _"]]](), list[list[Int[np.ndarray, " _"]]](), list[int]()
     before = 0
     for rollout in log.rollouts:
         counted = demonstrated(rollout)
@@ -115,10 +119,8 @@ def decisions_of(log: InterventionLog) -> Decisions:
                     takeover.append(-1)
             elif counted[segment.start]:
                 spread = np.linspace(segment.start, segment.stop - 1, min(len(segment), STEPS)).round().astype(int)
-                first = max(
-                    segment.start - (REACTION - 1),
-                    int(np.searchsorted(rollout.episode, rollout.episode[segment.start])),
-                )
+                episode = int(rollout.episode[segment.start])
+                first = max(segment.start - (REACTION - 1), int(np.searchsorted(rollout.episode, episode)))
                 judged.append([before + np.arange(first, segment.start + 1)])
                 takeover.append(len(shown))
                 shown.append([before + spread])
@@ -180,7 +182,7 @@ def takeover_probabilities(
         uniform: u, as above.
     """
     badness = decisions.judged.largest(decisions.judged.means(uniform * log_probs.shape[1] - log_probs.sum(axis=1)))
-    return attention * (0.5 * model.slip + (1.0 - model.slip) * expit(badness / model.spread))
+    return attention * (0.5 * model.slip + (1.0 - model.slip) * sigmoid(badness / model.spread))
 
 
 def judgement_log_likelihoods(

@@ -4,6 +4,8 @@ Inference evaluates thousands of thetas at once and needs no derivatives. Laplac
 Carlo evaluate one theta at a time and need them.
 """
 
+# pyright: basic
+
 from collections.abc import Callable
 
 import jax

@@ -37,7 +37,7 @@ class FamilyEvidence(Protocol):
 
 def family_evidence(
     family: PolicyFamily, prior: Policy, obs: Float[np.ndarray, "steps obs"], actions: np.ndarray
-) -> FamilyEvidence:
+) -> "CategoricalEvidence | ContinuousEvidence":
     """Evidence of these steps for a family of residual policies of a prior.
 
     Raises:

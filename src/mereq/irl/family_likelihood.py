@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit
 
 from mereq.core.actions import Actions
 from mereq.core.policy import Policy
@@ -18,6 +17,7 @@ from mereq.irl.decisions import (
     decisions_of,
     intervention_log_likelihoods,
     judgement_log_likelihoods,
+    sigmoid,
     votes,
 )
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence, family_evidence, log_uniform
@@ -80,7 +80,7 @@ class FamilyLikelihood:
     def of_stretches(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "stretches m"]:
         """Log-likelihood of taking over or not in each stretch of the policy's proposals."""
         log_probs = self.judged.log_probs(self.region.clip(x[:, :-NUISANCES]), np.full(len(x), self.tolerance))
-        return judgement_log_likelihoods(log_probs, expit(x[:, -1]), self.decisions, self.model, uniform=self.uniform)
+        return judgement_log_likelihoods(log_probs, sigmoid(x[:, -1]), self.decisions, self.model, uniform=self.uniform)
 
     def with_takeovers(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of each intervention as a whole: that it began, and what it shows."""

@@ -8,11 +8,12 @@ sandwich C = H^-1 (P + sum_i g_i g_i^T) H^-1, with g_i the gradient of unit i, a
 the prior. Votes are one per decision, so that both covariances agree for a model that is right.
 """
 
+# pyright: basic
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -58,33 +59,34 @@ def laplace(
         iterations: largest number of steps, accepted or not.
         tolerance: a step that is shorter, in standard deviations of the prior, is the last.
     """
-    mean, precision = np.asarray(prior.mean, float), np.diag(np.asarray(prior.std, float) ** -2.0)
-    compiled = jax.jit(lambda x: _parts(log_likelihoods, x))
-    differentiated = jax.jit(
+    precision = np.diag(np.asarray(prior.std, float) ** -2.0)
+    total = jax.jit(lambda x: log_likelihoods(x).sum())
+    derivatives = jax.jit(
         lambda x: (jax.jacfwd(log_likelihoods)(x), jax.hessian(lambda y: log_likelihoods(y).sum())(x))
     )
 
     def value(x: np.ndarray) -> float:
-        return float(compiled(x)) - 0.5 * float((x - mean) @ precision @ (x - mean))
+        return float(total(x)) - 0.5 * float(((x - prior.mean) / prior.std) @ ((x - prior.mean) / prior.std))
 
-    x = mean.copy() if start is None else np.asarray(start, float)
+    def differentiated(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gradients, hessian = derivatives(x)
+        return np.array(gradients, float), np.array(hessian, float)
+
+    x: np.ndarray = np.array(prior.mean if start is None else start, float)
     here, damping = value(x), 0.0
-    gradients, hessian = (np.asarray(each, float) for each in differentiated(x))
+    gradients, hessian = differentiated(x)
     for _ in range(iterations):
         curvature = precision - hessian
         lowest = float(np.linalg.eigvalsh(curvature)[0])
         shift = max(damping, 1e-3 - lowest if lowest <= 0 else 0.0)
-        step = np.linalg.solve(curvature + shift * np.eye(len(x)), gradients.sum(axis=0) - precision @ (x - mean))
+        ascent = gradients.sum(axis=0) - precision @ (x - prior.mean)
+        step: np.ndarray = np.linalg.solve(curvature + shift * np.eye(len(x)), ascent)
         there = value(x + step)
         if there < here - 1e-6 * abs(here):
-            damping = max(2.0 * shift, lowest, 1e-3) * 2.0
+            damping = 4.0 * max(shift, 1e-3)
             continue
         x, here, damping = x + step, there, 0.25 * damping if damping > 1e-3 else 0.0
-        gradients, hessian = (np.asarray(each, float) for each in differentiated(x))
+        gradients, hessian = differentiated(x)
         if (np.abs(step) < tolerance * prior.std).all():
             break
     return Laplace(x, np.linalg.inv(precision - hessian), gradients, precision)
-
-
-def _parts(log_likelihoods: Callable[[Array], Array], x: Array) -> Array:
-    return jnp.sum(log_likelihoods(x))

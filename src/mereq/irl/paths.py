@@ -127,7 +127,7 @@ def _drawn(
         actions = acting.sample(rng)
         log_ratio = np.take_along_axis(prior.log_probs - acting.log_probs, actions[:, None], axis=1)[:, 0]
         return actions, log_ratio
-    if isinstance(acting, SquashedGaussian | ClippedGaussian) and type(prior) is type(acting):
+    if isinstance(acting, SquashedGaussian | ClippedGaussian) and isinstance(prior, type(acting)):
         noise = rng.standard_normal(acting.mean.shape)
         u = acting.mean + np.exp(acting.log_std) * noise  # a is the same function of u for both
         scaled = (u - prior.mean) / np.exp(prior.log_std)
