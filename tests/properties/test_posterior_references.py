@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from differentiable_evidence import differentiable
+from laplace import laplace
 from mereq.alignment.posterior_alignment import PosteriorImprover
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
-from mereq.irl.differentiable_evidence import differentiable
-from mereq.irl.laplace import laplace
 from mereq.irl.posterior import NormalPrior, importance_sampling
 from mereq.presets.highway import HIGHWAY
 from mereq.store.families import load_shipped_family

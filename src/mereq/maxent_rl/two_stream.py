@@ -140,11 +140,6 @@ def theta_direction(network: TwoStream, theta: Float[np.ndarray, "m features"]) 
     return (theta[:, :, None] * g[:, None, :]).reshape(len(g), -1)
 
 
-def differentiable_direction(network: TwoStream, theta: Float[Array, " features"]) -> Float[Array, " j"]:
-    """`theta_direction` of one theta, in JAX."""
-    return _direction(theta, apply_mlp(network.thetas, theta))
-
-
 def at_theta(network: TwoStream, theta: Float[np.ndarray, " features"]) -> MLP:
     """The function of x alone at one theta: an MLP whose last layer is a weighted sum of phi's. In NumPy."""
     direction = theta_direction(network, theta[None])[0]

@@ -4,8 +4,6 @@ Inference evaluates thousands of thetas at once and needs no derivatives. Laplac
 Carlo evaluate one theta at a time and need them.
 """
 
-# pyright: basic
-
 from collections.abc import Callable
 
 import jax
@@ -16,9 +14,16 @@ from jaxtyping import Array, Float
 from mereq.irl.decisions import Windows
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence
 from mereq.irl.family_likelihood import NUISANCES, FamilyLikelihood
-from mereq.maxent_rl.two_stream import differentiable_direction
+from mereq.maxent_rl.networks import apply_mlp
+from mereq.maxent_rl.two_stream import TwoStream
 
 StepLogProbs = Callable[[Float[Array, " features"], Float[Array, ""]], Float[Array, "steps coordinates"]]
+
+
+def differentiable_direction(network: TwoStream, theta: Float[Array, " features"]) -> Float[Array, " j"]:
+    """theta_f g_k(theta) / sqrt(rank), as `theta_direction`."""
+    g = jnp.concatenate([jnp.ones(1), apply_mlp(network.thetas, theta)]) / jnp.sqrt(network.rank)
+    return (theta[:, None] * g).reshape(-1)
 
 
 def differentiable_log_probs(evidence: CategoricalEvidence | ContinuousEvidence) -> StepLogProbs:

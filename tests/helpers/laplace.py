@@ -8,8 +8,6 @@ sandwich C = H^-1 (P + sum_i g_i g_i^T) H^-1, with g_i the gradient of unit i, a
 the prior. Votes are one per decision, so that both covariances agree for a model that is right.
 """
 
-# pyright: basic
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
