@@ -13,11 +13,13 @@ from jaxtyping import Array, Float
 
 from mereq.irl.decisions import Windows
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence
-from mereq.irl.family_likelihood import NUISANCES, FamilyLikelihood
+from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.maxent_rl.networks import apply_mlp
 from mereq.maxent_rl.two_stream import TwoStream
 
-StepLogProbs = Callable[[Float[Array, " features"], Float[Array, ""]], Float[Array, "steps coordinates"]]
+StepLogProbs = Callable[
+    [Float[Array, " features"], Float[Array, ""], Float[Array, " habits"]], Float[Array, "steps coordinates"]
+]
 
 
 def differentiable_direction(network: TwoStream, theta: Float[Array, " features"]) -> Float[Array, " j"]:
@@ -27,19 +29,22 @@ def differentiable_direction(network: TwoStream, theta: Float[Array, " features"
 
 
 def differentiable_log_probs(evidence: CategoricalEvidence | ContinuousEvidence) -> StepLogProbs:
-    """log pi_theta,beta of each coordinate of each step's action, as a function of theta and beta."""
+    """log pi_theta,beta of each coordinate of each step's action, as a function of theta, beta and b."""
     phi, prior = jnp.asarray(evidence.phi), jnp.asarray(evidence.prior)
     if isinstance(evidence, CategoricalEvidence):
         categorical = evidence
 
-        def of_choice(theta: Array, rationality: Array) -> Array:
+        def of_choice(theta: Array, rationality: Array, habit: Array) -> Array:
             q = phi @ differentiable_direction(categorical.network, theta) + categorical.prior_temperature * prior
-            log_probs = jax.nn.log_softmax(q * rationality / categorical.temperature, axis=1)
+            scaled = q * rationality / categorical.temperature
+            if habit.size:
+                scaled = scaled + habit[None]
+            log_probs = jax.nn.log_softmax(scaled, axis=1)
             return log_probs[np.arange(len(phi)), categorical.chosen][:, None]
 
         return of_choice
 
-    def of_coordinates(theta: Array, rationality: Array) -> Array:
+    def of_coordinates(theta: Array, rationality: Array, habit: Array) -> Array:
         mean = phi @ differentiable_direction(evidence.network, theta) + prior
         mode = jnp.tanh(mean) if evidence.squashed else jnp.clip(mean, -1.0, 1.0)
         return jnp.log(0.5 * rationality) - rationality * jnp.abs(evidence.chosen - mode)
@@ -54,18 +59,18 @@ def differentiable(likelihood: FamilyLikelihood) -> Callable[[Float[Array, " d"]
     n_stretches = len(decisions.takeover)
 
     def log_likelihoods(x: Array) -> Array:
-        theta, rationality = (
-            jnp.clip(x[:-NUISANCES], -limit, limit),
-            jnp.minimum(jnp.exp(x[-2]), likelihood.most_rational),
-        )
-        explained = jnp.log1p(-model.slip) + _means(decisions.shown, of_shown(theta, rationality))
+        n = len(limit)
+        theta, habit = jnp.clip(x[:n], -limit, limit), x[n + 2 :]
+        rationality = jnp.minimum(jnp.exp(x[n]), likelihood.most_rational)
+        explained = jnp.log1p(-model.slip) + _means(decisions.shown, of_shown(theta, rationality, habit))
         slip = jnp.log(model.slip) + likelihood.uniform if model.slip else -jnp.inf
         shown = jnp.logaddexp(explained, slip).sum(axis=1)
-        badness = _means(
-            decisions.judged, (likelihood.uniform - of_judged(theta, jnp.asarray(likelihood.tolerance))).sum(axis=1)
-        )
+        proposals = of_judged(theta, jnp.asarray(likelihood.tolerance), habit)
+        badness = _means(decisions.judged, (likelihood.uniform - proposals).sum(axis=1))
         worst = jax.ops.segment_max(badness, decisions.judged.group, n_stretches)
-        taken = jax.nn.sigmoid(x[-1]) * (0.5 * model.slip + (1.0 - model.slip) * jax.nn.sigmoid(worst / model.spread))
+        taken = jax.nn.sigmoid(x[n + 1]) * (
+            0.5 * model.slip + (1.0 - model.slip) * jax.nn.sigmoid(worst / model.spread)
+        )
         return jnp.concatenate([shown, jnp.log(jnp.where(decisions.taken_over, taken, 1.0 - taken))])
 
     return log_likelihoods

@@ -75,10 +75,13 @@ def test_a_member_is_the_two_stream_network_at_its_theta(family):
 def test_evidence_is_the_log_probability_of_the_members(family):
     obs, thetas = all_observations(), np.stack([0 * WISH, WISH, -0.3 * WISH])
     actions = np.arange(len(obs)) % 3
-    found = family_evidence(family, PRIOR, obs, actions).log_probs(thetas, np.ones(3))
-    for i, theta in enumerate(thetas):
-        log_probs = family.member(theta, PRIOR).distribution(obs).log_probs
+    habits = np.array([[0.0, 0.0, 0.0], [0.4, 0.0, -0.7], [0.0, -0.3, 0.2]])
+    found = family_evidence(family, PRIOR, obs, actions).log_probs(thetas, np.ones(3), habits)
+    for i, (theta, habit) in enumerate(zip(thetas, habits, strict=True)):
+        log_probs = family.member(theta, PRIOR, habit=habit).distribution(obs).log_probs
         np.testing.assert_allclose(found[:, 0, i], log_probs[np.arange(len(obs)), actions], rtol=1e-3, atol=1e-4)
+    plain, habitual = (family.member(WISH, PRIOR, habit=each).distribution(obs).log_probs for each in (0.0, habits[1]))
+    np.testing.assert_allclose(habitual[:, 0] - habitual[:, 2], plain[:, 0] - plain[:, 2] + 1.1, atol=1e-4)
 
 
 def test_an_interrupted_preparation_goes_on_exactly():

@@ -18,6 +18,7 @@ from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
 from mereq.irl.decisions import DecisionModel, decisions_of
+from mereq.irl.family_evidence import n_habits
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.posterior import NormalPrior, Posterior, importance_sampling
 from mereq.maxent_rl.dqn import QPolicy
@@ -54,13 +55,16 @@ class PosteriorImprover:
 
     def __init__(self, task: Task, prior: Policy, family: PolicyFamily, settings: PosteriorSettings, *, seed: int):
         self._task, self._prior, self._family, self._settings, self._seed = task, prior, family, settings, seed
+        self._n_habits = n_habits(task.actions) if settings.habit else 0
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
-        self.posterior: Posterior | None = None  # of theta, log beta, and the logit of the attention
+        self.posterior: Posterior | None = None  # of the parameters of a `FamilyLikelihood`
 
     @property
     def policy(self) -> QPolicy | ActorPolicy:
         """The family's member at theta."""
-        return self._family.member(self.theta, self._prior)
+        if self.posterior is None or not self._n_habits:
+            return self._family.member(self.theta, self._prior)
+        return self._family.member(self.theta, self._prior, habit=self.posterior.mean[-self._n_habits :])
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""
@@ -89,10 +93,10 @@ class PosteriorImprover:
     def before(self) -> NormalPrior:
         """Distribution of the parameters before any evidence."""
         settings, limit = self._settings, self._family.region.limit
-        return NormalPrior(
-            mean=np.array([*np.zeros(len(limit)), settings.log_rationality, 0.0]),
-            std=np.array([*(settings.width * limit), settings.log_rationality_width, settings.logit_attention_width]),
-        )
+        nuisances = [(settings.log_rationality, settings.log_rationality_width), (0.0, settings.logit_attention_width)]
+        habits = [(0.0, settings.habit)] * self._n_habits
+        mean, std = np.array([*((0.0, settings.width * each) for each in limit), *nuisances, *habits]).T
+        return NormalPrior(mean, std)
 
     def infer(self, log: InterventionLog) -> Posterior:
         """Posterior of the parameters, given the decisions of a log. Each theta is within the family's region."""

@@ -61,6 +61,7 @@ class PosteriorSettings:
     log_rationality: float = 1.9  # mean of log beta before any evidence
     log_rationality_width: float = 0.5  # its standard deviation
     logit_attention_width: float = 1.5  # standard deviation of the attention's logit before any evidence; its mean is 0
+    habit: float = 0.5  # standard deviation of each action's log-odds before any evidence; 0: no habits
     draws: int = 512  # of all parameters, in each iteration of the importance sampling
     iterations: int = 3  # at least
 
@@ -74,6 +75,7 @@ class PosteriorSettings:
             log_rationality=FINITE,
             log_rationality_width=POSITIVE,
             logit_attention_width=POSITIVE,
+            habit=NON_NEGATIVE,
             draws=COUNT,
             iterations=COUNT,
         )

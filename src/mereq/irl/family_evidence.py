@@ -4,7 +4,9 @@ A two-stream network is a product of phi(s), which does not depend on theta, wit
 phi of the recorded states is computed once; then the log-probabilities under m thetas cost one matrix product.
 
 A supervisor's actions are not drawn from a policy but chosen: their rationality beta says how sharply. Of finitely many
-actions, one is chosen with a probability proportional to exp(beta (Q_R + alpha log pi) / alphahat). Of a continuous
+actions, one is chosen with a probability proportional to exp(beta (Q_R + alpha log pi) / alphahat + b_a). The habit b
+decides between actions of nearly the same value: in a highway's outermost lane, at the lowest speed, steering outwards,
+slowing down and doing nothing have the same effect, and no theta says which of them a supervisor takes. Of a continuous
 action, each coordinate is chosen with a density proportional to exp(-beta |a - mode|): a supervisor means the action
 that the member thinks best, and the standard deviation of the member's exploration says nothing about that.
 """
@@ -29,9 +31,12 @@ class FamilyEvidence(Protocol):
     """Recorded steps, prepared for the evaluation of a family's members."""
 
     def log_probs(
-        self, theta: Float[np.ndarray, "m features"], rationality: Float[np.ndarray, " m"]
+        self,
+        theta: Float[np.ndarray, "m features"],
+        rationality: Float[np.ndarray, " m"],
+        habit: Float[np.ndarray, "m habits"],
     ) -> Float[np.ndarray, "steps coordinates m"]:
-        """log pi_theta of each coordinate of each step's action, under each of m thetas and rationalities."""
+        """log pi_theta of each coordinate of each step's action, under each of m thetas, rationalities and habits."""
         ...
 
 
@@ -63,6 +68,11 @@ def family_evidence(
     return ContinuousEvidence(family.network, phi[:, :n], given.parameters[:, :n], chosen, kind is SQUASHED)
 
 
+def n_habits(actions: Actions) -> int:
+    """Number of a habit's log-odds: one for each of finitely many actions."""
+    return actions.n if isinstance(actions, Discrete) else 0
+
+
 def log_uniform(actions: Actions) -> float:
     """Log-probability of an action, or log-density of a coordinate in [-1, 1], that is drawn uniformly."""
     return -math.log(actions.n) if isinstance(actions, Discrete) else -math.log(2.0)
@@ -80,14 +90,19 @@ class CategoricalEvidence:
     prior_temperature: float  # alpha
 
     def log_probs(
-        self, theta: Float[np.ndarray, "m features"], rationality: Float[np.ndarray, " m"]
+        self,
+        theta: Float[np.ndarray, "m features"],
+        rationality: Float[np.ndarray, " m"],
+        habit: Float[np.ndarray, "m habits"],
     ) -> Float[np.ndarray, "steps coordinates m"]:
-        """log pi_theta,beta(a|s) of each step's action, which is its only coordinate."""
+        """log pi_theta,beta,b(a|s) of each step's action, which is its only coordinate."""
         directions = theta_direction(self.network, theta)
         steps, actions, j = self.phi.shape
         q = (self.phi.reshape(-1, j) @ directions.T).reshape(steps, actions, len(directions))
         q += (self.prior_temperature * self.prior)[:, :, None].astype(q.dtype)
         q *= (rationality / self.temperature).astype(q.dtype)
+        if habit.shape[1]:
+            q += habit.T[None].astype(q.dtype)
         q -= q.max(axis=1, keepdims=True)
         return (q[np.arange(steps), self.chosen] - np.log(np.exp(q).sum(axis=1)))[:, None, :]
 
@@ -103,9 +118,12 @@ class ContinuousEvidence:
     squashed: bool  # whether a mode is tanh of the mean, or the mean within the limits
 
     def log_probs(
-        self, theta: Float[np.ndarray, "m features"], rationality: Float[np.ndarray, " m"]
+        self,
+        theta: Float[np.ndarray, "m features"],
+        rationality: Float[np.ndarray, " m"],
+        habit: Float[np.ndarray, "m habits"],
     ) -> Float[np.ndarray, "steps coordinates m"]:
-        """log beta/2 - beta |a - mode| of each coordinate of each step's action."""
+        """log beta/2 - beta |a - mode| of each coordinate of each step's action. There are no habits."""
         directions = theta_direction(self.network, theta)
         steps, coordinates, j = self.phi.shape
         change = (self.phi.reshape(-1, j) @ directions.T).reshape(steps, coordinates, len(directions))

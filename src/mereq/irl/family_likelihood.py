@@ -1,9 +1,11 @@
 """Likelihood of a log's decisions under every member of a policy family, as a function of the posterior's parameters.
 
-A row of parameters x is theta, the logarithm of the rationality beta, and the logit of the attention a.
+A row of parameters x is theta, the logarithm of the rationality beta, the logit of the attention a, and for finitely
+many actions the habit b: the log-odds that the supervisor adds to each action.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -23,7 +25,20 @@ from mereq.irl.decisions import (
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence, family_evidence, log_uniform
 from mereq.maxent_rl.family import PolicyFamily, ThetaRegion
 
-NUISANCES = 2  # parameters after theta: log beta, logit a
+
+class Parameters(NamedTuple):
+    """Parameters of the likelihood, one row each."""
+
+    theta: Float[np.ndarray, "m features"]  # within the family's region
+    rationality: Float[np.ndarray, " m"]  # beta
+    attention: Float[np.ndarray, " m"]  # a
+    habit: Float[np.ndarray, "m habits"]  # b; no columns for continuous actions
+
+    @classmethod
+    def of(cls, x: Float[np.ndarray, "m d"], region: ThetaRegion) -> "Parameters":
+        """Parameters of rows x."""
+        n = len(region.limit)
+        return cls(region.clip(x[:, :n]), np.exp(x[:, n]), sigmoid(x[:, n + 1]), x[:, n + 2 :])
 
 
 @dataclass(frozen=True)
@@ -69,9 +84,8 @@ class FamilyLikelihood:
         )
 
     def _shown(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
-        return self.shown.log_probs(
-            self.region.clip(x[:, :-NUISANCES]), np.minimum(np.exp(x[:, -2]), self.most_rational)
-        )
+        given = Parameters.of(x, self.region)
+        return self.shown.log_probs(given.theta, np.minimum(given.rationality, self.most_rational), given.habit)
 
     def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of what each intervention shows."""
@@ -79,8 +93,9 @@ class FamilyLikelihood:
 
     def of_stretches(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "stretches m"]:
         """Log-likelihood of taking over or not in each stretch of the policy's proposals."""
-        log_probs = self.judged.log_probs(self.region.clip(x[:, :-NUISANCES]), np.full(len(x), self.tolerance))
-        return judgement_log_likelihoods(log_probs, sigmoid(x[:, -1]), self.decisions, self.model, uniform=self.uniform)
+        given = Parameters.of(x, self.region)
+        log_probs = self.judged.log_probs(given.theta, np.full(len(x), self.tolerance), given.habit)
+        return judgement_log_likelihoods(log_probs, given.attention, self.decisions, self.model, uniform=self.uniform)
 
     def with_takeovers(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of each intervention as a whole: that it began, and what it shows."""

@@ -19,6 +19,7 @@ from mereq.core.seeding import stream
 from mereq.core.simulator import Simulator, Step, close
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.networks import Layer
 from mereq.maxent_rl.replay import Batch, Replay
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.two_stream import TwoStream, at_theta
@@ -65,11 +66,26 @@ class PolicyFamily:
         """Number of reward weights in theta."""
         return len(self.region.limit)
 
-    def member(self, theta: Float[np.ndarray, " features"], prior: Policy) -> QPolicy | ActorPolicy:
-        """The policy at the theta of the region that is nearest. An actor comes without critics."""
+    def member(
+        self,
+        theta: Float[np.ndarray, " features"],
+        prior: Policy,
+        *,
+        habit: Float[np.ndarray, " actions"] | float = 0.0,
+    ) -> QPolicy | ActorPolicy:
+        """The policy at the theta of the region that is nearest. An actor comes without critics.
+
+        Args:
+            theta: reward weights.
+            prior: of the family.
+            habit: log-odds to add to each of finitely many actions.
+        """
         network = at_theta(self.network, self.region.clip(theta))
         if isinstance(self.policy, QPolicy):
-            return replace(self.policy, q=network, prior=prior)
+            *hidden, last = network
+            shift = np.asarray(self.policy.temperature * np.asarray(habit), np.float32)
+            shifted = (*hidden, Layer(last.weight, last.bias + shift))
+            return replace(self.policy, q=shifted, prior=prior)
         return replace(self.policy, actor=network, critics=None, prior=prior)
 
 
