@@ -1,62 +1,115 @@
-"""Expert samples until the own rate stays below delta, for each task and method of a study that measured own rates.
+"""Expert samples until the own rate stays below delta, for each task and method of studies that measured own rates.
 
-python benchmarks/experiments/instant.py runs/studies/instant [--out results/instant.json]
+python benchmarks/experiments/instant.py STUDY [STUDY ...] [--out results/instant]
+
+For instance runs/studies/instant runs/studies/episodes-highway runs/studies/episodes-arm. Writes OUT/summary.json, where the
+results of several calls are joined, and OUT/curves.png: expert samples so far, and the policies' own rates, over supervised
+steps. Unfinished runs are left out.
 """
 
 import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mereq.commands.show import run_report
+from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
+from mereq.presets.registry import definition_of
+from mereq.reports.figures import curves_figure
 from mereq.reports.statistics import mean_ci95
+from mereq.runs.finished import is_finished
+from mereq.runs.recorded import load_method_policy
 from mereq.store.run_store import RunReader
 
 DELTA = "0.05"
+POINTS = 61  # of each curve
 
 
-def summary(runs: list[Path]) -> dict[str, object]:
-    """Means over a condition's runs, with half widths of 95 % intervals; a censored run counts with its total."""
-    reports = [run_report(run) for run in runs]
-    reached = [report["stays_below"][DELTA] for report in reports]
-    seconds = []
-    for run in runs:
-        with RunReader.open(run) as reader:
-            seconds += [version.seconds for version in reader.versions()]
-    samples, half = mean_ci95(np.array([each["expert_samples"] for each in reached], float))
-    late, late_half = mean_ci95(np.array([report["own_rates"][-1]["own_rate"] for report in reports]))
-    theta, theta_half = mean_ci95(np.array([report["rounds"][-1]["theta"] for report in reports]))
-    return {
-        "seeds": sorted(report["seed"] for report in reports),
-        "samples_until_own_rate_stays_below": {DELTA: [round(float(samples), 1), round(float(half), 1)]},
-        "each_run": [each["expert_samples"] for each in reached],
-        "censored": sum(each["censored"] for each in reached),
-        "expert_samples": round(float(np.mean([report["rounds"][-1]["expert_samples"] for report in reports])), 1),
-        "last_own_rate": [round(float(late), 4), round(float(late_half), 4)],
-        "theta": [np.round(theta, 2).tolist(), np.round(theta_half, 2).tolist()],
-        "seconds_of_inference": {q: round(float(np.quantile(seconds, float(q))), 3) for q in ("0.5", "0.95")},
-        "provenance": reports[0]["provenance"],
+def measured(run: Path) -> dict[str, Any] | None:
+    """Report of a finished run with own rates, with its waits and the return of its last policy; None for any other."""
+    with RunReader.open(run) as reader:
+        rounds, config = reader.rounds(), reader.starts()[-1].config
+        if not is_finished(rounds, config.get("n_rounds", 1)) or not reader.own_rates():
+            return None
+        versions = [version.seconds for version in reader.versions()]
+        waits = versions or [each.seconds_waited for each in rounds if each.seconds_waited > 0]
+        task, _, policy = load_method_policy(reader, len(rounds) - 1)
+    definition = definition_of(config["task"])
+    result = evaluate(policy, task.simulate(EPISODES), seed=SEED)
+    weights = definition.theta_expert
+    assert weights is not None
+    return run_report(run) | {
+        "waits": waits,
+        "return": float(result.returns(weights).mean()),
+        "measures": definition.metrics(result),
     }
 
 
+def mean_and_half(values: list[float], digits: int) -> list[float]:
+    """Mean and half width of the 95 % interval, rounded."""
+    return [round(float(x), digits) for x in mean_ci95(np.array(values, float))]
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over a condition's runs, with half widths of 95 % intervals; a censored run counts with its total."""
+    reached = [run["stays_below"][DELTA] for run in runs]
+    waits = np.concatenate([run["waits"] for run in runs]) if any(run["waits"] for run in runs) else np.zeros(1)
+    numbers = [name for name, value in runs[0]["measures"].items() if isinstance(value, float | int)]
+    theta, theta_half = mean_ci95(np.array([run["rounds"][-1]["theta"] for run in runs]))
+    return {
+        "seeds": sorted(run["seed"] for run in runs),
+        "samples_until_own_rate_stays_below": {DELTA: mean_and_half([each["expert_samples"] for each in reached], 1)},
+        "each_run": [each["expert_samples"] for each in reached],
+        "censored": sum(each["censored"] for each in reached),
+        "expert_samples": mean_and_half([run["rounds"][-1]["expert_samples"] for run in runs], 1),
+        "last_own_rate": mean_and_half([run["own_rates"][-1]["own_rate"] for run in runs], 4),
+        "return_under_the_experts_weights": mean_and_half([run["return"] for run in runs], 2),
+        "measures": {name: mean_and_half([run["measures"][name] for run in runs], 3) for name in numbers},
+        "theta": [np.round(theta, 2).tolist(), np.round(theta_half, 2).tolist()],
+        "seconds_of_learning": {q: round(float(np.quantile(waits, float(q))), 3) for q in ("0.5", "0.95")},
+        "curve": mean_curve([run["own_rates"] for run in runs]),
+        "provenance": runs[0]["provenance"],
+    }
+
+
+def mean_curve(runs: list[list[dict[str, Any]]]) -> dict[str, list[float | None]]:
+    """Means over runs of the expert samples so far and of the newest policy's own rate, over supervised steps."""
+    steps = np.linspace(0, min(run[-1]["supervised_steps"] for run in runs), POINTS)
+    curves = {"supervised_steps": steps.round()}
+    for name, before in (("expert_samples", 0.0), ("own_rate", np.nan)):
+        held = []
+        for run in runs:
+            at = np.searchsorted([each["supervised_steps"] for each in run], steps, side="right")
+            held.append(np.array([before, *(each[name] for each in run)])[at])
+        curves[name] = np.mean(held, axis=0)
+    return {name: [None if np.isnan(x) else round(float(x), 4) for x in values] for name, values in curves.items()}
+
+
 def main() -> None:
-    """Print the summary of each condition of a study."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("study", type=Path)
+    """Print the summary of each condition, and write the file and the figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("studies", type=Path, nargs="+")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    conditions: dict[str, list[Path]] = defaultdict(list)
-    for run in sorted((asked.study / "runs").iterdir()):
-        report = run_report(run)
-        if report["stays_below"]:
-            conditions[f"{report['task']}, {report['method']}"].append(run)
-    found = {name: summary(runs) for name, runs in conditions.items()}
+    conditions: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for study in asked.studies:
+        for folder in sorted((study / "runs").iterdir()):
+            if (run := measured(folder)) is not None:
+                conditions[run["task"], run["method"]].append(run)
+    found = {f"{task}, {method}": summary(runs) for (task, method), runs in sorted(conditions.items())}
     for name, values in found.items():
-        print(name, json.dumps({key: value for key, value in values.items() if key != "provenance"}))
+        print(name, json.dumps({key: value for key, value in values.items() if key not in ("curve", "provenance")}))
     if asked.out:
-        asked.out.write_text(json.dumps(found, indent=1) + "\n")
+        asked.out.mkdir(parents=True, exist_ok=True)
+        file = asked.out / "summary.json"
+        found = (json.loads(file.read_text()) if file.exists() else {}) | found
+        file.write_text(json.dumps(found, indent=1) + "\n")
+        curves_figure(
+            {tuple(name.split(", ")): each["curve"] for name, each in found.items()}, asked.out / "curves.png"
+        )
 
 
 if __name__ == "__main__":

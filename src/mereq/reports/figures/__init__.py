@@ -4,6 +4,7 @@ from mereq.reports.figures.defaults import with_defaults  # isort: skip  first, 
 from mereq.reports.figures.arm import Panel, arm_figure
 from mereq.reports.figures.behaviour import feature_figure, return_figure
 from mereq.reports.figures.calibration import calibration_figure
+from mereq.reports.figures.curves import curves_figure
 from mereq.reports.figures.run import RunCurves, run_figure
 from mereq.reports.figures.study import study_figure, theta_figure
 
@@ -12,6 +13,7 @@ __all__ = [
     "RunCurves",
     "arm_figure",
     "calibration_figure",
+    "curves_figure",
     "feature_figure",
     "return_figure",
     "run_figure",
