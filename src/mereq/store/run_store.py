@@ -21,13 +21,15 @@ from mereq.core.policy import Policy
 from mereq.core.supervisor import SeenFrame
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
-from mereq.store.checkpoints import LARGEST_SIDECAR, load_arrays
+from mereq.irl.belief import Belief
+from mereq.store.checkpoints import LARGEST_SIDECAR, corrupt, load_arrays
 from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside
 from mereq.store.policies import load_policy
 from mereq.store.step_rows import StepRows
 
 ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
+BELIEF = "belief"  # entry of a version's JSON file: what the posterior said
 STEP = (
     "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, retracts, "
     "version"
@@ -229,6 +231,19 @@ class RunReader(Store):
         if str(number) not in published:
             raise UnknownName("published version", str(number), published)
         return load_policy(self._checkpoint("version", number), prior=prior)
+
+    def belief(self, number: int) -> Belief | None:
+        """What the posterior said when a version was published; None if the method infers no posterior.
+
+        Raises:
+            CorruptCheckpoint: the version's checkpoint is missing or damaged.
+        """
+        file = self._checkpoint("version", number)
+        content = load_arrays(file, kind="policy").about.get(BELIEF)
+        try:
+            return None if content is None else Belief.from_json(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise corrupt(str(file), f"its belief is not one ({error})") from error
 
     def own_rates(self) -> list[OwnRate]:
         """Own rates that were measured, in the order of the run; none unless the run measures them."""
