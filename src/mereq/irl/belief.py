@@ -84,9 +84,7 @@ class Belief:
         inside = Posterior(np.column_stack([theta, np.exp(posterior.draws[:, n])]), posterior.weights)
         intervals, mean = inside.interval(LEVEL).tolist(), np.clip(posterior.mean[:n], -limit, limit).tolist()
         widths = np.minimum(NORMAL_TAIL * before.std[:n], limit).tolist()
-        weights = tuple(
-            WeightBelief(name, mean[i], *intervals[i], before=widths[i]) for i, name in enumerate(names)
-        )
+        weights = tuple(WeightBelief(name, mean[i], *intervals[i], before=widths[i]) for i, name in enumerate(names))
         correlation = posterior.correlation()
         confused = tuple(
             (names[i], names[j], float(correlation[i, j]))

@@ -15,5 +15,5 @@ def blinded(view: View) -> View:
 
 
 def blinded_hello(hello: Hello) -> Hello:
-    """The first message without features, since no weights are shown."""
-    return {**hello, "features": []}
+    """The first message without features, since no weights are shown, and without a ghost."""
+    return {**hello, "features": [], "foresees": False}

@@ -5,7 +5,7 @@ frontend/src/messages.ts declares the same types for the page, and a test compar
 
 from typing import Literal, TypedDict
 
-from mereq.core.view import Picture
+from mereq.core.view import Picture, Place
 from mereq.irl.belief import Sign
 from mereq.web.devices.device import Held
 
@@ -32,6 +32,7 @@ class Hello(TypedDict):
     keys: list[Key]
     device: str | None  # input device of the program's machine, which acts instead of the page
     delta: float
+    foresees: bool  # whether the page can show what the policy is about to do
 
 
 class RoundSummary(TypedDict):
@@ -116,6 +117,7 @@ class View(Status):
     pace: float
     felt: Held | None
     readings: list[tuple[str, str]]
+    ghost: list[Place] | None  # what the policy is about to do; None: it is not shown
 
 
 class Refusal(TypedDict):
