@@ -106,7 +106,7 @@ class Foreseeable(Protocol):
         ...
 
     def places(self) -> list[Place]:
-        """Places, in the last step, of what the policy controls: x, y [m], heading [rad] of a car; x, y, z of a tool."""
+        """Places of what the policy controls in the last step: x, y, heading of a car; x, y, z of a tool [m, rad]."""
         ...
 
 

@@ -14,7 +14,7 @@ from mereq.irl.belief import Belief
 from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RecordedRound, RunReader
-from mereq.web.views import BelievedWeight, Beliefs, LastStep, LearningProgress, Phase, RoundSummary, Status
+from mereq.web.views import Beliefs, BelievedWeight, LastStep, LearningProgress, Phase, RoundSummary, Status
 
 
 @dataclass
