@@ -49,6 +49,9 @@ class Line:
     def __init__(self):
         self.x = 0.0
 
+    def reset(self, *, seed=None):
+        return np.zeros(1), {}
+
     def step(self, action):
         self.x += float(action)
         return np.array([self.x]), 0.0, self.x >= 10, False, {}
@@ -80,7 +83,7 @@ def ghost():
 
 
 def until(ghost: Ghost, path: list[float]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 20
     while [place[0] for place in ghost.path()] != path:
         assert time.monotonic() < end, ghost.path()
         time.sleep(0.001)
