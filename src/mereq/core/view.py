@@ -110,7 +110,7 @@ class Foreseeable(Protocol):
         ...
 
 
-RESERVED = {"Enter", "Escape", "KeyP", "KeyM", "KeyH", "KeyG", "Minus", "Equal"}  # of the page itself
+RESERVED = {"Enter", "Escape", "KeyP", "KeyM", "KeyH", "Minus", "Equal"}  # of the page itself
 DIGITS = tuple(f"Digit{n}" for n in range(1, 10))
 AXIS_KEYS = (  # of one axis after another: the key that increases it, the key that decreases it
     ("ArrowRight", "ArrowLeft"),
