@@ -148,7 +148,7 @@ def test_a_new_policy_acts_from_the_step_after_the_handback(family):
     assert steps[0].version == 0
 
 
-def test_show_says_what_the_newest_posterior_says(family, tmp_path):
+def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
     """Of the last policy that was published, whether or not its round is finished."""
     newest = None
     with RunWriter.create(tmp_path / "run", {"n_rounds": 1}) as writer:
@@ -168,6 +168,9 @@ def test_show_says_what_the_newest_posterior_says(family, tmp_path):
     assert lines[1 + LEFT] == f"  {shown['features'][LEFT]['name']}: {newest.belief.weights[LEFT].words}"
     assert "wants more" in lines[1 + LEFT]
     assert lines[-1].startswith("  rationality: ")
+    (tmp_path / "run" / "checkpoints" / f"version-{newest.version:04d}.json").unlink()
+    assert run_report(tmp_path / "run")["posterior"] is None  # all else is shown
+    assert "cannot be read" in caplog.text
 
 
 def test_without_a_family_the_method_says_what_is_missing():

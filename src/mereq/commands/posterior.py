@@ -8,8 +8,8 @@ from mereq.store.run_store import RunReader
 
 def recorded_posterior(reader: RunReader) -> dict[str, Any] | None:
     """The newest posterior of a run as JSON; None if the method infers none, or nothing was inferred yet."""
-    versions = reader.versions()
-    belief = reader.belief(versions[-1].number) if versions else None
+    versions, last = reader.versions(), reader.last_beliefs(1)
+    belief = last[0] if last else None
     if belief is None:
         return None
     mean, low, high = belief.rationality

@@ -6,6 +6,7 @@ is damaged, the rounds after the last undamaged state are learned again from the
 """
 
 import json
+import logging
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside
 from mereq.store.policies import load_policy
 from mereq.store.step_rows import StepRows
+
+logger = logging.getLogger("mereq")
 
 ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
 BELIEF = "belief"  # entry of a version's JSON file: what the posterior said
@@ -244,6 +247,20 @@ class RunReader(Store):
             return None if content is None else Belief.from_json(content)
         except (KeyError, TypeError, ValueError) as error:
             raise corrupt(str(file), f"its belief is not one ({error})") from error
+
+    def last_beliefs(self, n: int) -> list[Belief | None]:
+        """What the posterior said when each of the last n versions was published.
+
+        Nothing is learned from a belief, so a damaged checkpoint is told in the log, and its belief is None.
+        """
+        found = list[Belief | None]()
+        for version in self.versions()[-n:]:
+            try:
+                found.append(self.belief(version.number))
+            except CorruptCheckpoint as error:
+                logger.warning("What the posterior said before policy %d cannot be read: %s", version.number, error)
+                found.append(None)
+        return found
 
     def own_rates(self) -> list[OwnRate]:
         """Own rates that were measured, in the order of the run; none unless the run measures them."""

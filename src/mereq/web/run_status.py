@@ -40,7 +40,7 @@ class RunStatus:
         self._version = versions[-1].number if versions else 0
         self._theta = versions[-1].theta if versions else self._theta
         self._infers = spec.method == MEREQ_BAYES.name
-        last = [store.belief(row.number) for row in versions[-2:]] if self._infers else []
+        last = store.last_beliefs(2) if self._infers else []
         self._before, self._belief = [None, None, *last][-2:]  # before and after the last handback
         self._begin_round()
         self._samples = self._rounds[-1]["samples"] if self._rounds else 0
