@@ -13,7 +13,7 @@ from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
 from mereq.web.session import STOPPED
-from sittings import spec
+from sittings import latest, spec
 
 
 def test_toggle(endless):
@@ -88,10 +88,10 @@ def test_what_it_believes_and_what_comes_next(tmp_path, browser):
         assert not at.page.is_visible("#beliefs-none")
 
         picture = lambda: at.page.evaluate("document.getElementById('scene').toDataURL()")  # noqa: E731
-        at.until(lambda: picture() == (at.page.wait_for_timeout(300), picture())[1])  # nothing moves any more
+        at.until(lambda: at.session.controls._frame == latest(at.session)["frame"])  # the newest picture is drawn
         without = picture()
         at.keys.press("g")
-        at.until(lambda: picture() != without)
+        at.until(lambda: bool(latest(at.session)["ghost"]) and picture() != without)
         assert at.page.get_attribute("#ghost", "aria-pressed") == "true"
         assert at.who() == "PAUSED"
         at.keys.press("g")
