@@ -17,6 +17,7 @@ from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
+from mereq.irl.belief import Belief
 from mereq.irl.decisions import DecisionModel, Decisions, decisions_of, log_likelihood
 from mereq.irl.family_evidence import family_evidence, log_uniform
 from mereq.irl.posterior import NormalPrior, Posterior, importance_sampling
@@ -62,6 +63,22 @@ class PosteriorImprover:
         """The family's member at theta."""
         return self._family.member(self.theta, self._prior)
 
+    @property
+    def belief(self) -> Belief | None:
+        """Summary of the posterior; None before the first intervention."""
+        if self.posterior is None:
+            return None
+        return Belief.of(self.posterior, self.before, self._family.region.limit, self._task.feature_names)
+
+    @property
+    def before(self) -> NormalPrior:
+        """Distribution of theta and log beta before any evidence."""
+        settings, n = self._settings, self._family.n_weights
+        return NormalPrior(
+            mean=np.append(np.zeros(n), settings.log_rationality),
+            std=np.append(settings.width * self._family.region.limit, settings.log_rationality_width),
+        )
+
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""
         decisions = decisions_of(log)
@@ -85,12 +102,8 @@ class PosteriorImprover:
             theta = self._family.region.clip(x[:, :n])
             return log_likelihood(evidence.log_probs(theta, np.exp(x[:, n])), decisions, model, uniform=uniform)
 
-        before = NormalPrior(
-            mean=np.append(np.zeros(n), settings.log_rationality),
-            std=np.append(settings.width * self._family.region.limit, settings.log_rationality_width),
-        )
         rng = stream(self._seed, "posterior", log.steps)
-        return importance_sampling(likelihood, before, rng, draws=settings.draws, iterations=settings.iterations)
+        return importance_sampling(likelihood, self.before, rng, draws=settings.draws, iterations=settings.iterations)
 
     def state(self) -> dict[str, np.ndarray]:
         """Theta and the posterior's draws, as named arrays."""
