@@ -1,6 +1,7 @@
 // The road from above, following the ego. Colours and shapes are those of mereq/tasks/highway/drawing.py.
 
-import type { HighwayPicture } from "./messages";
+import { drawCarGhost } from "./ghost";
+import type { HighwayPicture, View } from "./messages";
 
 const LANE_WIDTH = 4;
 const CAR = { length: 5, width: 2 };
@@ -13,7 +14,7 @@ const COLOUR = {
   tail: "#c43434", shade: "#3a3d44", other: "#5c92de", ego: "#4cbe6e", egoUnderPerson: "#f6c844", wreck: "#e44c46",
 };
 
-export function drawHighway(pen: CanvasRenderingContext2D, picture: HighwayPicture, byPerson: boolean): void {
+export function drawHighway(pen: CanvasRenderingContext2D, picture: HighwayPicture, byPerson: boolean, ghost: View["ghost"]): void {
   const { width, height } = pen.canvas;
   const road = LANE_WIDTH * picture.lanes + 2 * SHOULDER;
   const scale = Math.min(width / VISIBLE, (0.92 * height) / road);
@@ -23,6 +24,7 @@ export function drawHighway(pen: CanvasRenderingContext2D, picture: HighwayPictu
   pen.fillRect(0, 0, width, height);
   pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale); // units are metres below
   drawRoad(pen, picture.lanes, left, width / scale);
+  drawCarGhost(pen, picture.cars[0]!, ghost ?? [], COLOUR.ego);
   const order = picture.cars.map((_, i) => i).sort((a, b) => rank(picture, a) - rank(picture, b));
   for (const i of order) {
     const ego = byPerson ? COLOUR.egoUnderPerson : COLOUR.ego;

@@ -1,5 +1,6 @@
 // The page of `mereq supervise`. The server keeps time and all state; the page shows it and sends the person's input.
 
+import { showBeliefs } from "./beliefs";
 import { watchGamepad } from "./gamepad";
 import { Hands } from "./hands";
 import { meaningOf } from "./keyboard";
@@ -62,6 +63,9 @@ function show(): void {
   showStatus(view);
   showProgress(view);
   showPlots(view, hello);
+  showBeliefs(view.beliefs);
+  element("ghost-group").hidden = !hello.foresees;
+  element("ghost").setAttribute("aria-pressed", String(view.ghost !== null));
   showHeld(hello, hands, view);
   element("go").hidden = view.paused === null || view.phase !== "supervising" || lost !== null;
   element<HTMLButtonElement>("retract").disabled = !view.can_retract;
@@ -76,7 +80,7 @@ function tell(): void {
 }
 
 function command(name: Command["name"], value: Command["value"] = null): void {
-  if (name !== "pace" && name !== "go") hands.release();
+  if (name !== "pace" && name !== "go" && name !== "ghost") hands.release();
   tell();
   link.say({ kind: "command", name, value });
 }
@@ -112,12 +116,17 @@ const ONCE: Record<string, () => void> = {
   KeyP: goOrPause,
   KeyM: () => command("retract"),
   KeyT: tryDevices,
+  KeyG: ghost,
   KeyH: () => choose(hands.mode === "hold" ? "toggle" : "hold"),
   Minus: () => pace(1 / 1.25),
   NumpadSubtract: () => pace(1 / 1.25),
   Equal: () => pace(1.25),
   NumpadAdd: () => pace(1.25),
 };
+
+function ghost(): void {
+  if (hello?.foresees) command("ghost");
+}
 
 function pace(factor: number): void {
   if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
@@ -161,6 +170,7 @@ element("retract").onclick = () => command("retract");
 element("mode-toggle").onclick = () => choose("toggle");
 element("mode-hold").onclick = () => choose("hold");
 element("slower").onclick = () => pace(1 / 1.25);
+element("ghost").onclick = ghost;
 element("quicker").onclick = () => pace(1.25);
 element("take").onclick = () => link.connect(true);
 element("spacemouse").onclick = () => void mouse.choose();

@@ -17,6 +17,7 @@ export interface Hello {
   keys: Key[];
   device: string | null; // the input device at the program's machine, which acts instead of the page
   delta: number;
+  foresees: boolean; // whether the page can show what the policy is about to do
 }
 
 export interface HighwayPicture {
@@ -66,6 +67,22 @@ export interface LearningProgress {
   gradient: number | null;
 }
 
+export interface BelievedWeight {
+  name: string;
+  mean: number;
+  low: number; // 95 % interval
+  high: number;
+  before: number; // half of the interval before any evidence
+  was: number; // mean before the last handback
+  sign: "more" | "less" | "neither" | "unknown";
+  words: string;
+}
+
+export interface Beliefs {
+  weights: BelievedWeight[]; // empty before the first intervention
+  confused: [string, string][]; // features that cannot be told apart yet
+}
+
 export interface View {
   kind: "view";
   frame: number;
@@ -76,6 +93,7 @@ export interface View {
   pace: number;
   felt: [number, number, number, boolean, boolean] | null; // right, towards, up, takes over, hands back
   readings: [string, string][];
+  ghost: [number, number, number][] | null; // what the policy is about to do; null: it is not shown
   phase: "preparing" | "supervising" | "learning" | "finished" | "stopped";
   words: string;
   directory: string;
@@ -95,6 +113,7 @@ export interface View {
   rounds: RoundSummary[];
   progress: LearningProgress | null;
   version: number | null; // number of the newest policy, when it learns while it is supervised
+  beliefs: Beliefs | null; // of a method that infers a posterior
 }
 
 export interface Refusal {
@@ -119,6 +138,6 @@ export interface Input {
 
 export interface Command {
   kind: "command";
-  name: "go" | "pause" | "release" | "retract" | "hand_back" | "pace";
+  name: "go" | "pause" | "release" | "retract" | "hand_back" | "pace" | "ghost";
   value: string | number | null;
 }

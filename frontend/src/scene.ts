@@ -1,6 +1,7 @@
 // The picture of the world. It draws the newest view, interpolated, and only while something changes.
 
 import { drawAxes } from "./axes";
+import { drawToolGhost } from "./ghost";
 import { drawHighway } from "./highway";
 import type { Picture, ShapesPicture, View } from "./messages";
 import { Motion } from "./motion";
@@ -26,7 +27,7 @@ export class Scene {
     if (view.picture === null) return;
     const cut = before === null || view.last === null || view.frame < before.frame; // the picture does not follow from an earlier one
     if (before?.picture == null || view.frame !== before.frame) this.motion.aim(view.picture, performance.now(), cut);
-    if (view.frame !== before?.frame || owned(view) !== owned(before)) this.redraw();
+    if (view.frame !== before?.frame || owned(view) !== owned(before) || differs(view.ghost, before.ghost)) this.redraw();
   }
 
   redraw(): void {
@@ -53,7 +54,7 @@ export class Scene {
     fit(this.flat);
     const pen = this.flat.getContext("2d")!;
     pen.setTransform(1, 0, 0, 1, 0, 0);
-    if (picture.draw === "highway") drawHighway(pen, picture, byPerson);
+    if (picture.draw === "highway") drawHighway(pen, picture, byPerson, this.view?.ghost ?? null);
     else if (picture.draw === "shapes") this.paintShapes(pen, picture, byPerson);
     else return this.paintImage(pen, picture.source);
     return true;
@@ -69,6 +70,7 @@ export class Scene {
       solids.draw(picture);
       pen.clearRect(0, 0, pen.canvas.width, pen.canvas.height);
     }
+    drawToolGhost(pen, this.view?.ghost ?? []);
     drawAxes(pen, picture.tip, byPerson);
   }
 
@@ -87,6 +89,10 @@ export class Scene {
 // Whether the world is drawn as controlled by the person.
 function owned(view: View | null): boolean {
   return view !== null && (view.last?.by === 1 || (view.engaged && view.picture?.draw === "shapes"));
+}
+
+function differs(a: View["ghost"], b: View["ghost"]): boolean {
+  return JSON.stringify(a) !== JSON.stringify(b);
 }
 
 // Matches the canvas's resolution to the display's pixels.

@@ -8,10 +8,10 @@ import { banner } from "../src/panel";
 import { inWords } from "../src/trying";
 
 const VIEW: View = {
-  kind: "view", frame: 1, picture: null, paused: null, awaits: null, engaged: false, pace: 2, felt: null, readings: [], phase: "supervising", words: "",
+  kind: "view", frame: 1, picture: null, paused: null, awaits: null, engaged: false, pace: 2, felt: null, readings: [], ghost: null, phase: "supervising", words: "",
   directory: "/runs/mine", round: 0, of_rounds: 1, step: 1, of_steps: 10, episode: 0, step_of_episode: 1,
   last: { action: "IDLE", by: 0, terminated: false }, basic: null, residual: null, yours: 0, taken_back: 0, can_retract: false,
-  samples: 0, rounds: [], progress: null, version: null,
+  samples: 0, rounds: [], progress: null, version: null, beliefs: null,
 };
 const title = (view: View | null, lost: Parameters<typeof banner>[1] = null) => banner(view, lost)[2];
 
@@ -55,7 +55,7 @@ test("only a connection that may come back is tried again", () => {
 
 function hello(...keys: [string, Hello["keys"][number]["action"]][]): Hello {
   return {
-    kind: "hello", task: "a task", summary: "", features: [], device: null, delta: 0.05,
+    kind: "hello", task: "a task", summary: "", features: [], device: null, delta: 0.05, foresees: false,
     keys: keys.map(([label, action]) => ({ codes: [label], label, shown: label, action })),
   };
 }

@@ -11,6 +11,8 @@ from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback, is_over
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, PosteriorImprover
 from mereq.alignment.schedule import PolicyVersion, Resume
+from mereq.commands.posterior import posterior_lines
+from mereq.commands.show import run_report
 from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongValue
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
@@ -22,6 +24,8 @@ from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.maxent_rl.two_stream import apply_two_stream_numpy
 from mereq.store.families import load_family, save_family
+from mereq.store.recording import record
+from mereq.store.run_writer import RunWriter
 from mereq.tasks.corridor import FORWARD, SWITCH, THETA_EXPERT, THETA_PRIOR
 
 TRAINING = TrainingSettings(
@@ -161,6 +165,30 @@ def test_an_intervention_for_the_other_side_contradicts_the_others(family):
     posterior = improver.infer(log)
     found = contradictions(improver.likelihood(log), posterior)
     assert found[-1] > 0.5 > found[:-1].max()
+
+
+def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
+    """Of the last policy that was published, whether or not its round is finished."""
+    newest = None
+    with RunWriter.create(tmp_path / "run", {"n_rounds": 1}) as writer:
+        assert run_report(tmp_path / "run")["posterior"] is None
+        for event in record(bayes_events(family, n_rounds=1), writer):
+            newest = event if isinstance(event, PolicyVersion) else newest
+    assert newest is not None
+    assert newest.belief is not None
+    shown = run_report(tmp_path / "run")["posterior"]
+    assert (shown["version"], shown["learned_from"]) == (newest.version, newest.learned_from)
+    for said, found, mean in zip(shown["features"], newest.belief.weights, newest.theta, strict=True):
+        assert said["mean"] == pytest.approx(mean)
+        assert said["interval"] == [found.low, found.high]
+        assert found.low <= mean <= found.high
+    assert shown["features"][LEFT]["sign"] == newest.belief.weights[LEFT].sign
+    lines = posterior_lines(shown)
+    assert lines[1 + LEFT] == f"  {shown['features'][LEFT]['name']}: {newest.belief.weights[LEFT].words}"
+    assert lines[-1].startswith("  rationality: ")
+    (tmp_path / "run" / "checkpoints" / f"version-{newest.version:04d}.json").unlink()
+    assert run_report(tmp_path / "run")["posterior"] is None  # all else is shown
+    assert "cannot be read" in caplog.text
 
 
 def test_without_a_family_the_method_says_what_is_missing():

@@ -13,7 +13,7 @@ from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
 from mereq.web.session import STOPPED
-from sittings import spec
+from sittings import latest, spec
 
 
 def test_toggle(endless):
@@ -63,6 +63,39 @@ def test_keys_do_nothing_while_the_policy_drives(endless):
     endless.let_pass(3)
     endless.keys.up("ArrowRight")
     assert endless.taken() == []
+    assert not endless.page.is_visible("#beliefs")  # this method infers no posterior
+
+
+def test_what_it_believes_and_what_comes_next(tmp_path, browser):
+    """The panel says after a handback what the run stored; a key draws the ghost, also in a pause, and hides it."""
+    with sitting(tmp_path / "run", browser, spec(steps=2000, method="mereq-bayes")) as at:
+        at.open()
+        assert at.page.is_visible("#beliefs-none")
+        at.go()
+        at.let_pass(1)
+        at.keys.press("Enter")
+        at.until(lambda: len(at.taken()) >= 2)
+        at.keys.press("Escape")
+        at.until(lambda: at.page.is_visible("#belief-rows li"))
+        at.let_pass(1)
+        at.keys.press("p")
+        at.until(lambda: at.who() == "PAUSED")
+        with RunReader.open(at.directory) as reader:
+            stored = reader.belief(reader.versions()[-1].number)
+        assert stored is not None
+        shown = [each.inner_text().split("\n") for each in at.page.query_selector_all("#belief-rows li")]
+        assert shown == [[each.name.replace("_", " "), each.words] for each in stored.weights]
+        assert not at.page.is_visible("#beliefs-none")
+
+        picture = lambda: at.page.evaluate("document.getElementById('scene').toDataURL()")  # noqa: E731
+        at.until(lambda: at.session.controls._frame == latest(at.session)["frame"])  # the newest picture is drawn
+        without = picture()
+        at.keys.press("g")
+        at.until(lambda: bool(latest(at.session)["ghost"]) and picture() != without)
+        assert at.page.get_attribute("#ghost", "aria-pressed") == "true"
+        assert at.who() == "PAUSED"
+        at.keys.press("g")
+        at.until(lambda: picture() == without)
 
 
 def test_hold(endless):

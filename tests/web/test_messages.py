@@ -30,7 +30,15 @@ def test_what_is_held():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("go", None), ("pause", "a pause"), ("release", "left"), ("retract", None), ("hand_back", None), ("pace", 2.5)],
+    [
+        ("go", None),
+        ("pause", "a pause"),
+        ("release", "left"),
+        ("retract", None),
+        ("hand_back", None),
+        ("pace", 2.5),
+        ("ghost", None),
+    ],
 )
 def test_commands(name, value):
     assert parse(json.dumps({"kind": "command", "name": name, "value": value}), FIVE) == Command(name, value)

@@ -49,7 +49,19 @@ def test_every_key_is_an_action_and_no_key_is_two(name):
         assert isinstance(held, Input)
         environment.step(held.action)
     codes = [code for key in view.controls.keys for code in key.codes]
-    once = ["Enter", "NumpadEnter", "Escape", "KeyP", "KeyM", "KeyH", "Minus", "Equal", "NumpadAdd", "NumpadSubtract"]
+    once = [
+        "Enter",
+        "NumpadEnter",
+        "Escape",
+        "KeyP",
+        "KeyM",
+        "KeyH",
+        "KeyG",
+        "Minus",
+        "Equal",
+        "NumpadAdd",
+        "NumpadSubtract",
+    ]
     assert len({*codes, *once}) == len(codes) + len(once)
 
 

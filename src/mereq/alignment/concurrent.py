@@ -13,7 +13,7 @@ from queue import SimpleQueue
 import numpy as np
 from jaxtyping import Float
 
-from mereq.alignment.method import Improver, Progress
+from mereq.alignment.method import Improver, Progress, belief_of
 from mereq.alignment.schedule import PolicyVersion, Resume
 from mereq.core.policy import Policy
 from mereq.core.simulator import close
@@ -152,6 +152,7 @@ class _LearnerThread:
             theta=self._improver.theta.copy(),
             learned_from=log.steps,
             seconds=time.perf_counter() - started,
+            belief=belief_of(self._improver),
         )
         self._events.put((published, self._improver.state()))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from mereq.alignment.method import Improver, Progress
+from mereq.alignment.method import Improver, Progress, belief_of
 from mereq.alignment.schedule import PolicyVersion, Resume
 from mereq.core.policy import Policy
 from mereq.core.simulator import close
@@ -67,6 +67,7 @@ class AtHandback:
             theta=self._improver.theta.copy(),
             learned_from=log.steps,
             seconds=time.perf_counter() - started,
+            belief=belief_of(self._improver),
         )
         yield made
         self._newest = made  # the consumer has stored it by now, so it may act

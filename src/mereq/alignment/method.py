@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from mereq.alignment.settings import AlignSettings
 from mereq.core.policy import Policy
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
+from mereq.irl.belief import Belief
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,21 @@ class Improver(Protocol):
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Restore what `state` returned."""
         ...
+
+
+@runtime_checkable
+class InfersPosterior(Protocol):
+    """Improver that infers a posterior of theta."""
+
+    @property
+    def belief(self) -> Belief | None:
+        """Summary of the present posterior; None before the first intervention."""
+        ...
+
+
+def belief_of(improver: Improver) -> Belief | None:
+    """Summary of an improver's posterior; None for a method that infers none."""
+    return improver.belief if isinstance(improver, InfersPosterior) else None
 
 
 class Method(Protocol):

@@ -17,6 +17,7 @@ from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
+from mereq.irl.belief import Belief
 from mereq.irl.decisions import DecisionModel, decisions_of
 from mereq.irl.family_evidence import n_habits
 from mereq.irl.family_likelihood import FamilyLikelihood
@@ -65,6 +66,13 @@ class PosteriorImprover:
         if self.posterior is None or not self._n_habits:
             return self._family.member(self.theta, self._prior)
         return self._family.member(self.theta, self._prior, habit=self.posterior.mean[-self._n_habits :])
+
+    @property
+    def belief(self) -> Belief | None:
+        """Summary of the posterior; None before the first intervention."""
+        if self.posterior is None:
+            return None
+        return Belief.of(self.posterior, self.before, self._family.region.limit, self._task.feature_names)
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""

@@ -12,6 +12,7 @@ from mereq.core.policy import Policy
 from mereq.core.simulator import close
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import SupervisedStep
+from mereq.irl.belief import Belief
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class PolicyVersion:
     theta: Float[np.ndarray, " features"]
     learned_from: int  # number of the run's supervised steps that it was learned from
     seconds: float  # duration of learning [s]
+    belief: Belief | None = None  # what the posterior said, for a method that infers one
 
     @classmethod
     def first(cls, improver: Improver) -> "PolicyVersion":

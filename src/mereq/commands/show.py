@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from mereq.commands.output import PlainConsole, command, words
+from mereq.commands.posterior import posterior_lines, recorded_posterior
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
@@ -31,6 +32,7 @@ def run_report(directory: Path) -> dict[str, Any]:
     refuse_blind(directory)
     with RunReader.open(directory) as reader:
         start, rounds, own_rates = reader.starts()[-1], reader.rounds(), reader.own_rates()
+        posterior = recorded_posterior(reader)
     return {
         **{name: start.config[name] for name in FIELDS if name in start.config},
         "feature_names": _feature_names(start.config, rounds),
@@ -52,6 +54,7 @@ def run_report(directory: Path) -> dict[str, Any]:
         "stays_below": _at_thresholds(
             samples_to_stay_below, [each.own_rate for each in own_rates], [each.expert_samples for each in own_rates]
         ),
+        "posterior": posterior,
         "config": start.config,
         "provenance": start.provenance,
     }
@@ -70,6 +73,8 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
     out = PlainConsole(soft_wrap=True)
     out.print(words((_title(report), "bold")))
     _print_rounds(report, out)
+    for line in posterior_lines(report["posterior"]) if report["posterior"] else ():
+        out.print(line)
     if not report["rounds"]:
         out.print("No round is finished yet.")
         return

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Float
 
+from mereq.core.policy import Policy
+
 
 class Controller(IntEnum):
     """The one in control of a step: the policy or the expert."""
@@ -39,6 +41,7 @@ class DecisionContext(NamedTuple):
     proposed: Any  # the action the policy would take: int (discrete) or (actions,) float array
     info: dict[str, Any]  # the environment's own report of this state: measurements, features of the last step
     recorded_decision: Decision | None = None  # of before an interruption, while the step is executed again
+    policy: Policy | None = None  # the acting policy, which proposed the action; None while a step is executed again
 
 
 class Supervisor(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class ImagePicture(TypedDict):
     draw: Literal["image"]
     source: str
 
+
+Place = tuple[float, float, float]  # in the units of the task's pictures
 
 Picture = HighwayPicture | ShapesPicture | ImagePicture  # as JSON; `draw` names the renderer of the page
 
@@ -83,6 +85,28 @@ class TaskView(Protocol):
 
     def readings(self) -> list[tuple[str, str]]:
         """Names and values (with units) of what instruments show now."""
+        ...
+
+
+@runtime_checkable
+class Foreseeable(Protocol):
+    """View of an environment whose state can be copied, so that a second environment shows what is about to happen."""
+
+    @property
+    def ahead(self) -> int:
+        """Number of steps that are shown in advance."""
+        ...
+
+    def save(self) -> Any:
+        """The environment's state. Later steps do not change it."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """Continue the environment from a state that another view's `save` returned."""
+        ...
+
+    def places(self) -> list[Place]:
+        """Places of what the policy controls in the last step: x, y, heading of a car; x, y, z of a tool [m, rad]."""
         ...
 
 

@@ -6,6 +6,7 @@ is damaged, the rounds after the last undamaged state are learned again from the
 """
 
 import json
+import logging
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -21,13 +22,17 @@ from mereq.core.policy import Policy
 from mereq.core.supervisor import SeenFrame
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
-from mereq.store.checkpoints import LARGEST_SIDECAR, load_arrays
+from mereq.irl.belief import Belief
+from mereq.store.checkpoints import LARGEST_SIDECAR, corrupt, load_arrays
 from mereq.store.database import Database, Schema, Store, from_json
 from mereq.store.links import inside
 from mereq.store.policies import load_policy
 from mereq.store.step_rows import StepRows
 
+logger = logging.getLogger("mereq")
+
 ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
+BELIEF = "belief"  # entry of a version's JSON file: what the posterior said
 STEP = (
     "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, retracts, "
     "version"
@@ -229,6 +234,33 @@ class RunReader(Store):
         if str(number) not in published:
             raise UnknownName("published version", str(number), published)
         return load_policy(self._checkpoint("version", number), prior=prior)
+
+    def belief(self, number: int) -> Belief | None:
+        """What the posterior said when a version was published; None if the method infers no posterior.
+
+        Raises:
+            CorruptCheckpoint: the version's checkpoint is missing or damaged.
+        """
+        file = self._checkpoint("version", number)
+        content = load_arrays(file, kind="policy").about.get(BELIEF)
+        try:
+            return None if content is None else Belief.from_json(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise corrupt(str(file), f"its belief is not one ({error})") from error
+
+    def last_beliefs(self, n: int) -> list[Belief | None]:
+        """What the posterior said when each of the last n versions was published.
+
+        Nothing is learned from a belief, so a damaged checkpoint is told in the log, and its belief is None.
+        """
+        found = list[Belief | None]()
+        for version in self.versions()[-n:]:
+            try:
+                found.append(self.belief(version.number))
+            except CorruptCheckpoint as error:
+                logger.warning("What the posterior said before policy %d cannot be read: %s", version.number, error)
+                found.append(None)
+        return found
 
     def own_rates(self) -> list[OwnRate]:
         """Own rates that were measured, in the order of the run; none unless the run measures them."""

@@ -24,6 +24,7 @@ from mereq.store.policies import save_policy
 from mereq.store.provenance import provenance, resident_bytes
 from mereq.store.run_log import LOG
 from mereq.store.run_store import (
+    BELIEF,
     RUN,
     OwnRate,
     RecordedRound,
@@ -196,6 +197,7 @@ class RunWriter(RunReader):
         self._settle()
         start = self.starts()[-1]
         about = {"version": made.version, "run": start.config, "provenance": start.provenance}
+        about |= {} if made.belief is None else {BELIEF: made.belief.to_json()}
         save_policy(self._checkpoint("version", made.version), made.policy, about=about)
         with self.database.transaction():
             self.database.insert(

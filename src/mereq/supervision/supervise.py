@@ -85,8 +85,8 @@ def supervise(
                 proposed = existing_action(policy.distribution(obs[None].copy()).mode()[0], task.actions, "The policy")
                 decided = None
             else:
-                version, proposed, decided = before.version, before.proposed, _decision(before)
-            context = DecisionContext(step_index, task.state_of(obs).copy(), copied(proposed), info, decided)
+                version, policy, proposed, decided = before.version, None, before.proposed, _decision(before)
+            context = DecisionContext(step_index, task.state_of(obs).copy(), copied(proposed), info, decided, policy)
             answer = _answer(supervisor, context, task.actions)
             decision = decided or answer
             reached = checked_step(_environment_answer("step", environment.step, task, copied(decision.action)), task)

@@ -33,6 +33,7 @@ class State(NamedTuple):
     engaged: bool  # the person takes the next step
     pace: float  # steps per second
     felt: Held | None = None  # input of this machine's device during a pause, for testing it
+    ghost: bool = False  # what the policy is about to do is shown
 
 
 class Controls:
@@ -55,7 +56,7 @@ class Controls:
         self._frame, self._sent = 0, 0.0
         self._newest = 0  # number of the newest picture
         self._unseen: deque[tuple[int, float]] = deque()  # pictures that are not acknowledged, and their times [s]
-        self._retracts = False
+        self._retracts = self._ghost = False
         self.device: str | None = None  # name of this machine's device, if one acts
         self._felt, self._felt_at, self._absent = Held(), float("-inf"), None
         self._drop()
@@ -75,6 +76,8 @@ class Controls:
             elif message.name == "retract":
                 self._drop()
                 self._retracts = True
+            elif message.name == "ghost":
+                self._ghost = not self._ghost
             else:
                 self._drop()
                 self._paused = message.value
@@ -143,7 +146,7 @@ class Controls:
                 self._drop()
                 self._paused = UNSEEN
             felt = None if self._paused is None or self.device is None else self._felt
-            return State(self._paused, self._paused is None and self._engaged(), self._pace, felt)
+            return State(self._paused, self._paused is None and self._engaged(), self._pace, felt, self._ghost)
 
     def take(self) -> OperatorInput:
         """Input for one step. A key that was tapped since the last step counts as held."""

@@ -10,7 +10,7 @@ from mereq.core.actions import Actions, Discrete
 MOST_CHARACTERS = 2048  # length of a message
 SLOWEST, FASTEST = 0.2, 20.0  # permitted steps per second
 Mode = Literal["toggle", "hold"]
-Name = Literal["go", "pause", "release", "retract", "hand_back", "pace"]
+Name = Literal["go", "pause", "release", "retract", "hand_back", "pace", "ghost"]
 FIELDS = {"input": {"frame", "sent", "mode", "engaged", "action"}, "command": {"name", "value"}}
 
 
@@ -31,7 +31,7 @@ class Input(NamedTuple):
 class Command(NamedTuple):
     """Command of the person, which is executed once."""
 
-    name: Name  # "release": release all input and pause
+    name: Name  # "release": release all input and pause; "ghost": show or hide what the policy is about to do
     value: Any = None  # pace: steps per second; pause, release: the reason that the page shows
 
 

@@ -6,13 +6,15 @@ import numpy as np
 
 from mereq.alignment.algorithm import Event, Round
 from mereq.alignment.method import Progress
+from mereq.alignment.posterior_alignment import MEREQ_BAYES
 from mereq.alignment.schedule import PolicyVersion
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
+from mereq.irl.belief import Belief
 from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RecordedRound, RunReader
-from mereq.web.views import LastStep, LearningProgress, Phase, RoundSummary, Status
+from mereq.web.views import Beliefs, BelievedWeight, LastStep, LearningProgress, Phase, RoundSummary, Status
 
 
 @dataclass
@@ -37,6 +39,9 @@ class RunStatus:
         versions = store.versions()
         self._version = versions[-1].number if versions else 0
         self._theta = versions[-1].theta if versions else self._theta
+        self._infers = spec.method == MEREQ_BAYES.name
+        last = store.last_beliefs(2) if self._infers else []
+        self._before, self._belief = [None, None, *last][-2:]  # before and after the last handback
         self._begin_round()
         self._samples = self._rounds[-1]["samples"] if self._rounds else 0
         self._step_of_episode = 0
@@ -57,6 +62,7 @@ class RunStatus:
             self._progress = {"step": event.step + 1, "of": event.of, "gradient": _finite(event.gradient_norm)}
         elif isinstance(event, PolicyVersion):
             self._version, self._theta, self._progress = event.version, event.theta, None
+            self._before, self._belief = self._belief, event.belief
         else:
             self._finish(event)
 
@@ -97,6 +103,7 @@ class RunStatus:
             "rounds": self._rounds,
             "progress": self._progress,
             "version": self._version if self._concurrent else None,
+            "beliefs": _beliefs(self._belief, self._before) if self._infers else None,
         }
 
     def _begin_round(self) -> None:
@@ -133,6 +140,28 @@ def _summary(done: RecordedRound | Round) -> RoundSummary:
         "theta": done.theta.tolist(),
         "waited": done.seconds_waited,
     }
+
+
+def _beliefs(belief: Belief | None, before: Belief | None) -> Beliefs:
+    """A belief in the form of the message, beside the means of the belief before it."""
+    if belief is None:
+        return {"weights": [], "confused": []}
+    was = [each.mean for each in before.weights] if before else [0.0] * len(belief.weights)
+    weights: list[BelievedWeight] = [
+        {
+            "name": each.name.replace("_", " "),
+            "mean": round(each.mean, 3),
+            "low": round(each.low, 3),
+            "high": round(each.high, 3),
+            "before": round(each.before, 3),
+            "was": round(mean, 3),
+            "sign": each.sign,
+            "words": each.words,
+        }
+        for each, mean in zip(belief.weights, was, strict=True)
+    ]
+    confused = [(one.replace("_", " "), other.replace("_", " ")) for one, other, _ in belief.confused]
+    return {"weights": weights, "confused": confused}
 
 
 def _finite(number: float | None) -> float | None:

@@ -14,11 +14,13 @@ import numpy as np
 
 from mereq.alignment.algorithm import Event, Round
 from mereq.core.errors import MereqError, OwnCodeFailed, RobotLost
-from mereq.core.simulator import close
+from mereq.core.policy import Policy
+from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Controller, Decision, DecisionContext, SeenFrame
-from mereq.core.view import Picture
+from mereq.core.view import Foreseeable, Picture, Place
 from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
+from mereq.runs.policies import task_of
 from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.store.run_writer import RunWriter
@@ -28,6 +30,7 @@ from mereq.trials.plan import Wait
 from mereq.web.blindness import blinded, blinded_hello
 from mereq.web.clock import Clock
 from mereq.web.controls import Controls, OperatorInput
+from mereq.web.ghost import Ghost
 from mereq.web.latest_view import LatestView
 from mereq.web.run_status import RunStatus
 from mereq.web.task_view import task_view_of
@@ -88,11 +91,14 @@ class Session:
         self._status = RunStatus(spec, writer)
         self._picture: Picture | None = None
         self._frame = 0
+        self._ghost = Ghost(self._copy) if self._can_foresee(blind) else None
         self._ready = False  # whether policies and compiled code are loaded
         self._waits_for_key = False  # the person is in control without a key, and the task has no idle action
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
+        self._shown_path: list[Place] | None = None
+        self._policy: Policy | None = None  # of the last decision
         self._blind, self._observed = blind, observed
         self._last_view: View | None = None
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
@@ -123,6 +129,8 @@ class Session:
             self._status.phase, self._status.words = "stopped", words
             raise
         finally:
+            if self._ghost:
+                self._ghost.close()
             self._put()
 
     def _make_environment(self) -> None:
@@ -171,6 +179,8 @@ class Session:
     def begin_episode(self, seed: int) -> None:
         """Prepare the display of a new episode. Wait until a robot may move, since it moves to its start afterwards."""
         self._new_episode = True
+        if self._ghost:
+            self._ghost.forget()
         if self._robot:
             self._ready = True
             self._wait_if_blind()
@@ -181,10 +191,12 @@ class Session:
         """The controller and action of the step that is due. Waits while the run is paused."""
         if context.recorded_decision is not None:
             return context.recorded_decision
+        self._policy = context.policy
         self._wait_if_blind()
         if self._new_episode:
             self._new_episode, self._ready = False, True
             self._status.begin_episode(context.step)
+            self._foresee(context.obs)
             self._show([self.view.still()])
         operator = self._awaited_input()
         seen = SeenFrame(operator.frame, time.time(), operator.sent)
@@ -263,11 +275,21 @@ class Session:
     def _show_step(self, step: SupervisedStep) -> None:
         """Show the step that was just stored, for the duration of a step."""
         self._status.describe(self.view.controls.name_of(step.executed))
+        if not (step.terminated or step.truncated):
+            self._foresee(step.next_obs)
+        elif self._ghost:
+            self._ghost.forget()
         self._show(self.view.film())
         if self._status.phase == "learning":
             self._waits_until = self._clock.now() + (self._blind.between if self._blind else 0.0)
             self.controls.let_go()
             self._put()
+
+    def _foresee(self, obs: np.ndarray) -> None:
+        """Let the ghost begin in the present state, with the policy of the last decision."""
+        if self._ghost and self._policy:
+            assert isinstance(self.view, Foreseeable)
+            self._ghost.begin(self.view.save(), obs, self._policy)
 
     def _show(self, film: list[Picture]) -> None:
         self._awaits = None
@@ -296,7 +318,7 @@ class Session:
             if self._robot:
                 self._robot.hold(state.paused)
             self._paused_for += self._clock.now() - before
-        if state != self._shown_state:
+        if state != self._shown_state or self._path() != self._shown_path:
             self._put()
 
     def _wait_if_blind(self) -> None:
@@ -315,6 +337,7 @@ class Session:
     def _put(self) -> None:
         """Put the complete view for the page. A page that reloads needs nothing else."""
         self._shown_state = state = self.controls.state(self._clock.now())
+        self._shown_path = self._path()
         view: View = {
             "kind": "view",
             "frame": self._frame,
@@ -325,6 +348,7 @@ class Session:
             "pace": self.hz or state.pace,
             "felt": state.felt,
             "readings": self._readings(),
+            "ghost": self._shown_path,
             **self._status.view(),
         }
         if not (self._ready or self.over):
@@ -333,6 +357,22 @@ class Session:
         if view != self._last_view:  # equal views are left out, since their number could reveal the method
             self._last_view = view
             self.latest_view.put(view)
+
+    def _can_foresee(self, blind: Wait | None) -> bool:
+        """Whether the page can show what the policy is about to do: the environment can be copied, and is no robot."""
+        return isinstance(self.view, Foreseeable) and not (self._robot or blind or task_of(self.spec).n_answer)
+
+    def _copy(self) -> tuple[Environment, Foreseeable]:
+        """A second environment with its view, whose first state is arbitrary."""
+        environment = environment_of(self.spec)
+        environment.reset(seed=0)
+        view = task_view_of(environment, self.definition)
+        assert isinstance(view, Foreseeable)
+        return environment, view
+
+    def _path(self) -> list[Place] | None:
+        """What the policy is about to do, as far as it is known; None if the person did not ask for it."""
+        return self._ghost.path() if self._ghost and self.controls.state(self._clock.now()).ghost else None
 
     def _readings(self) -> list[tuple[str, str]]:
         shown = self.view.readings() if self._picture else []
@@ -353,5 +393,6 @@ class Session:
             "keys": keys,
             "device": self.controls.device,
             "delta": self.spec.rate_threshold,
+            "foresees": self._ghost is not None,
         }
         return blinded_hello(hello) if self._blind else hello

@@ -5,7 +5,8 @@ frontend/src/messages.ts declares the same types for the page, and a test compar
 
 from typing import Literal, TypedDict
 
-from mereq.core.view import Picture
+from mereq.core.view import Picture, Place
+from mereq.irl.belief import Sign
 from mereq.web.devices.device import Held
 
 Phase = Literal["preparing", "supervising", "learning", "finished", "stopped"]
@@ -31,6 +32,7 @@ class Hello(TypedDict):
     keys: list[Key]
     device: str | None  # input device of the program's machine, which acts instead of the page
     delta: float
+    foresees: bool  # whether the page can show what the policy is about to do
 
 
 class RoundSummary(TypedDict):
@@ -58,6 +60,26 @@ class LearningProgress(TypedDict):
     gradient: float | None
 
 
+class BelievedWeight(TypedDict):
+    """What the program believes about the weight of a feature."""
+
+    name: str
+    mean: float
+    low: float  # 95 % interval
+    high: float
+    before: float  # half of the interval before any evidence
+    was: float  # mean before the last handback; zero before any evidence
+    sign: Sign
+    words: str
+
+
+class Beliefs(TypedDict):
+    """What the program believes the person wants, by a method that infers a posterior."""
+
+    weights: list[BelievedWeight]  # empty before the first intervention
+    confused: list[tuple[str, str]]  # features that cannot be told apart yet
+
+
 class Status(TypedDict):
     """Status of a run, in numbers."""
 
@@ -80,6 +102,7 @@ class Status(TypedDict):
     rounds: list[RoundSummary]
     progress: LearningProgress | None
     version: int | None  # number of the newest policy, with concurrent learning
+    beliefs: Beliefs | None
 
 
 class View(Status):
@@ -94,6 +117,7 @@ class View(Status):
     pace: float
     felt: Held | None
     readings: list[tuple[str, str]]
+    ghost: list[Place] | None  # what the policy is about to do; None: it is not shown
 
 
 class Refusal(TypedDict):

@@ -1,12 +1,14 @@
 """An arm task as a person sees it: shapes and poses, the tool, and keys along the axes of the world."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mereq.core.simulator import Environment
-from mereq.core.view import ActionControls, Key, Picture
+from mereq.core.view import ActionControls, Key, Picture, Place
+from mereq.tasks.arm.definition import Measured
 from mereq.tasks.arm.environment import ArmEnv
+from mereq.tasks.arm.world import ArmState
 
 
 def _name_of(action: Any) -> str:
@@ -25,11 +27,19 @@ KEYS = (
 )
 
 
+class Saved(NamedTuple):
+    """State of an episode, without the random stream that draws the next start."""
+
+    world: ArmState
+    measured: Measured
+
+
 class ArmView:
     """One picture a step. The page looks at the robot from the front: right is +y, away is -x, up is +z."""
 
     controls = ActionControls(KEYS, np.zeros(3, np.float32), _name_of)
     pace = 10.0
+    ahead = 15  # steps
 
     def __init__(self, environment: ArmEnv):
         self._environment = environment
@@ -59,6 +69,20 @@ class ArmView:
         x, y, z = 100.0 * measured.tip[0]
         moved = 100.0 * float(np.linalg.norm(measured.tip_moved[0]))
         return [("tool x, y, z", f"{x:.1f}, {y:.1f}, {z:.1f} cm"), ("moved", f"{moved:.2f} cm")]
+
+    def save(self) -> Saved:
+        """The physics, and the measurements of the last step."""
+        return Saved(self._environment.world.save(0), self._environment.measured)
+
+    def restore(self, state: Saved) -> None:
+        """Continue from a saved state."""
+        self._environment.world.put([0], state.world)
+        self._environment.measured = state.measured
+
+    def places(self) -> list[Place]:
+        """The tool after the last step."""
+        x, y, z = np.round(self._environment.measured.tip[0], 4).tolist()
+        return [(x, y, z)]
 
 
 def view_of_arm(environment: Environment) -> ArmView | None:

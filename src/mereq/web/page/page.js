@@ -25,327 +25,6 @@ var mereq = (() => {
     between: () => between
   });
 
-  // src/calibration.ts
-  var STANDARD = {
-    right: [{ axis: 0, way: 1 }, { button: 15 }],
-    left: [{ axis: 0, way: -1 }, { button: 14 }],
-    towards: [{ axis: 1, way: 1 }, { button: 13 }],
-    away: [{ axis: 1, way: -1 }, { button: 12 }],
-    up: [{ button: 7 }],
-    down: [{ button: 6 }],
-    engage: [{ button: 0 }],
-    handBack: [{ button: 1 }],
-    retract: [{ button: 3 }],
-    pause: [{ button: 9 }]
-  };
-  var PLAIN = { rest: 0, least: -1, most: 1 };
-  var MOVED = 0.3;
-  var PUSHED = 0.6;
-  var QUESTIONS = [
-    ["right", "Push the stick or button that moves to the right"],
-    ["left", "Push the stick or button that moves to the left"],
-    ["towards", "Push the stick or button that moves towards you (on the highway: SLOWER)"],
-    ["away", "Push the stick or button that moves away from you (on the highway: FASTER)"],
-    ["up", "Push the stick or button that raises the tool (arm only)", "skip"],
-    ["down", "Push the stick or button that lowers the tool (arm only)", "skip"],
-    ["engage", "Press the button that takes over"],
-    ["handBack", "Press the button that hands back"],
-    ["retract", "Press the button that takes back your last intervention", "skip"],
-    ["pause", "Press the button that pauses and continues", "skip"]
-  ];
-  function along(value, { rest, least, most }) {
-    const span = value >= rest ? most - rest : rest - least;
-    return span < 0.05 ? 0 : Math.max(-1, Math.min(1, (value - rest) / span));
-  }
-  function axisOf(calibration, index) {
-    return calibration.axes[index] ?? PLAIN;
-  }
-  function strength(source, pad, calibration) {
-    if ("button" in source) return pad.buttons[source.button]?.value ?? 0;
-    return Math.max(0, source.way * along(pad.axes[source.axis] ?? 0, axisOf(calibration, source.axis)));
-  }
-  function calibrationOf(pad) {
-    return kept(pad.id) ?? (pad.mapping === "standard" ? { axes: [], sources: STANDARD } : null);
-  }
-  var keyOf = (id) => `mereq gamepad ${id}`;
-  var memory = /* @__PURE__ */ new Map();
-  function kept(id) {
-    if (!memory.has(id)) memory.set(id, parsed(stored(id)));
-    return memory.get(id) ?? null;
-  }
-  function stored(id) {
-    try {
-      return localStorage.getItem(keyOf(id));
-    } catch {
-      return null;
-    }
-  }
-  function parsed(text2) {
-    try {
-      const found = JSON.parse(text2 ?? "null");
-      return isCalibration(found) ? found : null;
-    } catch {
-      return null;
-    }
-  }
-  function keep(id, calibration) {
-    memory.set(id, calibration);
-    try {
-      if (calibration === null) localStorage.removeItem(keyOf(id));
-      else localStorage.setItem(keyOf(id), JSON.stringify(calibration));
-    } catch {
-    }
-  }
-  function isCalibration(found) {
-    const { axes, sources } = found ?? {};
-    const right = (source) => {
-      const { axis, way, button } = source ?? {};
-      return Number.isInteger(button) || Number.isInteger(axis) && (way === 1 || way === -1);
-    };
-    return Array.isArray(axes) && axes.every((axis) => axis !== null && [axis.rest, axis.least, axis.most].every(Number.isFinite)) && typeof sources === "object" && sources !== null && Object.values(sources).every((list) => Array.isArray(list) && list.every(right));
-  }
-  var Calibrating = class {
-    constructor(id) {
-      this.id = id;
-    }
-    at = "rest";
-    letGo = true;
-    // whether the last answer was released
-    found = { axes: [], sources: {} };
-    done = false;
-    get words() {
-      if (this.at === "rest") return "Release every stick and trigger, then press Next.";
-      if (this.at === "range") return "Move every stick in a full circle, press every trigger fully, release them, then press Next.";
-      if (!this.letGo) return "Recorded. Release it.";
-      const [, words, skip] = QUESTIONS[this.at];
-      return `${words}${skip ? ", or press Next to skip it" : ""}.`;
-    }
-    // Whether the button Next is enabled.
-    get mayGoOn() {
-      return typeof this.at === "string" || this.letGo && QUESTIONS[this.at][2] === "skip";
-    }
-    next(pad) {
-      if (!this.mayGoOn) return;
-      if (this.at === "rest") {
-        this.found.axes = pad.axes.map((rest) => ({ rest, least: rest, most: rest }));
-        this.at = "range";
-      } else if (this.at === "range") {
-        for (const axis of this.found.axes) {
-          if (axis.most - axis.rest < MOVED) axis.most = Math.max(1, axis.rest);
-          if (axis.rest - axis.least < MOVED) axis.least = Math.min(-1, axis.rest);
-        }
-        if (pad.mapping === "standard") this.finish(STANDARD);
-        else this.at = 0;
-      } else this.advance();
-    }
-    // Reads the pad. Called for every frame.
-    look(pad) {
-      if (this.at === "range") {
-        this.found.axes.forEach((axis, i) => {
-          axis.least = Math.min(axis.least, pad.axes[i] ?? axis.least);
-          axis.most = Math.max(axis.most, pad.axes[i] ?? axis.most);
-        });
-      }
-      if (typeof this.at === "string" || this.done) return;
-      const all = [
-        ...pad.axes.flatMap((_, axis) => [{ axis, way: 1 }, { axis, way: -1 }]),
-        ...pad.buttons.map((_, button) => ({ button }))
-      ];
-      const pushed = (source) => strength(source, pad, this.found);
-      const most = all.reduce((best, source) => pushed(source) > pushed(best) ? source : best, all[0]);
-      if (most === void 0) return;
-      if (!this.letGo) this.letGo = pushed(most) < MOVED;
-      else if (pushed(most) > PUSHED) {
-        this.found.sources[QUESTIONS[this.at][0]] = [most];
-        this.letGo = false;
-        this.advance();
-      }
-    }
-    advance() {
-      this.at = this.at + 1;
-      if (this.at >= QUESTIONS.length) this.finish(this.found.sources);
-    }
-    finish(sources) {
-      this.done = true;
-      keep(this.id, { axes: this.found.axes, sources });
-    }
-  };
-
-  // ../src/mereq/web/devices/steering.json
-  var steering_default = {
-    dead_zone: 0.2,
-    way: 0.4,
-    silence: 0.7,
-    spacemouse: {
-      vendors: [9583, 1133],
-      usage: { usagePage: 1, usage: 8 },
-      full: 350,
-      translation: 1,
-      buttons: 3
-    }
-  };
-
-  // src/steering.ts
-  function beyond(value) {
-    const far2 = (Math.abs(value) - steering_default.dead_zone) / (1 - steering_default.dead_zone);
-    return far2 <= 0 ? 0 : value > 0 ? far2 : -far2;
-  }
-  function wayOf({ right, towards }) {
-    if (Math.max(Math.abs(right), Math.abs(towards)) <= steering_default.way) return null;
-    if (Math.abs(right) > Math.abs(towards)) return right > 0 ? "ArrowRight" : "ArrowLeft";
-    return towards > 0 ? "ArrowDown" : "ArrowUp";
-  }
-  function steer(hands2, device, push) {
-    const before = JSON.stringify(hands2.action());
-    if (hands2.takesVectors) {
-      const vector = [push.towards, push.right, push.up];
-      hands2.push(device, vector.some((part) => part !== 0) ? vector : null);
-    } else {
-      const way = wayOf(push);
-      for (const code of ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]) hands2.keep(`${device} ${code}`, code === way);
-    }
-    return JSON.stringify(hands2.action()) !== before;
-  }
-
-  // src/gamepad.ts
-  function watchGamepad(acts) {
-    let before = null;
-    addEventListener("gamepadconnected", (event) => {
-      const pad = event.gamepad;
-      acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser does not know its buttons. Press T to calibrate it.` : pad.mapping !== "standard" ? `${pad.id} uses your calibration. Press T to test it.` : `${pad.id}: the left stick or D-pad acts, A takes over, B hands back, Y takes back your last intervention, Start pauses. Press T to test it.`);
-    });
-    addEventListener("gamepaddisconnected", (event) => {
-      before = null;
-      acts.lost("gamepad", event.gamepad.id);
-    });
-    const look = () => {
-      const pad = pads().find((each) => calibrationOf(each) !== null);
-      if (pad) {
-        const now = readPad(pad, calibrationOf(pad));
-        const pressed = (deed) => now.down(deed) && before?.down(deed) !== true;
-        const [engages, handsBack, retracts, pauses] = ["engage", "handBack", "retract", "pause"].map(pressed);
-        before = now;
-        if (engages) acts.engage(true);
-        if (handsBack) acts.engage(false);
-        if (retracts) acts.retract();
-        if (pauses) acts.goOrPause();
-        if (steer(acts.hands(), "pad", now.push)) acts.changed();
-      }
-      requestAnimationFrame(look);
-    };
-    requestAnimationFrame(look);
-  }
-  function pads() {
-    return navigator.getGamepads().filter((pad) => pad?.connected === true);
-  }
-  function readPad(pad, calibration) {
-    const held = Object.fromEntries(
-      Object.entries(calibration.sources).map(([deed, sources]) => [deed, Math.max(0, ...sources.map((each) => strength(each, pad, calibration)))])
-    );
-    const between2 = (more, less) => beyond((held[more] ?? 0) - (held[less] ?? 0));
-    return {
-      push: { right: between2("right", "left"), towards: between2("towards", "away"), up: between2("up", "down") },
-      down: (deed) => (held[deed] ?? 0) > 0.5
-    };
-  }
-
-  // src/hands.ts
-  var Hands = class {
-    // vectors by device
-    constructor(keys) {
-      this.keys = keys;
-    }
-    mode = "toggle";
-    engaged = false;
-    down = [];
-    // names of keys that are down, in the order in which they were pressed
-    analog = {};
-    // The action key with this code, if there is one. A device's direction is a key with a prefix ("pad ArrowUp").
-    keyOf(name) {
-      return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
-    }
-    // Whether actions are vectors; otherwise they are indices.
-    get takesVectors() {
-      return Array.isArray(this.keys[0]?.action);
-    }
-    press(name) {
-      if (!this.down.includes(name)) this.down.push(name);
-    }
-    lift(name) {
-      this.down = this.down.filter((other) => other !== name);
-    }
-    keep(name, down) {
-      if (down) this.press(name);
-      else this.lift(name);
-    }
-    push(device, analog) {
-      if (analog === null) delete this.analog[device];
-      else this.analog[device] = analog;
-    }
-    release() {
-      this.engaged = false;
-      this.down = [];
-      this.analog = {};
-    }
-    holds(key) {
-      return this.down.some((name) => this.keyOf(name) === key);
-    }
-    // The index of the key pressed last, or the sum of all vectors, clipped to [-1, 1]. Null: no input.
-    action() {
-      const held = this.down.map((name) => this.keyOf(name)).filter((key) => key !== void 0);
-      const last = held.at(-1);
-      if (last !== void 0 && typeof last.action === "number") return last.action;
-      const vectors = [...held.map((key) => key.action), ...Object.values(this.analog)];
-      if (vectors.length === 0) return null;
-      const size = vectors[0].length;
-      return Array.from(
-        { length: size },
-        (_, i) => Math.max(-1, Math.min(1, vectors.reduce((sum2, vector) => sum2 + (vector[i] ?? 0), 0)))
-      );
-    }
-  };
-
-  // src/keyboard.ts
-  function meaningOf(key, hands2, isCommand) {
-    if (key.ctrlKey || key.metaKey || key.altKey) return "shortcut";
-    const isAction = hands2.keyOf(key.code) !== void 0;
-    if (!isAction && !isCommand) return "none";
-    if (key.repeat) return "repeat";
-    return isAction ? "action" : "command";
-  }
-
-  // src/link.ts
-  var [GOING_AWAY, OCCUPIED, TAKEN] = [1001, 4409, 4410];
-  function lossOf(code, reason) {
-    if (code === GOING_AWAY) return { reason: reason || "The program has ended.", then: "end" };
-    const then = code === OCCUPIED || code === TAKEN ? "take control" : "reconnect";
-    return { reason: reason || "There is no connection to the program.", then };
-  }
-  var Link = class {
-    constructor(received, lost2) {
-      this.received = received;
-      this.lost = lost2;
-    }
-    socket = null;
-    connect(take = false) {
-      const token = new URLSearchParams(location.search).get("token") ?? "";
-      const query = new URLSearchParams({ token, ...take ? { take: "1" } : {} });
-      const socket = new WebSocket(`ws://${location.host}/wheel?${query}`);
-      this.socket = socket;
-      socket.onmessage = (event) => this.received(JSON.parse(event.data));
-      socket.onclose = (event) => {
-        if (this.socket !== socket) return;
-        this.socket = null;
-        const loss = lossOf(event.code, event.reason);
-        this.lost(loss);
-        if (loss.then === "reconnect") setTimeout(() => this.socket === null && this.connect(), 1e3);
-      };
-    }
-    say(message) {
-      if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
-    }
-  };
-
   // src/plots.ts
   var INK = "#30343b";
   var FAINT = "#c9cdd3";
@@ -522,10 +201,10 @@ var mereq = (() => {
       ...hello2.keys.map((key) => {
         const button = document.createElement("button");
         button.tabIndex = -1;
-        const [label, shown] = [document.createElement("span"), document.createElement("kbd")];
+        const [label, shown2] = [document.createElement("span"), document.createElement("kbd")];
         label.textContent = key.label;
-        shown.textContent = key.shown;
-        button.append(label, shown);
+        shown2.textContent = key.shown;
+        button.append(label, shown2);
         const code = key.codes[0];
         button.dataset.code = code;
         button.onpointerdown = (event) => {
@@ -555,6 +234,375 @@ var mereq = (() => {
   function number(value) {
     return value === null ? "–" : value.toFixed(3);
   }
+
+  // src/beliefs.ts
+  function barOf(weight) {
+    const reach = Math.max(weight.before, -weight.low, weight.high) || 1;
+    const at = (value) => Math.max(0, Math.min(1, 0.5 + value / (2 * reach)));
+    return { low: at(weight.low), high: at(weight.high), mean: at(weight.mean), was: at(weight.was) };
+  }
+  function confusedIn(beliefs) {
+    if (beliefs.confused.length === 0) return "";
+    return `Not told apart yet: ${beliefs.confused.map(([one, other]) => `${one} and ${other}`).join("; ")}.`;
+  }
+  var shown = "";
+  function showBeliefs(beliefs) {
+    const state = JSON.stringify(beliefs);
+    if (state === shown) return;
+    shown = state;
+    element("beliefs").hidden = beliefs === null;
+    if (beliefs === null) return;
+    const empty = beliefs.weights.length === 0;
+    element("beliefs-none").hidden = !empty;
+    element("beliefs-legend").hidden = empty;
+    element("belief-rows").replaceChildren(...beliefs.weights.map(row));
+    element("beliefs-confused").textContent = confusedIn(beliefs);
+  }
+  function row(weight) {
+    const [item, name, words, bar] = [document.createElement("li"), part("name"), part("words"), part("bar")];
+    item.dataset.sign = weight.sign;
+    name.textContent = weight.name;
+    words.textContent = weight.words;
+    const { low, high, mean, was } = barOf(weight);
+    const [zero, span, before, now] = [part("zero"), part("span"), part("was"), part("mean")];
+    span.style.left = percent2(low);
+    span.style.width = percent2(high - low);
+    before.style.left = percent2(was);
+    now.style.left = percent2(mean);
+    bar.append(span, zero, before, now);
+    bar.setAttribute("aria-hidden", "true");
+    item.append(name, words, bar);
+    return item;
+  }
+  function part(name) {
+    const made = document.createElement("span");
+    made.className = name;
+    return made;
+  }
+  function percent2(share) {
+    return `${(100 * share).toFixed(2)}%`;
+  }
+
+  // src/calibration.ts
+  var STANDARD = {
+    right: [{ axis: 0, way: 1 }, { button: 15 }],
+    left: [{ axis: 0, way: -1 }, { button: 14 }],
+    towards: [{ axis: 1, way: 1 }, { button: 13 }],
+    away: [{ axis: 1, way: -1 }, { button: 12 }],
+    up: [{ button: 7 }],
+    down: [{ button: 6 }],
+    engage: [{ button: 0 }],
+    handBack: [{ button: 1 }],
+    retract: [{ button: 3 }],
+    pause: [{ button: 9 }]
+  };
+  var PLAIN = { rest: 0, least: -1, most: 1 };
+  var MOVED = 0.3;
+  var PUSHED = 0.6;
+  var QUESTIONS = [
+    ["right", "Push the stick or button that moves to the right"],
+    ["left", "Push the stick or button that moves to the left"],
+    ["towards", "Push the stick or button that moves towards you (on the highway: SLOWER)"],
+    ["away", "Push the stick or button that moves away from you (on the highway: FASTER)"],
+    ["up", "Push the stick or button that raises the tool (arm only)", "skip"],
+    ["down", "Push the stick or button that lowers the tool (arm only)", "skip"],
+    ["engage", "Press the button that takes over"],
+    ["handBack", "Press the button that hands back"],
+    ["retract", "Press the button that takes back your last intervention", "skip"],
+    ["pause", "Press the button that pauses and continues", "skip"]
+  ];
+  function along(value, { rest, least, most }) {
+    const span = value >= rest ? most - rest : rest - least;
+    return span < 0.05 ? 0 : Math.max(-1, Math.min(1, (value - rest) / span));
+  }
+  function axisOf(calibration, index) {
+    return calibration.axes[index] ?? PLAIN;
+  }
+  function strength(source, pad, calibration) {
+    if ("button" in source) return pad.buttons[source.button]?.value ?? 0;
+    return Math.max(0, source.way * along(pad.axes[source.axis] ?? 0, axisOf(calibration, source.axis)));
+  }
+  function calibrationOf(pad) {
+    return kept(pad.id) ?? (pad.mapping === "standard" ? { axes: [], sources: STANDARD } : null);
+  }
+  var keyOf = (id) => `mereq gamepad ${id}`;
+  var memory = /* @__PURE__ */ new Map();
+  function kept(id) {
+    if (!memory.has(id)) memory.set(id, parsed(stored(id)));
+    return memory.get(id) ?? null;
+  }
+  function stored(id) {
+    try {
+      return localStorage.getItem(keyOf(id));
+    } catch {
+      return null;
+    }
+  }
+  function parsed(text2) {
+    try {
+      const found = JSON.parse(text2 ?? "null");
+      return isCalibration(found) ? found : null;
+    } catch {
+      return null;
+    }
+  }
+  function keep(id, calibration) {
+    memory.set(id, calibration);
+    try {
+      if (calibration === null) localStorage.removeItem(keyOf(id));
+      else localStorage.setItem(keyOf(id), JSON.stringify(calibration));
+    } catch {
+    }
+  }
+  function isCalibration(found) {
+    const { axes, sources } = found ?? {};
+    const right = (source) => {
+      const { axis, way, button } = source ?? {};
+      return Number.isInteger(button) || Number.isInteger(axis) && (way === 1 || way === -1);
+    };
+    return Array.isArray(axes) && axes.every((axis) => axis !== null && [axis.rest, axis.least, axis.most].every(Number.isFinite)) && typeof sources === "object" && sources !== null && Object.values(sources).every((list) => Array.isArray(list) && list.every(right));
+  }
+  var Calibrating = class {
+    constructor(id) {
+      this.id = id;
+    }
+    at = "rest";
+    letGo = true;
+    // whether the last answer was released
+    found = { axes: [], sources: {} };
+    done = false;
+    get words() {
+      if (this.at === "rest") return "Release every stick and trigger, then press Next.";
+      if (this.at === "range") return "Move every stick in a full circle, press every trigger fully, release them, then press Next.";
+      if (!this.letGo) return "Recorded. Release it.";
+      const [, words, skip] = QUESTIONS[this.at];
+      return `${words}${skip ? ", or press Next to skip it" : ""}.`;
+    }
+    // Whether the button Next is enabled.
+    get mayGoOn() {
+      return typeof this.at === "string" || this.letGo && QUESTIONS[this.at][2] === "skip";
+    }
+    next(pad) {
+      if (!this.mayGoOn) return;
+      if (this.at === "rest") {
+        this.found.axes = pad.axes.map((rest) => ({ rest, least: rest, most: rest }));
+        this.at = "range";
+      } else if (this.at === "range") {
+        for (const axis of this.found.axes) {
+          if (axis.most - axis.rest < MOVED) axis.most = Math.max(1, axis.rest);
+          if (axis.rest - axis.least < MOVED) axis.least = Math.min(-1, axis.rest);
+        }
+        if (pad.mapping === "standard") this.finish(STANDARD);
+        else this.at = 0;
+      } else this.advance();
+    }
+    // Reads the pad. Called for every frame.
+    look(pad) {
+      if (this.at === "range") {
+        this.found.axes.forEach((axis, i) => {
+          axis.least = Math.min(axis.least, pad.axes[i] ?? axis.least);
+          axis.most = Math.max(axis.most, pad.axes[i] ?? axis.most);
+        });
+      }
+      if (typeof this.at === "string" || this.done) return;
+      const all = [
+        ...pad.axes.flatMap((_, axis) => [{ axis, way: 1 }, { axis, way: -1 }]),
+        ...pad.buttons.map((_, button) => ({ button }))
+      ];
+      const pushed = (source) => strength(source, pad, this.found);
+      const most = all.reduce((best, source) => pushed(source) > pushed(best) ? source : best, all[0]);
+      if (most === void 0) return;
+      if (!this.letGo) this.letGo = pushed(most) < MOVED;
+      else if (pushed(most) > PUSHED) {
+        this.found.sources[QUESTIONS[this.at][0]] = [most];
+        this.letGo = false;
+        this.advance();
+      }
+    }
+    advance() {
+      this.at = this.at + 1;
+      if (this.at >= QUESTIONS.length) this.finish(this.found.sources);
+    }
+    finish(sources) {
+      this.done = true;
+      keep(this.id, { axes: this.found.axes, sources });
+    }
+  };
+
+  // ../src/mereq/web/devices/steering.json
+  var steering_default = {
+    dead_zone: 0.2,
+    way: 0.4,
+    silence: 0.7,
+    spacemouse: {
+      vendors: [9583, 1133],
+      usage: { usagePage: 1, usage: 8 },
+      full: 350,
+      translation: 1,
+      buttons: 3
+    }
+  };
+
+  // src/steering.ts
+  function beyond(value) {
+    const far2 = (Math.abs(value) - steering_default.dead_zone) / (1 - steering_default.dead_zone);
+    return far2 <= 0 ? 0 : value > 0 ? far2 : -far2;
+  }
+  function wayOf({ right, towards }) {
+    if (Math.max(Math.abs(right), Math.abs(towards)) <= steering_default.way) return null;
+    if (Math.abs(right) > Math.abs(towards)) return right > 0 ? "ArrowRight" : "ArrowLeft";
+    return towards > 0 ? "ArrowDown" : "ArrowUp";
+  }
+  function steer(hands2, device, push) {
+    const before = JSON.stringify(hands2.action());
+    if (hands2.takesVectors) {
+      const vector = [push.towards, push.right, push.up];
+      hands2.push(device, vector.some((part2) => part2 !== 0) ? vector : null);
+    } else {
+      const way = wayOf(push);
+      for (const code of ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]) hands2.keep(`${device} ${code}`, code === way);
+    }
+    return JSON.stringify(hands2.action()) !== before;
+  }
+
+  // src/gamepad.ts
+  function watchGamepad(acts) {
+    let before = null;
+    addEventListener("gamepadconnected", (event) => {
+      const pad = event.gamepad;
+      acts.notice(calibrationOf(pad) === null ? `${pad.id}: the browser does not know its buttons. Press T to calibrate it.` : pad.mapping !== "standard" ? `${pad.id} uses your calibration. Press T to test it.` : `${pad.id}: the left stick or D-pad acts, A takes over, B hands back, Y takes back your last intervention, Start pauses. Press T to test it.`);
+    });
+    addEventListener("gamepaddisconnected", (event) => {
+      before = null;
+      acts.lost("gamepad", event.gamepad.id);
+    });
+    const look = () => {
+      const pad = pads().find((each) => calibrationOf(each) !== null);
+      if (pad) {
+        const now = readPad(pad, calibrationOf(pad));
+        const pressed = (deed) => now.down(deed) && before?.down(deed) !== true;
+        const [engages, handsBack, retracts, pauses] = ["engage", "handBack", "retract", "pause"].map(pressed);
+        before = now;
+        if (engages) acts.engage(true);
+        if (handsBack) acts.engage(false);
+        if (retracts) acts.retract();
+        if (pauses) acts.goOrPause();
+        if (steer(acts.hands(), "pad", now.push)) acts.changed();
+      }
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  }
+  function pads() {
+    return navigator.getGamepads().filter((pad) => pad?.connected === true);
+  }
+  function readPad(pad, calibration) {
+    const held = Object.fromEntries(
+      Object.entries(calibration.sources).map(([deed, sources]) => [deed, Math.max(0, ...sources.map((each) => strength(each, pad, calibration)))])
+    );
+    const between2 = (more, less) => beyond((held[more] ?? 0) - (held[less] ?? 0));
+    return {
+      push: { right: between2("right", "left"), towards: between2("towards", "away"), up: between2("up", "down") },
+      down: (deed) => (held[deed] ?? 0) > 0.5
+    };
+  }
+
+  // src/hands.ts
+  var Hands = class {
+    // vectors by device
+    constructor(keys) {
+      this.keys = keys;
+    }
+    mode = "toggle";
+    engaged = false;
+    down = [];
+    // names of keys that are down, in the order in which they were pressed
+    analog = {};
+    // The action key with this code, if there is one. A device's direction is a key with a prefix ("pad ArrowUp").
+    keyOf(name) {
+      return this.keys.find((key) => key.codes.includes(name.replace(/^(pad|cap) /, "")));
+    }
+    // Whether actions are vectors; otherwise they are indices.
+    get takesVectors() {
+      return Array.isArray(this.keys[0]?.action);
+    }
+    press(name) {
+      if (!this.down.includes(name)) this.down.push(name);
+    }
+    lift(name) {
+      this.down = this.down.filter((other) => other !== name);
+    }
+    keep(name, down) {
+      if (down) this.press(name);
+      else this.lift(name);
+    }
+    push(device, analog) {
+      if (analog === null) delete this.analog[device];
+      else this.analog[device] = analog;
+    }
+    release() {
+      this.engaged = false;
+      this.down = [];
+      this.analog = {};
+    }
+    holds(key) {
+      return this.down.some((name) => this.keyOf(name) === key);
+    }
+    // The index of the key pressed last, or the sum of all vectors, clipped to [-1, 1]. Null: no input.
+    action() {
+      const held = this.down.map((name) => this.keyOf(name)).filter((key) => key !== void 0);
+      const last = held.at(-1);
+      if (last !== void 0 && typeof last.action === "number") return last.action;
+      const vectors = [...held.map((key) => key.action), ...Object.values(this.analog)];
+      if (vectors.length === 0) return null;
+      const size = vectors[0].length;
+      return Array.from(
+        { length: size },
+        (_, i) => Math.max(-1, Math.min(1, vectors.reduce((sum2, vector) => sum2 + (vector[i] ?? 0), 0)))
+      );
+    }
+  };
+
+  // src/keyboard.ts
+  function meaningOf(key, hands2, isCommand) {
+    if (key.ctrlKey || key.metaKey || key.altKey) return "shortcut";
+    const isAction = hands2.keyOf(key.code) !== void 0;
+    if (!isAction && !isCommand) return "none";
+    if (key.repeat) return "repeat";
+    return isAction ? "action" : "command";
+  }
+
+  // src/link.ts
+  var [GOING_AWAY, OCCUPIED, TAKEN] = [1001, 4409, 4410];
+  function lossOf(code, reason) {
+    if (code === GOING_AWAY) return { reason: reason || "The program has ended.", then: "end" };
+    const then = code === OCCUPIED || code === TAKEN ? "take control" : "reconnect";
+    return { reason: reason || "There is no connection to the program.", then };
+  }
+  var Link = class {
+    constructor(received, lost2) {
+      this.received = received;
+      this.lost = lost2;
+    }
+    socket = null;
+    connect(take = false) {
+      const token = new URLSearchParams(location.search).get("token") ?? "";
+      const query = new URLSearchParams({ token, ...take ? { take: "1" } : {} });
+      const socket = new WebSocket(`ws://${location.host}/wheel?${query}`);
+      this.socket = socket;
+      socket.onmessage = (event) => this.received(JSON.parse(event.data));
+      socket.onclose = (event) => {
+        if (this.socket !== socket) return;
+        this.socket = null;
+        const loss = lossOf(event.code, event.reason);
+        this.lost(loss);
+        if (loss.then === "reconnect") setTimeout(() => this.socket === null && this.connect(), 1e3);
+      };
+    }
+    say(message) {
+      if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    }
+  };
 
   // src/camera.ts
   var EYE = [1.62, -0.42, 0.82];
@@ -601,7 +649,7 @@ var mereq = (() => {
       const [x, y] = [(to[0] - from[0]) / height, (to[1] - from[1]) / height];
       const long = Math.hypot(x, y) + 1e-9;
       const [along2, across] = [[x / long * height, y / long * height], [-y / long * height, x / long * height]];
-      const ahead = (by, beside) => [to[0] + by * along2[0] + beside * across[0], to[1] + by * along2[1] + beside * across[1]];
+      const ahead2 = (by, beside) => [to[0] + by * along2[0] + beside * across[0], to[1] + by * along2[1] + beside * across[1]];
       const rim = byPerson ? [["#ffffff", 1 / 60]] : [];
       for (const [inked, thick] of [...rim, [colour, 1 / 150]]) {
         pen.strokeStyle = pen.fillStyle = inked;
@@ -611,7 +659,7 @@ var mereq = (() => {
         pen.lineTo(...to);
         pen.stroke();
         pen.beginPath();
-        for (const corner of [ahead(0.022, 0), ahead(-4e-3, 0.012), ahead(-4e-3, -0.012)]) pen.lineTo(...corner);
+        for (const corner of [ahead2(0.022, 0), ahead2(-4e-3, 0.012), ahead2(-4e-3, -0.012)]) pen.lineTo(...corner);
         pen.closePath();
         pen.stroke();
         pen.fill();
@@ -619,16 +667,85 @@ var mereq = (() => {
       pen.strokeStyle = "#ffffff";
       pen.lineWidth = height / 110;
       pen.fillStyle = colour;
-      const at = ahead(0.052, 0);
+      const at = ahead2(0.052, 0);
       if (byPerson) pen.strokeText(name, ...at);
       pen.fillText(name, ...at);
     }
     pen.globalAlpha = 1;
   }
 
+  // src/ghost.ts
+  var CAR = { length: 5, width: 2 };
+  var APART = 14;
+  var TOOL = "#6a3d9a";
+  function outlines(car, path) {
+    const found = [];
+    for (const place of path.slice().reverse()) {
+      const next = found.at(-1);
+      if ((next === void 0 || apart(next, place) >= APART) && apart(place, car) >= CAR.length) found.push(place);
+    }
+    return found.reverse();
+  }
+  function ahead(car, path) {
+    return path.filter((place) => place[0] > car[0]);
+  }
+  function drawCarGhost(pen, car, path, colour) {
+    const left = ahead(car, path);
+    if (left.length === 0) return;
+    pen.save();
+    pen.strokeStyle = pen.fillStyle = colour;
+    pen.lineJoin = pen.lineCap = "round";
+    pen.globalAlpha = 0.55;
+    pen.lineWidth = 0.35;
+    pen.beginPath();
+    for (const [x, y] of [car, ...left]) pen.lineTo(x, y);
+    pen.stroke();
+    const cars = outlines(car, left);
+    cars.forEach(([x, y, heading], i) => {
+      pen.save();
+      pen.translate(x, y);
+      pen.rotate(heading);
+      pen.beginPath();
+      pen.roundRect(-CAR.length / 2, -CAR.width / 2, CAR.length, CAR.width, 0.55);
+      pen.globalAlpha = 0.3 - 0.15 * i / cars.length;
+      pen.fill();
+      pen.globalAlpha = 0.85 - 0.35 * i / cars.length;
+      pen.lineWidth = 0.2;
+      pen.setLineDash([0.7, 0.5]);
+      pen.stroke();
+      pen.restore();
+    });
+    pen.restore();
+  }
+  function drawToolGhost(pen, path) {
+    if (path.length === 0) return;
+    const { width, height } = pen.canvas;
+    const points = path.map((place) => project(place, width, height));
+    pen.save();
+    pen.strokeStyle = pen.fillStyle = TOOL;
+    pen.lineJoin = pen.lineCap = "round";
+    pen.globalAlpha = 0.45;
+    pen.lineWidth = height / 160;
+    pen.beginPath();
+    for (const point of points) pen.lineTo(...point);
+    pen.stroke();
+    points.forEach(([x, y], i) => {
+      const last = i === points.length - 1;
+      pen.globalAlpha = last ? 0.85 : 0.75 - 0.35 * i / points.length;
+      pen.beginPath();
+      pen.arc(x, y, height / (last ? 60 : 130), 0, 2 * Math.PI);
+      if (last) pen.stroke();
+      else pen.fill();
+    });
+    pen.restore();
+  }
+  function apart(a, b) {
+    return Math.hypot(a[0] - b[0], a[1] - b[1]);
+  }
+
   // src/highway.ts
   var LANE_WIDTH = 4;
-  var CAR = { length: 5, width: 2 };
+  var CAR2 = { length: 5, width: 2 };
   var VISIBLE = 100;
   var EGO_AT = 0.3;
   var SHOULDER = 1.2;
@@ -647,7 +764,7 @@ var mereq = (() => {
     egoUnderPerson: "#f6c844",
     wreck: "#e44c46"
   };
-  function drawHighway(pen, picture, byPerson) {
+  function drawHighway(pen, picture, byPerson, ghost2) {
     const { width, height } = pen.canvas;
     const road = LANE_WIDTH * picture.lanes + 2 * SHOULDER;
     const scale = Math.min(width / VISIBLE, 0.92 * height / road);
@@ -657,6 +774,7 @@ var mereq = (() => {
     pen.fillRect(0, 0, width, height);
     pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
     drawRoad(pen, picture.lanes, left, width / scale);
+    drawCarGhost(pen, picture.cars[0], ghost2 ?? [], COLOUR.ego);
     const order = picture.cars.map((_, i) => i).sort((a, b) => rank(picture, a) - rank(picture, b));
     for (const i of order) {
       const ego = byPerson ? COLOUR.egoUnderPerson : COLOUR.ego;
@@ -679,12 +797,12 @@ var mereq = (() => {
         pen.fillRect(x, first + LANE_WIDTH * line2 - 0.09, DASH, 0.18);
   }
   function drawCar(pen, [x, y, heading], colour, marked) {
-    const [nose, side] = [CAR.length / 2, CAR.width / 2];
+    const [nose, side] = [CAR2.length / 2, CAR2.width / 2];
     pen.save();
     pen.translate(x, y);
     pen.rotate(heading);
-    rounded(pen, -nose + 0.12, -side + 0.18, CAR.length, CAR.width, COLOUR.shade);
-    rounded(pen, -nose, -side, CAR.length, CAR.width, colour);
+    rounded(pen, -nose + 0.12, -side + 0.18, CAR2.length, CAR2.width, COLOUR.shade);
+    rounded(pen, -nose, -side, CAR2.length, CAR2.width, colour);
     polygon(pen, [[1, 0.82], [1, -0.82], [0.25, -0.66], [0.25, 0.66]], COLOUR.glass);
     polygon(pen, [[-1.85, 0.76], [-1.85, -0.76], [-1.3, -0.64], [-1.3, 0.64]], COLOUR.glass);
     for (const at of [side - 0.44, 0.1 - side]) {
@@ -699,7 +817,7 @@ var mereq = (() => {
       pen.strokeStyle = "#111";
       pen.lineWidth = 0.22;
       pen.setLineDash([0.6, 0.4]);
-      pen.strokeRect(-nose - 0.45, -side - 0.45, CAR.length + 0.9, CAR.width + 0.9);
+      pen.strokeRect(-nose - 0.45, -side - 0.45, CAR2.length + 0.9, CAR2.width + 0.9);
     }
     pen.restore();
   }
@@ -728,9 +846,9 @@ var mereq = (() => {
     lasts = 0;
     // Receives a picture. `cut`: it does not follow from the one that is shown.
     aim(picture, now, cut) {
-      const shown = this.at(now)?.picture ?? null;
+      const shown2 = this.at(now)?.picture ?? null;
       const gap = now - this.begin;
-      this.from = cut || shown === null || !follows(shown, picture) ? picture : shown;
+      this.from = cut || shown2 === null || !follows(shown2, picture) ? picture : shown2;
       this.lasts = this.from === picture ? 0 : SHARE * Math.min(gap, this.gap, LONGEST / SHARE);
       [this.to, this.begin, this.gap] = [picture, now, gap];
     }
@@ -1147,8 +1265,8 @@ void main() { pixel = vec4(colour, 1); }`;
   }
   function camera(aspect) {
     const [a, b] = [(FAR + NEAR) / (FAR - NEAR), -2 * FAR * NEAR / (FAR - NEAR)];
-    const row2 = (way, by, plus = 0) => [...way.map((x) => by * x), plus - by * dot(way, EYE)];
-    return columns([row2(RIGHT, ZOOM / aspect), row2(DOWN, -ZOOM), row2(FORWARDS, a, b), row2(FORWARDS, 1)]);
+    const row3 = (way, by, plus = 0) => [...way.map((x) => by * x), plus - by * dot(way, EYE)];
+    return columns([row3(RIGHT, ZOOM / aspect), row3(DOWN, -ZOOM), row3(FORWARDS, a, b), row3(FORWARDS, 1)]);
   }
   function lamp() {
     const across = unit(cross([0, 0, 1], SUN));
@@ -1161,7 +1279,7 @@ void main() { pixel = vec4(colour, 1); }`;
     return columns([...rows, [0, 0, 0, 1]]);
   }
   function columns(rows) {
-    return [0, 1, 2, 3].flatMap((column) => rows.map((row2) => row2[column]));
+    return [0, 1, 2, 3].flatMap((column) => rows.map((row3) => row3[column]));
   }
   function program(gl, vertex, fragment) {
     const made = gl.createProgram();
@@ -1206,7 +1324,7 @@ void main() { pixel = vec4(colour, 1); }`;
       if (view2.picture === null) return;
       const cut = before === null || view2.last === null || view2.frame < before.frame;
       if (before?.picture == null || view2.frame !== before.frame) this.motion.aim(view2.picture, performance.now(), cut);
-      if (view2.frame !== before?.frame || owned(view2) !== owned(before)) this.redraw();
+      if (view2.frame !== before?.frame || owned(view2) !== owned(before) || differs(view2.ghost, before.ghost)) this.redraw();
     }
     redraw() {
       if (this.due) return;
@@ -1230,7 +1348,7 @@ void main() { pixel = vec4(colour, 1); }`;
       fit(this.flat);
       const pen = this.flat.getContext("2d");
       pen.setTransform(1, 0, 0, 1, 0, 0);
-      if (picture.draw === "highway") drawHighway(pen, picture, byPerson);
+      if (picture.draw === "highway") drawHighway(pen, picture, byPerson, this.view?.ghost ?? null);
       else if (picture.draw === "shapes") this.paintShapes(pen, picture, byPerson);
       else return this.paintImage(pen, picture.source);
       return true;
@@ -1245,6 +1363,7 @@ void main() { pixel = vec4(colour, 1); }`;
         solids.draw(picture);
         pen.clearRect(0, 0, pen.canvas.width, pen.canvas.height);
       }
+      drawToolGhost(pen, this.view?.ghost ?? []);
       drawAxes(pen, picture.tip, byPerson);
     }
     paintImage(pen, source) {
@@ -1260,6 +1379,9 @@ void main() { pixel = vec4(colour, 1); }`;
   };
   function owned(view2) {
     return view2 !== null && (view2.last?.by === 1 || view2.engaged && view2.picture?.draw === "shapes");
+  }
+  function differs(a, b) {
+    return JSON.stringify(a) !== JSON.stringify(b);
   }
   function fit(canvas) {
     const [width, height] = [Math.round(canvas.clientWidth * devicePixelRatio), Math.round(canvas.clientHeight * devicePixelRatio)];
@@ -1326,7 +1448,7 @@ void main() { pixel = vec4(colour, 1); }`;
       const before = this.cap;
       this.cap = now;
       clearTimeout(this.silent);
-      if (Object.values(now.push).some((part) => part !== 0)) {
+      if (Object.values(now.push).some((part2) => part2 !== 0)) {
         this.silent = setTimeout(() => this.lose("fell silent"), 1e3 * steering_default.silence);
       }
       if (now.takesOver && !before.takesOver) this.acts.engage(true);
@@ -1355,16 +1477,16 @@ void main() { pixel = vec4(colour, 1); }`;
       shape("rect", { x: Math.min(at(0), at(value)), y: 4, width: Math.abs(at(value) - at(0)), height: HEIGHT - 8, fill: outside ? "#d55e00" : "#6a7079" }),
       shape("line", { x1: at(value), x2: at(value), y1: 1, y2: HEIGHT - 1, stroke: "#111", "stroke-width": outside ? 4 : 2 })
     );
-    return row(name, picture, text("span", `${said}${outside ? "" : ", at rest"}`));
+    return row2(name, picture, text("span", `${said}${outside ? "" : ", at rest"}`));
   }
   function lamps(name, buttons) {
-    return row(name, ...buttons.map(({ shown, down }) => {
-      const lamp2 = text("span", down ? `● ${shown}` : `○ ${shown}`);
+    return row2(name, ...buttons.map(({ shown: shown2, down }) => {
+      const lamp2 = text("span", down ? `● ${shown2}` : `○ ${shown2}`);
       lamp2.className = down ? "lamp down" : "lamp";
       return lamp2;
     }));
   }
-  function row(name, ...parts) {
+  function row2(name, ...parts) {
     const line2 = document.createElement("div");
     line2.className = "meter";
     line2.dataset.name = name;
@@ -1468,7 +1590,7 @@ void main() { pixel = vec4(colour, 1); }`;
       }
       element("would-act").textContent = inWords(this.hands.action(), hello2);
       element("would-do").textContent = this.deed;
-      element("try-keys").replaceChildren(lamps("down", this.down.map((shown) => ({ shown, down: true }))));
+      element("try-keys").replaceChildren(lamps("down", this.down.map((shown2) => ({ shown: shown2, down: true }))));
       if (this.down.length === 0) element("try-keys").replaceChildren(text("p", "No key is down. Press a key."));
       this.drawPad();
       this.drawMouse();
@@ -1506,13 +1628,13 @@ void main() { pixel = vec4(colour, 1); }`;
       words.textContent = `${pad.id}. ${how}`;
       const read = calibration === null ? null : readPad(pad, calibration);
       const axis = (value, i) => {
-        const shown = calibration === null ? Math.max(-1, Math.min(1, value)) : along(value, axisOf(calibration, i));
-        return meter(`axis ${i}`, shown, calibration === null ? void 0 : `${shown.toFixed(2)} (raw ${value.toFixed(2)})`);
+        const shown2 = calibration === null ? Math.max(-1, Math.min(1, value)) : along(value, axisOf(calibration, i));
+        return meter(`axis ${i}`, shown2, calibration === null ? void 0 : `${shown2.toFixed(2)} (raw ${value.toFixed(2)})`);
       };
       element("try-pad-meters").replaceChildren(
         ...pad.axes.map(axis),
         lamps("buttons", pad.buttons.map((button, i) => ({ shown: String(i), down: button.pressed || button.value > 0.5 }))),
-        ...read === null ? [] : [lamps("functions", Object.entries(DEEDS).map(([deed, shown]) => ({ shown, down: read.down(deed) })))]
+        ...read === null ? [] : [lamps("functions", Object.entries(DEEDS).map(([deed, shown2]) => ({ shown: shown2, down: read.down(deed) })))]
       );
     }
     drawMouse() {
@@ -1537,7 +1659,7 @@ void main() { pixel = vec4(colour, 1); }`;
     if (hello2 === null) return "unknown: the program is still loading";
     if (action === null) return "nothing";
     if (typeof action === "number") return hello2.keys.find((key) => key.action === action)?.label ?? String(action);
-    const ways = hello2.keys.map((key) => ({ label: key.label, far: key.action.reduce((sum2, part, i) => sum2 + part * action[i], 0) }));
+    const ways = hello2.keys.map((key) => ({ label: key.label, far: key.action.reduce((sum2, part2, i) => sum2 + part2 * action[i], 0) }));
     return ways.filter(({ far: far2 }) => far2 > 0).map(({ label, far: far2 }) => `${label} ${far2.toFixed(2)}`).join(", ") || "nothing";
   }
 
@@ -1580,8 +1702,8 @@ void main() { pixel = vec4(colour, 1); }`;
     }
     requestAnimationFrame(show2);
   }
-  function moves(shown) {
-    return shown !== null && shown.paused === null && shown.awaits === null && shown.phase === "supervising";
+  function moves(shown2) {
+    return shown2 !== null && shown2.paused === null && shown2.awaits === null && shown2.phase === "supervising";
   }
   function show2() {
     showBanner(view, lost);
@@ -1589,6 +1711,9 @@ void main() { pixel = vec4(colour, 1); }`;
     showStatus(view);
     showProgress(view);
     showPlots(view, hello);
+    showBeliefs(view.beliefs);
+    element("ghost-group").hidden = !hello.foresees;
+    element("ghost").setAttribute("aria-pressed", String(view.ghost !== null));
     showHeld(hello, hands, view);
     element("go").hidden = view.paused === null || view.phase !== "supervising" || lost !== null;
     element("retract").disabled = !view.can_retract;
@@ -1605,7 +1730,7 @@ void main() { pixel = vec4(colour, 1); }`;
     if (hello !== null) showHeld(hello, hands, view);
   }
   function command(name, value = null) {
-    if (name !== "pace" && name !== "go") hands.release();
+    if (name !== "pace" && name !== "go" && name !== "ghost") hands.release();
     tell();
     link.say({ kind: "command", name, value });
   }
@@ -1636,12 +1761,16 @@ void main() { pixel = vec4(colour, 1); }`;
     KeyP: goOrPause,
     KeyM: () => command("retract"),
     KeyT: tryDevices,
+    KeyG: ghost,
     KeyH: () => choose(hands.mode === "hold" ? "toggle" : "hold"),
     Minus: () => pace(1 / 1.25),
     NumpadSubtract: () => pace(1 / 1.25),
     Equal: () => pace(1.25),
     NumpadAdd: () => pace(1.25)
   };
+  function ghost() {
+    if (hello?.foresees) command("ghost");
+  }
   function pace(factor) {
     if (view !== null) command("pace", Math.max(0.2, Math.min(20, view.pace * factor)));
   }
@@ -1678,6 +1807,7 @@ void main() { pixel = vec4(colour, 1); }`;
   element("mode-toggle").onclick = () => choose("toggle");
   element("mode-hold").onclick = () => choose("hold");
   element("slower").onclick = () => pace(1 / 1.25);
+  element("ghost").onclick = ghost;
   element("quicker").onclick = () => pace(1.25);
   element("take").onclick = () => link.connect(true);
   element("spacemouse").onclick = () => void mouse.choose();
