@@ -25,7 +25,7 @@ StepLogProbs = Callable[
 def differentiable_direction(network: TwoStream, theta: Float[Array, " features"]) -> Float[Array, " j"]:
     """theta_f g_k(theta) / sqrt(rank), as `theta_direction`."""
     g = jnp.concatenate([jnp.ones(1), apply_mlp(network.thetas, theta)]) / jnp.sqrt(network.rank)
-    return (theta[:, None] * g).reshape(-1)
+    return jnp.outer(theta, g).reshape(-1)
 
 
 def differentiable_log_probs(evidence: CategoricalEvidence | ContinuousEvidence) -> StepLogProbs:
