@@ -8,8 +8,9 @@ from contextlib import suppress
 import pytest
 
 from mereq.supervision.interruption import ENDING, Interruption
+from waiting import HANG
 
-SECONDS = 30.0
+SECONDS = HANG  # for what takes milliseconds
 
 
 @pytest.mark.parametrize("number", ENDING)
