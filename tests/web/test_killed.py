@@ -48,7 +48,6 @@ class Command:
 
         A busy machine may pause the run, as the page seems silent then. The person goes on.
         """
-        asked = False
         while True:
             view = json.loads(self.page.recv(timeout=HANG))
             if view["kind"] != "view":
@@ -64,9 +63,8 @@ class Command:
                 engaged=engaged,
                 action=3 if engaged else None,
             )
-            if view["paused"] and not asked and view["phase"] == "supervising":
+            if view["paused"] and view["phase"] == "supervising":
                 self.say(kind="command", name="go", value=None)
-            asked = view["paused"] is not None
 
     def say(self, **message) -> None:
         self.page.send(json.dumps(message))
