@@ -36,7 +36,8 @@ def test_one_centimetre_is_one_centimetre(module):
     low, high = module.SETUP.workspace.copy()
     if module is erasing:
         low[2] = erasing.SURFACE + 0.005
-    places = np.stack(np.meshgrid(*np.linspace(low + 0.03, high - 0.03, 3).T), axis=-1).reshape(-1, 3)
+    corners = np.stack(np.meshgrid(*np.stack([low + 0.03, high - 0.03]).T), axis=-1).reshape(-1, 3)
+    places = np.vstack([corners, (low + high)[None] / 2.0])
     world = ArmWorld(module.SETUP, len(places))
     grip = np.zeros((len(places), world.model.nu - 6))
     for direction in np.vstack([np.eye(3), -np.eye(3)]):
