@@ -247,6 +247,7 @@ def _run_tests(checkout: Path, tests: list[str], write_bytecode: bool) -> None:
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     os.chdir(checkout)
+    os.environ["PYTHONPATH"] = str(checkout / "src")  # of the programs that tests start
     sys.dont_write_bytecode = not write_bytecode
     sys.path[:] = [
         str(checkout / "src"),

@@ -16,8 +16,9 @@ from mereq.web.devices.polling import poll_device
 from mereq.web.server import listen, make_server
 from mereq.web.session import Session
 from sittings import latest
+from waiting import HANG
 
-SLOW = 5.0  # s that a page of a test may take
+SLOW = HANG / 2  # s that a page of a test may take
 
 TOKEN = "a-token"
 PACE = 8.0  # steps per second
@@ -37,6 +38,7 @@ class Sitting:
     def new_page(self, before: str = "") -> None:
         """A page that is still empty. before: a script that runs before its own."""
         self.page = self.browser.new_page(viewport={"width": 1280, "height": 800})
+        self.page.set_default_timeout(1000 * HANG)
         self.keys = self.page.keyboard
         self.page.on("pageerror", lambda error: self.mistakes.append(str(error)))
         self.page.on("console", lambda said: self.mistakes.append(said.text) if said.type == "error" else None)
@@ -59,7 +61,7 @@ class Sitting:
         view = latest(self.session)
         return view["step"]
 
-    def until(self, condition, seconds: float = 120.0) -> None:
+    def until(self, condition, seconds: float = HANG) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"
@@ -70,7 +72,7 @@ class Sitting:
         end = self.steps() + steps
         self.until(lambda: self.steps() >= end)
 
-    def until_left(self, server, seconds: float = 10.0) -> None:
+    def until_left(self, server, seconds: float = HANG) -> None:
         """Wait until the server knows that its page has gone: what it does for a run that is over takes seconds."""
         end = time.monotonic() + seconds
         while server.server_state.tasks and not self.session.over and time.monotonic() < end:
@@ -115,7 +117,7 @@ def sitting(directory, browser, what, *, pace=PACE, device=None):
             session.stop()
             server.should_exit = True
             for thread in threads:
-                thread.join(20)
+                thread.join(HANG)
         assert [mistake for mistake in at.mistakes if "WebSocket" not in mistake] == []
 
 

@@ -4,19 +4,11 @@ import contextlib
 import os
 import shutil
 import struct
-import time
 from pathlib import Path
 
 MULTI_AXIS = bytes([0x05, 0x01, 0x09, 0x08, 0xA1, 0x01])
 MOUSE = bytes([0x05, 0x01, 0x09, 0x02, 0xA1, 0x01])
 NAME = "SpaceMouse Compact"
-
-
-def until(condition) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 class Hidraw:

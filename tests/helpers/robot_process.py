@@ -34,13 +34,13 @@ class Recorder:
     def reset(self, *, seed=None):
         self.tell("reset")
         if self._way == "reset":
-            time.sleep(60)
+            time.sleep(600)
         return self._inside.reset(seed=seed)
 
     def step(self, action):
         self.tell("step")
         if self._way == "step":
-            time.sleep(60)
+            time.sleep(600)
         return self._inside.step(action)
 
     def stop(self) -> None:

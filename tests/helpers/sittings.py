@@ -1,7 +1,6 @@
 """People for tests: sessions in a time of their own, in which a person acts at every look at the clock."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from mereq.web.clock import Clock
 from mereq.web.messages import Command, Input
 from mereq.web.server import listen, make_server
 from mereq.web.session import Session
+from waiting import HANG, until
 
 
 def spec(*, steps: int = 12, rounds: int = 1, method: str = "mereq", rate_threshold: float = 0.0) -> RunSpec:
@@ -105,11 +105,10 @@ def served(session: Session, token: str) -> Iterator[int]:
         server = make_server(session, listening, token=token)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        while not server.started:
-            time.sleep(0.01)
+        until(lambda: server.started)
         yield listening.getsockname()[1]
         server.should_exit = True
-        thread.join(10)
+        thread.join(HANG)
 
 
 @contextmanager
@@ -121,4 +120,4 @@ def running(directory: Path, what: RunSpec, *, pace: float) -> Iterator[Session]
         thread.start()
         yield session
         session.stop()
-        thread.join(20)
+        thread.join(HANG)

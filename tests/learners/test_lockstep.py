@@ -13,6 +13,7 @@ from mereq.imitation.demonstrations import Demonstrations
 from mereq.maxent_rl import updating
 from mereq.maxent_rl.dqn import DQN
 from mereq.maxent_rl.updating import LockstepBatch, Stopped, together, update
+from waiting import HANG
 
 LEARNER = DQN(OBS_SIZE, N_ACTIONS, SETTINGS)
 CONTINUOUS = test_sac_update.LEARNER
@@ -51,7 +52,7 @@ def in_threads(work, n: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(HANG)
         assert not thread.is_alive()
 
 
@@ -99,7 +100,7 @@ def test_a_stopped_row_ends_its_members():
     def work(number: int) -> None:
         with row.member(number):
             if number == 1:
-                waiting.wait(60)
+                waiting.wait(HANG)
                 return
             try:
                 update(LEARNER, LEARNER.init(0, zero_head=True), batches(0))

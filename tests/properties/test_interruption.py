@@ -1,6 +1,7 @@
 """A signal is never lost: in a run it sets a flag, elsewhere an exception that a callback has lost is raised again."""
 
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -8,8 +9,9 @@ from contextlib import suppress
 import pytest
 
 from mereq.supervision.interruption import ENDING, Interruption
+from waiting import HANG
 
-SECONDS = 30.0
+SECONDS = HANG  # for what takes milliseconds
 
 
 @pytest.mark.parametrize("number", ENDING)
@@ -116,3 +118,41 @@ def test_an_ignored_signal_stays_ignored():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_after_a_run_all_is_as_it_was():
+    """A signal interrupts at once again; Ctrl-Z, the wake-up file and the hook are the former ones."""
+    interruption, hook, suspension = Interruption(), sys.unraisablehook, signal.getsignal(signal.SIGTSTP)
+    with interruption.caught():
+        with interruption.deferred():
+            assert signal.getsignal(signal.SIGTSTP) == interruption._suspend
+        assert signal.getsignal(signal.SIGTSTP) is suspension is signal.SIG_DFL
+        assert signal.set_wakeup_fd(-1) == -1
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert sys.unraisablehook is hook
+
+
+def test_a_run_in_another_thread_leaves_signals_alone():
+    """Python allows handlers of signals in the main thread only."""
+    interruption, seen = Interruption(), []
+
+    def run() -> None:
+        with interruption.deferred():
+            seen.append(signal.getsignal(signal.SIGTSTP))
+            interruption.requested = True
+            with pytest.raises(KeyboardInterrupt):
+                interruption.check()
+            seen.append("checked")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(SECONDS)
+    assert seen == [signal.SIG_DFL, "checked"]
+
+
+def test_a_wait_lasts_as_long_as_it_is_asked_to(monkeypatch):
+    interruption, asked = Interruption(), []
+    monkeypatch.setattr(interruption._known, "wait", asked.append)
+    interruption.sleep(0.25)
+    assert asked == [0.25]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,13 +17,14 @@ from hypothesis import strategies as st
 from breakable import Breakable, Willing
 from mereq.core.errors import NeedsPerson, RobotLost
 from mereq.supervision import safety_monitor
-from mereq.supervision.interruption import Interruption
+from mereq.supervision.interruption import REPEATED, Interruption
 from mereq.supervision.robot_environment import RobotEnvironment
 from mereq.supervision.safety_monitor import LONGEST_GAP, STEP_GRACE, STEP_LIMIT, SafetyMonitor, State
 from mereq.tasks.corridor import TASK
+from waiting import HANG, until
 
 PROGRAM = Path(__file__).parents[1] / "helpers" / "robot_process.py"
-SECONDS = 30.0  # for what takes milliseconds
+SECONDS = HANG  # for what takes milliseconds
 
 
 class Hanging(Breakable):
@@ -325,15 +325,16 @@ def test_every_way_of_ending_a_process(tmp_path):
     for name, (way, sent) in ways.items():
         told = tmp_path / name
         last = way if way in ("reset", "step") else "step"
-        while not told.exists() or last not in told.read_text().split():
-            assert way in ("exit", "error") or processes[name].poll() is None, name
-            time.sleep(0.02)
+        until(lambda told=told, last=last: told.exists() and last in told.read_text().split())
         if name == "a closed terminal":
             os.close(terminal)
         if sent is not None:
             processes[name].send_signal(sent)
-    time.sleep(safety_monitor.STEP_GRACE + 1.0)
-    processes["SIGINT-compiled"].send_signal(signal.SIGINT)  # a second one ends it
+    compiled = processes["SIGINT-compiled"]
+    while compiled.poll() is None:  # a second one ends it, unless it comes at once
+        with suppress(subprocess.TimeoutExpired):
+            compiled.wait(REPEATED)
+        compiled.send_signal(signal.SIGINT)
     for name, process in processes.items():
         status = process.wait(SECONDS)
         told = (tmp_path / name).read_text().split()

@@ -21,6 +21,7 @@ from mereq.web.controls import UNSEEN
 from mereq.web.messages import FIELDS, Refused, parse
 from mereq.web.server import MOST_BYTES
 from sittings import latest, running, served, spec
+from waiting import HANG, until
 
 TOKEN = "a-token"
 PACE = 20.0
@@ -63,7 +64,7 @@ class SupervisorSocket:
 
     def let_pass(self, steps: int = 1) -> None:
         """Drive on until so many more steps were taken. Only silence may have stopped the run, on a slow machine."""
-        end, over = latest(self.session)["step"] + steps, time.monotonic() + 60.0
+        end, over = latest(self.session)["step"] + steps, time.monotonic() + HANG
         while latest(self.session)["step"] < end:
             assert time.monotonic() < over, latest(self.session)
             paused = latest(self.session)["paused"]
@@ -79,7 +80,7 @@ class SupervisorSocket:
     def raw(self) -> socket.socket:
         """A WebSocket that was let in, without a client of the protocol behind it."""
         host, port = self.host.split(":")
-        link = socket.create_connection((host, int(port)), timeout=10)
+        link = socket.create_connection((host, int(port)), timeout=HANG)
         link.sendall(
             f"GET /wheel?token={TOKEN}&take=1 HTTP/1.1\r\nHost: {self.host}\r\nOrigin: http://{self.host}\r\n"
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -141,8 +142,7 @@ def nonsense():
 def wheel(nonsense, tmp_path_factory):
     directory = tmp_path_factory.mktemp("abused") / "run"
     with running(directory, spec(steps=100_000), pace=PACE) as session, served(session, TOKEN) as port:
-        while latest(session)["phase"] != "supervising":
-            time.sleep(0.02)
+        until(lambda: latest(session)["phase"] == "supervising")
         yield SupervisorSocket(session, port)
     with RunReader.open(directory) as store:
         steps, seen_frames = store.steps(0), store.seen_frames(0)
@@ -187,8 +187,7 @@ def test_a_message_that_grows_by_pieces_or_by_unpacking_is_cut(wheel):
         with wheel.open() as page:
             with suppress(ConnectionClosed):
                 page.send(message)
-            while page.protocol.state.name != "CLOSED":
-                time.sleep(0.01)
+            until(lambda page=page: page.protocol.state.name == "CLOSED")
             assert page.protocol.close_rcvd.code == 1009
     with wheel.open():
         wheel.let_pass(2)
@@ -202,8 +201,7 @@ def test_a_connection_that_is_cut_pauses_the_run(wheel):
             link.sendall(masked(nothing_held(wheel.session)) + masked(GO))
             time.sleep(0.03)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so that closing resets
-    while latest(wheel.session)["paused"] is None:
-        time.sleep(0.01)
+    until(lambda: latest(wheel.session)["paused"])
     assert latest(wheel.session)["paused"] in ("the page was left", "the page does not answer")
     at = latest(wheel.session)["step"]
     with wheel.open():
@@ -220,7 +218,7 @@ def masked(text: str) -> bytes:
 @pytest.mark.parametrize("name", ["Host: evil.example", "Origin: http://evil.example"])
 def test_a_header_that_comes_twice_is_refused(wheel, name):
     host, port = wheel.host.split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as link:
+    with socket.create_connection((host, int(port)), timeout=HANG) as link:
         request = f"GET /?token={TOKEN} HTTP/1.1\r\nHost: {wheel.host}\r\nOrigin: http://{wheel.host}\r\n{name}\r\n\r\n"
         link.sendall(request.encode())
         assert link.recv(65536).split(b" ")[1] in (b"400", b"403")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hidraw import MOUSE, NAME, until
+from hidraw import MOUSE, NAME
 from mereq.commands.installation import examine_supervision
 from mereq.core.actions import Box, Discrete
 from mereq.core.errors import NoDevice
@@ -21,6 +21,7 @@ from mereq.web.controls import SILENCE
 from mereq.web.devices.device import Held
 from mereq.web.devices.spacemouse import SpaceMouse, spacemice
 from mereq.web.devices.steering import action_of, after
+from waiting import until
 
 REPORTS = json.loads(Path(__file__).with_name("spacemouse_reports.json").read_text())
 

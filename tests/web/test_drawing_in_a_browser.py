@@ -12,6 +12,8 @@ from PIL import Image
 
 from browsing import sitting
 from mereq.runs.spec import RunSpec
+from mereq.web import controls
+from mereq.web.controls import SIGHT
 from sittings import latest
 
 NO_WEBGL = """
@@ -197,7 +199,7 @@ def test_an_idle_page_draws_nothing(opened):
     assert at.page.evaluate("draws") == before
 
 
-def test_the_page_claims_no_picture_that_it_has_not_drawn(opened):
+def test_the_page_claims_no_picture_that_it_has_not_drawn(opened, monkeypatch):
     """While the browser gives it no frame, steps are recorded with the last picture that there was; then it pauses."""
     at = opened()
     let_pass(at, 1)
@@ -206,7 +208,9 @@ def test_the_page_claims_no_picture_that_it_has_not_drawn(opened):
         "window.requestAnimationFrame = (draw) => held.push(draw); 0"
     )
     taken = at.steps()
-    at.until(lambda: latest(at.session)["paused"] is not None)
+    with monkeypatch.context() as patched:
+        patched.setattr(controls, "SIGHT", SIGHT)
+        at.until(lambda: latest(at.session)["paused"] is not None)
     claimed = drawn(at)
     assert claimed < latest(at.session)["frame"]
     assert {sight.frame for sight in at.recorded()[1][taken + 1 :]} <= {claimed}

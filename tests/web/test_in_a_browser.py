@@ -8,10 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from browsing import FAKE_HID, FAKE_PAD, SLOW, push, sitting
+from browsing import FAKE_HID, FAKE_PAD, push, sitting
 from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
+from mereq.web import controls
+from mereq.web.devices.steering import SILENCE
 from mereq.web.session import STOPPED
 from sittings import latest, spec
 
@@ -127,18 +129,21 @@ def test_hold(endless):
             "document.dispatchEvent(new Event('visibilitychange'))",
             "hidden",
         ),
-        (f"for (let i = 0, end = Date.now() + {1000 * SLOW + 1500}; Date.now() < end; i++);", "does not answer"),
+        (f"for (let i = 0, end = Date.now() + {1000 * SILENCE + 1500}; Date.now() < end; i++);", "does not answer"),
     ],
     ids=["blur", "hidden", "frozen"],
 )
-def test_who_leaves_lets_go(endless, leave, why):
+def test_who_leaves_lets_go(endless, monkeypatch, leave, why):
     """The run is paused, and a key that was held all the while is no takeover when the run resumes."""
     endless.go()
     endless.keys.press("Enter")
     endless.keys.down("ArrowRight")
     endless.until(lambda: len(endless.taken()) >= 2)
-    endless.page.evaluate(leave)
-    endless.until(lambda: endless.who() == "PAUSED")
+    with monkeypatch.context() as patched:
+        if why == "does not answer":
+            patched.setattr(controls, "SILENCE", SILENCE)
+        endless.page.evaluate(leave)
+        endless.until(lambda: endless.who() == "PAUSED")
     assert why in endless.page.inner_text("#sub")
     at, taken = endless.steps(), endless.taken()
     endless.page.wait_for_timeout(500)

@@ -13,11 +13,13 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from mereq.core.supervisor import Controller
 from mereq.runs.run import create
 from mereq.store.run_store import RunReader
 from mereq.web.server import GOING_AWAY
 from mereq.web.session import STOPPED
 from sittings import spec
+from waiting import HANG
 
 STEPS = 60
 MEREQ = (sys.executable, "-c", "import sys; from mereq.cli import main; sys.argv[0] = 'mereq'; main()")
@@ -42,10 +44,12 @@ class Command:
         )
 
     def drive(self, until) -> dict:
-        """Go, hold FASTER from step 3 on, until a view satisfies `until`; returns that view."""
-        engaged, asked = False, False
+        """Go, hold FASTER from step 3 on, until a view satisfies `until`; returns that view.
+
+        A busy machine may pause the run, as the page seems silent then. The person goes on.
+        """
         while True:
-            view = json.loads(self.page.recv(timeout=60))
+            view = json.loads(self.page.recv(timeout=HANG))
             if view["kind"] != "view":
                 continue
             if until(view):
@@ -59,16 +63,15 @@ class Command:
                 engaged=engaged,
                 action=3 if engaged else None,
             )
-            if view["paused"] and not asked and view["phase"] == "supervising":
+            if view["paused"] and view["phase"] == "supervising":
                 self.say(kind="command", name="go", value=None)
-                asked = True
 
     def say(self, **message) -> None:
         self.page.send(json.dumps(message))
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(HANG)
 
     def __enter__(self) -> "Command":
         return self
@@ -79,12 +82,17 @@ class Command:
         self.closing.close()
 
 
+def by_person(view: dict) -> bool:
+    """Whether the person took the last step."""
+    return view["last"] is not None and view["last"]["by"] == Controller.EXPERT
+
+
 def told_before_the_end(command: Command) -> int:
     """The most steps that views speak of which were sent before the process died."""
     told = 0
     try:
         while True:
-            message = json.loads(command.page.recv(timeout=10))
+            message = json.loads(command.page.recv(timeout=HANG))
             told = max(told, message.get("step", 0))
     except ConnectionClosed:
         return told
@@ -96,7 +104,7 @@ def test_kill_9_in_mid_episode(tmp_path):
     kept = []
     for number, stop in enumerate([8, 24]):
         with Command(*(("--resume",) if number else start), "--hz", "20", "--out", run) as command:
-            told = command.drive(lambda view, stop=stop: view["step"] >= stop)["step"]
+            told = command.drive(lambda view, stop=stop: view["step"] >= stop and by_person(view))["step"]
             command.kill()
             told = max(told, told_before_the_end(command))
         with RunReader.open(tmp_path / "run") as store:
@@ -104,9 +112,10 @@ def test_kill_9_in_mid_episode(tmp_path):
         assert len(steps) == len(seen_frames) >= told >= stop
         for before, now in zip(kept, steps, strict=False):
             assert all(np.array_equal(one, other) for one, other in zip(before, now, strict=True))
-        kept = steps
+        before_resume, kept = len(kept), steps
     assert {int(step.executed) for step in kept if step.controller} <= {1, 3}
-    assert sum(step.controller for step in kept) > 10
+    assert any(step.controller for step in kept[:before_resume])
+    assert any(step.controller for step in kept[before_resume:])
 
 
 def test_a_run_of_a_person_is_not_resumed_by_a_program(tmp_path):
@@ -121,7 +130,7 @@ def stop(command: Command, by: signal.Signals) -> str:
     """Stop a program by a signal while its page is open; everything that it said. The page was told why."""
     command.process.send_signal(by)
     rest = command.process.stderr.read()
-    assert command.process.wait(30) == 130
+    assert command.process.wait(HANG) == 130
     assert not {"Traceback", "CancelledError", "timeout"} & set(re.findall(r"\w+", rest)), rest
     told_before_the_end(command)
     assert (command.page.close_code, command.page.close_reason) == (GOING_AWAY, STOPPED)

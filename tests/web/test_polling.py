@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hidraw import NAME, until
+from hidraw import NAME
 from mereq.core.errors import NoDevice
 from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
@@ -20,6 +20,7 @@ from mereq.web.devices.steering import action_of
 from mereq.web.messages import Command, Input
 from mereq.web.session import Session
 from sittings import Person, Played, sit, spec
+from waiting import HANG, until
 
 
 def page(action=None, *, engaged=False, mode="toggle", frame=0) -> Input:
@@ -151,7 +152,7 @@ def test_a_device_that_hangs_is_found_out():
     until(lambda: paused() == "mouse does not answer")
     stop.set()
     release.set()
-    thread.join(60)
+    thread.join(HANG)
     assert not thread.is_alive()
 
 
@@ -169,7 +170,7 @@ def test_a_device_that_comes_back(hidraw):
         until(lambda: controls.state(0.0).paused == f"{NAME} is back")
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(HANG)
 
 
 def test_a_scripted_device_keeps_time():
