@@ -2,8 +2,8 @@
 
 python benchmarks/experiments/instant.py STUDY [STUDY ...] [--out results/instant]
 
-For instance runs/studies/instant runs/studies/episodes-highway runs/studies/episodes-arm. Writes OUT/summary.json, where
-the results of several calls are joined, and OUT/curves.png: expert samples so far, and the policies' own rates, over
+For instance runs/studies/instant runs/studies/episodes-highway runs/studies/episodes-arm. Writes OUT/summary.json,
+where results of several calls are joined, and OUT/curves.png: expert samples so far, and the policies' own rates, over
 supervised steps. Unfinished runs are left out.
 """
 
