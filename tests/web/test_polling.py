@@ -11,7 +11,7 @@ from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.clock import Clock
-from mereq.web.controls import SILENCE, Controls
+from mereq.web.controls import SILENCE, Controls, State
 from mereq.web.devices.device import Held
 from mereq.web.devices.polling import poll, update
 from mereq.web.devices.scripted import ScriptedDevice
@@ -90,7 +90,7 @@ def test_hold_is_chosen_at_the_page(wheel):
 
 
 @pytest.mark.parametrize(("silent", "name"), [("page", "the page"), ("device", "mouse")])
-def test_whoever_falls_silent_releases_and_pauses(wheel, silent, name):
+def test_a_silent_input_is_released_and_pauses_the_run(wheel, silent, name):
     wheel.update_from_device(Held(), None, True, 1.0)
     wheel.receive(page(), 1.0)
     assert wheel.state(1.0).engaged
@@ -98,7 +98,7 @@ def test_whoever_falls_silent_releases_and_pauses(wheel, silent, name):
         wheel.update_from_device(Held(), None, None, 1.1 + SILENCE)
     else:
         wheel.receive(page(), 1.1 + SILENCE)
-    assert wheel.state(1.1 + SILENCE) == (f"{name} does not answer", False, 2.0, Held())
+    assert wheel.state(1.1 + SILENCE) == State(f"{name} does not answer", False, 2.0, Held())
     assert taken(wheel) == (False, None)
 
 
@@ -106,7 +106,7 @@ def test_without_its_device_the_run_does_not_go_on(wheel):
     wheel.update_from_device(Held(right=1.0), LANE_RIGHT, True, 0.1)
     wheel.lose("mouse is gone")
     wheel.receive(Command("go"), 0.2)
-    assert wheel.state(0.2) == ("mouse is gone", False, 2.0, Held())
+    assert wheel.state(0.2) == State("mouse is gone", False, 2.0, Held())
     wheel.update_from_device(Held(right=1.0), LANE_RIGHT, None, 0.3)  # back, and still pushed
     assert wheel.state(0.3).paused == "mouse is back"
     wheel.receive(Command("go"), 0.4)
