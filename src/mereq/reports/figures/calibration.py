@@ -7,9 +7,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from mereq.reports.figures.defaults import with_defaults
 from mereq.reports.figures.style import COLORS, bare
 
 
+@with_defaults
 def calibration_figure(
     levels: Mapping[str, Float[np.ndarray, "experts features"]],
     feature_names: Mapping[str, Sequence[str]],

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from mereq.reports.figures.defaults import with_defaults
 from mereq.reports.figures.style import COLORS, bare
 
 
+@with_defaults
 def curves_figure(
     curves: Mapping[tuple[str, ...], Mapping[str, Sequence[float | None]]], path: Path, *, delta: float = 0.05
 ) -> None:
