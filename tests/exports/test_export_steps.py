@@ -151,7 +151,7 @@ def test_no_pace_at_all_is_a_sentence(tmp_path, hz):
 
 
 def test_minari_makes_the_environment_of_a_run_again(tmp_path):
-    """Of a user's run only its record is at hand; of ours, the name."""
+    """Only the record of a user's run is at hand; for ours, the name is enough."""
     made = gym.make("CartPole-v1", max_episode_steps=77)
     spec = specification(made)
     for name, config, length in (("own.py:POLE", {"env_spec": spec}, 77), ("highway", {}, None)):

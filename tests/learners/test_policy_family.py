@@ -168,7 +168,7 @@ def test_an_intervention_for_the_other_side_contradicts_the_others(family):
 
 
 def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
-    """Of the last policy that was published, whether or not its round is finished."""
+    """The newest policy counts, whether or not its round is finished."""
     newest = None
     with RunWriter.create(tmp_path / "run", {"n_rounds": 1}) as writer:
         assert run_report(tmp_path / "run")["posterior"] is None
