@@ -22,7 +22,7 @@ from mereq.core.errors import MereqError
 from mereq.core.extras import missing
 from mereq.supervision.interruption import STATUS, interruption
 
-__all__ = [  # in the order of `--help`, which is that of the imports above
+__all__ = [  # the order of `--help` is that of the imports above
     "align",
     "check",
     "doctor",
