@@ -207,6 +207,27 @@ def test_a_second_page_takes_the_wheel_when_it_says_so(client, sitting):
         assert becomes("the page was left", lambda: sitting.controls.state(0.0).paused)
 
 
+def test_a_page_that_was_taken_over_can_answer_the_close_frame(client, monkeypatch):
+    """Cut at once, a browser would report a lost connection instead of the reason."""
+    monkeypatch.setattr(server_module, "ABORT_AFTER", HANG)
+    with socket.create_connection(client.host.split(":"), timeout=HANG) as first:
+        first.sendall(
+            f"GET /wheel?token={TOKEN} HTTP/1.1\r\nHost: {client.host}\r\nOrigin: http://{client.host}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        received = first.recv(12)
+        with client.wheel("&take=1"):
+            while b"Another page has taken control." not in received:
+                received += first.recv(4096)
+            first.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                first.recv(1)
+            first.settimeout(HANG)
+            first.sendall(b"\x88\x82" + bytes(4) + TAKEN.to_bytes(2))  # the masked close frame of a page
+            assert first.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [

@@ -40,7 +40,7 @@ RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
 KEEPALIVE = 0.5  # s after which the newest view is sent again: its absence tells the page that nothing arrives
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
-ABORT_AFTER = 1.5  # s after which connections that are still open at shutdown are cut
+ABORT_AFTER = 1.5  # s after which a closed connection is cut if its page has not closed it too
 GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
@@ -70,7 +70,8 @@ class SupervisorSocket:
         self._session.controls.admit("ready when you are")
         if before is not None:
             await _close(before, TAKEN, "Another page has taken control.")
-            self._drop(before)
+            # Cutting it at once could destroy the close frame on its way, and the page would not know the reason.
+            asyncio.get_running_loop().call_later(ABORT_AFTER, self._drop, before)
         showing = asyncio.create_task(self._show(ws))
         try:
             await self._listen(ws)
