@@ -1,4 +1,4 @@
-"""The command line: `mereq init | check | align | supervise | trial | show | export | study | report | ...`."""
+"""The command line: `mereq init | check | align | supervise | trial | show | features | export | study | report | ...`."""
 
 import errno
 import logging
@@ -14,7 +14,7 @@ from mereq.cli.runs import align, supervise, trial  # isort: split
 
 from mereq.cli.policies import prepare, train  # isort: split
 
-from mereq.cli.results import export, export_policy, report, show, study  # isort: split
+from mereq.cli.results import export, export_policy, features, report, show, study  # isort: split
 
 from mereq.cli.tools import check, doctor, init, robot, tasks
 from mereq.commands.output import accept_any_text, words
@@ -28,6 +28,7 @@ __all__ = [  # the order of `--help` is that of the imports above
     "doctor",
     "export",
     "export_policy",
+    "features",
     "init",
     "main",
     "prepare",

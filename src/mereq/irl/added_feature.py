@@ -90,9 +90,25 @@ def scores_of_choices(at: Shown, psi: Float[np.ndarray, "steps actions h"]) -> S
     log_probs = at.log_odds()
     by_x = [(at.moved(i, 1.0).log_odds() - at.moved(i, -1.0).log_odds()) / (2.0 * at.step(i)) for i in at.free]
     slopes = np.concatenate([np.stack(by_x, axis=-1), at.rationality / evidence.temperature * psi], axis=-1)
+    of_steps, information = choice_scores(log_probs, evidence.chosen, slopes)
+    return at.scores(of_steps[:, None], information)
+
+
+def choice_scores(
+    log_probs: Float[np.ndarray, "steps actions"],
+    chosen: Int[np.ndarray, " steps"],
+    slopes: Float[np.ndarray, "steps actions d"],
+) -> tuple[Float[np.ndarray, "steps d"], Float[np.ndarray, "d d"]]:
+    """Derivative of log pi(chosen action) in each step, and the expected information of all steps.
+
+    Args:
+        log_probs: of all actions.
+        chosen: actions.
+        slopes: derivatives of all actions' log-odds: D.
+    """
     centred = slopes - np.einsum("ta,tad->td", np.exp(log_probs), slopes)[:, None]
     weighted = (np.exp(0.5 * log_probs)[:, :, None] * centred).reshape(-1, centred.shape[2])
-    return at.scores(centred[np.arange(len(log_probs)), evidence.chosen][:, None], weighted.T @ weighted)
+    return centred[np.arange(len(chosen)), chosen], weighted.T @ weighted
 
 
 def scores_of_moves(

@@ -1,5 +1,6 @@
 """Occasions: where in a run each intervention was, for a reader to find it."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -23,5 +24,6 @@ def occasions(log: InterventionLog, decisions: Decisions) -> list[Occasion]:
     episodes = np.concatenate([rollout.episode for rollout in log.rollouts])
     steps = np.concatenate([rollout.step for rollout in log.rollouts])
     borders = np.searchsorted(decisions.shown.window, np.arange(decisions.n_interventions + 1))
-    ends = [(decisions.shown.steps[start], decisions.shown.steps[stop - 1]) for start, stop in zip(borders, borders[1:])]
+    used = decisions.shown.steps
+    ends = [(used[start], used[stop - 1]) for start, stop in itertools.pairwise(borders)]
     return [Occasion(*map(int, (rounds[one], episodes[one], steps[one], steps[other]))) for one, other in ends]

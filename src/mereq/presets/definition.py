@@ -18,6 +18,7 @@ from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.core.view import ActionControls, TaskView, default_controls
 from mereq.evaluation.rollouts import Evaluation
+from mereq.irl.candidates import Candidate
 from mereq.maxent_rl.family import PolicyFamily
 from mereq.maxent_rl.family_training import FamilySettings
 from mereq.maxent_rl.training import TrainingSettings
@@ -75,6 +76,10 @@ class TaskDefinition:
     trained_in: Task | None = None  # task in which prior and expert are trained; by default the task itself
     metrics: Callable[[Evaluation], dict[str, Any]] = lambda evaluation: {}  # the task's own, beside mean features
     clip: Callable[[Policy, Policy, Path], None] | None = None  # writes a GIF of the prior and another policy
+
+    # missing features
+    observation_names: tuple[str, ...] = ()  # of an observation's numbers, for `mereq features`
+    candidates: tuple[Candidate, ...] = ()  # own candidates of `mereq features`, beside the library
 
     # other environments, preparation
     perturbed: Callable[[], Robot] | None = None  # perturbed simulation, which represents a real robot
