@@ -48,6 +48,7 @@ def align(
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
     robot: RobotName = None,
     track: Track = None,
+    from_: Annotated[Path | None, arg(name="from", metavar="DATASET", help_behavior_hint="(default: supervise)")] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -64,6 +65,7 @@ def align(
       mereq align my_task.py:LANDER --prior ppo_lander.zip --out runs/lander
       mereq align highway --track tensorboard --out runs/curves      (then: tensorboard --logdir runs)
       mereq align my_task.py:LANDER --prior policy.onnx --prior-kind logits --out runs/lander
+      mereq align highway --from datasets/mine --out runs/inferred
 
     Args:
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
@@ -94,11 +96,21 @@ def align(
             package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
         track: curves of rates, weights and losses for `tensorboard` (in DIR/tracking), `wandb` (there, too,
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
+        from_: infer theta from recorded interventions, without a supervisor (with `mereq-bayes`): a dataset of
+            `mereq export`, a LeRobot dataset with a column `is_intervention` or `intervention`, or CSV
+            (docs/export.md).
     """
     with interruption.deferred():
         with interruption.at_once():
             from mereq.commands.align import align as run
+            from mereq.commands.align import align_from
 
+        if from_ is not None:
+            chosen = {"task": task, "method": method, "preset": preset, "seed": seed, "n_rounds": rounds}
+            chosen |= {"rate_threshold": rate_threshold, "prior": prior, "prior_kind": prior_kind, "expert": expert}
+            chosen |= {"family": family, "learning": learning, "pace": pace, "robot": robot}
+            align_from(from_, out, overwrite=overwrite, given=chosen, console=console)
+            return
         run(
             out,
             resume=resume,
