@@ -1,12 +1,12 @@
 """Fit and missing features: with a feature of the expert's hidden from theta, and with none hidden.
 
-python benchmarks/experiments/limits.py TASK [--hide FEATURE] [--seeds 100 110] [--episodes 40] [--no-test] [--out FOLDER]
+python benchmarks/experiments/limits.py TASK [--hide FEATURE] [--seeds 100 110] [--episodes 40] [--no-test] [--out DIR]
 
 The task's own expert supervises a run of mereq-bayes with the rule as shipped. A hidden feature has a weight of zero in
-all that is inferred (a region of 1e-6). Per seed: the fit's share with its interval; and the candidates that are offered,
-with their resemblance to the hidden feature: the correlation of their scores, that is, how alike their weights change
+all that is inferred (a region of 1e-6). Per seed: the fit's share with its interval, and what is offered,
+with its resemblance to the hidden feature: the correlation of their scores, that is, how alike both weights change
 the policy where the expert took over. The hidden feature itself is tested as a reference, and never offered. Results of
-several calls are joined in FOLDER/missing_features.json.
+several calls are joined in DIR/missing_features.json.
 """
 
 import argparse
@@ -75,9 +75,7 @@ def result(name: str, hide: str | None, seed: int, episodes: int, with_test: boo
         return found
     begun = time.perf_counter()
     own = [] if feature is None else [Candidate(task.feature_names[feature], lambda moves: moves.features[:, feature])]
-    missing = missing_features(
-        task, prior, family, improver, log, run_seed=seed, learner=settings.learner, own=own
-    )
+    missing = missing_features(task, prior, family, improver, log, run_seed=seed, learner=settings.learner, own=own)
     if missing.test is None:
         return found | {"offered": []}
     adjusted = missing.test.adjusted.copy()

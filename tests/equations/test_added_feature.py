@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from exact import random_mdp
+from mereq.core.actions import Box, Discrete
+from mereq.core.errors import WrongTask
 from mereq.core.policy import LogitsPolicy
 from mereq.core.seeding import episode_seed
 from mereq.interventions.log import InterventionLog
@@ -11,8 +13,6 @@ from mereq.irl.added_feature import choice_scores, mode_slopes
 from mereq.irl.candidates import Candidate, Moves, library, values
 from mereq.irl.foresight import Place, foreseen, places
 from mereq.irl.score_test import Scores, holm, score_test
-from mereq.core.actions import Box, Discrete
-from mereq.core.errors import WrongTask
 from residual_processes import ALPHA, a_process, parts, residual_q
 from toys import EXPERT, RewindableTable, one_hot, rollout
 
@@ -23,7 +23,7 @@ def test_the_score_is_the_derivative_by_the_weight_of_the_added_feature():
     theta, rationality, h = np.array([0.7, 0.0]), 1.7, 1e-5
 
     def log_policy(weight):
-        q = residual_q(mdp, log_prior, theta + [0.0, weight])
+        q = residual_q(mdp, log_prior, theta + np.array([0.0, weight]))
         scores = rationality * (q / ALPHA + log_prior)
         return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 

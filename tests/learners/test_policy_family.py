@@ -11,11 +11,14 @@ from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback, is_over
 from mereq.alignment.missing_features import missing_features
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, PosteriorImprover
+from mereq.alignment.replay import replayed
 from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
 from mereq.commands.posterior import posterior_lines
 from mereq.commands.show import run_report
 from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongTask, WrongValue
 from mereq.core.supervisor import Controller
+from mereq.exports import export, read_runs
+from mereq.exports.reading import read_dataset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.irl.candidates import Candidate
@@ -202,7 +205,7 @@ def supervised_prior(family):
 
 
 def test_without_the_wishs_feature_the_fit_is_poor(family):
-    """Cross-validated over interventions: with the left side theta explains most of them, without it next to nothing."""
+    """Cross-validated over interventions: with the left side theta explains most of them, without it hardly any."""
     rollout = supervised_prior(family)
     log, shares = InterventionLog((rollout,)), []
     for hidden in (False, True):
@@ -246,6 +249,18 @@ def test_missing_features_need_interventions_and_a_simulator_that_can_be_rewound
     found = missing_features(forward, PRIOR, family, improver, few, **how)
     assert found.test is None
     assert 0 < len(found.where) < 5
+
+
+def test_an_exported_run_gives_its_own_theta_again(family, tmp_path):
+    """`mereq align --from`: the same steps, read from CSV, and the same posterior, to the last digit."""
+    with RunWriter.create(tmp_path / "run", {"task": "mine"}) as writer:
+        done = [event for event in record(bayes_events(family, n_rounds=2), writer) if isinstance(event, Round)]
+    export(read_runs([tmp_path / "run"], task=task_of()), "csv", tmp_path / "csv")
+    read = read_dataset(tmp_path / "csv", task_of(), PRIOR)
+    improver = replace(MEREQ_BAYES, family=family).start(task_of(), PRIOR, SETTINGS, seed=1)
+    found = [event for event in replayed(read, improver) if isinstance(event, Round)]
+    assert [each.expert_steps for each in found] == [each.expert_steps for each in done]
+    np.testing.assert_array_equal([each.theta for each in found], [each.theta for each in done])
 
 
 def test_without_a_family_the_method_says_what_is_missing():

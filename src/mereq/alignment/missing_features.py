@@ -89,8 +89,8 @@ def missing_features(
     try:
         if not isinstance(simulator, RewindableSimulator):
             raise WrongTask(
-                f"The simulator of {task.name} cannot be rewound (it has no `put` and `states_along`), so what an action "
-                "leads to cannot be foreseen, and missing features cannot be looked for."
+                f"The simulator of {task.name} cannot be rewound (it has no `put` and `states_along`), so what an "
+                "action leads to cannot be foreseen, and missing features cannot be looked for."
             )
         simulator.reset(0)
         test = _test(task, prior, family, improver, likelihood, log, simulator, candidates, run_seed, learner)

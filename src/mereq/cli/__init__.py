@@ -1,4 +1,4 @@
-"""The command line: `mereq init | check | align | supervise | trial | show | features | export | study | report | ...`."""
+"""The command line: `mereq init | check | align | supervise | trial | show | features | export | study | ...`."""
 
 import errno
 import logging

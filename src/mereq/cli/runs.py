@@ -48,7 +48,9 @@ def align(
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
     robot: RobotName = None,
     track: Track = None,
-    from_: Annotated[Path | None, arg(name="from", metavar="DATASET", help_behavior_hint="(default: supervise)")] = None,
+    from_: Annotated[
+        Path | None, arg(name="from", metavar="DATASET", help_behavior_hint="(default: supervise)")
+    ] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 

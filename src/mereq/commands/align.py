@@ -73,7 +73,7 @@ def align_from(source: Path, out: Path, *, overwrite: bool, given: dict[str, Any
     method = chosen.get("method", "mereq-bayes")
     if method != "mereq-bayes":
         raise WrongValue(
-            f"--from infers theta with mereq-bayes, whose likelihood needs the recorded steps alone; {method} was asked for."
+            f"--from infers theta with mereq-bayes, which needs the recorded steps alone; {method} was asked for."
         )
     name_policy(chosen.get("prior"))
     spec = RunSpec.named(**{**DEFAULTS, **chosen, "method": method, "supervisor": "person", "learning": "handback"})
@@ -84,9 +84,10 @@ def align_from(source: Path, out: Path, *, overwrite: bool, given: dict[str, Any
     improver = method_of(spec).start(task, prior, spec.settings, seed=spec.seed)
     columns = round_columns(task.feature_names)
     console.print(words(("".join(f"{title:>{width}}" for title, width in columns), "bold")))
-    with recording(create(spec, out, overwrite=overwrite)) as writer, closing(
-        record(replayed(rounds, improver), writer)
-    ) as events:
+    with (
+        recording(create(spec, out, overwrite=overwrite)) as writer,
+        closing(record(replayed(rounds, improver), writer)) as events,
+    ):
         for event in events:
             interruption.check()
             if isinstance(event, Round):

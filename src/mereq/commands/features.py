@@ -77,7 +77,9 @@ def feature_lines(report: dict[str, Any]) -> list[str]:
         return [*lines, f"no feature is missing, as far as these interventions say ({tested})"]
     lines.append(f"the interventions ask for what the features cannot say ({tested}):")
     for each in report["offered"]:
-        lines.append(f"  {each['sign']} of  {each['name']}   (z = {each['z']:.1f}, Holm's p = {each['adjusted_p']:.1g})")
+        lines.append(
+            f"  {each['sign']} of  {each['name']}   (z = {each['z']:.1f}, Holm's p = {each['adjusted_p']:.1g})"
+        )
         lines += [f"    asked for in {place_words(where)}" for where in each["asked_for_by"]]
     return lines
 
@@ -85,5 +87,7 @@ def feature_lines(report: dict[str, Any]) -> list[str]:
 def _own(source: str) -> tuple[Candidate, ...]:
     found = load_named(source, "candidates")
     if not isinstance(found, list | tuple) or not all(isinstance(each, Candidate) for each in found):
-        raise CannotLoad(f"{source} is no sequence of candidates. Give a list or tuple of mereq.irl.candidates.Candidate.")
+        raise CannotLoad(
+            f"{source} is no sequence of candidates. Give a list or tuple of mereq.irl.candidates.Candidate."
+        )
     return tuple(found)

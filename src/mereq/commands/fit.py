@@ -17,7 +17,7 @@ WORST = 3  # interventions to name
 def recorded_fit(reader: RunReader) -> dict[str, Any] | None:
     """How much of the interventions theta explains, as JSON.
 
-    None: the method infers no posterior, there are fewer than two interventions, or the task is code that was not named.
+    None: the method infers no posterior, there are fewer than two interventions, or the task's code was not named.
     """
     if not infers_posterior(reader) or not is_known(reader.starts()[-1].config.get("task", "")):
         return None
@@ -53,7 +53,8 @@ def fit_of(run: RecordedInference) -> dict[str, Any] | None:
         "few": fit.few,
         "log_likelihood": {name: float(each.sum()) for name, each in totals.items()},
         "worst": [
-            place(where[k]) | {name: float(each[k]) for name, each in totals.items()} for k in fit.worst[:WORST].tolist()
+            place(where[k]) | {name: float(each[k]) for name, each in totals.items()}
+            for k in fit.worst[:WORST].tolist()
         ],
     }
 

@@ -77,7 +77,11 @@ def read_dataset(source: Path, task: Task, prior: Policy) -> list[tuple[Supervis
     terminated, features = rows.scalars("terminated", 0)[order] > 0, rows.features()[order]
     truncated = rows.scalars("truncated", 0)[order] > 0 if rows.has("truncated") else last & ~terminated
     following = np.where(last[:, None], obs[order], np.roll(obs[order], -1, axis=0))
-    next_obs = rows.vectors("next_observation", task.obs_size, np.float32)[order] if rows.has("next_observation") else following
+    next_obs = (
+        rows.vectors("next_observation", task.obs_size, np.float32)[order]
+        if rows.has("next_observation")
+        else following
+    )
     retracts, version = rows.scalars("retracts", 0)[order] > 0, rows.scalars("policy_version", 0)[order].astype(int)
     rounds, step, episode, before = list[list[SupervisedStep]](), 0, 0, None
     for i, at in enumerate(order):
@@ -117,8 +121,8 @@ class _Rows:
         if missing:
             understood = "; ".join(" or ".join(NAMES[name]) for name in missing)
             raise CannotLoad(
-                f"{source} has no column for {', '.join(missing)}. Understood are: {understood} (in CSV, a vector has one "
-                f"column per coordinate, such as observation_0). Its columns are: {', '.join(columns)}."
+                f"{source} has no column for {', '.join(missing)}. Understood are: {understood} (in CSV, a vector has "
+                f"one column per coordinate, such as observation_0). Its columns are: {', '.join(columns)}."
             )
 
     def _found(self, name: str) -> np.ndarray | None:
@@ -152,7 +156,7 @@ class _Rows:
         values = np.asarray(found, float).reshape(len(found), -1)
         if values.shape[1] != size:
             raise CannotLoad(
-                f"{self._source}: {name} has {values.shape[1]} numbers in each row; the task {self._task.name} has {size}."
+                f"{self._source}: {name} has {values.shape[1]} numbers in each row; {self._task.name} has {size}."
             )
         self._refuse_gaps(name, values)
         return values.astype(dtype)
@@ -164,11 +168,11 @@ class _Rows:
             numbers = self.scalars(name, None)
             if not (np.isin(numbers, np.arange(actions.n))).all():
                 raise CannotLoad(
-                    f"{self._source}: {name} must be a whole number from 0 to {actions.n - 1}, the number of an action of "
-                    f"{self._task.name}; there is {numbers[~np.isin(numbers, np.arange(actions.n))][0]:g}."
+                    f"{self._source}: {name} must be a whole number from 0 to {actions.n - 1}, the number of an action "
+                    f"of {self._task.name}; there is {numbers[~np.isin(numbers, np.arange(actions.n))][0]:g}."
                 )
             return numbers.astype(np.int64)
-        values = self.vectors(name, actions.n, np.float32)
+        values = self.vectors(name, actions.size, np.float32)
         if np.abs(values).max() > 1.0 + 1e-6:
             raise CannotLoad(
                 f"{self._source}: {name} must lie in [-1, 1], where the task's limits are -1 and 1; there is "
@@ -179,7 +183,9 @@ class _Rows:
     def features(self) -> np.ndarray:
         """Features of each row; not a number where they were not recorded."""
         names, n = self._task.feature_names, len(next(iter(self._columns.values())))
-        named = [self._columns[found] for name in names for found in (name, f"features_{name}") if found in self._columns]
+        named = [
+            self._columns[found] for name in names for found in (name, f"features_{name}") if found in self._columns
+        ]
         if len(named) == len(names):
             return np.column_stack(named).astype(float)
         return self.vectors("features", len(names), float) if self.has("features") else np.full((n, len(names)), np.nan)

@@ -1,7 +1,7 @@
 """Scores of a feature that theta does not weigh, from what interventions show and from foreseen features.
 
 The derivative of log pi_theta,beta,b by the weight of a feature h at 0 needs no new family. With psi_h = dQ_R/dtheta_h,
-which rollouts give (`mereq.irl.foresight`), it is, for finitely many actions and for a coordinate c of a continuous one,
+which rollouts give (`mereq.irl.foresight`), it is for finitely many actions, and for coordinate c of a continuous one,
 
     d log pi(a|s) / d theta_h = D_h(s, a) - sum_a' pi(a'|s) D_h(s, a')        D_h = (beta / alphahat) psi_h
     d log pi(a_c|s) / d theta_h = beta sign(a_c - mode_c) D_hc(s)             D_hc = Cov_pi(a_c, psi_h(s, a)) / alphahat
@@ -12,8 +12,8 @@ of the log-odds or of the mode. The score of intervention k and the information 
     s_k = sum_t sum_c d log pi(a_tc|s_t)       I = sum_t sum_c E_pi[ (d log pi(a_c|s_t))^2 ]
 
 Slips are left out on purpose. A mixture with slips calls a slip what theta does not explain, and its likelihood is flat
-just there, where a feature is missing. Steps of one intervention are not independent, and a true slip is an outlier: the
-test allows for both by its sandwich (`mereq.irl.score_test`).
+just there, where a feature is missing. Steps of one intervention are not independent, and a true slip is an outlier:
+the test allows for both by its sandwich (`mereq.irl.score_test`).
 """
 
 from dataclasses import dataclass, replace
@@ -66,7 +66,9 @@ class Shown:
         beta = np.full(1, self.rationality)
         steps, actions, _ = evidence.phi.shape
         chosen = (replace(evidence, chosen=np.full(steps, action)) for action in range(actions))
-        return np.column_stack([each.log_probs(given.theta, beta, given.habit)[:, 0, 0] for each in chosen]).astype(float)
+        return np.column_stack([each.log_probs(given.theta, beta, given.habit)[:, 0, 0] for each in chosen]).astype(
+            float
+        )
 
     def scores(
         self, of_steps: Float[np.ndarray, "steps coordinates d"], information: Float[np.ndarray, "d d"]
@@ -75,7 +77,13 @@ class Shown:
         shown, n = self.likelihood.decisions.shown, len(self.free)
         starts = np.searchsorted(shown.window, np.arange(len(shown.group)))
         of_interventions = np.add.reduceat(of_steps, starts, axis=0).sum(axis=1)
-        return Scores(of_interventions[:, :n], of_interventions[:, n:], information[:n, :n], information[:n, n:], information[n:, n:])
+        return Scores(
+            of_interventions[:, :n],
+            of_interventions[:, n:],
+            information[:n, :n],
+            information[:n, n:],
+            information[n:, n:],
+        )
 
 
 def scores_of_choices(at: Shown, psi: Float[np.ndarray, "steps actions h"]) -> Scores:
@@ -157,6 +165,8 @@ def mode_slopes(
     """
     actions, values = (each - each.mean(axis=1, keepdims=True) for each in (firsts.astype(float), psi))
     covariance = np.einsum("tnc,tnd->tcd", actions, actions)
-    covariance += 1e-9 * np.trace(covariance, axis1=1, axis2=2)[:, None, None] * np.eye(actions.shape[2]) + 1e-12 * np.eye(actions.shape[2])
+    covariance += 1e-9 * np.trace(covariance, axis1=1, axis2=2)[:, None, None] * np.eye(
+        actions.shape[2]
+    ) + 1e-12 * np.eye(actions.shape[2])
     slopes = np.linalg.solve(covariance, np.einsum("tnc,tnh->tch", actions, values))
     return actions.var(axis=1, ddof=1)[:, :, None] * slopes / temperature

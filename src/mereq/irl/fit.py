@@ -63,7 +63,9 @@ class Fit:
         if self.share is None:
             return None
         picked = rng.integers(len(self.of_prior), size=(BOOTSTRAPS, len(self.of_prior)))
-        theta, clone = (each[picked].sum(axis=1) for each in (self.of_theta - self.of_prior, self.of_clone - self.of_prior))
+        theta, clone = (
+            each[picked].sum(axis=1) for each in (self.of_theta - self.of_prior, self.of_clone - self.of_prior)
+        )
         shares = np.where(clone > 0, np.clip(theta / np.where(clone > 0, clone, 1.0), 0.0, 1.0), 1.0)
         low, high = np.quantile(shares, [0.5 - level / 2, 0.5 + level / 2])
         return float(low), float(high)
@@ -148,7 +150,9 @@ def _basis(obs: Float[np.ndarray, "steps obs"], rng: np.random.Generator) -> Flo
     spread = obs.std(axis=0)
     scaled = (obs - obs.mean(axis=0))[:, spread > 1e-6] / spread[spread > 1e-6]
     d = max(scaled.shape[1], 1)
-    waves = np.cos(scaled @ rng.standard_normal((scaled.shape[1], BASIS)) / np.sqrt(d) + rng.uniform(0, 2 * np.pi, BASIS))
+    waves = np.cos(
+        scaled @ rng.standard_normal((scaled.shape[1], BASIS)) / np.sqrt(d) + rng.uniform(0, 2 * np.pi, BASIS)
+    )
     return np.concatenate([np.ones((len(obs), 1)), scaled / np.sqrt(d), waves * np.sqrt(2.0 / BASIS)], axis=1)
 
 
@@ -167,10 +171,14 @@ def _clones(
     found = [np.zeros(len(out))]
     for penalty in PENALTIES:
         if isinstance(evidence, CategoricalEvidence):
-            log_probs = _changed_choices(Shown(likelihood, x, np.ones(len(x))).log_odds(), evidence.chosen, basis, weight, penalty)
+            log_probs = _changed_choices(
+                Shown(likelihood, x, np.ones(len(x))).log_odds(), evidence.chosen, basis, weight, penalty
+            )
             steps = log_probs[np.arange(len(log_probs)), evidence.chosen][:, None]
         else:
-            steps = _changed_modes(evidence, modes(x[: len(likelihood.region.limit)]), basis, weight, penalty, likelihood)
+            steps = _changed_modes(
+                evidence, modes(x[: len(likelihood.region.limit)]), basis, weight, penalty, likelihood
+            )
         found.append(
             intervention_log_likelihoods(
                 steps[:, :, None], likelihood.decisions, likelihood.model, uniform=likelihood.uniform

@@ -2,8 +2,8 @@
 
     psi_h(s, a) = E[ sum_t gamma^t h(s_t, a_t) | s_0 = s, a_0 = a, then the policy ]
 
-By the envelope identity (docs/derivations.md#identities) this is dQ_R/dtheta_h, the derivative of the residual Q-function
-by the weight of a feature that is not weighed yet. No network sees the feature, and nothing is learned.
+By the envelope identity (docs/derivations.md#identities) this is dQ_R/dtheta_h, the derivative of the residual
+Q-function by the weight of a feature that is not weighed yet. No network sees the feature, and nothing is learned.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,20 +1,20 @@
 """Rao's score test for the weight of a feature that theta does not weigh: no refit, no new policy family.
 
 With s_k the scores of intervention k (derivatives of its log-likelihood) by the weight of a feature h and by the
-parameters x, I the expected information about them, mu and P the mean and precision of x before any evidence, at the mean
-of x given these very steps,
+parameters x, I the expected information about them, mu and P the mean and precision of x before any evidence, at the
+mean of x given these very steps,
 
     u_kh = s_kh - I_hx (I_xx + P)^-1 s_kx                     the part that no change of x explains
     z_h  = [sum_k u_kh + I_hx (I_xx + P)^-1 P (x - mu)] / sqrt(V_h)
     V_h  = max(J_hh, n / (n - 1) sum_k (u_kh - mean_h)^2)       J = I_hh' - I_hx (I_xx + P)^-1 I_xh'
 
-What was known before any evidence is one more unit of evidence. J_hh is Rao's own. The sum over the n interventions is the
-sandwich: it holds whatever the correlation of the steps within one. The larger of both is taken, as J_hh trusts the
+What was known before any evidence is one more unit of evidence. J_hh is Rao's own. The sum over the n interventions is
+the sandwich: it holds whatever the correlation of the steps within one. The larger of both is taken, as J_hh trusts the
 model, and the sandwich a handful of interventions that resemble each other. z is compared with the normal distribution.
 
 Candidates resemble each other: where the supervisor wants the right lane, the lateral distances to other cars speak for
-themselves, too. Offered first is the one that explains most of what all of them say, which is a steadier choice than the
-largest z: with g_h the numerator of z_h, a weight of h leaves
+themselves, too. Offered first is the one that explains most of what all of them say, which is a steadier choice than
+the largest z: with g_h the numerator of z_h, a weight of h leaves
 
     z_h'|h = (g_h' - J_h'h g_h / J_hh) / sqrt(J_h'h' - J_h'h^2 / J_hh)
 

@@ -48,7 +48,13 @@ BOTTLE_PUSHING = _definition(
     observation_names=(
         *("tip x", "tip y", "tip height", "tip moved in x", "tip moved in y", "tip moved up"),
         *("bottle from tip in x", "bottle from tip in y", "bottle from tip in height"),
-        *("bottle moved in x", "bottle moved in y", "bottle moved up", "goal from bottle in x", "goal from bottle in y"),
+        *(
+            "bottle moved in x",
+            "bottle moved in y",
+            "bottle moved up",
+            "goal from bottle in x",
+            "goal from bottle in y",
+        ),
     ),
     metrics=bottle_card,
     clip=BOTTLE_SHOT.film,

@@ -45,8 +45,8 @@ class RecordedInference:
         """
         if not infers_posterior(reader):
             raise WrongValue(
-                f"The run in {reader.directory} was not made with --method mereq-bayes, so it has no policy family whose "
-                "likelihood could be asked."
+                f"The run in {reader.directory} was not made with --method mereq-bayes, so it has no policy family "
+                "whose likelihood could be asked."
             )
         spec = spec_of(reader)
         task, prior, family = task_of(spec), policy_of(spec, "prior"), family_of(spec)
