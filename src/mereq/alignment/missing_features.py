@@ -7,6 +7,7 @@ feature is missing, the method's own posterior calls slips what the test is abou
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -131,17 +132,25 @@ def _test(
     at = Shown(likelihood, x, before.std)
     starts = places(log, likelihood.decisions.shown.steps.tolist(), simulator, run_seed)
     rng = stream(run_seed, "foresight")
-    seen = {"n_obs": task.state_size, "gamma": learner.gamma, "horizon": HORIZON}
+    ahead = partial(
+        foreseen,
+        starts,
+        simulator=simulator,
+        candidates=candidates,
+        n_obs=task.state_size,
+        gamma=learner.gamma,
+        horizon=HORIZON,
+    )
     if isinstance(task.actions, Discrete):
         acting = family.member(x[:n], prior, habit=x[n + 2 :] if len(x) > n + 2 else 0.0)
         firsts = np.tile(np.arange(task.actions.n), (len(starts), 1))
-        repeats = [foreseen(starts, firsts, simulator, acting, candidates, rng=rng, **seen) for _ in range(REPEATS)]
+        repeats = [ahead(firsts, policy=acting, rng=rng) for _ in range(REPEATS)]
         scores = scores_of_choices(at, np.mean(repeats, axis=0))
     else:
         acting = family.member(x[:n], prior)
         obs: Float[np.ndarray, "steps obs"] = np.stack([place.obs for place in starts])
         given = acting.distribution(obs)
         firsts = np.stack([given.sample(rng) for _ in range(FIRSTS)], axis=1)
-        psi = foreseen(starts, firsts, simulator, acting, candidates, **seen)
-        scores = scores_of_moves(at, family, prior, obs, mode_slopes(firsts, psi, learner.temperature))
+        by_h = mode_slopes(firsts, ahead(firsts, policy=acting), learner.temperature)
+        scores = scores_of_moves(at, family, prior, obs, by_h)
     return score_test(scores, before.std[at.free] ** -2.0, (x - before.mean)[at.free])

@@ -168,5 +168,5 @@ def mode_slopes(
     covariance += 1e-9 * np.trace(covariance, axis1=1, axis2=2)[:, None, None] * np.eye(
         actions.shape[2]
     ) + 1e-12 * np.eye(actions.shape[2])
-    slopes = np.linalg.solve(covariance, np.einsum("tnc,tnh->tch", actions, values))
+    slopes: Float[np.ndarray, "steps coordinates h"] = np.linalg.solve(covariance, np.einsum("tnc,tnh->tch", actions, values))
     return actions.var(axis=1, ddof=1)[:, :, None] * slopes / temperature

@@ -44,13 +44,12 @@ def places(log: InterventionLog, steps: Sequence[int], simulator: RewindableSimu
     before = 0
     for iteration, rollout in enumerate(log.rollouts):
         wanted = np.array([step - before for step in steps if before <= step < before + len(rollout)], int)
-        for episode in np.unique(rollout.episode[wanted]):
+        for episode in np.unique(rollout.episode[wanted]).tolist():
             first = int(np.searchsorted(rollout.episode, episode))
-            here = wanted[rollout.episode[wanted] == episode]
-            actions = rollout.executed[first : here[-1]]
-            seed = episode_seed(run_seed, iteration, int(episode))
-            visited = simulator.states_along(seed, actions, at=(here - first).tolist())
-            for step, (state, obs) in zip(here.tolist(), visited, strict=True):
+            here: list[int] = wanted[rollout.episode[wanted] == episode].tolist()
+            seed, actions = episode_seed(run_seed, iteration, episode), rollout.executed[first : here[-1]]
+            visited = simulator.states_along(seed, actions, at=[step - first for step in here])
+            for step, (state, obs) in zip(here, visited, strict=True):
                 if not np.array_equal(obs, rollout.obs[step]):
                     raise WrongTask(
                         f"Round {iteration}, episode {episode}, step {step - first}: the simulator does not reproduce "
@@ -90,20 +89,15 @@ def foreseen(
     pairs = [(place, i) for place in range(len(starts)) for i in range(n)]
     sums = np.zeros((len(starts), n, len(candidates)))
     for wave in _waves(pairs, simulator.n_envs):
-        for env, (place, _) in enumerate(wave):
-            simulator.put(env, starts[place].state)
-        rows, columns = np.array(wave).T
-        of_env = np.resize(np.arange(len(wave)), simulator.n_envs)  # the last wave fills the others with copies
-        for env in range(len(wave), simulator.n_envs):
-            simulator.put(env, starts[rows[of_env[env]]].state)
-        obs = np.stack([starts[row].obs for row in rows[of_env]])
-        actions = firsts[rows, columns][of_env]
-        before = np.stack(
-            [
-                action if starts[row].action_before is None else np.asarray(starts[row].action_before)
-                for row, action in zip(rows[of_env], actions, strict=True)
-            ]
-        )
+        filled = [wave[env % len(wave)] for env in range(simulator.n_envs)]  # the last wave fills the others with copies
+        here = [starts[place] for place, _ in filled]
+        for env, place in enumerate(here):
+            simulator.put(env, place.state)
+        rows, columns = np.array(filled).T
+        obs, actions = np.stack([place.obs for place in here]), firsts[rows, columns]
+        known = [place.action_before for place in here]
+        before = np.stack([first if each is None else each for each, first in zip(known, actions, strict=True)])
+        rows, columns = rows[: len(wave)], columns[: len(wave)]
         going, weight = np.ones(len(wave)), 1.0
         for _ in range(horizon):
             step = simulator.step(actions)

@@ -21,11 +21,11 @@ the largest z: with g_h the numerator of z_h, a weight of h leaves
 and the least sum of squares over h' is best. The next one is chosen likewise from what the first one leaves.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats
 
 LEAST_NEW = 0.05  # share of a candidate's information that x must leave, or it is no new feature
 SAME = 0.1  # share of a candidate's information that those offered before it must leave
@@ -61,8 +61,8 @@ class ScoreTest:
         allowed = self.adjusted < level
         found = list[int]()
         while len(found) < most and allowed.any():
-            candidates = np.flatnonzero(allowed)
-            best = int(candidates[np.argmin([(_given(g, j, least, h) ** 2).sum() for h in candidates])])
+            candidates = np.flatnonzero(allowed).tolist()
+            best = candidates[int(np.argmin([(_given(g, j, least, h) ** 2).sum() for h in candidates]))]
             found.append(best)
             allowed &= (np.abs(_given(g, j, least, best)) > STILL) & (np.diag(_left(j, best)) > least)
             g, j = g - j[:, best] * g[best] / j[best, best], _left(j, best)
@@ -102,7 +102,7 @@ def score_test(scores: Scores, precision: Float[np.ndarray, " x"], moved: Float[
     variance = np.maximum(np.diag(information), len(own) * own.var(axis=0, ddof=1))
     numerator = own.sum(axis=0) + projection.T @ (precision * moved)
     z = np.divide(numerator, np.sqrt(np.maximum(variance, 0.0)), out=np.zeros(len(new)), where=new & (variance > 0))
-    p = 2.0 * stats.norm.sf(np.abs(z))
+    p = np.array([math.erfc(abs(each) / math.sqrt(2.0)) for each in z.tolist()])
     return ScoreTest(z, p, holm(p), own, numerator, information)
 
 
