@@ -1,17 +1,27 @@
 """The fit of a recorded run for `mereq show`: as JSON, and in words. docs/limits.md."""
 
+import inspect
+from pathlib import Path
 from typing import Any
 
-from mereq.core.errors import MereqError
-from mereq.core.seeding import stream
+import numpy as np
+
+from mereq.core.errors import MereqError, WrongTask
+from mereq.core.policy import Policy
+from mereq.core.seeding import episode_seed, stream
+from mereq.core.simulator import RewindableSimulator, close
+from mereq.evaluation.recorded_actions import RecordedActions
 from mereq.irl.belief import LEVEL
 from mereq.irl.fit import FEW, cross_validated_fit
+from mereq.irl.foresight import places
 from mereq.irl.occasions import Occasion, occasions
-from mereq.presets.registry import is_known
+from mereq.presets.registry import definition_of, is_known
 from mereq.runs.inference import RecordedInference, infers_posterior
+from mereq.store.links import inside
 from mereq.store.run_store import RunReader
 
 WORST = 3  # interventions to name
+BEFORE, AFTER = 3, 2  # steps of a clip before and after an intervention
 
 
 def recorded_fit(reader: RunReader) -> dict[str, Any] | None:
@@ -86,3 +96,55 @@ def fit_lines(fit: dict[str, Any]) -> list[str]:
         )
     hint = [f"  only a hint: of fewer than {FEW} interventions it says little"] if fit["few"] else []
     return [first, *hint, *(f"  explained worst: {place_words(where)}" for where in fit["worst"])]
+
+
+def unexplained_clips(
+    run: RecordedInference, fit: dict[str, Any], policy: Policy, directory: Path, folder: str
+) -> list[Path]:
+    """Clips of the interventions that theta explains worst: as supervised, and as the policy goes on in their place.
+
+    None where the task has no such clip, or its simulator does not repeat the run's episodes (a robot's, a dataset's).
+
+    Args:
+        run: recorded.
+        fit: as `fit_of` returns it.
+        policy: that goes on from the takeover.
+        directory: of the run; nothing outside of it is written, whatever links it has.
+        folder: of the clips, within the directory.
+    """
+    film = definition_of(run.spec.task).clip
+    if film is None or not {"seed", "first", "n_steps", "names"} <= inspect.signature(film).parameters.keys():
+        return []
+    made = list[Path]()
+    for number, where in enumerate(fit.get("worst", ())):
+        rollout, (first, last) = run.log.rollouts[where["round"]], where["steps"]
+        here = np.flatnonzero(rollout.episode == where["episode"])
+        if not _repeats(run, int(here[0]) + first, where["round"]):
+            return []
+        path = inside(directory, directory / folder / f"unexplained_{number + 1}.gif")
+        film(
+            RecordedActions(rollout.executed[here], policy),
+            RecordedActions(rollout.executed[here[:first]], policy),
+            path,
+            seed=episode_seed(run.spec.seed, where["round"], where["episode"]),
+            first=max(first - BEFORE, 0),
+            n_steps=min(last + AFTER, len(here) - 1) + 1,
+            names=("as supervised", "the policy alone"),
+        )
+        made.append(path)
+    return made
+
+
+def _repeats(run: RecordedInference, step: int, index: int) -> bool:
+    """Whether the simulator repeats the episode of a round's step, up to this step."""
+    simulator = run.task.simulate(1)
+    try:
+        before = sum(len(rollout) for rollout in run.log.rollouts[:index])
+        if run.spec.robot is not None or not isinstance(simulator, RewindableSimulator):
+            return False
+        simulator.reset(0)
+        return bool(places(run.log, [before + step], simulator, run.spec.seed))
+    except WrongTask:
+        return False
+    finally:
+        close(simulator)

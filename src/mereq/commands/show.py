@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from mereq.commands.fit import fit_lines, recorded_fit
+from mereq.commands.fit import fit_lines, recorded_fit, unexplained_clips
 from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.posterior import posterior_lines, recorded_posterior
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
 from mereq.reports.statistics import THRESHOLDS, SamplesToThreshold, samples_to_stay_below, samples_to_threshold
+from mereq.runs.inference import RecordedInference
 from mereq.runs.policies import name_policy
 from mereq.runs.recorded import load_method_policy
 from mereq.store.atomic import writing
@@ -174,3 +175,10 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
         with writing(figures):
             film(prior, policy, film_file)
         out.print(words(str(film_file)))
+    if clip and report["fit"] and "worst" in report["fit"]:
+        with RunReader.open(directory) as reader:
+            run = RecordedInference.of(reader)
+        with writing(figures):
+            clips = unexplained_clips(run, report["fit"], policy, directory, FIGURES)
+        for each in clips:
+            out.print(words(f"{each}  (explained worst: as supervised, and the policy alone)"))

@@ -165,8 +165,8 @@ def mode_slopes(
     """
     actions, values = (each - each.mean(axis=1, keepdims=True) for each in (firsts.astype(float), psi))
     covariance = np.einsum("tnc,tnd->tcd", actions, actions)
-    covariance += 1e-9 * np.trace(covariance, axis1=1, axis2=2)[:, None, None] * np.eye(
-        actions.shape[2]
-    ) + 1e-12 * np.eye(actions.shape[2])
-    slopes: Float[np.ndarray, "steps coordinates h"] = np.linalg.solve(covariance, np.einsum("tnc,tnh->tch", actions, values))
+    least = 1e-9 * np.trace(covariance, axis1=1, axis2=2) + 1e-12  # where a coordinate does not vary
+    covariance += least[:, None, None] * np.eye(actions.shape[2])
+    products = np.einsum("tnc,tnh->tch", actions, values)
+    slopes: Float[np.ndarray, "steps coordinates h"] = np.linalg.solve(covariance, products)
     return actions.var(axis=1, ddof=1)[:, :, None] * slopes / temperature

@@ -89,7 +89,7 @@ def foreseen(
     pairs = [(place, i) for place in range(len(starts)) for i in range(n)]
     sums = np.zeros((len(starts), n, len(candidates)))
     for wave in _waves(pairs, simulator.n_envs):
-        filled = [wave[env % len(wave)] for env in range(simulator.n_envs)]  # the last wave fills the others with copies
+        filled = [wave[env % len(wave)] for env in range(simulator.n_envs)]  # the last one has copies
         here = [starts[place] for place, _ in filled]
         for env, place in enumerate(here):
             simulator.put(env, place.state)
