@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow
 import pytest
 from pyarrow import parquet
+from rich.console import Console
 
+from mereq.commands.align import align_from
 from mereq.core.actions import Box, Discrete
-from mereq.core.errors import CannotLoad
+from mereq.core.errors import CannotLoad, WrongValue
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Controller
 from mereq.core.task import Task
@@ -125,3 +127,16 @@ def test_what_is_no_dataset_is_told(tmp_path):
     (tmp_path / "steps.csv").write_text("a,b\n1,2\n3\n")
     with pytest.raises(CannotLoad, match=r"row 1 \(from 0\) has 1 entries; the header has 2"):
         read_dataset(tmp_path, TASK, PRIOR)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"n_rounds": 3, "pace": 5.0}, "nothing is supervised: leave out pace, n_rounds"),
+        ({"method": "mereq"}, "which needs the recorded steps alone; mereq was asked for"),
+    ],
+)
+def test_what_asks_for_a_supervisor_or_another_method_is_refused(tmp_path, given, told):
+    with pytest.raises(WrongValue, match=told):
+        align_from(tmp_path, tmp_path / "run", overwrite=False, given=given, console=Console())
+    assert not (tmp_path / "run").exists()
