@@ -102,7 +102,7 @@ def missing_features(
 
 def recorded_moves(task: Task, log: InterventionLog) -> Moves:
     """All steps of a log, as candidates see them."""
-    parts = []
+    parts = list[tuple[np.ndarray, ...]]()
     for rollout in log.rollouts:
         before = np.concatenate([rollout.executed[:1], rollout.executed[:-1]])
         first = np.append(True, np.diff(rollout.episode) != 0)

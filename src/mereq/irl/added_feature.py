@@ -168,5 +168,5 @@ def mode_slopes(
     least = 1e-9 * np.trace(covariance, axis1=1, axis2=2) + 1e-12  # where a coordinate does not vary
     covariance += least[:, None, None] * np.eye(actions.shape[2])
     products = np.einsum("tnc,tnh->tch", actions, values)
-    slopes: Float[np.ndarray, "steps coordinates h"] = np.linalg.solve(covariance, products)
+    slopes = np.asarray(np.linalg.solve(covariance, products), float)
     return actions.var(axis=1, ddof=1)[:, :, None] * slopes / temperature

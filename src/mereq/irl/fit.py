@@ -220,10 +220,8 @@ def _changed_modes(
     """Log-density of each coordinate after a change of the modes by ridge regression on weighted steps."""
     weighted = basis.T * weight
     normal = weighted @ basis + penalty * weight.sum() / len(weight) * np.eye(basis.shape[1])
-    change: Float[np.ndarray, "steps coordinates"] = basis @ np.linalg.solve(
-        normal, weighted @ (evidence.chosen - mode)
-    )
-    away = np.abs(evidence.chosen - np.clip(mode + change, -1.0, 1.0))
+    change = np.asarray(np.linalg.solve(normal, weighted @ (evidence.chosen - mode)), float)
+    away = np.abs(evidence.chosen - np.clip(mode + basis @ change, -1.0, 1.0))
     spread = (weight[:, None] * away).sum() / max(weight.sum() * away.shape[1], 1e-12)
     beta = min(1.0 / max(spread, 1e-12), likelihood.most_rational)
     return np.log(0.5 * beta) - beta * away

@@ -43,10 +43,10 @@ def places(log: InterventionLog, steps: Sequence[int], simulator: RewindableSimu
     found = list[Place]()
     before = 0
     for iteration, rollout in enumerate(log.rollouts):
-        wanted = np.array([step - before for step in steps if before <= step < before + len(rollout)], int)
-        for episode in np.unique(rollout.episode[wanted]).tolist():
+        wanted = [step - before for step in steps if before <= step < before + len(rollout)]
+        for episode in sorted({int(rollout.episode[step]) for step in wanted}):
             first = int(np.searchsorted(rollout.episode, episode))
-            here: list[int] = wanted[rollout.episode[wanted] == episode].tolist()
+            here = [step for step in wanted if rollout.episode[step] == episode]
             seed, actions = episode_seed(run_seed, iteration, episode), rollout.executed[first : here[-1]]
             visited = simulator.states_along(seed, actions, at=[step - first for step in here])
             for step, (state, obs) in zip(here, visited, strict=True):
