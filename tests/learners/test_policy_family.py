@@ -10,7 +10,7 @@ from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback, is_over
 from mereq.alignment.missing_features import missing_features
-from mereq.alignment.posterior_alignment import MEREQ_BAYES, PosteriorImprover
+from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorImprover
 from mereq.alignment.replay import replayed
 from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
 from mereq.commands.posterior import posterior_lines
@@ -261,6 +261,21 @@ def test_an_exported_run_gives_its_own_theta_again(family, tmp_path):
     found = [event for event in replayed(read, improver) if isinstance(event, Round)]
     assert [each.expert_steps for each in found] == [each.expert_steps for each in done]
     np.testing.assert_array_equal([each.theta for each in found], [each.theta for each in done])
+
+
+def test_a_changed_mind_is_followed_within_twenty_expert_samples(family):
+    """The second supervisor wants the other side: the same steps with both sides of the corridor exchanged."""
+    rollout = supervised_prior(family)
+    exchanged = rollout.only(np.cumsum(rollout.by_expert) <= 20)
+    exchanged = replace(exchanged, obs=np.roll(exchanged.obs, LENGTH, axis=1))
+    log = InterventionLog((rollout, exchanged))
+    start = replace(SETTINGS, posterior=replace(SETTINGS.posterior, draws=256))
+    found = {
+        method.name: replace(method, family=family).start(task_of(), PRIOR, start, seed=0).infer(log).mean[LEFT]
+        for method in (MEREQ_BAYES, MEREQ_BAYES_FADING)
+    }
+    assert found["mereq-bayes"] > 0.5
+    assert found["mereq-bayes-fading"] < -0.1
 
 
 def test_without_a_family_the_method_says_what_is_missing():
