@@ -2,9 +2,9 @@
 
 python benchmarks/experiments/changing_mind.py [--seeds 100 108] [--before 60] [--after 20] [--out FILE]
 
-Highway-Sim. The task's own expert, who wants the right lane, supervises the episodes before; then a member of the family at
-theta = (0, 0, -.6), who wants the left lane, the episodes after. Counted from the change: expert samples and interventions
-until the mean of the weight of right_lane is negative, and until it is below -.3. Censored at the run's end.
+Highway-Sim. The task's own expert, who wants the right lane, supervises the episodes before; then a member of the
+family at theta = (0, 0, -.6), who wants the left lane, the episodes after. Counted from the change: expert samples and
+interventions until the mean weight of right_lane is negative, and until it is below -.3. Censored at the run's end.
 """
 
 import argparse

@@ -78,7 +78,8 @@ def align(
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
-            1; or `mereq-bayes`, which learns from each intervention at once (docs/instant.md).
+            1; or `mereq-bayes`, which learns from each intervention at once (docs/instant.md), and
+            `mereq-bayes-fading`, for a supervisor who may change their mind (docs/limits.md).
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.

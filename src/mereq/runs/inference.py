@@ -1,6 +1,6 @@
 """Inference of a recorded run, repeated: its task, prior, family and log, for questions that are asked afterwards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mereq.alignment.posterior_alignment import PosteriorAlignment, PosteriorImprover
 from mereq.core.errors import WrongValue
@@ -45,12 +45,14 @@ class RecordedInference:
         """
         if not infers_posterior(reader):
             raise WrongValue(
-                f"The run in {reader.directory} was not made with --method mereq-bayes, so it has no policy family "
+                f"The run in {reader.directory} was not made with --method mereq-bayes (or mereq-bayes-fading), so it has no policy family "
                 "whose likelihood could be asked."
             )
         spec = spec_of(reader)
         task, prior, family = task_of(spec), policy_of(spec, "prior"), family_of(spec)
-        improver = PosteriorImprover(task, prior, family, spec.settings.posterior, seed=spec.seed)
+        method = METHODS[spec.method]
+        assert isinstance(method, PosteriorAlignment)
+        improver = replace(method, family=family).start(task, prior, spec.settings, seed=spec.seed)
         steps = [reader.steps(index) for index in range(len(reader.rounds()) + 1)]
         log = InterventionLog(tuple(Rollout.of(each) for each in steps if each))
         return cls(spec, task, prior, family, improver, log)
