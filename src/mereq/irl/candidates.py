@@ -88,9 +88,13 @@ def _distance(one: str, other: str, i: int, j: int) -> Candidate:
 
 
 def _of_actions(actions: Actions) -> list[Candidate]:
-    """How large an action is, and how much it differs from the one before; of finitely many, whether it differs."""
+    """How large a continuous action is, and how much it differs from the one before.
+
+    Of finitely many actions, whether one differs from the one before is none: a supervisor who always takes the best
+    action changes it less often than any policy that draws its actions, and that is no wish.
+    """
     if isinstance(actions, Discrete):
-        return [Candidate("change of action", lambda moves: (moves.action != moves.action_before).astype(float))]
+        return []
     return [
         Candidate("size of the action", lambda moves: np.linalg.norm(moves.action, axis=1)),
         Candidate("change of action", lambda moves: np.linalg.norm(moves.action - moves.action_before, axis=1)),

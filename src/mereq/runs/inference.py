@@ -45,7 +45,7 @@ class RecordedInference:
         """
         if not infers_posterior(reader):
             raise WrongValue(
-                f"The run in {reader.directory} was not made with --method mereq-bayes (or mereq-bayes-fading), so it has no policy family "
+                f"The run in {reader.directory} was not made with --method mereq-bayes, so it has no policy family "
                 "whose likelihood could be asked."
             )
         spec = spec_of(reader)
