@@ -28,6 +28,7 @@ from mereq.irl.score_test import Scores
 from mereq.maxent_rl.family import PolicyFamily
 
 STEP = 0.01  # of derivatives by central differences, in standard deviations before any evidence
+AT_LIMIT = 0.95  # share of a weight's limit from which on it is at its limit
 FIXED = 1e-5  # standard deviation of a parameter that is as good as fixed
 
 
@@ -41,9 +42,14 @@ class Shown:
 
     @property
     def free(self) -> Int[np.ndarray, " free"]:
-        """Numbers of the parameters that it depends on: all but the attention, and but those that are fixed."""
+        """Numbers of the parameters that it depends on: all but the attention, and but those that are fixed.
+
+        A weight at its limit is fixed: what it would explain beyond is none of theta's business.
+        """
+        limit = self.likelihood.region.limit
         free = self.std > FIXED
-        free[len(self.likelihood.region.limit) + 1] = False
+        free[: len(limit)] &= np.abs(self.x[: len(limit)]) < AT_LIMIT * limit
+        free[len(limit) + 1] = False
         return np.flatnonzero(free)
 
     @property

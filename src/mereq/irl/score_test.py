@@ -13,12 +13,12 @@ the sandwich: it holds whatever the correlation of the steps within one. The lar
 model, and the sandwich a handful of interventions that resemble each other. z is compared with the normal distribution.
 
 Candidates resemble each other: where the supervisor wants the right lane, the lateral distances to other cars speak for
-themselves, too. Offered first is the one that explains most of what all of them say, which is a steadier choice than
-the largest z: with g_h the numerator of z_h, a weight of h leaves
+themselves, too. Of those that the test finds, the one with the largest g_h^2 / J_hh is offered first, with g_h the
+numerator of z_h: half of it is what a weight of h would add to the log-likelihood. What it leaves to the others,
 
-    z_h'|h = (g_h' - J_h'h g_h / J_hh) / sqrt(J_h'h' - J_h'h^2 / J_hh)
+    g_h' - J_h'h g_h / J_hh        J_h'h' - J_h'h^2 / J_hh
 
-and the least sum of squares over h' is best. The next one is chosen likewise from what the first one leaves.
+says which one is offered next, if any.
 """
 
 import math
@@ -57,15 +57,14 @@ class ScoreTest:
     def offered(self, level: float, most: int = 3) -> Int[np.ndarray, " offered"]:
         """Numbers of the candidates to offer, best first: none unless the test rejects at this level."""
         g, j = self.numerator, self.information
-        least = SAME * np.diag(j) + 1e-300
-        allowed = self.adjusted < level
-        found = list[int]()
+        least, allowed, found = SAME * np.diag(j), self.adjusted < level, list[int]()
         while len(found) < most and allowed.any():
             candidates = np.flatnonzero(allowed).tolist()
-            best = candidates[int(np.argmin([(_given(g, j, least, h) ** 2).sum() for h in candidates]))]
+            best = max(candidates, key=lambda h: g[h] ** 2 / j[h, h])
             found.append(best)
-            allowed &= (np.abs(_given(g, j, least, best)) > STILL) & (np.diag(_left(j, best)) > least)
-            g, j = g - j[:, best] * g[best] / j[best, best], _left(j, best)
+            g, j = g - j[:, best] * g[best] / j[best, best], j - np.outer(j[:, best], j[best]) / j[best, best]
+            left = np.diag(j)
+            allowed = allowed & (left > least) & (g**2 > STILL**2 * left)
         return np.array(found, int)
 
     def resemblance(self, h: int) -> Float[np.ndarray, " h"]:
@@ -73,18 +72,6 @@ class ScoreTest:
         scale = np.sqrt(np.diag(self.information))
         product = scale * scale[h]
         return np.divide(self.information[h], product, out=np.zeros(len(scale)), where=product > 0)
-
-
-def _left(j: Float[np.ndarray, "h h"], h: int) -> Float[np.ndarray, "h h"]:
-    """J that a weight of h leaves."""
-    return j - np.outer(j[:, h], j[h]) / j[h, h]
-
-
-def _given(
-    g: Float[np.ndarray, " h"], j: Float[np.ndarray, "h h"], least: Float[np.ndarray, " h"], h: int
-) -> Float[np.ndarray, " h"]:
-    """z of every candidate, given a weight of h."""
-    return (g - j[:, h] * g[h] / j[h, h]) / np.sqrt(np.maximum(np.diag(_left(j, h)), least))
 
 
 def score_test(scores: Scores, precision: Float[np.ndarray, " x"], moved: Float[np.ndarray, " x"]) -> ScoreTest:
