@@ -92,7 +92,7 @@ def main() -> None:
     results: dict[str, Any] = {"episodes": [asked.before, asked.after], "methods": {}}
     for method in (MEREQ_BAYES, MEREQ_BAYES_FADING):
         each = [followed(method, seed, asked.before, asked.after) for seed in range(*asked.seeds)]
-        summary = {
+        summary: dict[str, Any] = {
             level: {
                 "expert_samples_mean": round(float(np.mean([run[level][0] for run in each])), 1),
                 "interventions_mean": round(float(np.mean([run[level][1] for run in each])), 1),

@@ -123,11 +123,11 @@ class PosteriorImprover:
         """Posterior of the parameters, given the decisions of a log. Each theta is within the family's region."""
         settings, n = self._settings, self._family.n_weights
         rng = stream(self._seed, "posterior", log.steps)
-        sampling = {"draws": settings.draws, "iterations": settings.iterations}
+        likelihood, before, draws, iterations = self.likelihood(log), self.before, settings.draws, settings.iterations
         if self._fading:
-            found = fading_posterior(self.likelihood(log), self.before, rng, **sampling).posterior
+            found = fading_posterior(likelihood, before, rng, draws=draws, iterations=iterations).posterior
         else:
-            found = importance_sampling(self.likelihood(log), self.before, rng, **sampling)
+            found = importance_sampling(likelihood, before, rng, draws=draws, iterations=iterations)
         theta = self._family.region.clip(found.draws[:, :n])
         return Posterior(np.concatenate([theta, found.draws[:, n:]], axis=1), found.weights)
 
