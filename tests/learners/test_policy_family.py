@@ -222,7 +222,7 @@ def test_without_the_wishs_feature_the_fit_is_poor(family):
 
 
 def test_the_wishs_feature_is_offered_where_it_is_missing(family):
-    """By the user's own candidate: the cells are one-hot, so that no coordinate by itself says which side it is."""
+    """By the user's own candidate, and beside it the left cell in which most interventions end: coordinates are cells."""
     log = InterventionLog((supervised_prior(family),))
     own = [Candidate("left", lambda moves: moves.features[:, LEFT])]
     offered = []
@@ -234,7 +234,7 @@ def test_the_wishs_feature_is_offered_where_it_is_missing(family):
         found = missing_features(task_of(), PRIOR, without, improver, log, **how)
         offered.append([found.candidates[h].name for h in found.offered])
         assert all(found.where[k].first >= 1 for h in found.offered for k in found.asking(h))
-    assert offered[0][0] == "left"
+    assert "left" in offered[0]
     assert offered[1] == []
 
 
