@@ -82,6 +82,51 @@ class PosteriorSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TakeoverSettings:
+    """Settings of the methods that learn values from takeovers: RLIF, RIFT and PVP."""
+
+    cost: float = 1.0  # of a takeover, in units of the reward; for PVP the size of the proxy values
+    updates: int = 500  # gradient updates per round
+
+    def __post_init__(self):
+        check_ranges(self, cost=POSITIVE, updates=COUNT_OR_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoherentSettings:
+    """Settings of residual CSIL."""
+
+    divergence: float = 0.1  # weight of the clone's divergence from the prior
+    bound: float = 5.0  # largest |log clone - log prior| in the reward [nats]
+    training_steps: int = 2000  # simulator steps of training per round
+
+    def __post_init__(self):
+        check_ranges(self, divergence=NON_NEGATIVE, bound=POSITIVE, training_steps=COUNT_OR_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionSettings:
+    """Settings of MILE's model of the decision to take over."""
+
+    cost: float = 2.0  # of taking over [nats]
+    spread: float = 1.0  # of the difference at which the supervisor takes over [nats]
+
+    def __post_init__(self):
+        check_ranges(self, cost=FINITE, spread=POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceSettings:
+    """Settings of PPL."""
+
+    horizon: int = 4  # predicted steps in which the supervisor's action is preferred, the first one included
+    sharpness: float = 0.5  # beta of the preference's log-odds
+
+    def __post_init__(self):
+        check_ranges(self, horizon=COUNT, sharpness=POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlignSettings:
     """Settings of one run of Algorithm 1."""
 
@@ -97,6 +142,10 @@ class AlignSettings:
     cloning: CloningSettings  # for the imitation methods
     cloning_updates: int  # gradient steps per round of the imitation methods
     posterior: PosteriorSettings = PosteriorSettings()
+    takeovers: TakeoverSettings = TakeoverSettings()
+    coherent: CoherentSettings = CoherentSettings()
+    decisions: DecisionSettings = DecisionSettings()
+    preferences: PreferenceSettings = PreferenceSettings()
     rollout_episodes: int | None = None  # a round ends with this many episodes, if it has not ended before
 
     def __post_init__(self):
