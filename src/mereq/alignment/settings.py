@@ -85,7 +85,7 @@ class PosteriorSettings:
 class TakeoverSettings:
     """Settings of the methods that learn values from takeovers: RLIF, RIFT and PVP."""
 
-    cost: float = 1.0  # of a takeover, in units of the reward; for PVP the size of the proxy values
+    cost: float = 3.0  # of a takeover, in units of the temperature; for PVP the size of the proxy values
     updates: int = 500  # gradient updates per round
 
     def __post_init__(self):

@@ -8,7 +8,8 @@ Each is off-policy learning on the log, with labels in place of rewards (docs/de
     PVP   Q(s, expert's action) -> c, Q(s, refused proposal) -> -c, and r = 0 on every executed step. Peng et al.,
           NeurIPS 2023
 
-"Q(s, a) -> y" is a transition with reward y that ends its episode: its target is y itself.
+"Q(s, a) -> y" is a transition with reward y that ends its episode: its target is y itself. c is in units of alphahat,
+the learner's temperature, because the odds of two actions depend on their ratio alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -128,6 +129,7 @@ class TakeoverImprover:
         start: tuple[Any, Any] = method.policy_start(task, prior, settings, seed=seed)
         self._learner, self._state = start
         self._prior = prior if self._learner.has_prior else None
+        self._cost = settings.takeovers.cost * settings.learner.temperature
 
     @property
     def policy(self) -> LearnedPolicy:
@@ -159,7 +161,7 @@ class TakeoverImprover:
         return Batch(
             obs=self._task.state_of(steps.obs).astype(np.float32),
             action=steps.action,
-            reward=(self._settings.takeovers.cost * steps.label).astype(np.float32),
+            reward=(self._cost * steps.label).astype(np.float32),
             next_obs=self._task.state_of(steps.next_obs).astype(np.float32),
             terminated=steps.terminated.astype(np.float32),
             prior=self._prior_at(steps.obs),

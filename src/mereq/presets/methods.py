@@ -7,19 +7,18 @@ from mereq.alignment.coherent_imitation import CSIL
 from mereq.alignment.decision_learning import MILE
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import MEREQ_BAYES
+from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
 
 LearningName = Literal["sequential", "concurrent", "handback"]
 OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, MEREQ_BAYES)
-OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, CSIL)
+OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
 METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS)}
-SETTINGS: dict[
-    str, tuple[str, ...]
-] = {  # what other methods do not read, and configurations of their runs leave out
+SETTINGS: dict[str, tuple[str, ...]] = {  # what other methods do not read, and configurations of their runs leave out
     "takeovers": (RLIF.name, RIFT.name, PVP.name),
     "coherent": (CSIL.name,),
     "decisions": (MILE.name,),
-    "preferences": (),
+    "preferences": (PPL.name,),
 }
 
 
