@@ -108,7 +108,7 @@ class PreferenceImprover:
         objective = PreferenceLoss(settings.preferences)
         self._change = FittedChange(task, prior, settings, objective, method=method, seed=seed)
         self._simulator.reset(seed_for(seed, "prediction"))
-        self._predicted: dict[tuple[int, int], Float[np.ndarray, "steps obs"]] = {}  # by round and step of a takeover
+        self._predicted: dict[tuple[int, int], np.ndarray] = {}  # by round and step of a takeover
 
     @property
     def policy(self) -> QPolicy | ActorPolicy:
