@@ -127,7 +127,7 @@ def test_rift_adds_the_cost_of_refused_proposals_to_the_prior():
 
 
 def test_pvp_values_are_1_and_minus_1_on_labelled_pairs_and_spread_by_td():
-    """Pairs that no other step contradicts have their values exactly; what leads to a good pair is worth gamma of it."""
+    """Pairs that no other step contradicts have exactly their values; a step before them is worth gamma of it."""
     mdp, whole = corridor_mdp(LENGTH), supervised()
     moved, good, bad = proxy_values(whole)
     ahead = only(moved, (whole.step == 0) & (moved.action == 0) & (moved.obs @ ~RIGHT > 0))  # forward, on the left

@@ -136,8 +136,8 @@ class PreferenceImprover:
         Raises:
             WrongTask: the simulator does not reproduce the supervised environment.
         """
-        first = int(np.searchsorted(rollout.episode, rollout.episode[step]))
-        seed = episode_seed(self._seed, iteration, int(rollout.episode[step]))
+        episode = int(rollout.episode[step])
+        first, seed = int(np.searchsorted(rollout.episode, episode)), episode_seed(self._seed, iteration, episode)
         ((state, obs),) = self._simulator.states_along(seed, rollout.executed[first:step], at=[step - first])
         if not np.array_equal(obs, rollout.obs[step]):
             raise WrongTask(

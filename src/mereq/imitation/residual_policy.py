@@ -28,7 +28,7 @@ from mereq.maxent_rl.sac import ActorPolicy
 
 LARGEST = 0.97  # |coordinate| of a squashed action; beyond, log-densities would be of rounding errors
 
-Change = Float[Array, "*batch outputs"]  # h(s)
+Change = Float[Array | np.ndarray, "*batch outputs"]  # h(s)
 Prior = Float[Array | np.ndarray, "*batch parameters"]  # parameters of the prior's distribution
 
 
@@ -110,7 +110,7 @@ class ResidualNormal:
         action = jnp.asarray(action)
         u = jnp.arctanh(jnp.clip(action, -LARGEST, LARGEST)) if self.family is SQUASHED else action
         scale = jnp.exp(-log_std)
-        return (u - mean) * scale, change * scale, log_std
+        return (u - mean) * scale, jnp.asarray(change * scale), log_std
 
     def log_prob(self, change: Change, prior: Prior, action: Array | np.ndarray) -> Float[Array, "*batch"]:
         """log N(u; mean + h, std), up to the normal's constant."""
