@@ -7,9 +7,10 @@ import pytest
 
 from corridor_runs import ALPHA, GAMMA, PRIOR, SETTINGS, task_of
 from exact import boltzmann, corridor_mdp, soft_maximum
-from mereq.alignment.coherent_imitation import CSIL, RegularisedCloning, ShownSteps
+from mereq.alignment.coherent_imitation import CSIL
 from mereq.core.distribution import log_softmax
 from mereq.imitation.cloning import CloningSettings
+from mereq.imitation.objectives import RegularisedCloning, ShownSteps
 from mereq.imitation.residual_policy import ResidualCategorical, ResidualFit, ResidualNormal
 from mereq.maxent_rl.gaussians import CLIPPED, SQUASHED
 from mereq.maxent_rl.networks import apply_mlp

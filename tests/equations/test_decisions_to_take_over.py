@@ -6,9 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from mereq.alignment.decision_learning import DecidedSteps, DecisionLikelihood
-from mereq.alignment.settings import DecisionSettings
 from mereq.imitation.cloning import CloningSettings
+from mereq.imitation.objectives import DecidedSteps, DecisionLikelihood, DecisionSettings
 from mereq.imitation.residual_policy import ResidualCategorical, ResidualFit, ResidualNormal
 from mereq.maxent_rl.gaussians import CLIPPED, SQUASHED
 from mereq.maxent_rl.networks import apply_mlp, init_mlp

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from corridor_runs import PRIOR, QUICK, corridor, run, task_of
-from mereq.alignment.preference_learning import PPL, PreferenceLoss, PreferredActions
-from mereq.alignment.settings import PreferenceSettings
+from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import takeovers
 from mereq.core.errors import IncompleteTask
 from mereq.core.seeding import episode_seed
 from mereq.imitation.cloning import CloningSettings
+from mereq.imitation.objectives import PreferenceLoss, PreferenceSettings, PreferredActions
 from mereq.imitation.residual_policy import ResidualCategorical, ResidualFit
 from toys import LINE, one_hot
 

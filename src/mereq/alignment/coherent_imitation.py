@@ -10,11 +10,10 @@ optimum is the same; where it is not, the learner returns to where the clone is 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
 from mereq.alignment.fitted_change import FittedChange
 from mereq.alignment.inverse_rl import transitions_of
@@ -26,34 +25,15 @@ from mereq.core.reward import LinearReward
 from mereq.core.seeding import stream
 from mereq.core.simulator import close
 from mereq.core.task import Task
-from mereq.imitation.residual_policy import Change, ResidualFamily
+from mereq.imitation.objectives import (
+    RegularisedCloning,
+    ShownSteps,
+)
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
-from mereq.maxent_rl.networks import apply_mlp
 from mereq.maxent_rl.replay import Batch, Replay, Transitions
 from mereq.maxent_rl.simulator_training import LearnedPolicy, SimulatorTraining
-
-
-class ShownSteps(NamedTuple):
-    """Steps with the actions that were executed."""
-
-    obs: Float[np.ndarray, "n obs"]
-    prior: Float[np.ndarray, "n parameters"]
-    executed: np.ndarray
-    shown: Bool[np.ndarray, " n"]  # the expert acted
-
-
-@dataclass(frozen=True)
-class RegularisedCloning:
-    """Negative log-likelihood of the expert's actions, and the divergence from the prior in all steps."""
-
-    divergence: float  # weight of the second part
-
-    def __call__(self, family: ResidualFamily, change: Change, batch: ShownSteps) -> Float[Array, ""]:
-        """Loss of a change of the prior on a batch."""
-        shown = batch.shown * family.log_prob(change, batch.prior, batch.executed)
-        return (self.divergence * family.divergence(change, batch.prior) - shown).mean()
 
 
 class PricedReplay(Replay):
@@ -117,9 +97,9 @@ class CoherentImprover:
 
     def reward(self, steps: Transitions) -> Float[np.ndarray, "*batch"]:
         """alpha (log clone(a|s) - log pi(a|s)), the logarithm within its bound."""
-        change, bound = apply_mlp(self._clone.fitted.network, steps.obs), self._settings.coherent.bound
-        ratio = self._clone.fit.family.log_ratio(change, steps.prior, steps.action)
-        return np.asarray(self._settings.learner.prior_temperature * jnp.clip(ratio, -bound, bound))
+        bound = self._settings.coherent.bound
+        ratio = self._clone.fit.log_ratio(self._clone.fitted, steps.obs, steps.prior, steps.action)
+        return self._settings.learner.prior_temperature * np.clip(ratio, -bound, bound)
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Gradient steps of the clone, then training in the simulator."""

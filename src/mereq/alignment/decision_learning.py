@@ -14,57 +14,27 @@ without intervention are data, too. docs/derivations.md#decisions-to-take-over
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
 from mereq.alignment.fitted_change import FittedChange
 from mereq.alignment.method import Progress
-from mereq.alignment.settings import AlignSettings, DecisionSettings
+from mereq.alignment.settings import AlignSettings
 from mereq.alignment.takeover_learning import takeovers
 from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.imitation.demonstrations import joined
-from mereq.imitation.residual_policy import Change, ResidualFamily
+from mereq.imitation.objectives import (
+    DecidedSteps,
+    DecisionLikelihood,
+)
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.sac import ActorPolicy
-
-
-class DecidedSteps(NamedTuple):
-    """Steps with what was proposed, executed and decided."""
-
-    obs: Float[np.ndarray, "n obs"]
-    prior: Float[np.ndarray, "n parameters"]
-    proposed: np.ndarray
-    executed: np.ndarray
-    decided: Bool[np.ndarray, " n"]  # the policy was in control before
-    taken_over: Bool[np.ndarray, " n"]
-    shown: Bool[np.ndarray, " n"]  # the expert acted
-
-
-@dataclass(frozen=True)
-class DecisionLikelihood:
-    """Negative mean log-likelihood of decisions and actions."""
-
-    settings: DecisionSettings
-
-    def __call__(self, family: ResidualFamily, change: Change, batch: DecidedSteps) -> Float[Array, ""]:
-        """Loss of a change of the prior on a batch."""
-        better = self.standardised(family, change, batch)
-        decision = jax.scipy.stats.norm.logcdf(jax.numpy.where(batch.taken_over, better, -better))
-        action = family.log_prob(change, batch.prior, batch.executed)
-        return -(batch.decided * decision + batch.shown * action).mean()
-
-    def standardised(self, family: ResidualFamily, change: Change, batch: DecidedSteps) -> Float[Array, " n"]:
-        """How much better the policy's own actions are than the proposals, less the cost, in spreads."""
-        own, proposal = family.mean_log_prob(change, batch.prior), family.log_prob(change, batch.prior, batch.proposed)
-        return (own - proposal - self.settings.cost) / self.settings.spread
 
 
 @dataclass(frozen=True)

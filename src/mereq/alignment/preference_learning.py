@@ -12,16 +12,13 @@ The second part is behaviour cloning. docs/derivations.md#preferences-over-predi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
 from mereq.alignment.fitted_change import FittedChange
 from mereq.alignment.method import Progress
-from mereq.alignment.settings import AlignSettings, PreferenceSettings
+from mereq.alignment.settings import AlignSettings
 from mereq.alignment.takeover_learning import refused, takeovers
 from mereq.core.errors import IncompleteTask, WrongTask
 from mereq.core.policy import Policy
@@ -29,35 +26,15 @@ from mereq.core.seeding import episode_seed, seed_for, stream
 from mereq.core.simulator import RewindableSimulator, close
 from mereq.core.task import Task
 from mereq.imitation.demonstrations import joined
-from mereq.imitation.residual_policy import Change, ResidualFamily
+from mereq.imitation.objectives import (
+    PreferenceLoss,
+    PreferredActions,
+)
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.sac import ActorPolicy
-
-
-class PreferredActions(NamedTuple):
-    """Actions in states: better than another one, or only shown."""
-
-    obs: Float[np.ndarray, "n obs"]
-    prior: Float[np.ndarray, "n parameters"]
-    better: np.ndarray  # the expert's action
-    worse: np.ndarray  # the proposal
-    compared: Bool[np.ndarray, " n"]  # False: the better action was shown in this state, as in a demonstration
-
-
-@dataclass(frozen=True)
-class PreferenceLoss:
-    """Negative log-likelihood of preferences and of shown actions."""
-
-    settings: PreferenceSettings
-
-    def __call__(self, family: ResidualFamily, change: Change, batch: PreferredActions) -> Float[Array, ""]:
-        """Loss of a change of the prior on a batch."""
-        better = family.log_prob(change, batch.prior, batch.better)
-        log_odds = self.settings.sharpness * (better - family.log_prob(change, batch.prior, batch.worse))
-        return -jnp.where(batch.compared, jax.nn.log_sigmoid(log_odds), better).mean()
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Settings of Algorithm 1 and its methods. Their values are in `mereq.presets`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, FINITE, NON_NEGATIVE, POSITIVE, SHARE, check_ranges
 from mereq.imitation.cloning import CloningSettings
+from mereq.imitation.objectives import DecisionSettings, PreferenceSettings
 from mereq.irl.ascent import Ascent
 from mereq.irl.estimators import Acting
 from mereq.maxent_rl.learners import LearnerSettings
@@ -105,28 +106,6 @@ class CoherentSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionSettings:
-    """Settings of MILE's model of the decision to take over."""
-
-    cost: float = 2.0  # of taking over [nats]
-    spread: float = 1.0  # of the difference at which the supervisor takes over [nats]
-
-    def __post_init__(self):
-        check_ranges(self, cost=FINITE, spread=POSITIVE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreferenceSettings:
-    """Settings of PPL."""
-
-    horizon: int = 4  # predicted steps in which the supervisor's action is preferred, the first one included
-    sharpness: float = 0.5  # beta of the preference's log-odds
-
-    def __post_init__(self):
-        check_ranges(self, horizon=COUNT, sharpness=POSITIVE)
-
-
-@dataclass(frozen=True, kw_only=True)
 class AlignSettings:
     """Settings of one run of Algorithm 1."""
 
@@ -144,8 +123,8 @@ class AlignSettings:
     posterior: PosteriorSettings = PosteriorSettings()
     takeovers: TakeoverSettings = TakeoverSettings()
     coherent: CoherentSettings = CoherentSettings()
-    decisions: DecisionSettings = DecisionSettings()
-    preferences: PreferenceSettings = PreferenceSettings()
+    decisions: DecisionSettings = field(default_factory=DecisionSettings)
+    preferences: PreferenceSettings = field(default_factory=PreferenceSettings)
     rollout_episodes: int | None = None  # a round ends with this many episodes, if it has not ended before
 
     def __post_init__(self):

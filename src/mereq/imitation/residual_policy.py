@@ -208,3 +208,9 @@ class ResidualFit:
     def policy(self, state: CloningState, prior: Policy) -> QPolicy | ActorPolicy:
         """Policy of a state, for acting in NumPy."""
         return self.family.policy(mlp_to_numpy(state.network), prior)
+
+    def log_ratio(
+        self, state: CloningState, obs: Float[np.ndarray, "*batch obs"], prior: Prior, action: np.ndarray
+    ) -> Float[np.ndarray, "*batch"]:
+        """log pi_h(a|s) - log pi(a|s) of actions, as NumPy arrays."""
+        return np.asarray(self.family.log_ratio(apply_mlp(state.network, obs), prior, action))
