@@ -15,13 +15,14 @@ from mereq.interventions.log import InterventionLog
 from mereq.presets.methods import METHODS, OTHERS
 from toys import LINE
 
+SMALL = replace(SETTINGS, coherent=replace(SETTINGS.coherent, training_steps=900))
 NAMES = [method.name for method in OTHERS]
 NEED_PROBABILITIES = ["mile", "csil"]  # ppl refuses this task before, whose simulator cannot go back
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_method_learns_the_wish_and_infers_no_theta(name):
-    rounds = run(METHODS[name], SETTINGS, n_rounds=8, rate_threshold=0.05)
+    rounds = run(METHODS[name], SMALL, n_rounds=8, rate_threshold=0.05)
     assert rounds[0].intervention_rate > 0.3
     assert rounds[-1].aligned
     assert all(each.theta.size == 0 for each in rounds)
@@ -37,7 +38,8 @@ def test_the_first_policy_is_the_prior(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_interrupted_run_ends_as_one_left_in_peace(name):
     """The second round of a new improver, from the state after the first one."""
-    settings = replace(QUICK, cloning_updates=50, takeovers=replace(QUICK.takeovers, updates=50))
+    coherent, values = replace(QUICK.coherent, training_steps=100), replace(QUICK.takeovers, updates=50)
+    settings = replace(QUICK, cloning_updates=50, takeovers=values, coherent=coherent)
     how = {"seed": 0, "n_rounds": 2, "rate_threshold": 0.0}
     made, state = [], {}
     for event in algorithm.events(task_of(), PRIOR, expert(), METHODS[name], settings, **how):

@@ -12,6 +12,7 @@ from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
 from mereq.presets.methods import METHODS
 from mereq.presets.registry import TASKS
+from mereq.runs.families import method_of
 from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
@@ -263,3 +264,22 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
         task=task,
     )
     assert Rollout.of(steps).expert_steps == 0
+
+
+def test_settings_that_a_method_does_not_read_are_no_part_of_its_configuration():
+    """So runs that were recorded before the settings existed go on, and a study may change them for one method."""
+    changes = {"settings": {"takeovers": {"cost": 7.0}, "decisions": {"cost": 0.5}}}
+    names = ("takeovers", "coherent", "decisions", "preferences")
+    before, after = (
+        each.to_config()["settings"] for each in (spec(method="mereq"), spec(method="mereq").changed(changes))
+    )
+    assert before == after
+    assert not set(names) & set(before)
+    read = spec(method="pvp").changed(changes).to_config()["settings"]
+    assert read["takeovers"]["cost"] == 7.0
+    assert [name for name in names if name in read] == ["takeovers"]
+
+
+def test_ppl_on_a_robot_is_refused_before_the_run():
+    with pytest.raises(IncompatibleRun, match="cannot repeat those of the robot perturbed"):
+        method_of(spec(method="ppl", robot="perturbed"))
