@@ -3,8 +3,8 @@
 Each is off-policy learning on the log, with labels in place of rewards (docs/derivations.md#values-of-takeovers):
 
     RLIF  r = -c on the step that led to a takeover, 0 on every other executed step. Luo et al., ICLR 2024
-    RIFT  Q(s, refused proposal) -> -c, and r = 0 on every executed step; the prior keeps its term. After the idea of
-          residual fine-tuning from emergency stops (2026)
+    RIFT  Q(s, refused proposal) -> -c, and r = 0 on every executed step; the prior keeps its term. After Pronovost et
+          al., 2026: residual fine-tuning from emergency stops
     PVP   Q(s, expert's action) -> c, Q(s, refused proposal) -> -c, and r = 0 on every executed step. Peng et al.,
           NeurIPS 2023
 

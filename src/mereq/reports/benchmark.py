@@ -57,7 +57,7 @@ CLAIMS = {
     "rift": Claim("the prior saves takeovers in learning from them", "rlif"),
     "pvp": Claim("needs less of the expert than imitation", "hg-dagger-ft"),
     "mile": Claim("non-intervention is data, so fewer interventions", "hg-dagger-ft"),
-    "ppl": Claim("predicted states save expert steps, beside PVP", "pvp"),
+    "ppl": Claim("half the samples of interactive imitation", "hg-dagger-ft"),
     "csil": Claim("a coherent reward improves on the clone", "hg-dagger-ft"),
 }
 
