@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mereq.alignment.settings import READ_BY, AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
@@ -16,6 +17,7 @@ from mereq.runs.families import method_of
 from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
+from mereq.store.compatibility import check_resumable
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
 from toys import always
@@ -266,18 +268,21 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
     assert Rollout.of(steps).expert_steps == 0
 
 
-def test_settings_that_a_method_does_not_read_are_no_part_of_its_configuration():
-    """So runs that were recorded before the settings existed go on, and a study may change them for one method."""
-    changes = {"settings": {"takeovers": {"cost": 7.0}, "decisions": {"cost": 0.5}}}
-    names = ("takeovers", "coherent", "decisions", "preferences")
-    before, after = (
-        each.to_config()["settings"] for each in (spec(method="mereq"), spec(method="mereq").changed(changes))
-    )
-    assert before == after
-    assert not set(names) & set(before)
-    read = spec(method="pvp").changed(changes).to_config()["settings"]
-    assert read["takeovers"]["cost"] == 7.0
-    assert [name for name in names if name in read] == ["takeovers"]
+def test_a_recorded_run_may_have_had_any_settings_that_its_method_does_not_read():
+    """Or none, before they existed: it is resumed, but not with another number that counts."""
+    config = spec(method="mereq").to_config()
+    for unread in ({"posterior": {"slip": 0.9}}, {"takeovers": "missing"}):
+        check_resumable(config | {"settings": config["settings"] | unread}, config)
+    with pytest.raises(IncompatibleRun, match=r"settings\.reprice was 5"):
+        check_resumable(config | {"settings": config["settings"] | {"reprice": 5}}, config)
+    read = spec(method="pvp").to_config()
+    with pytest.raises(IncompatibleRun, match=r"settings\.takeovers\.cost was 9"):
+        check_resumable(read | {"settings": read["settings"] | {"takeovers": {"cost": 9, "updates": 500}}}, read)
+
+
+def test_every_method_with_settings_of_its_own_is_known():
+    assert {method for methods in READ_BY.values() for method in methods} <= METHODS.keys()
+    assert READ_BY.keys() <= {field.name for field in dataclasses.fields(AlignSettings)}
 
 
 def test_ppl_on_a_robot_is_refused_before_the_run():

@@ -14,12 +14,6 @@ LearningName = Literal["sequential", "concurrent", "handback"]
 OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, MEREQ_BAYES)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
 METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS)}
-SETTINGS: dict[str, tuple[str, ...]] = {  # what other methods do not read, and configurations of their runs leave out
-    "takeovers": (RLIF.name, RIFT.name, PVP.name),
-    "coherent": (CSIL.name,),
-    "decisions": (MILE.name,),
-    "preferences": (PPL.name,),
-}
 
 
 def default_learning(method: str) -> LearningName:

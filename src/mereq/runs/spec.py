@@ -12,7 +12,7 @@ from mereq.alignment.inverse_rl import weighed_features
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.toml_file import exactly
-from mereq.presets.methods import METHODS, SETTINGS, LearningName, default_learning
+from mereq.presets.methods import METHODS, LearningName, default_learning
 from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
@@ -136,16 +136,12 @@ class RunSpec:
             ) from error
 
     def to_config(self) -> dict[str, Any]:
-        """The specification as JSON, so that older runs stay comparable: without fields that have their default, and
-        without settings that the method does not read."""
+        """The specification as JSON, without fields that have their default, so that older runs stay comparable."""
         config = dataclasses.asdict(self)
         for entry in dataclasses.fields(self):
             default = entry.default_factory() if callable(entry.default_factory) else entry.default
             if config[entry.name] == default:
                 del config[entry.name]
-        for name, readers in SETTINGS.items():
-            if self.method not in readers:
-                del config["settings"][name]
         return (
             config
             | {
