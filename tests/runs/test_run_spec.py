@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mereq.alignment.settings import READ_BY, AlignSettings
+from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
@@ -17,7 +17,7 @@ from mereq.runs.families import method_of
 from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
-from mereq.store.compatibility import check_resumable
+from mereq.store.compatibility import READ_BY, check_resumable
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
 from toys import always

@@ -135,12 +135,3 @@ class AlignSettings:
             replay_capacity=COUNT,
             cloning_updates=COUNT_OR_NONE,
         )
-
-
-READ_BY = {  # names of the methods that read these settings; all others run the same, whatever they are
-    "posterior": ("mereq-bayes",),
-    "takeovers": ("rlif", "rift", "pvp"),
-    "coherent": ("csil",),
-    "decisions": ("mile",),
-    "preferences": ("ppl",),
-}

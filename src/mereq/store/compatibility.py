@@ -4,8 +4,15 @@ import json
 from pathlib import PurePath
 from typing import Any
 
-from mereq.alignment.settings import READ_BY
 from mereq.core.errors import IncompatibleRun
+
+READ_BY = {  # names of the methods that read these settings; others run the same, whatever they are
+    "posterior": ("mereq-bayes",),
+    "takeovers": ("rlif", "rift", "pvp"),
+    "coherent": ("csil",),
+    "decisions": ("mile",),
+    "preferences": ("ppl",),
+}
 
 
 def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
