@@ -62,7 +62,9 @@ def test_a_claim_is_seen_if_the_interval_is_on_its_side_of_one_half(ours, theirs
     assert seen(ours, theirs) == verdict
 
 
-def test_runs_that_measured_no_own_rates_are_left_out(tmp_path, monkeypatch):
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """Three finished runs: with own rates, without, and one whose record is on another machine."""
     runs = [run(method, 0, [0.4, 0.1]) for method in ("rlif", "mereq", "pvp")]
     for each in runs[:2]:
         (tmp_path / "runs" / each.name).mkdir(parents=True)
@@ -74,10 +76,28 @@ def test_runs_that_measured_no_own_rates_are_left_out(tmp_path, monkeypatch):
         yield SimpleNamespace(own_rates=lambda: rates, versions=lambda: [SimpleNamespace(seconds=2.0)])
 
     monkeypatch.setattr(benchmark, "RunReader", SimpleNamespace(open=opened))
+    return runs
+
+
+def test_runs_that_measured_no_own_rates_are_left_out(tmp_path, recorded):
+    runs = recorded
     (found,) = benchmark_runs(tmp_path, runs, returns=False)
     assert found.run.method == "rlif"
     assert found.computing == pytest.approx(2.0 + 0.5 + 0.6)  # of policies within rounds, and between rounds
     assert found.mean_return is None
+
+
+def test_returns_are_those_of_the_last_policies(tmp_path, recorded, monkeypatch):
+    def evaluated(study, policies):
+        for policy in policies:
+            yield SimpleNamespace(policy=policy, returns=np.array([1.0, 3.0]))
+
+    told = []
+    monkeypatch.setattr(benchmark, "tasks_to_evaluate", lambda runs: {"highway": None})
+    monkeypatch.setattr(benchmark, "evaluate_policies", evaluated)
+    (found,) = benchmark_runs(tmp_path, recorded, returns=True, progress=lambda *what: told.append(what))
+    assert found.mean_return == 2.0
+    assert told == [("RLIF on Highway-Sim", 1, 1)]
 
 
 def test_the_report_begins_with_it(tmp_path, monkeypatch):
