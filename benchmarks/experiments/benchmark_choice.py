@@ -2,8 +2,8 @@
 
 python benchmarks/experiments/benchmark_choice.py STUDY [STUDY ...]
 
-For instance runs/studies/benchmark-tuning-highway. A run counts with the mean of its last five own rates; the variant of
-a method with the lowest mean over its runs is marked. Of several tasks, each counts the same.
+For instance runs/studies/benchmark-tuning-highway. A run counts with the mean of its last five own rates; the variant
+of a method with the lowest mean over its runs is marked. Of several tasks, each counts the same.
 """
 
 import argparse
