@@ -43,9 +43,13 @@ export class Player {
     const number = ++this.asked;
     this.replay = null;
     element("replay-title").textContent = title;
+    for (const button of buttons) button.tabIndex = 0; // no action keys here
     element("replay-choices").replaceChildren(...buttons);
     this.say("Simulating it again …");
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) {
+      this.dialog.showModal();
+      this.dialog.focus(); // Enter presses nothing by accident; Tab leads to the buttons
+    }
     const token = new URLSearchParams(location.search).get("token") ?? "";
     const query = new URLSearchParams({ token, place: place.join(",") });
     let found: Replay | string;

@@ -39,7 +39,9 @@ class State(NamedTuple):
     pace: float  # steps per second
     felt: Held | None = None  # input of this machine's device during a pause, for testing it
     ghost: bool = False  # what the policy is about to do is shown
-    kept: frozenset[InterventionPlace] = frozenset()  # interventions that contradict the others, and that the person meant
+    kept: frozenset[InterventionPlace] = (
+        frozenset()
+    )  # interventions that contradict the others, and that the person meant
     asked: tuple[Retraction, ...] = ()  # what the person takes back with the next steps
 
 

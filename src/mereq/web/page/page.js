@@ -1068,9 +1068,13 @@ var mereq = (() => {
       const number2 = ++this.asked;
       this.replay = null;
       element("replay-title").textContent = title;
+      for (const button2 of buttons) button2.tabIndex = 0;
       element("replay-choices").replaceChildren(...buttons);
       this.say("Simulating it again …");
-      if (!this.dialog.open) this.dialog.showModal();
+      if (!this.dialog.open) {
+        this.dialog.showModal();
+        this.dialog.focus();
+      }
       const token = new URLSearchParams(location.search).get("token") ?? "";
       const query = new URLSearchParams({ token, place: place.join(",") });
       let found;
