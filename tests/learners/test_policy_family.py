@@ -193,11 +193,8 @@ def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
     assert lines[1 + LEFT] == f"  {shown['features'][LEFT]['name']}: {newest.belief.weights[LEFT].words}"
     rationality, last, *rest = lines[1 + len(shown["features"]) + len(shown["confused"]) :]
     assert rationality.startswith("  rationality: ")
-    told, newest_effect = shown["interventions"], newest.belief.interventions[-1]
-    assert (
-        last
-        == f"the last intervention (round 0, {newest_effect.place}) changed: {newest.belief.moved_by(newest_effect)}"
-    )
+    told, effect = shown["interventions"], newest.belief.interventions[-1]
+    assert last == f"the last intervention (round 0, {effect.place}) changed: {newest.belief.moved_by(effect)}"
     assert len(told) == len(newest.belief.interventions)
     assert [each["contradiction"] for each in told] == sorted((e["contradiction"] for e in told), reverse=True)
     assert len(rest) == sum(each["contradicts"] for each in told) + any(each["contradicts"] for each in told)

@@ -158,7 +158,7 @@ class Belief:
         confused = tuple((str(one), str(other), float(how)) for one, other, how in content["confused"])
         mean, low, high = map(float, content["rationality"])
         effects = tuple(
-            InterventionEffect(**{**each, "without": tuple(map(float, each["without"]))})
+            replace(InterventionEffect(**each), without=tuple(map(float, each["without"])))
             for each in content.get("interventions", [])  # beliefs of earlier versions have none
         )
         if any(len(each.without) != len(weights) for each in effects):

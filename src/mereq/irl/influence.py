@@ -126,7 +126,7 @@ def intervention_effects(
     slips = _contradictions(likelihood, posterior, without)
     means = np.clip(without.means[:, : len(limit)], -limit, limit)
     return tuple(
-        InterventionEffect(*place, round(float(slip), 4), tuple(np.round(mean, 4).tolist()))
+        InterventionEffect(*place, round(float(slip), 4), tuple(round(float(weight), 4) for weight in mean))
         for place, slip, mean in zip(_places(log), slips, means, strict=True)
     )
 

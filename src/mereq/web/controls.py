@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mereq.web.devices.device import Held
 from mereq.web.devices.steering import SILENCE
-from mereq.web.messages import Command, Input, Mode, InterventionPlace
+from mereq.web.messages import Command, Input, InterventionPlace, Mode
 
 NOT_STARTED = "not started yet"
 SIGHT = 1.0  # s that a picture may be unseen by the person before the run pauses

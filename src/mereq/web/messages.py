@@ -33,7 +33,7 @@ class Command(NamedTuple):
     """Command of the person, which is executed once."""
 
     name: Name  # "release": release all input and pause; "ghost": show or hide what the policy is about to do
-    value: Any = None  # pace: steps per second; pause, release: the reason that the page shows; keep, retract: an `InterventionPlace`
+    value: Any = None  # pace: steps per second; pause, release: reason that the page shows; keep, retract: where it is
 
 
 def parse(text: str, actions: Actions) -> Input | Command:
