@@ -68,6 +68,12 @@ class InterventionEffect:
     contradiction: float  # probability that it is a slip, given the others
     without: tuple[float, ...]  # posterior mean of theta without it
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "InterventionEffect":
+        """The effect of `Belief.to_json`'s entry."""
+        named: dict[str, Any] = {**content, "without": tuple(float(weight) for weight in content["without"])}
+        return cls(**named)
+
     @property
     def contradicts(self) -> bool:
         """Whether a slip is more probable than a choice."""
@@ -158,7 +164,7 @@ class Belief:
         confused = tuple((str(one), str(other), float(how)) for one, other, how in content["confused"])
         mean, low, high = map(float, content["rationality"])
         effects = tuple(
-            replace(InterventionEffect(**each), without=tuple(map(float, each["without"])))
+            InterventionEffect.from_json(each)
             for each in content.get("interventions", [])  # beliefs of earlier versions have none
         )
         if any(len(each.without) != len(weights) for each in effects):
