@@ -35,7 +35,6 @@ from mereq.store.provenance import clean_provenance, provenance
 from mereq.web.task_view import task_view_of
 
 DRAWS = 128  # of the posterior, for one expectation
-OWN_RATE_STEPS = 2000
 SHARE = 0.5  # of the steps that the supervisor is told to look at, where the threshold is chosen
 
 
@@ -178,7 +177,8 @@ def supervised(
         )
         if isinstance(event, Round)
     )
-    rate = own_rate(definition.task, last.policy, make(), definition.task.make(), n_steps=OWN_RATE_STEPS, seed=seed)
+    steps = definition.settings["fast"].rollout_steps
+    rate = own_rate(definition.task, last.policy, make(), definition.task.make(), n_steps=steps, seed=seed)
     found = {
         "looked": round(float(np.mean(looking.looked)), 3),
         "interventions": int(np.sum(looking.began)),
