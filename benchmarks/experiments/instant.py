@@ -81,9 +81,7 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "censored": sum(each["censored"] for each in reached),
         "expert_samples": mean_and_half([run["rounds"][-1]["expert_samples"] for run in runs], 1),
         "last_own_rate": mean_and_half([run["own_rates"][-1]["own_rate"] for run in runs], 4),
-        **(
-            {"return_under_the_experts_weights": mean_and_half([run["return"] for run in runs], 2)} if evaluated else {}
-        ),
+        **returns,
         "measures": {name: mean_and_half([run["measures"][name] for run in runs], 3) for name in numbers},
         "theta": [np.round(theta, 2).tolist(), np.round(theta_half, 2).tolist()],
         "seconds_of_learning": {q: round(float(np.quantile(waits, float(q))), 3) for q in ("0.5", "0.95")},
