@@ -27,7 +27,12 @@ export function confusedIn(beliefs: Beliefs): string {
 export function sentenceOn(each: Contradiction): string {
   const place = each.where.charAt(0).toUpperCase() + each.where.slice(1);
   const end = { counts: "", "is taken back": " It is taken back with the next step.", "taken back": " It is taken back.", "in a finished round": " Its round is over, so it stays." }[each.state];
-  return `${place}: a slip with ${Math.round(100 * each.slip)} %. It changed: ${each.changed}.${end}`;
+  return `${place}: probably a slip (${Math.round(100 * each.slip)} %). It changed: ${arrowed(each.changed)}.${end}`;
+}
+
+// A change with an arrow on which no line breaks.
+function arrowed(words: string): string {
+  return words.replace(" -> ", "\u00a0→\u00a0");
 }
 
 // What can be done with such an intervention.
@@ -74,7 +79,7 @@ export function showBeliefs(beliefs: Beliefs | null, choices: Choices): void {
   element("beliefs-legend").hidden = empty;
   element("belief-rows").replaceChildren(...beliefs.weights.map(row));
   element("beliefs-confused").textContent = confusedIn(beliefs);
-  element("beliefs-changed").textContent = beliefs.changed;
+  element("beliefs-changed").textContent = arrowed(beliefs.changed);
   element("contradictions").hidden = beliefs.contradictions.length === 0;
   element("contradiction-rows").replaceChildren(...beliefs.contradictions.map((each) => item(each, choices)));
 }

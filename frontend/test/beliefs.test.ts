@@ -34,7 +34,7 @@ test("the ghost of a car begins ahead of it and ends at the last place", () => {
 
 test("an intervention that contradicts the others is one sentence, and says what becomes of it", () => {
   const each: Contradiction = { at: [0, 3, 12], where: "episode 4, steps 13 to 18", changed: "right lane 0.68 -> 0.70", slip: 0.91, state: "counts" };
-  assert.equal(sentenceOn(each), "Episode 4, steps 13 to 18: a slip with 91 %. It changed: right lane 0.68 -> 0.70.");
+  assert.equal(sentenceOn(each), "Episode 4, steps 13 to 18: probably a slip (91 %). It changed: right lane 0.68\u00a0→\u00a00.70.");
   assert.ok(sentenceOn({ ...each, state: "is taken back" }).endsWith(" It is taken back with the next step."));
   assert.ok(sentenceOn({ ...each, state: "in a finished round" }).endsWith(" Its round is over, so it stays."));
 });

@@ -248,7 +248,10 @@ var mereq = (() => {
   function sentenceOn(each) {
     const place = each.where.charAt(0).toUpperCase() + each.where.slice(1);
     const end = { counts: "", "is taken back": " It is taken back with the next step.", "taken back": " It is taken back.", "in a finished round": " Its round is over, so it stays." }[each.state];
-    return `${place}: a slip with ${Math.round(100 * each.slip)} %. It changed: ${each.changed}.${end}`;
+    return `${place}: probably a slip (${Math.round(100 * each.slip)} %). It changed: ${arrowed(each.changed)}.${end}`;
+  }
+  function arrowed(words) {
+    return words.replace(" -> ", " → ");
   }
   function button(words, act) {
     const made = document.createElement("button");
@@ -282,7 +285,7 @@ var mereq = (() => {
     element("beliefs-legend").hidden = empty;
     element("belief-rows").replaceChildren(...beliefs.weights.map(row));
     element("beliefs-confused").textContent = confusedIn(beliefs);
-    element("beliefs-changed").textContent = beliefs.changed;
+    element("beliefs-changed").textContent = arrowed(beliefs.changed);
     element("contradictions").hidden = beliefs.contradictions.length === 0;
     element("contradiction-rows").replaceChildren(...beliefs.contradictions.map((each) => item(each, choices2)));
   }
