@@ -142,7 +142,7 @@ def test_a_whole_number_may_stand_where_a_number_is_wanted():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"nois": 0.1}, "no number of a run called 'nois'. Known: expert, family, learning, method, .*noise, "),
+        ({"nois": 0.1}, "no number of a run called 'nois'. Known: expert, family, lateness, learning, .*noise, "),
         ({"settings": {"kappa": 0.1}}, "no number of settings called 'kappa'. Known: .*inference, "),
         ({"settings": {"inference": {"kapa": 1}}}, r"no number of settings.inference called 'kapa'. Known: .*kappa, "),
         ({"supervision": {"uper": 1.7}}, "no number of supervision called 'uper'. Known: lower, upper"),
