@@ -82,7 +82,7 @@ def read_dataset(source: Path, task: Task, prior: Policy) -> list[tuple[Supervis
         if rows.has("next_observation")
         else following
     )
-    retracts, version = rows.scalars("retracts", 0)[order] > 0, rows.scalars("policy_version", 0)[order].astype(int)
+    retracts, version = (rows.scalars(name, 0)[order].astype(int) for name in ("retracts", "policy_version"))
     rounds, step, episode, before = list[list[SupervisedStep]](), 0, 0, None
     for i, at in enumerate(order):
         here = tuple(episodes[at])
@@ -105,7 +105,7 @@ def read_dataset(source: Path, task: Task, prior: Policy) -> list[tuple[Supervis
                 features[i],
                 bool(terminated[i]),
                 bool(truncated[i]),
-                bool(retracts[i]),
+                int(retracts[i]),
                 int(version[i]),
             )
         )
