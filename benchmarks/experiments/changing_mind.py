@@ -81,31 +81,43 @@ def followed(method: PosteriorAlignment, seed: int, before: int, after: int) -> 
     }
 
 
+def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers of a method's runs."""
+    levels = [f"below {level:g}" for level in LEVELS]
+    reached = {
+        level: {
+            "expert_samples_mean": round(float(np.mean([run[level][0] for run in each])), 1),
+            "interventions_mean": round(float(np.mean([run[level][1] for run in each])), 1),
+            "censored": sum(run[level][2] for run in each),
+        }
+        for level in levels
+    }
+    return {**reached, "weight_before": round(float(np.mean([run["weight_before"] for run in each])), 2)}
+
+
 def main() -> None:
-    """Print each run, and write all of them."""
+    """Print each run, and write all of them. Seeds in the file are not repeated."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs=2, default=(100, 108), metavar=("FIRST", "END"))
     parser.add_argument("--before", type=int, default=60)
     parser.add_argument("--after", type=int, default=20)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    results: dict[str, Any] = {"episodes": [asked.before, asked.after], "methods": {}}
-    for method in (MEREQ_BAYES, MEREQ_BAYES_FADING):
-        each = [followed(method, seed, asked.before, asked.after) for seed in range(*asked.seeds)]
-        summary: dict[str, Any] = {
-            level: {
-                "expert_samples_mean": round(float(np.mean([run[level][0] for run in each])), 1),
-                "interventions_mean": round(float(np.mean([run[level][1] for run in each])), 1),
-                "censored": sum(run[level][2] for run in each),
-            }
-            for level in (f"below {each:g}" for each in LEVELS)
-        }
-        summary["weight_before"] = round(float(np.mean([run["weight_before"] for run in each])), 2)
-        results["methods"][method.name] = {**summary, "each": each}
-        print(method.name, json.dumps(summary), flush=True)
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(results | {"provenance": clean_provenance(provenance())}) + "\n")
+    path: Path | None = asked.out
+    results = json.loads(path.read_text()) if path and path.exists() else {"methods": {}}
+    results |= {"episodes": [asked.before, asked.after], "provenance": clean_provenance(provenance())}
+    for seed in range(*asked.seeds):
+        for method in (MEREQ_BAYES, MEREQ_BAYES_FADING):
+            each = results["methods"].get(method.name, {}).get("each", [])
+            if seed in [run["seed"] for run in each]:
+                continue
+            each = [*each, followed(method, seed, asked.before, asked.after)]
+            results["methods"][method.name] = {**summary(each), "each": each}
+            print(method.name, json.dumps(each[-1]), flush=True)
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(json.dumps(results) + "\n")
+    print(json.dumps({name: summary(found["each"]) for name, found in results["methods"].items()}))
 
 
 if __name__ == "__main__":
