@@ -214,7 +214,8 @@ def _read_settings(config: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(config.get("settings"), dict):
         return config
     settings: dict[str, Any] = config["settings"]
-    read = {name: value for name, value in settings.items() if config.get("method") in READ_BY.get(name, METHODS)}
+    method = str(config.get("method"))
+    read = {name: value for name, value in settings.items() if name not in READ_BY or method in READ_BY[name]}
     return config | {"settings": read}
 
 
