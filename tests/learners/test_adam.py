@@ -1,6 +1,5 @@
-"""The optimiser of the learners against Optax's, and the products of their networks against JAX's own gradients."""
+"""The optimiser of the learners against Optax's, and the layers of their networks against JAX's own gradients."""
 
-import operator
 from dataclasses import replace
 
 import jax
@@ -14,6 +13,7 @@ import test_sac_update
 from mereq.maxent_rl import networks
 from mereq.maxent_rl.adam import Adam
 from mereq.maxent_rl.dqn import DQN
+from mereq.maxent_rl.networks import Layer, hidden_layer
 from mereq.maxent_rl.sac import SAC
 
 
@@ -64,7 +64,7 @@ def test_a_hundred_updates_are_those_of_the_plainest_form(monkeypatch, fast, pla
     """Same arrays under the same names, up to rounding: clipped gradients and a falling rate included."""
     start, batches = fast.init(0, zero_head=False), module.batches(0, 100)
     ours = fast.update(start, batches)[0].arrays()
-    monkeypatch.setattr(networks, "product", operator.matmul)
+    monkeypatch.setattr(networks, "hidden_layer", lambda layer, x: jax.nn.relu(networks._affine(layer, x)))
     theirs = plain.update(start, batches)[0].arrays()
     assert ours.keys() == theirs.keys()
     for name, before in start.arrays().items():
@@ -83,16 +83,18 @@ def test_the_clipping_factor(length):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((moved, moments)))
 
 
-@pytest.mark.parametrize(
-    ("of_x", "of_weight"), [((5, 3), (3, 4)), ((2, 5, 3), (3, 4)), ((2, 5, 3), (2, 3, 4)), ((2, 6, 5, 3), (2, 6, 3, 4))]
-)
-def test_gradients_of_a_product(of_x, of_weight):
-    """One network for all groups of inputs, or one for each."""
+@pytest.mark.parametrize("batch", [(5,), (2, 5)])
+def test_gradients_of_a_hidden_layer(batch):
+    """Those of JAX for the same formula, of weight, bias and input, with units on and off."""
     rng = np.random.default_rng(0)
-    x, weight = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in (of_x, of_weight))
+    weight, bias, x = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((3, 4), (4,), (*batch, 3)))
+
+    def written_out(layer, x):
+        return jax.nn.relu(x @ layer.weight + jnp.broadcast_to(layer.bias, (*batch, 4)))
+
     ours, theirs = (
-        jax.grad(lambda x, w, product=product: jnp.sin(product(x, w)).sum(), argnums=(0, 1))(x, weight)
-        for product in (networks.product, operator.matmul)
+        jax.grad(lambda *inputs, f=f: jnp.sin(f(*inputs)).sum(), argnums=(0, 1))(Layer(weight, bias), x)
+        for f in (hidden_layer, written_out)
     )
-    for one, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    assert 0 < (np.asarray(written_out(Layer(weight, bias), x)) == 0).mean() < 1
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6), ours, theirs)

@@ -92,41 +92,38 @@ def apply_mlp(mlp: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[
 def apply_hidden(layers: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
     """Forward pass through hidden layers in JAX."""
     for layer in layers:
-        x = jax.nn.relu(_affine(layer, x))
+        x = hidden_layer(layer, x)
     return jnp.asarray(x)
+
+
+@jax.custom_vjp
+def hidden_layer(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """relu(x @ weight + bias), whose backward pass needs the output only.
+
+    JAX's own would read the sum before the ReLU too: one more array of the size of the batch to keep and to read.
+    """
+    return jax.nn.relu(_affine(layer, x))
+
+
+def _hidden_forward(layer: Layer, x: Any) -> tuple[Array, tuple[Layer, Any, Array]]:
+    y = jax.nn.relu(_affine(layer, x))
+    return y, (layer, x, y)
+
+
+def _hidden_backward(kept: tuple[Layer, Any, Array], gradient: Array) -> tuple[Layer, Array]:
+    layer, x, y = kept
+    gradient = jnp.where(y > 0.0, gradient, 0.0)
+    rows = gradient.reshape(-1, gradient.shape[-1])
+    return Layer(x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(axis=0)), gradient @ layer.weight.T
+
+
+hidden_layer.defvjp(_hidden_forward, _hidden_backward)
 
 
 def _affine(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
     """x @ weight + bias, with the bias broadcast explicitly."""
-    y = product(x, layer.weight)
-    return y + jnp.broadcast_to(layer.bias, y.shape)
-
-
-@jax.custom_vjp
-def product(
-    x: Float[Array | np.ndarray, "*batch inputs"], weight: Float[Array | np.ndarray, "*networks inputs outputs"]
-) -> Float[Array, "*batch outputs"]:
-    """x @ weight, of one network or of several, with a backward pass that is fast on CPUs.
-
-    The weights' gradient is the product of x, transposed, with the gradient. XLA merges a transposition into a product
-    and leaves it to a slower library then: here x is transposed before.
-    """
-    return jnp.asarray(x @ weight)
-
-
-def _product_forward(x: Any, weight: Any) -> tuple[Array, tuple[Any, Any]]:
-    return x @ weight, (x, weight)
-
-
-def _product_backward(kept: tuple[Any, Any], gradient: Array) -> tuple[Array, Array]:
-    x, weight = kept
-    of_x = gradient @ jnp.swapaxes(weight, -1, -2)
-    if weight.ndim == 2:
-        x, gradient = x.reshape(-1, x.shape[-1]), gradient.reshape(-1, gradient.shape[-1])
-    return of_x, jax.lax.optimization_barrier(jnp.swapaxes(x, -1, -2)) @ gradient
-
-
-product.defvjp(_product_forward, _product_backward)
+    product = jnp.asarray(x @ layer.weight)
+    return product + jnp.broadcast_to(layer.bias, product.shape)
 
 
 def mlp_to_numpy(mlp: MLP) -> MLP:

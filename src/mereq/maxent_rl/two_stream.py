@@ -26,7 +26,6 @@ from mereq.maxent_rl.networks import (
     hidden_sizes,
     init_mlp,
     mlp_to_numpy,
-    product,
 )
 
 THETA_HIDDEN = (64,)  # of g: theta has a few numbers
@@ -129,7 +128,7 @@ def apply_two_stream(
     n_units, n_outputs = len(last.weight), network_outputs(network)
     weight = direction @ last.weight.reshape(n_units * n_outputs, -1).T
     bias = direction @ last.bias.reshape(n_outputs, -1).T
-    values = product(apply_hidden(tuple(hidden), x), weight.reshape(*weight.shape[:-1], n_units, n_outputs))
+    values = apply_hidden(tuple(hidden), x) @ weight.reshape(*weight.shape[:-1], n_units, n_outputs)
     return values + jnp.broadcast_to(bias[..., None, :], values.shape)
 
 
