@@ -34,7 +34,7 @@ class Adam(NamedTuple):
         """State before the first step."""
         return self.in_optax.init(parameters)
 
-    def step(self, parameters: Any, gradient: Any, state: Any) -> tuple[Any, optax.OptState]:
+    def step(self, parameters: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
         """Parameters and state after one step down the gradient."""
         clipping, (moments, schedule) = state if self._clips else (None, state)
         rate, schedule = self._rate(schedule)

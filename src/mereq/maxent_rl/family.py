@@ -5,7 +5,6 @@ group of a batch is priced with a theta of its own (universal value functions, S
 member is the prior itself, by construction of the networks (`mereq.maxent_rl.two_stream`).
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +24,7 @@ from mereq.maxent_rl.replay import Batch, Replay
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.two_stream import TwoStream, at_theta
 
-STATES_PER_THETA = 8  # transitions of a batch that share a theta; of 1, an update takes twice as long
+THETAS_PER_BATCH = 8  # at least; with one for each transition, an update takes more than twice as long
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,11 @@ def conditioned(task: Task, region: ThetaRegion) -> Task:
     )
 
 
+def n_groups(batch_size: int) -> int:
+    """Number of thetas in a batch: the smallest divisor of its size that is at least `THETAS_PER_BATCH`."""
+    return next((n for n in range(THETAS_PER_BATCH, batch_size) if batch_size % n == 0), batch_size)
+
+
 class ConditionedReplay(Replay):
     """Replay that prices each group of transitions of a batch with a theta of its own.
 
@@ -170,9 +174,9 @@ class ConditionedReplay(Replay):
         Raises:
             ValueError: the replay is empty.
         """
-        states = math.gcd(shape[-1], STATES_PER_THETA)
-        groups = *shape[:-1], shape[-1] // states
-        index = self._indices(rng, (*groups, states))
+        *updates, batch_size = shape
+        groups = *updates, n_groups(batch_size)
+        index = self._indices(rng, (*groups, batch_size // groups[-1]))
         theta = self._region.draw(rng, groups)[..., None, :]
         batch = self._batch(index, (self.columns.features[index] * theta).sum(axis=-1))
         batch.obs[..., : theta.shape[-1]] = theta
