@@ -128,7 +128,7 @@ def always(policy):
     return lambda version: (0, policy)
 
 
-class Nobody:
+class NeverTakesOver:
     """A supervisor who never intervenes."""
 
     def begin_episode(self, seed) -> None: ...

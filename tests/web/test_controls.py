@@ -86,7 +86,7 @@ def test_silence_releases_and_pauses(wheel):
     ],
 )
 @pytest.mark.parametrize("how", [{"engaged": True}, {"mode": "hold"}])
-def test_what_was_held_before_a_release_takes_nobody_over_afterwards(wheel, away, how):
+def test_what_was_held_before_a_release_takes_over_no_more_afterwards(wheel, away, how):
     wheel.receive(held(RIGHT, **how), 1.0)
     away(wheel)
     assert wheel.state(1.0) == State("gone", False, 2.0)

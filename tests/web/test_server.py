@@ -372,6 +372,6 @@ def test_a_port_that_no_machine_has(port):
         listen("127.0.0.1", port)
 
 
-def test_a_port_that_somebody_else_has():
+def test_a_port_that_another_program_has():
     with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another .*--port"):
         listen("127.0.0.1", taken.getsockname()[1])
