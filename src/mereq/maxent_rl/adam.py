@@ -1,7 +1,7 @@
-"""Adam with clipping by the global norm, in few passes over the parameters.
+"""Adam with clipping by the global norm, in three passes over the parameters.
 
-Optax's chain of transformations makes the clipped gradient, the unbiased moments and the change one after another, for
-which XLA needs five passes. The state here is Optax's, so that checkpoints keep its names.
+Optax's transformations give the clipped gradient, both moments and the change one after another, for which XLA passes
+five times over all parameters. The state is Optax's, so that the arrays in checkpoints keep their names.
 """
 
 from typing import Any, NamedTuple
@@ -18,17 +18,13 @@ class Adam(NamedTuple):
     """Adam, Kingma and Ba (2015), Algorithm 1, of a gradient whose norm may be limited."""
 
     learning_rate: float | optax.Schedule
-    max_grad_norm: float = float("inf")  # of all parameters together
+    max_grad_norm: float | None = None  # of all parameters together; None does not limit it
 
     @property
     def in_optax(self) -> optax.GradientTransformation:
         """The same algorithm, as a transformation of Optax."""
         adam = optax.adam(self.learning_rate, DECAY, DECAY_OF_SQUARES, EPSILON)
-        return optax.chain(optax.clip_by_global_norm(self.max_grad_norm), adam) if self._clips else adam
-
-    @property
-    def _clips(self) -> bool:
-        return self.max_grad_norm < float("inf")
+        return adam if self.max_grad_norm is None else optax.chain(optax.clip_by_global_norm(self.max_grad_norm), adam)
 
     def init(self, parameters: Any) -> optax.OptState:
         """State before the first step."""
@@ -36,13 +32,15 @@ class Adam(NamedTuple):
 
     def step(self, parameters: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
         """Parameters and state after one step down the gradient."""
-        clipping, (moments, schedule) = state if self._clips else (None, state)
+        *clipping, (moments, schedule) = [state] if self.max_grad_norm is None else state
         rate, schedule = self._rate(schedule)
         count = optax.safe_increment(moments.count)
         unbiased = jnp.sqrt(1.0 - DECAY_OF_SQUARES**count)
-        # Numbers that all parameters share: the barrier has them computed once, not within each parameter's loop.
-        factor, rate, epsilon, gradient = jax.lax.optimization_barrier(
-            (self._factor(gradient), rate * unbiased / (1.0 - DECAY**count), EPSILON * unbiased, gradient)
+        shared = self._factor(gradient), rate * unbiased / (1.0 - DECAY**count), EPSILON * unbiased
+        dtype = jnp.result_type(*jax.tree.leaves(gradient))
+        # Without the barrier, what all parameters share is computed again in the loop over each array.
+        (factor, rate, epsilon), gradient = jax.lax.optimization_barrier(
+            (tuple(jnp.asarray(number, dtype) for number in shared), gradient)
         )
         mu = jax.tree.map(lambda m, g: DECAY * m + (1.0 - DECAY) * (factor * g), moments.mu, gradient)
         nu = jax.tree.map(
@@ -50,7 +48,7 @@ class Adam(NamedTuple):
         )
         parameters = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + epsilon), parameters, mu, nu)
         state = moments._replace(count=count, mu=mu, nu=nu), schedule
-        return parameters, (clipping, state) if self._clips else state
+        return parameters, (*clipping, state) if clipping else state
 
     def _rate(self, schedule: Any) -> tuple[Any, Any]:
         """Learning rate of this step, and the schedule's state after it."""
@@ -60,7 +58,7 @@ class Adam(NamedTuple):
 
     def _factor(self, gradient: Any) -> Float[Array, ""]:
         """Factor that shortens the gradient to the largest norm, or 1."""
-        if not self._clips:
+        if self.max_grad_norm is None:
             return jnp.ones(())
         squares = jnp.stack([jnp.sum(jnp.square(array)) for array in jax.tree.leaves(gradient)])
         return jnp.minimum(1.0, self.max_grad_norm / jnp.sqrt(jnp.sum(squares)))
