@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mereq.core.errors import NonFiniteFeatures
+from mereq.core.errors import NonFiniteFeatures, WrongTask
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.supervision.supervise import supervise
@@ -122,10 +122,16 @@ class Person(NeverTakesOver):
         return next(self.whims)
 
 
+@pytest.mark.parametrize("retracts", [-1, "last", 0.5, None])
+def test_what_is_taken_back_is_a_number(retracts):
+    with pytest.raises(WrongTask, match="k-th last intervention"):
+        record(Person([Decision(POLICY, 0, retracts)]), 1)
+
+
 @pytest.mark.parametrize("cut", [0, 3, 4, 9, 16])
 def test_what_was_recorded_is_not_decided_again(cut):
     """A person is not asked about recorded steps, and what they decided then stays, mistakes included."""
-    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts_last=i % 5 == 4) for i in range(20)]
+    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts=2 * (i % 5 == 4)) for i in range(20)]
     straight = record(Person(whims), 20)
     assert [Decision(s.controller, s.executed, s.retracts) for s in straight] == whims
     person = Person(whims[cut:])
