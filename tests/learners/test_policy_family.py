@@ -115,9 +115,9 @@ def test_groups_of_states_share_theta_in_updates():
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4), ours, theirs)
 
 
-@pytest.mark.parametrize(("batch_size", "states"), [(32, 4), (18, 2), (11, 1), (5, 1)])
+@pytest.mark.parametrize(("batch_size", "states"), [(128, 4), (66, 2), (35, 1), (5, 1)])
 def test_batches_come_in_groups_that_share_theta(batch_size, states):
-    """As few thetas as divide the batch and are eight or more; each transition has the price of its group's theta."""
+    """As few thetas as divide the batch and are 32 or more; each transition has the price of its group's theta."""
     region, n, rng = ThetaRegion(np.array([1.5, 0.5])), 20, np.random.default_rng(0)
     replay = ConditionedReplay(region, n, obs_size=5, actions=Discrete(3), n_features=2)
     obs, features = rng.normal(size=(n, 5)).astype(np.float32), rng.normal(size=(n, 2)).astype(np.float32)

@@ -24,7 +24,7 @@ from mereq.maxent_rl.replay import Batch, Replay
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.two_stream import TwoStream, at_theta
 
-THETAS_PER_BATCH = 8  # at least; with one for each transition, an update takes more than twice as long
+THETAS_PER_BATCH = 32  # at least; fewer learn less from an update: docs/results/speed.md#updates-of-the-learners
 
 
 @dataclass(frozen=True)
