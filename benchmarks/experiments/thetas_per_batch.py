@@ -1,6 +1,6 @@
 """What a family learns with few thetas in a batch: the objective of its members, beside that with one theta each.
 
-    python benchmarks/experiments/thetas_per_batch.py highway --thetas 128 8 --seeds 0 1 --updates 10000
+    python benchmarks/experiments/thetas_per_batch.py highway --thetas 128 8 --seeds 0 1
 
 For thetas of the region, the mean over episodes of
 
@@ -57,7 +57,7 @@ def objective(task, prior, learned, settings, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=list(TASKS))
-    parser.add_argument("--thetas", type=int, nargs="+", default=[128, 8], help="thetas in a batch of 128")
+    parser.add_argument("--thetas", type=int, nargs="+", default=[128, 32], help="thetas in a batch of 128")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--updates", type=int, default=10_000)
     parser.add_argument("--members", type=int, default=12)
