@@ -18,6 +18,7 @@ import numpy as np
 import optax
 
 from mereq import align, find_task
+from mereq.core.distribution import Categorical
 from mereq.core.function_policies import SampledPolicy
 from mereq.core.policy import LogitsPolicy, Policy
 from mereq.core.task import Task
@@ -76,6 +77,16 @@ def flow_policy(task: Task, prior: Policy) -> Callable[[np.ndarray, np.random.Ge
     return sample
 
 
+def highway_sampler(prior: Policy, n_samples: int) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Sampler of the prior's actions. `SampledPolicy` asks `n_samples` times in a row; the prior is asked once."""
+
+    def sample(obs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        log_probs = prior.distribution(obs[::n_samples]).log_probs
+        return Categorical(np.repeat(log_probs, n_samples, axis=0)).sample(rng)
+
+    return sample
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=["highway", "bottle-pushing"])
@@ -96,7 +107,7 @@ def main() -> None:
         learner = replace(settings.learner, temperature=given.temperature, prior_temperature=given.temperature)
         settings = replace(settings, learner=learner)
     if given.task == "highway":
-        draw = lambda obs, rng: prior.distribution(obs).sample(rng)  # noqa: E731
+        draw = highway_sampler(prior, given.samples)
     else:
         draw = flow_policy(task, prior)
     sampled = SampledPolicy(draw, task.actions, given.samples, given.noise)

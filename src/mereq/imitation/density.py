@@ -36,6 +36,7 @@ class DensityFit:
     """Hyperparameters of the fit of a density to samples."""
 
     states: int = 40_000  # at which the policy draws its `n_samples` actions
+    noise: float = 0.5  # standard deviation added before the tanh, of continuous actions: how far the policy may be left
     explored: float = 0.2  # share of random actions in every other environment: the supervisor leads elsewhere, too
     hidden: tuple[int, ...] = (64, 64)
     learning_rate: float = 2e-3  # falls to 0
@@ -112,7 +113,7 @@ def _draws(
 def _fitted(network: MLP, obs: np.ndarray, drawn: np.ndarray, fit: DensityFit, discrete: bool, seed: int) -> MLP:
     """Network after `fit.updates` steps of Adam on the negative log-likelihood."""
     adam = optax.adam(optax.cosine_decay_schedule(fit.learning_rate, fit.updates))
-    loss = _cross_entropy if discrete else _negative_log_likelihood
+    loss = _cross_entropy if discrete else partial(_negative_log_likelihood, noise=fit.noise)
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def update(network: MLP, state: optax.OptState, obs: Array, drawn: Array) -> tuple[MLP, optax.OptState]:
@@ -135,10 +136,10 @@ def _cross_entropy(network: MLP, obs: Float[Array, "n obs"], shares: Float[Array
 
 
 def _negative_log_likelihood(
-    network: MLP, obs: Float[Array, "n obs"], actions: Float[Array, "n samples actions"]
+    network: MLP, obs: Float[Array, "n obs"], actions: Float[Array, "n samples actions"], *, noise: float
 ) -> Float[Array, ""]:
-    """Mean of -log of the normal's density before the tanh, up to a constant."""
+    """Mean of -log of the normal's density before the tanh, up to a constant, over normal noise on each draw."""
     mean, log_std = jnp.split(apply_mlp(network, obs)[:, None], 2, axis=-1)
     log_std = jnp.clip(log_std, *LOG_STD)
     u = jnp.arctanh(jnp.clip(actions, -INSIDE, INSIDE))
-    return (0.5 * ((u - mean) / jnp.exp(log_std)) ** 2 + log_std).sum(axis=-1).mean()
+    return (0.5 * ((u - mean) ** 2 + noise**2) * jnp.exp(-2 * log_std) + log_std).sum(axis=-1).mean()
