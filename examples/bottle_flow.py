@@ -1,6 +1,6 @@
-"""Bottle pushing with a flow-matching policy, from which actions can only be drawn. The expert wants a push at the bottom.
+"""Bottle pushing with a flow-matching policy, which can only draw actions. The expert wants a push at the bottom.
 
-    python examples/bottle_flow.py                    # learn the flow from the shipped prior, and its density from draws
+    python examples/bottle_flow.py    # learns the flow from the shipped prior, and the density from the flow's draws
     mereq align examples/bottle_flow.py:BOTTLE_FLOW --rounds 4 --out runs/flow
 
 A diffusion or flow policy of your own takes the place of `Flow`: a function (observations, generator) -> actions.
@@ -23,7 +23,6 @@ FLOW, DENSITY = PRIORS / "bottle_flow.npz", PRIORS / "bottle_flow_density"
 BOTTLE = find_task("bottle-pushing")
 STEPS = 8  # from noise to an action
 PAIRS, UPDATES, BATCH = 40_000, 6000, 512
-NOISE = 0.2  # that widens the draws: the flow imitates deterministic actions, and the expert wants others
 
 
 @dataclass(frozen=True)
@@ -95,9 +94,9 @@ def read(file: Path) -> Flow:
         return Flow(network, numbers["mean"], numbers["std"])
 
 
-def samples(flow: Flow, noise: float = NOISE, n_samples: int = 16) -> SampledPolicy:
+def samples(flow: Flow) -> SampledPolicy:
     """Policy that is known by samples only."""
-    return SampledPolicy(flow, BOTTLE.task.actions, n_samples, noise)
+    return SampledPolicy(flow, BOTTLE.task.actions, n_samples=16)
 
 
 BOTTLE_FLOW = replace(BOTTLE, name="bottle-flow", prior=lambda: load_policy(DENSITY, BOTTLE.task))

@@ -133,6 +133,8 @@ class OverTheCube:
         self.leads = bool(np.hypot(forward, left) > (0.2 if self.leads else 0.3))
         if not self.leads:
             return None
+        if np.isinf(forward):
+            return ("KeyE",)
         keys = [] if abs(forward) < 0.12 else ["ArrowUp" if forward > 0 else "ArrowDown"]
         keys += [] if abs(left) < 0.12 else ["ArrowLeft" if left > 0 else "ArrowRight"]
         return tuple(keys) or ("KeyE",)
@@ -146,4 +148,7 @@ class OverTheCube:
         if not np.isnan(hand).any():
             away = 1 / np.sqrt(pink[:, 128:].mean())  # in proportion to the distance from the camera
             return np.array([hand[0] * away, hand[1] * away, away, 1.0]) @ self.HAND
-        return np.zeros(2) if np.isnan(front).any() else on_the_table(self.FRONT, front) - self.USUAL
+        if np.isnan(front).any():
+            return np.full(2, np.inf)  # hidden by the arm
+        way = on_the_table(self.FRONT, front) - self.USUAL
+        return way * max(1.0, 0.5 / max(np.hypot(*way), 1e-6))  # the hand does not see it, so it is not near

@@ -106,10 +106,7 @@ def main() -> None:
         prior = LogitsPolicy(lambda obs: shipped.distribution(obs).log_probs / given.temperature, task.actions.n)
         learner = replace(settings.learner, temperature=given.temperature, prior_temperature=given.temperature)
         settings = replace(settings, learner=learner)
-    if given.task == "highway":
-        draw = highway_sampler(prior, given.samples)
-    else:
-        draw = flow_policy(task, prior)
+    draw = highway_sampler(prior, given.samples) if given.task == "highway" else flow_policy(task, prior)
     sampled = SampledPolicy(draw, task.actions, given.samples, given.noise)
     priors = {"probabilities": prior, "samples": sampled, "fitted": None}
     if given.only in (None, "fitted"):

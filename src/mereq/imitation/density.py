@@ -6,7 +6,6 @@ network that is fitted to the draws at all states joins what they say. docs/poli
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +16,8 @@ from jaxtyping import Array, Float
 from mereq.core.actions import Discrete
 from mereq.core.distribution import Categorical, WeightedSamples
 from mereq.core.errors import WrongPolicyOutput
-from mereq.core.function_policies import SampledPolicy
-from mereq.core.ranges import COUNT, POSITIVE, check_ranges
+from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, POSITIVE, SHARE, check_ranges
 from mereq.core.seeding import seed_for, stream
 from mereq.core.simulator import Simulator, close
 from mereq.core.task import Task
@@ -36,7 +35,7 @@ class DensityFit:
     """Hyperparameters of the fit of a density to samples."""
 
     states: int = 40_000  # at which the policy draws its `n_samples` actions
-    noise: float = 0.5  # standard deviation added before the tanh, of continuous actions: how far the policy may be left
+    noise: float = 0.5  # added before the tanh to continuous actions: how far the policy may be left
     explored: float = 0.2  # share of random actions in every other environment: the supervisor leads elsewhere, too
     hidden: tuple[int, ...] = (64, 64)
     learning_rate: float = 2e-3  # falls to 0
@@ -45,19 +44,28 @@ class DensityFit:
 
     def __post_init__(self):
         check_ranges(
-            self, states=COUNT, hidden=COUNT, learning_rate=POSITIVE, updates=COUNT, batch_size=COUNT, explored=POSITIVE
+            self,
+            states=COUNT,
+            noise=POSITIVE,
+            explored=SHARE,
+            hidden=COUNT,
+            learning_rate=POSITIVE,
+            updates=COUNT,
+            batch_size=COUNT,
         )
 
 
-def fit_density(policy: SampledPolicy, task: Task, fit: DensityFit | None = None, *, seed: int = 0) -> Any:
+def fit_density(policy: Policy, task: Task, fit: DensityFit | None = None, *, seed: int = 0) -> QPolicy | ActorPolicy:
     """Policy with probabilities that is most likely to have drawn what `policy` draws: ours, which can be saved.
 
     For finitely many actions it is a softmax of a network; for continuous actions a normal before a tanh, whose mean
-    and standard deviation depend on the state. That has one peak: a policy that turns left or right becomes one that
-    goes straight on. Such a policy is better left as it is.
+    and standard deviation depend on the state. `fit.noise` widens that normal, while its deterministic action stays the
+    policy's. The weights that move it by as much grow with 1 / variance: with too little noise no round reaches them.
+    A normal has one peak: a policy that turns left or right becomes one that goes straight on, and is better left as
+    it is.
 
     Args:
-        policy: draws actions. Its `noise` is part of the draws, hence of the density.
+        policy: a `SampledPolicy`. Its `noise` is part of the draws, hence of the density.
         task: in whose simulator the policy acts, to meet states.
         fit: hyperparameters.
         seed: of the rollouts and of the network.
@@ -88,7 +96,7 @@ def fit_density(policy: SampledPolicy, task: Task, fit: DensityFit | None = None
 
 
 def _draws(
-    policy: SampledPolicy, task: Task, simulator: Simulator, fit: DensityFit, seed: int
+    policy: Policy, task: Task, simulator: Simulator, fit: DensityFit, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Observations of rollouts, and what the policy draws there: shares of actions, or actions."""
     rng = stream(seed, "starts")
