@@ -67,11 +67,9 @@ class CartOnTheLeft:
 class RisesWhenArrived:
     """FetchPush: rises when the black block is within 5 cm of the red ball, and the gripper below 55 cm.
 
-    The arm hides the block or the ball now and then: a place that was seen whole is remembered. A block that is not seen
-    for long has fallen from the table.
+    The arm hides the block or the ball now and then: a place that was seen whole is remembered. Where the white
+    table is seen in place of the block, the block has fallen.
     """
-
-    PATIENCE = 5  # looks
 
     BALL = np.array([[-17.8121, -4.7209, 6.2728], [-0.1417, -3.6059, -1.253], [-8.9151, -1.0106, 1.0]])
     BLOCK = np.array([[-10.9531, -1.803, 3.9022], [-1.1988, -1.5646, -0.2055], [-5.8894, -0.0833, 1.0]])
@@ -79,7 +77,7 @@ class RisesWhenArrived:
     TABLE = ((0.058, 0.594), (0.538, 0.371), (0.885, 0.5), (0.431, 0.858))  # column and row of its corners
 
     def __init__(self) -> None:
-        self.ball, self.block, self.unseen = NOT_SEEN, NOT_SEEN, 0
+        self.ball, self.block = NOT_SEEN, NOT_SEEN
         rows, columns = np.mgrid[0:480, 0:480] / 480
         self.table, corners = np.ones((480, 480), bool), [*self.TABLE, self.TABLE[0]]
         for (x, y), (to_x, to_y) in pairwise(corners):
@@ -99,9 +97,11 @@ class RisesWhenArrived:
         block = (most < 48) & (most - seen.min(axis=2) < 10) & self.table
         self.ball = remembered(self.ball, centre(ball, 60), ball.sum() >= 240, moved=0.06)
         middle = np.median(np.argwhere(block), axis=0) / 480 if block.sum() >= 120 else NOT_SEEN
-        self.unseen = self.unseen + 1 if np.isnan(middle).any() else 0
-        before = self.block if self.unseen <= self.PATIENCE else NOT_SEEN
-        self.block = remembered(before, middle, block.sum() >= 350, moved=0.08)
+        if np.isnan(middle).any() and not np.isnan(self.block).any():
+            row, column = (480 * self.block).astype(int)
+            if (most[row - 8 : row + 8, column - 8 : column + 8] > 250).mean() > 0.5:
+                self.block = NOT_SEEN
+        self.block = remembered(self.block, middle, block.sum() >= 350, moved=0.08)
         place = on_the_table(self.BLOCK, self.block)
         wrist = np.argwhere((blue > 120) & (red < 70) & self.above)
         if len(wrist) <= 50:
