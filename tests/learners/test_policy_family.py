@@ -9,15 +9,21 @@ from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_obser
 from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback, is_over
-from mereq.alignment.posterior_alignment import MEREQ_BAYES, PosteriorImprover
-from mereq.alignment.schedule import PolicyVersion, Resume
+from mereq.alignment.missing_features import missing_features
+from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorImprover
+from mereq.alignment.replay import replayed
+from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
 from mereq.commands.posterior import posterior_lines
 from mereq.commands.show import run_report
-from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongValue
+from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongTask, WrongValue
 from mereq.core.supervisor import Controller
+from mereq.exports import export, read_runs
+from mereq.exports.reading import read_dataset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.irl.candidates import Candidate
 from mereq.irl.family_evidence import family_evidence
+from mereq.irl.fit import cross_validated_fit
 from mereq.irl.influence import contradictions
 from mereq.maxent_rl.family import with_theta
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
@@ -27,6 +33,7 @@ from mereq.store.families import load_family, save_family
 from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
 from mereq.tasks.corridor import FORWARD, SWITCH, THETA_EXPERT, THETA_PRIOR
+from toys import TabularSimulator
 
 TRAINING = TrainingSettings(
     n_steps=12_000,
@@ -124,9 +131,9 @@ def test_limits_of_theta_must_fit_the_features():
 # ------------------------------------------------------------------------------------------------------ the method
 
 
-def bayes_events(family, resume=None, n_rounds=2):
+def bayes_events(family, resume=None, n_rounds=2, learning=AtHandback):
     method = replace(MEREQ_BAYES, family=family)
-    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": AtHandback, "resume": resume}
+    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": learning, "resume": resume}
     return events(task_of(), PRIOR, expert(), method, SETTINGS, **how)
 
 
@@ -201,6 +208,86 @@ def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
     (tmp_path / "run" / "checkpoints" / f"version-{newest.version:04d}.json").unlink()
     assert run_report(tmp_path / "run")["posterior"] is None  # all else is shown
     assert "cannot be read" in caplog.text
+
+
+def supervised_prior(family):
+    """A round in which nothing is learned, with an intervention in about half of its episodes."""
+    rounds = bayes_events(family, n_rounds=1, learning=Sequential)
+    return next(event for event in rounds if isinstance(event, Round)).rollout
+
+
+def test_without_the_wishs_feature_the_fit_is_poor(family):
+    """Cross-validated over interventions: with the left side theta explains most of them, without it hardly any."""
+    rollout = supervised_prior(family)
+    log, shares = InterventionLog((rollout,)), []
+    for hidden in (False, True):
+        limit = np.where(hidden & (np.arange(3) == LEFT), 1e-6, family.region.limit)
+        without = replace(family, region=replace(family.region, limit=limit))
+        improver = PosteriorImprover(task_of(), PRIOR, without, SETTINGS.posterior, seed=0)
+        likelihood, rng = improver.likelihood(log), np.random.default_rng(0)
+        obs = rollout.obs[likelihood.decisions.shown.steps]
+        fit = cross_validated_fit(likelihood, improver.before, obs, lambda theta: np.zeros(0), rng=rng, draws=128)
+        assert fit is not None
+        shares.append(fit.share)
+    assert shares[0] > 0.7
+    assert shares[1] < 0.3
+
+
+def test_the_wishs_feature_is_offered_where_it_is_missing(family):
+    """By the user's own candidate, and beside it the left cell in which most interventions end."""
+    log = InterventionLog((supervised_prior(family),))
+    own = [Candidate("left", lambda moves: moves.features[:, LEFT])]
+    offered = []
+    for limit in (1e-6, 1.5):
+        region = replace(family.region, limit=np.where(np.arange(3) == LEFT, limit, family.region.limit))
+        without = replace(family, region=region)
+        improver = PosteriorImprover(task_of(), PRIOR, without, SETTINGS.posterior, seed=0)
+        how = {"run_seed": 1, "learner": SETTINGS.learner, "own": own}
+        found = missing_features(task_of(), PRIOR, without, improver, log, **how)
+        offered.append([found.candidates[h].name for h in found.offered])
+        assert all(found.where[k].first >= 1 for h in found.offered for k in found.asking(h))
+    assert "left" in offered[0]
+    assert offered[1] == []
+
+
+def test_missing_features_need_interventions_and_a_simulator_that_can_be_rewound(family):
+    rollout = supervised_prior(family)
+    forward = replace(task_of(), simulate=lambda n: TabularSimulator(corridor_mdp(LENGTH), n, limits=[12]))
+    improver = PosteriorImprover(forward, PRIOR, family, SETTINGS.posterior, seed=0)
+    how = {"run_seed": 1, "learner": SETTINGS.learner}
+    with pytest.raises(WrongTask, match="cannot be rewound"):
+        missing_features(forward, PRIOR, family, improver, InterventionLog((rollout,)), **how)
+    few = InterventionLog((rollout.only(rollout.episode == rollout.episode[rollout.by_expert][0]),))
+    found = missing_features(forward, PRIOR, family, improver, few, **how)
+    assert found.test is None
+    assert 0 < len(found.where) < 5
+
+
+def test_an_exported_run_gives_its_own_theta_again(family, tmp_path):
+    """`mereq align --from`: the same steps, read from CSV, and the same posterior, to the last digit."""
+    with RunWriter.create(tmp_path / "run", {"task": "mine"}) as writer:
+        done = [event for event in record(bayes_events(family, n_rounds=2), writer) if isinstance(event, Round)]
+    export(read_runs([tmp_path / "run"], task=task_of()), "csv", tmp_path / "csv")
+    read = read_dataset(tmp_path / "csv", task_of(), PRIOR)
+    improver = replace(MEREQ_BAYES, family=family).start(task_of(), PRIOR, SETTINGS, seed=1)
+    found = [event for event in replayed(read, improver) if isinstance(event, Round)]
+    assert [each.expert_steps for each in found] == [each.expert_steps for each in done]
+    np.testing.assert_array_equal([each.theta for each in found], [each.theta for each in done])
+
+
+def test_a_changed_mind_is_followed_within_twenty_expert_samples(family):
+    """The second supervisor wants the other side: the same steps with both sides of the corridor exchanged."""
+    rollout = supervised_prior(family)
+    exchanged = rollout.only(np.cumsum(rollout.by_expert) <= 20)
+    exchanged = replace(exchanged, obs=np.roll(exchanged.obs, LENGTH, axis=1))
+    log = InterventionLog((rollout, exchanged))
+    start = replace(SETTINGS, posterior=replace(SETTINGS.posterior, draws=256))
+    found = {
+        method.name: replace(method, family=family).start(task_of(), PRIOR, start, seed=0).infer(log).mean[LEFT]
+        for method in (MEREQ_BAYES, MEREQ_BAYES_FADING)
+    }
+    assert found["mereq-bayes"] > 0.5
+    assert found["mereq-bayes-fading"] < -0.1
 
 
 def test_without_a_family_the_method_says_what_is_missing():
