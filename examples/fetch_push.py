@@ -27,10 +27,11 @@ gym.register_envs(gymnasium_robotics)
 FEATURES = ("pushed", "arrived_and_high", "arrived_and_low")
 ARRIVED = 0.05  # m between block and goal, as in the environment
 TABLE, HIGH = 0.42, 0.55  # m, heights of the gripper
+CAMERA = {"distance": 1.2, "azimuth": 132.0, "elevation": -30.0, "lookat": np.array([1.3, 0.75, 0.45])}  # at the table
 
 
 def make():
-    return gym.make("FetchPush-v4", max_episode_steps=60, render_mode="rgb_array")
+    return gym.make("FetchPush-v4", max_episode_steps=60, render_mode="rgb_array", default_camera_config=CAMERA)
 
 
 def features(obs, action, next_obs, info):

@@ -53,6 +53,7 @@ NAMES = [
     "export",
     "fast",
     "find_task",
+    "fit_density",
     "load_policy",
     "open_policy",
     "on_parts",

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +66,7 @@ class Example:
 
     task: str  # NAME in examples/<its key>.py
     needs: tuple[str, ...]  # modules
-    person: people.Person
+    person: Callable[[], people.Person]
     rounds: int = 3
     steps: int = 60  # of a person's round
     packages: tuple[str, ...] = field(default=())  # whose versions are recorded
@@ -74,17 +75,23 @@ class Example:
 SB3 = ("gymnasium", "stable_baselines3")
 PHYSICS = ("gymnasium-robotics", "mujoco")
 EXAMPLES = {
-    "cart_pole": Example("CART_POLE", ("pygame",), people.cart_on_the_left, 5, packages=SB3),
-    "lunar_lander": Example("LANDER", ("Box2D",), people.now_and_then("ArrowUp"), packages=(*SB3, "Box2D")),
-    "mountain_car": Example("MOUNTAIN_CAR", ("pygame",), people.now_and_then("ArrowLeft"), packages=("gymnasium",)),
-    "pendulum": Example("PENDULUM", ("pygame",), people.now_and_then("ArrowLeft"), packages=SB3),
-    "mini_grid": Example("MINI_GRID", ("minigrid",), people.now_and_then("ArrowRight"), 4, packages=("minigrid",)),
-    "intersection": Example(
-        "INTERSECTION", ("highway_env",), people.now_and_then("ArrowDown"), steps=30, packages=("highway-env",)
+    "cart_pole": Example("CART_POLE", ("pygame",), people.CartOnTheLeft, 5, packages=SB3),
+    "lunar_lander": Example("LANDER", ("Box2D",), partial(people.now_and_then, "ArrowUp"), packages=(*SB3, "Box2D")),
+    "mountain_car": Example(
+        "MOUNTAIN_CAR", ("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=("gymnasium",)
     ),
-    "fetch_reach": Example("FETCH_REACH", ("gymnasium_robotics",), people.now_and_then("KeyE"), packages=PHYSICS),
-    "fetch_push": Example("FETCH_PUSH", ("gymnasium_robotics",), people.rises_when_arrived, packages=PHYSICS),
-    "panda_pick": Example("PANDA", ("gym_hil",), people.over_the_cube, packages=("gym-hil", "mujoco")),
+    "pendulum": Example("PENDULUM", ("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=SB3),
+    "mini_grid": Example(
+        "MINI_GRID", ("minigrid",), partial(people.now_and_then, "ArrowRight"), 4, packages=("minigrid",)
+    ),
+    "intersection": Example(
+        "INTERSECTION", ("highway_env",), partial(people.now_and_then, "ArrowDown"), steps=30, packages=("highway-env",)
+    ),
+    "fetch_reach": Example(
+        "FETCH_REACH", ("gymnasium_robotics",), partial(people.now_and_then, "KeyE"), packages=PHYSICS
+    ),
+    "fetch_push": Example("FETCH_PUSH", ("gymnasium_robotics",), people.RisesWhenArrived, packages=PHYSICS),
+    "panda_pick": Example("PANDA", ("gym_hil",), people.OverTheCube, packages=("gym-hil", "mujoco")),
 }
 
 
@@ -152,7 +159,7 @@ class Trial:
         with chromium() as browser, Supervise(self.task, *map(str, words)) as command:
             page = browser.new_page(viewport=WINDOW)
             page.goto(command.address)
-            looks = sit(page, self.example.person, RESULTS / f"{self.name}.png")
+            looks = sit(page, self.example.person(), RESULTS / f"{self.name}.png")
         with RunReader.open(out) as run:
             rounds = run.rounds()
             steps = [step for number in range(len(rounds)) for step in run.steps(number)]
@@ -209,11 +216,10 @@ def sit(page: Page, person: people.Person, picture_file: Path, seconds: float = 
 
 
 def seen(page: Page) -> np.ndarray:
-    """The picture that the page shows."""
+    """The picture that the page shows, without the rest of the canvas, which is clear."""
     data = base64.b64decode(page.evaluate(LOOK).partition(",")[2])
-    picture = Image.open(io.BytesIO(data)).convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")  # behind the canvas, which is clear beside the picture
-    return np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
+    canvas = Image.open(io.BytesIO(data)).convert("RGBA")
+    return np.asarray(canvas.crop(canvas.getchannel("A").getbbox()).convert("RGB"))
 
 
 def small(file: Path) -> None:

@@ -18,10 +18,12 @@ import numpy as np
 import optax
 
 from mereq import align, find_task
+from mereq.core.distribution import Categorical
 from mereq.core.function_policies import SampledPolicy
 from mereq.core.policy import LogitsPolicy, Policy
 from mereq.core.task import Task
 from mereq.evaluation.rollouts import evaluate
+from mereq.imitation.density import fit_density
 from mereq.maxent_rl.networks import apply_mlp, apply_mlp_numpy, init_mlp, mlp_to_numpy
 
 STEPS = 8  # of the flow, from noise to an action
@@ -75,6 +77,16 @@ def flow_policy(task: Task, prior: Policy) -> Callable[[np.ndarray, np.random.Ge
     return sample
 
 
+def highway_sampler(prior: Policy, n_samples: int) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Sampler of the prior's actions. `SampledPolicy` asks `n_samples` times in a row; the prior is asked once."""
+
+    def sample(obs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        log_probs = prior.distribution(obs[::n_samples]).log_probs
+        return Categorical(np.repeat(log_probs, n_samples, axis=0)).sample(rng)
+
+    return sample
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=["highway", "bottle-pushing"])
@@ -84,7 +96,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--noise", type=float, default=0.0, help="that widens the samples, see SampledPolicy")
     parser.add_argument("--temperature", type=float, help="of the highway's prior, instead of 1: how sure it is")
-    parser.add_argument("--only", choices=["probabilities", "samples"])
+    parser.add_argument("--only", choices=["probabilities", "samples", "fitted"])
     given = parser.parse_args()
     definition = find_task(given.task)
     task, prior = definition.task, definition.policy("prior")
@@ -94,13 +106,17 @@ def main() -> None:
         prior = LogitsPolicy(lambda obs: shipped.distribution(obs).log_probs / given.temperature, task.actions.n)
         learner = replace(settings.learner, temperature=given.temperature, prior_temperature=given.temperature)
         settings = replace(settings, learner=learner)
-    if given.task == "highway":
-        draw = lambda obs, rng: prior.distribution(obs).sample(rng)  # noqa: E731
-    else:
-        draw = flow_policy(task, prior)
-    priors = {"probabilities": prior, "samples": SampledPolicy(draw, task.actions, given.samples, given.noise)}
+    draw = highway_sampler(prior, given.samples) if given.task == "highway" else flow_policy(task, prior)
+    sampled = SampledPolicy(draw, task.actions, given.samples, given.noise)
+    priors = {"probabilities": prior, "samples": sampled, "fitted": None}
+    if given.only in (None, "fitted"):
+        started = time.perf_counter()
+        priors["fitted"] = fit_density(sampled, task)
+        print(json.dumps({"fitted": round(time.perf_counter() - started, 1)}), flush=True)
     if given.task != "highway":
         for name, policy in priors.items():
+            if given.only not in (None, name):
+                continue
             metrics = definition.metrics(evaluate(policy, task.simulate(16), seed=1))
             print(json.dumps({"unsupervised": name} | {k: v for k, v in metrics.items() if isinstance(v, float)}))
     for seed in range(given.first_seed, given.first_seed + given.seeds):
@@ -113,7 +129,7 @@ def main() -> None:
             row = {
                 "prior": name,
                 "seed": seed,
-                "samples": given.samples if name == "samples" else None,
+                "samples": None if name == "probabilities" else given.samples,
                 "rates": [round(each.intervention_rate, 4) for each in rounds],
                 "expert_steps": rounds[-1].expert_steps,
                 "theta": rounds[-1].theta.round(3).tolist(),

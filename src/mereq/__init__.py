@@ -49,6 +49,7 @@ __all__ = [
     "export",
     "fast",
     "find_task",
+    "fit_density",
     "load_policy",
     "on_parts",
     "open_policy",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from mereq.core.view import axis_controls as axis_controls
     from mereq.core.view import discrete_controls as discrete_controls
     from mereq.exports import export as export
+    from mereq.imitation.density import fit_density as fit_density
     from mereq.presets.align import align as align
     from mereq.presets.definition import TaskDefinition as TaskDefinition
     from mereq.presets.fast import fast as fast
@@ -121,6 +123,7 @@ _HOMES = {  # public names, by the module that defines them
     "mereq.core.task": ("Task",),
     "mereq.core.view": ("axis_controls", "discrete_controls"),
     "mereq.exports": ("export",),
+    "mereq.imitation.density": ("fit_density",),
     "mereq.presets.align": ("align",),
     "mereq.alignment.check": ("check_task",),
     "mereq.presets.definition": ("TaskDefinition",),
