@@ -1,5 +1,6 @@
 """The cell: an episode through RMI and rendered pictures, its file, and its name."""
 
+from collections import deque
 from contextlib import suppress
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arm_scripts import push
-from mereq.core.errors import NotNamed, RobotLost, UnknownName, WrongRobot
+from mereq.core.errors import NotNamed, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
@@ -17,6 +18,7 @@ from mereq.robots.emulator.in_process import InProcess
 from mereq.robots.known import is_known, recorded
 from mereq.robots.sight.sheets import write_sheets
 from mereq.runs.robots import check_robot, find_driver, name_robot
+from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.tasks import ARM_TASKS
 
 
@@ -35,7 +37,7 @@ def file(lab, tmp_path):
 
 
 def test_an_episode(lab):
-    """Observations agree with the emulated truth; a hidden bottle is held, then lost; the stopped robot stands."""
+    """Observations agree with the emulated truth; a hidden bottle is held, then ends it, and so does one that falls."""
     robot, act = lab.robot, push(0.02)
     assert isinstance(robot, Robot)
     with robot:
@@ -54,8 +56,19 @@ def test_an_episode(lab):
                 robot.step(np.zeros(3))
             held = robot.caption
             lab.clock.sleep(0.3)
-            with pytest.raises(RobotLost, match="does not see the bottle"):
-                robot.step(np.zeros(3))
+            _, _, _, over, _ = robot.step(np.zeros(3))
+            assert over
+            assert lab.emulated.controller.motion.queue == deque()
+            lab.emulated.stage.faults.hidden = set()
+            lean, bottle = np.radians(22.0), lab.emulated.plant.data.qpos[6:13]
+            bottle[2] = CENTRE * np.cos(lean) + RADIUS * np.sin(lean)
+            bottle[3:] = [np.cos(lean / 2.0), np.sin(lean / 2.0), 0.0, 0.0]
+            for _ in range(10):
+                _, _, _, over, info = robot.step(np.zeros(3))
+                if over:
+                    break
+                lab.emulated.stage.faults.hidden = {0, 1, 2, 3, 4}  # it was seen tipping, and is not seen lying
+            assert info["measurements"].toppled
         finally:
             lab.emulated.stage.faults.hidden = set()
         assert held.startswith("bottle hidden")

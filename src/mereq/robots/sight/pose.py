@@ -62,7 +62,7 @@ class Pose(NamedTuple):
 
     def after(self, inner: "Pose") -> "Pose":
         """Pose in the other frame of a frame whose pose in this one is `inner`."""
-        return Pose(self.rotation @ inner.rotation, self.of(inner.position))
+        return Pose(self.rotation @ inner.rotation, self.rotation @ inner.position + self.position)
 
 
 class Fit(NamedTuple):
