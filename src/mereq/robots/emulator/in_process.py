@@ -18,6 +18,7 @@ from mereq.robots.fanuc.rmi_packets import PORT, Packet, encoded
 from mereq.robots.sight.detect import Detector, apriltag_detector
 from mereq.robots.sight.tags import cube_of_tags, flat_tag
 from mereq.robots.sight.tracker import Layout, Tracker
+from mereq.robots.sight.watching import Sight
 from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.definition import ArmTask
 
@@ -84,18 +85,26 @@ class InProcess:
     Args:
         task: the task.
         termination: of the arm's steps.
+        sight: makes the sight of the cell; None: its camera.
         cell: further arguments of `EmulatedCell`.
     """
 
-    def __init__(self, task: ArmTask[Any], termination: str = "cnt", **cell: Any):
+    def __init__(
+        self,
+        task: ArmTask[Any],
+        termination: str = "cnt",
+        *,
+        sight: Callable[[EmulatedCell], Sight] | None = None,
+        **cell: Any,
+    ):
         self.emulated = EmulatedCell(task, **cell)
         self.clock = DrivenClock(self.emulated.advance)
         self.wires: list[MemoryWire] = []
         workspace = task.setup.workspace
         self.entry = ArmEntry("emulated", workspace.tolist(), override=100, termination=termination)
         self.arm = RmiArm(self.entry, UTOOL, self.clock, self._wire)
-        sight = MemorySight(self.emulated, apriltag_detector())
-        self.robot = ArmCell(task, self.arm, sight, workspace=np.array(workspace), clock=self.clock)
+        sees = MemorySight(self.emulated, apriltag_detector()) if sight is None else sight(self.emulated)
+        self.robot = ArmCell(task, self.arm, sees, workspace=np.array(workspace), clock=self.clock)
 
     def close(self) -> None:
         """Free the graphics."""
