@@ -2,14 +2,17 @@
 
 from collections import deque
 from contextlib import suppress
+from io import StringIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from arm_scripts import push
-from mereq.core.errors import NotNamed, UnknownName, WrongRobot
+from mereq.commands.jog import jog
+from mereq.core.errors import NeedsPerson, NotNamed, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
@@ -123,6 +126,12 @@ def test_a_changed_file_is_read_or_refused(lab, tmp_path_factory, line, value):
     path.write_text("\n".join(lines), "utf-8")
     with suppress(WrongRobot):
         read_cell(path)
+
+
+def test_jog_needs_a_terminal(file, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO())
+    with pytest.raises(NeedsPerson):
+        jog(read_cell(file), Console(file=StringIO()))
 
 
 def test_names(file):
