@@ -152,7 +152,7 @@ def test_jog():
     with bench.arm as arm:
         workspace = np.array([[0.28, -0.25, 0.015], [0.4015, 0.25, 0.0995]])
         jog_by([up, up, up, left, "x", "u", "d", "q", up], arm, workspace, said)
-        np.testing.assert_allclose(arm.tool(), START + [0.0015, 0.001, -0.001], atol=2e-4)
+        np.testing.assert_allclose(arm.tool(), START + np.array([0.0015, 0.001, -0.001]), atol=2e-4)
         assert "ends here" in said.file.getvalue()
         jog_by([down, down], arm, workspace, said)
         findings = arm.findings()

@@ -11,7 +11,15 @@ from mereq.robots.emulator.cell import EmulatedCell, table_corners
 from mereq.robots.emulator.in_process import emulated_tracker
 from mereq.robots.emulator.stage import CUBE, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE
 from mereq.robots.sight.detect import apriltag_detector
-from mereq.robots.sight.pose import Intrinsics, Pose, free_pose, quaternion_of, rotation_of, starts_of_square, turn_about_z
+from mereq.robots.sight.pose import (
+    Intrinsics,
+    Pose,
+    free_pose,
+    quaternion_of,
+    rotation_of,
+    starts_of_square,
+    turn_about_z,
+)
 from mereq.robots.sight.tags import CODES, cube_of_tags, tag_picture
 from mereq.robots.sight.tracker import PositionFilter, Sighting
 from mereq.tasks.arm import bottle_pushing, kinematics
@@ -90,7 +98,7 @@ def test_accuracy_on_rendered_pictures(cell, tracker):
 
 
 @pytest.mark.parametrize("lean", [2.0, 8.0, 25.0])
-def test_a_leaning_bottle_is_where_it_is(cell, tracker, lean):
+def test_a_leaning_bottle_is_where_it_is(cell, lean):
     """A pushed bottle rocks. Taken for standing, it would seem to be 3 mm off for each degree."""
     rng = np.random.default_rng(3)
     for _ in range(2):

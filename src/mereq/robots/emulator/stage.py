@@ -115,7 +115,11 @@ def _model(setup: Setup, size: tuple[int, int]) -> mujoco.MjModel:
     if bottle is not None:
         half = 0.5 * CUBE - 2.0 * THICKNESS
         bottle.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_BOX, size=[half] * 3, pos=[CUBE_AHEAD, 0, CUBE_HEIGHT], rgba=[1, 1, 1, 1], **_unfelt()
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=[half] * 3,
+            pos=[CUBE_AHEAD, 0, CUBE_HEIGHT],
+            rgba=[1, 1, 1, 1],
+            **_unfelt(),
         )
         for face in cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT, CUBE_AHEAD):
             _add_tag(bottle, face, "cube")
@@ -123,9 +127,7 @@ def _model(setup: Setup, size: tuple[int, int]) -> mujoco.MjModel:
     _add_tag(goal, flat_tag(GOAL_TAG, FLAT_SIDE, (0.0, 0.0, THICKNESS)), "flat")
     for tag, (x, y) in zip(TABLE_TAGS, TABLE_PLACES, strict=True):
         _add_tag(spec.worldbody, flat_tag(tag, FLAT_SIDE, (x, y, THICKNESS)), "flat")
-    spec.worldbody.add_light(
-        pos=LAMP, dir=LOOKED_AT - LAMP, diffuse=[0.35] * 3, specular=[0.0] * 3, castshadow=False
-    )
+    spec.worldbody.add_light(pos=LAMP, dir=LOOKED_AT - LAMP, diffuse=[0.35] * 3, specular=[0.0] * 3, castshadow=False)
     right, up, _ = _axes_of_camera()
     spec.worldbody.add_camera(name=CAMERA, pos=EYE, fovy=FOVY, quat=_quaternion(right, up))
     return spec.compile()

@@ -158,7 +158,13 @@ def standing_pose(
 
 
 def leaning_pose(
-    points: Points, pixels: Pixels, intrinsics: Intrinsics, camera: Pose, height: float, radius: float, starts: list[Pose]
+    points: Points,
+    pixels: Pixels,
+    intrinsics: Intrinsics,
+    camera: Pose,
+    height: float,
+    radius: float,
+    starts: list[Pose],
 ) -> Fit:
     """The pose on the table of an object with a round foot that leans: five unknowns, best of several starts.
 
