@@ -19,7 +19,8 @@ from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibratio
 from mereq.robots.emulator.cell import toml_of
 from mereq.robots.emulator.in_process import InProcess
 from mereq.robots.known import is_known, recorded
-from mereq.robots.sight.sheets import write_sheets
+from mereq.robots.sight.detect import apriltag_detector
+from mereq.robots.sight.sheets import DPI, FACES, sheets, write_sheets
 from mereq.runs.robots import check_robot, find_driver, name_robot
 from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.tasks import ARM_TASKS
@@ -89,8 +90,37 @@ def test_the_file_and_its_calibration(file, tmp_path):
     write_calibration(file, entry)
     assert read_cell(file).calibrated.utool[2] == 321
     assert read_cell(file).arm == cell.arm
-    assert write_sheets(cell.tags, tmp_path / "tags.pdf") >= 1
+    assert write_sheets(cell.tags, tmp_path / "tags.pdf") == len(sheets(cell.tags))
     assert (tmp_path / "tags.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_every_tag_is_on_the_sheets_in_its_size(file):
+    tags, found = read_cell(file).tags, {}
+    for page in sheets(tags):
+        found |= apriltag_detector()(np.asarray(page.reduce(4)))
+    for face in (*tags.cube, tags.goal_face):
+        width = np.linalg.norm(found[face.tag][1] - found[face.tag][0])
+        assert width * 4 / DPI * 0.0254 == pytest.approx(face.side, abs=2e-4)
+    assert set(tags.table.ids) < set(found)
+
+
+def test_faces_are_glued_as_the_sheets_say(file):
+    """x is away from the robot, y to the left."""
+    sides = {"away from the robot": (1, 0, 0), "left": (0, 1, 0), "towards the robot": (-1, 0, 0), "right": (0, -1, 0)}
+    for face, words in zip(read_cell(file).tags.cube, FACES, strict=True):
+        _, where, how = words.split(", ")
+        np.testing.assert_allclose(face.outwards, sides.get(where, (0, 0, 1)), atol=1e-12)
+        np.testing.assert_allclose(face.up, (0, 0, 1) if how == "upright" else sides["left"], atol=1e-12)
+
+
+def test_tags_may_be_on_a_bracket(file):
+    tags = read_cell(file).tags
+    assert np.mean([face.middle[0] for face in tags.cube[:4]]) == pytest.approx(tags.bottle.ahead)
+    file.write_text(file.read_text().replace("ahead = 0.046", "ahead = -0.046"))
+    with pytest.raises(WrongRobot, match="ahead"):
+        read_cell(file)
+    file.write_text(file.read_text().replace(", ahead = -0.046", ""))
+    assert np.mean([face.middle[0] for face in read_cell(file).tags.cube[:4]]) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(

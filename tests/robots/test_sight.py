@@ -9,12 +9,14 @@ from mereq.robots.calibration import calibrated
 from mereq.robots.cell import StartRegion, refuse_moved
 from mereq.robots.emulator.cell import EmulatedCell, table_corners
 from mereq.robots.emulator.in_process import emulated_tracker
-from mereq.robots.emulator.stage import CUBE, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE
+from mereq.robots.emulator.stage import CUBE, CUBE_AHEAD, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE
+from mereq.robots.sight import pose as pose_module
 from mereq.robots.sight.detect import apriltag_detector
 from mereq.robots.sight.pose import (
     Intrinsics,
     Pose,
     free_pose,
+    leaning_pose,
     quaternion_of,
     rotation_of,
     starts_of_square,
@@ -26,6 +28,7 @@ from mereq.tasks.arm import bottle_pushing, kinematics
 from mereq.tasks.arm.tasks import ARM_TASKS
 
 DETECT = apriltag_detector()
+INTRINSICS = Intrinsics((600.0, 600.0), (320.0, 240.0), (640, 480))
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +53,33 @@ def test_pictures_of_tags_are_the_family():
 
 def test_free_pose_is_exact_without_noise():
     """Also for a single square, of which two poses are almost equal."""
-    intrinsics = Intrinsics((600.0, 600.0), (320.0, 240.0), (640, 480))
     rng = np.random.default_rng(0)
     faces = cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT)
     for face in faces:
         pose = Pose(rotation_of(rng.normal(size=3)), np.array([0.05, -0.1, 0.8]))
-        pixels = intrinsics.project(pose.of(face.corners))
-        found = free_pose(face.corners, pixels, intrinsics, starts_of_square(face.corners, pixels, intrinsics))
+        pixels = INTRINSICS.project(pose.of(face.corners))
+        found = free_pose(face.corners, pixels, INTRINSICS, starts_of_square(face.corners, pixels, INTRINSICS))
         np.testing.assert_allclose(found.pose.position, pose.position, atol=1e-6)
+
+
+@pytest.mark.parametrize("lean", [0.02, 0.15, 0.6, 1.3])
+def test_leaning_pose_is_exact_without_noise(lean, monkeypatch):
+    """The lowest point of the foot's edge is on the table. With the right derivative four iterations do, with a wrong one not."""
+    monkeypatch.setattr(pose_module, "ITERATIONS", 4)
+    camera = Pose(rotation_of(np.array([2.2, 0.0, 0.0])), np.array([0.05, 0.85, 0.75]))
+    height, radius, rng = 0.1, 0.03, np.random.default_rng(4)
+    points = np.concatenate([face.corners for face in cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT, CUBE_AHEAD)])
+    angles = np.linspace(0.0, 2.0 * np.pi, 7201)
+    edge = np.stack([radius * np.cos(angles), radius * np.sin(angles), np.full(7201, -height)], axis=1)
+    for _ in range(3):
+        around, yaw = rng.uniform(-np.pi, np.pi, 2)
+        rotation = rotation_of(lean * np.array([np.cos(around), np.sin(around), 0.0])) @ turn_about_z(yaw)
+        pose = Pose(rotation, np.array([0.05, -0.02, -(edge @ rotation.T)[:, 2].min()]))
+        pixels = INTRINSICS.project(camera.inverse().of(pose.of(points)))
+        start = Pose(rotation_of(rng.normal(0.0, 0.15, 3)) @ rotation, pose.position + np.array([0.03, -0.02, 0.0]))
+        found = leaning_pose(points, pixels, INTRINSICS, camera, height, radius, [start])
+        np.testing.assert_allclose(found.pose.position, pose.position, atol=1e-10)
+        np.testing.assert_allclose(found.pose.rotation, rotation, atol=1e-9)
 
 
 def test_distortion_is_undone():
