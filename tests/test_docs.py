@@ -186,6 +186,18 @@ def test_notebook_runs(notebook):
     importlib.import_module("matplotlib.pyplot").close("all")
 
 
+SEPARATOR = "\n--- end of a command ---\n"
+ONE_AFTER_ANOTHER = f"""
+import shlex, sys
+from mereq.cli import main
+for command in sys.argv[1:]:
+    sys.argv = shlex.split(command)
+    print(command, file=sys.stderr, flush=True)
+    main()
+    print({SEPARATOR!r}, end="", flush=True)
+"""
+
+
 def test_half_hour_path_works(tmp_path):
     """Every command of docs/your_task.md but the page's, in order, with the files that it shows."""
     text = (ROOT / "docs/your_task.md").read_text()
@@ -199,16 +211,11 @@ def test_half_hour_path_works(tmp_path):
     commands = [line for kind, body in blocks if kind == "" for line in body.splitlines()]
     commands = [line for line in commands if line.startswith("mereq ") and " supervise " not in line]
     assert len(commands) >= 7
-    for command in commands:
-        program = [sys.executable, "-c", "from mereq.cli import main; main()", *shlex.split(command)[1:]]
-        done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
-    shown = subprocess.run(
-        [sys.executable, "-c", "from mereq.cli import main; main()", "show", "runs/cliff", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_AFTER_ANOTHER, *commands], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
-    assert [each["intervention_rate"] for each in json.loads(shown.stdout)["rounds"]][:3] == [0.135, 0.135, 0.0]
+    assert done.returncode == 0, done.stderr
+    show = commands.index("mereq show runs/cliff --json")
+    shown = done.stdout.split(SEPARATOR)[show]
+    assert [each["intervention_rate"] for each in json.loads(shown)["rounds"]][:3] == [0.135, 0.135, 0.0]
     assert (tmp_path / "runs/cliff/figures/run.png").is_file()

@@ -1,5 +1,6 @@
 """The public interface: its names, that importing it is quick, and that our tasks are listed as they are."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import mereq
+from mereq import cli
 from mereq.presets.catalogue import CATALOGUE
 from mereq.presets.registry import TASKS
 
@@ -90,6 +92,19 @@ def test_starting_imports_no_simulator_and_no_learner(words):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 2), (["--help"], 0), (["-h"], 0)])
+def test_the_overview_has_a_sentence_for_every_command(monkeypatch, capsys, words, status):
+    monkeypatch.setattr("sys.argv", ["mereq", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == status
+    told = capsys.readouterr().out
+    commands = [name.replace("_", "-") for name in cli.__all__ if name != "main"]
+    assert sorted(re.findall(r"^  ([a-z-]+) +[A-Z]", told, re.MULTILINE)) == sorted(commands)
+    assert len(told.splitlines()) < 50
+    assert max(map(len, told.splitlines())) <= 110
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -37,7 +37,7 @@ def measure(folder: Path, hz: float, seconds: float, survive: str) -> np.ndarray
                 features=np.zeros(3),
                 terminated=False,
                 truncated=False,
-                retracts=False,
+                retracts=0,
                 seen=SeenFrame(number, 0.0, 0.0),
             )
             begun = time.perf_counter()

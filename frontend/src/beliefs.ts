@@ -1,6 +1,6 @@
 // What the program believes the person wants: a line and a bar for each feature.
 
-import type { BelievedWeight, Beliefs } from "./messages";
+import type { BelievedWeight, Beliefs, Contradiction } from "./messages";
 import { element } from "./panel";
 
 // Places on a bar, as shares of its width: the whole bar is the interval before any evidence, or more if that is exceeded.
@@ -23,10 +23,53 @@ export function confusedIn(beliefs: Beliefs): string {
   return `Not told apart yet: ${beliefs.confused.map(([one, other]) => `${one} and ${other}`).join("; ")}.`;
 }
 
+// A sentence on an intervention that contradicts the others.
+export function sentenceOn(each: Contradiction): string {
+  const place = each.where.charAt(0).toUpperCase() + each.where.slice(1);
+  const end = { counts: "", "is taken back": " It is taken back with the next step.", "taken back": " It is taken back.", "in a finished round": " Its round is over, so it stays." }[each.state];
+  return `${place}: probably a slip (${Math.round(100 * each.slip)} %). It changed: ${arrowed(each.changed)}.${end}`;
+}
+
+// A change with an arrow on which no line breaks.
+function arrowed(words: string): string {
+  return words.replace(" -> ", "\u00a0→\u00a0");
+}
+
+// What can be done with such an intervention.
+export interface Choices {
+  play: ((each: Contradiction) => void) | null; // null: it cannot be shown again
+  keep: (each: Contradiction) => void;
+  takeBack: (each: Contradiction) => void;
+}
+
+export function button(words: string, act: () => void): HTMLButtonElement {
+  const made = document.createElement("button");
+  made.textContent = words;
+  made.tabIndex = -1; // action keys must not press a focused button
+  made.addEventListener("pointerdown", (event) => event.preventDefault());
+  made.onclick = act;
+  return made;
+}
+
+// The two buttons: it was meant, or it was a mistake.
+export function buttonsFor(each: Contradiction, choices: Choices): HTMLButtonElement[] {
+  const keep = button("Keep", () => choices.keep(each));
+  return each.state === "counts" ? [keep, button("Take back", () => choices.takeBack(each))] : [keep];
+}
+
+function item(each: Contradiction, choices: Choices): HTMLElement {
+  const made = document.createElement("li");
+  const words = document.createElement("span");
+  words.textContent = sentenceOn(each);
+  const { play } = choices;
+  made.append(words, ...(play === null ? [] : [button("Play", () => play(each))]), ...buttonsFor(each, choices));
+  return made;
+}
+
 let shown = "";
 
-export function showBeliefs(beliefs: Beliefs | null): void {
-  const state = JSON.stringify(beliefs);
+export function showBeliefs(beliefs: Beliefs | null, choices: Choices): void {
+  const state = JSON.stringify([beliefs, choices.play === null]);
   if (state === shown) return;
   shown = state;
   element("beliefs").hidden = beliefs === null;
@@ -36,6 +79,9 @@ export function showBeliefs(beliefs: Beliefs | null): void {
   element("beliefs-legend").hidden = empty;
   element("belief-rows").replaceChildren(...beliefs.weights.map(row));
   element("beliefs-confused").textContent = confusedIn(beliefs);
+  element("beliefs-changed").textContent = arrowed(beliefs.changed);
+  element("contradictions").hidden = beliefs.contradictions.length === 0;
+  element("contradiction-rows").replaceChildren(...beliefs.contradictions.map((each) => item(each, choices)));
 }
 
 function row(weight: BelievedWeight): HTMLElement {

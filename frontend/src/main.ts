@@ -1,12 +1,13 @@
 // The page of `mereq supervise`. The server keeps time and all state; the page shows it and sends the person's input.
 
-import { showBeliefs } from "./beliefs";
+import { buttonsFor, showBeliefs, type Choices } from "./beliefs";
 import { watchGamepad } from "./gamepad";
 import { Hands } from "./hands";
 import { meaningOf } from "./keyboard";
 import { Link, type Loss } from "./link";
-import type { Command, FromServer, Hello, Mode, View } from "./messages";
+import type { Command, Contradiction, FromServer, Hello, Mode, View } from "./messages";
 import { element, showBanner, showHeld, showKeys, showPlots, showProgress, showStatus } from "./panel";
+import { Player } from "./replay";
 import { Scene } from "./scene";
 import { SpaceMouse } from "./spacemouse";
 import type { Acts } from "./steering";
@@ -63,7 +64,7 @@ function show(): void {
   showStatus(view);
   showProgress(view);
   showPlots(view, hello);
-  showBeliefs(view.beliefs);
+  showBeliefs(view.beliefs, choices(hello.replays));
   element("ghost-group").hidden = !hello.foresees;
   element("ghost").setAttribute("aria-pressed", String(view.ghost !== null));
   showHeld(hello, hands, view);
@@ -80,7 +81,7 @@ function tell(): void {
 }
 
 function command(name: Command["name"], value: Command["value"] = null): void {
-  if (name !== "pace" && name !== "go" && name !== "ghost") hands.release();
+  if (!["pace", "go", "ghost", "keep"].includes(name)) hands.release();
   tell();
   link.say({ kind: "command", name, value });
 }
@@ -107,6 +108,23 @@ function goOrPause(): void {
   if (view === null) return;
   if (view.paused === null) command("pause", "you asked for a pause");
   else command("go");
+}
+
+// What can be done with an intervention that contradicts the others. A replay pauses the run.
+function choices(replays: boolean): Choices {
+  const done = (name: "keep" | "retract", each: Contradiction) => {
+    player.close();
+    command(name, each.at);
+  };
+  const all: Choices = {
+    play: replays ? (each) => {
+      if (moves(view)) command("pause", "you are watching an earlier intervention");
+      void player.show(each.at, `Your intervention in ${each.where}`, buttonsFor(each, all));
+    } : null,
+    keep: (each) => done("keep", each),
+    takeBack: (each) => done("retract", each),
+  };
+  return all;
 }
 
 const ONCE: Record<string, () => void> = {
@@ -144,6 +162,7 @@ addEventListener("keydown", (event) => {
   const meaning = meaningOf(event, hands, event.code in ONCE);
   if (meaning === "shortcut") return;
   if (trying.open) return trying.key(event, SAID[event.code]);
+  if (player.open) return; // Esc closes it
   if (meaning === "none") return;
   event.preventDefault();
   if (meaning === "action") press(event.code, true);
@@ -151,6 +170,7 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("keyup", (event) => {
   if (trying.open) return trying.key(event, undefined);
+  if (player.open) return;
   if (hands.keyOf(event.code) !== undefined) press(event.code, false);
 });
 
@@ -204,6 +224,7 @@ const run: Acts = {
 const devices = new Proxy(run, {
   get: (_, name: keyof Acts) => (name !== "lost" && trying.open ? trying.acts[name] : run[name]),
 });
+const player = new Player();
 const mouse = new SpaceMouse(devices);
 const trying = new Trying(mouse, () => ({ hello, view }), () => hands.release());
 watchGamepad(devices);

@@ -1,6 +1,7 @@
 // Messages from the server. mereq/web/views.py declares the same types; a test compares the two.
 
 export type Action = number | number[];
+export type InterventionPlace = [number, number, number]; // round, episode, first step; all from 0
 
 export interface Key {
   codes: string[]; // KeyboardEvent.code
@@ -18,6 +19,7 @@ export interface Hello {
   device: string | null; // the input device at the program's machine, which acts instead of the page
   delta: number;
   foresees: boolean; // whether the page can show what the policy is about to do
+  replays: boolean; // whether the page can show an intervention again
 }
 
 export interface HighwayPicture {
@@ -78,9 +80,19 @@ export interface BelievedWeight {
   words: string;
 }
 
+export interface Contradiction {
+  at: InterventionPlace;
+  where: string; // the same in words
+  changed: string; // what it changed most
+  slip: number; // probability that it is a slip, given the others
+  state: "counts" | "is taken back" | "taken back" | "in a finished round";
+}
+
 export interface Beliefs {
   weights: BelievedWeight[]; // empty before the first intervention
   confused: [string, string][]; // features that cannot be told apart yet
+  changed: string; // what the last intervention, or what taking one back, changed most
+  contradictions: Contradiction[]; // the most certain ones first
 }
 
 export interface View {
@@ -116,6 +128,13 @@ export interface View {
   beliefs: Beliefs | null; // of a method that infers a posterior
 }
 
+export interface Replay {
+  kind: "replay";
+  pictures: Picture[];
+  yours: boolean[]; // whether the person acted, for each picture
+  seconds: number; // that a picture lasts
+}
+
 export interface Refusal {
   kind: "refused";
   reason: string;
@@ -138,6 +157,6 @@ export interface Input {
 
 export interface Command {
   kind: "command";
-  name: "go" | "pause" | "release" | "retract" | "hand_back" | "pace" | "ghost";
-  value: string | number | null;
+  name: "go" | "pause" | "release" | "retract" | "keep" | "hand_back" | "pace" | "ghost";
+  value: string | number | InterventionPlace | null;
 }

@@ -55,7 +55,7 @@ test("only a connection that may come back is tried again", () => {
 
 function hello(...keys: [string, Hello["keys"][number]["action"]][]): Hello {
   return {
-    kind: "hello", task: "a task", summary: "", features: [], device: null, delta: 0.05, foresees: false,
+    kind: "hello", task: "a task", summary: "", features: [], device: null, delta: 0.05, foresees: false, replays: false,
     keys: keys.map(([label, action]) => ({ codes: [label], label, shown: label, action })),
   };
 }

@@ -13,7 +13,7 @@ from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Controller, Decision
 from mereq.presets.registry import TASKS
 from mereq.tasks.gymnasium_task import task_from_gymnasium
-from toys import Nobody
+from toys import NeverTakesOver
 
 PRIOR = LogitsPolicy(lambda obs: np.stack([-obs[:, 2], obs[:, 2]], axis=1), 2)
 
@@ -44,7 +44,7 @@ def pole(change=None, features=lambda obs, action, next_obs, info: np.array([abs
 
 def test_what_is_right_passes():
     check_task(pole())
-    check_task(pole(), PRIOR, Nobody())
+    check_task(pole(), PRIOR, NeverTakesOver())
 
 
 @pytest.mark.parametrize("name", ["highway", "erasing"])

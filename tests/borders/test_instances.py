@@ -20,7 +20,7 @@ from mereq.supervision.rules import Rule, RuleEngine, Trigger
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import MeasurementExpert, divergence_rule
 from strangers import ACTIONS, FINE, Answers, Stranger, one_step, task_of
-from toys import Nobody, always
+from toys import NeverTakesOver, always
 
 PRIOR = LogitsPolicy(lambda obs: np.zeros((len(obs), 3)), 3)
 STILL = GaussianPolicy(lambda obs: (np.zeros((len(obs), 2)), np.full((len(obs), 2), -1.0)), 2)
@@ -70,7 +70,7 @@ def test_other_ways_to_say_yes(terminated):
 
 @pytest.mark.parametrize("reward", [None, float("nan"), "much", np.zeros(2)], ids=words)
 def test_a_reward_is_not_used(reward):
-    (step,) = supervised(answers(FINE, reward, False, False, {}), Nobody())
+    (step,) = supervised(answers(FINE, reward, False, False, {}), NeverTakesOver())
     np.testing.assert_array_equal(step.next_obs, FINE)
 
 
@@ -87,7 +87,7 @@ def test_observations_of_other_types(dtype):
     """All become float32, which is recorded, though the environment's own type changes in between."""
     space = spaces.MultiBinary(2) if dtype is bool else spaces.Box(0, 1, (2,), dtype)
     first = np.ones(2, dtype)
-    (step,) = supervised(lambda: Stranger(first=first, obs_space=space), Nobody())
+    (step,) = supervised(lambda: Stranger(first=first, obs_space=space), NeverTakesOver())
     assert (step.obs.dtype, step.obs.tolist()) == (np.float32, [1.0, 1.0])
 
 
@@ -278,7 +278,7 @@ def test_what_everybody_writes_over():
             kept.append(action)
             return self.place, 0.0, False, False, self.told
 
-    class Spoiler(Nobody):
+    class Spoiler(NeverTakesOver):
         mine = np.full(2, 0.25)
 
         def decide(self, context):
@@ -459,4 +459,4 @@ def test_an_environment_that_fails(method):
         return env
 
     with pytest.raises(OwnCodeFailed, match=rf"failed in {method}\(\): RuntimeError: the simulator was closed .*line"):
-        supervised(make, Nobody())
+        supervised(make, NeverTakesOver())

@@ -26,6 +26,8 @@ SMALL = {
     "schedule": {"n_envs": 5, "chunk": 50, "batch_size": 16},
     "warm_start": {"steps": 400, "updates": 50, "kept": 100},
     "cloning": {"hidden": [16, 16], "batch_size": 16},
+    "takeovers": {"updates": 50},
+    "coherent": {"training_steps": 50},
 }
 
 

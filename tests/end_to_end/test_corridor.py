@@ -28,7 +28,7 @@ from mereq.alignment.warm_start import warm_start
 from mereq.core.supervisor import Decision
 from mereq.interventions.log import InterventionLog
 from mereq.tasks.corridor import FORWARD, THETA_EXPERT, THETA_PRIOR, WAIT, Corridor
-from toys import EXPERT, POLICY, Nobody
+from toys import EXPERT, POLICY, NeverTakesOver
 
 pytestmark = pytest.mark.paper("section 6 MEReQ, MEReQ-NP", "Alg. 1, the outer loop", "Alg. 1, l. 6-11 the inner loop")
 
@@ -121,7 +121,7 @@ class Recording(Corridor):
 def test_the_first_rollout_is_the_priors_own():
     """Line 1: theta = 0 and the policy is the prior. Step for step what the prior does in the same episodes."""
     seeds = []
-    first = run(task=task_of(lambda: Recording(seeds)), supervisor=Nobody(), n_rounds=1)[0].rollout
+    first = run(task=task_of(lambda: Recording(seeds)), supervisor=NeverTakesOver(), n_rounds=1)[0].rollout
     seeds = [seed for seed in seeds if seed != check.SEED]  # without the episodes of the check before the run
     assert len(set(seeds)) == len(seeds) == SETTINGS.rollout_steps // HORIZON
     environment, step = corridor(), 0
@@ -137,7 +137,7 @@ def test_the_first_rollout_is_the_priors_own():
     assert step == len(first)
 
 
-class EveryTenth(Nobody):
+class EveryTenth(NeverTakesOver):
     """Intervenes in every tenth step of all."""
 
     def __init__(self):
@@ -213,7 +213,7 @@ def test_kappa_one_is_mereq_np():
 
 def test_without_interventions_nothing_is_inferred():
     """MEReQ-NP, an idle supervisor, a threshold that no rate is below: theta and policy stay, round after round."""
-    rounds = run(MEREQ_NP, supervisor=Nobody(), rate_threshold=0.0, n_rounds=2)
+    rounds = run(MEREQ_NP, supervisor=NeverTakesOver(), rate_threshold=0.0, n_rounds=2)
     assert [(r.intervention_rate, r.expert_steps, r.progress) for r in rounds] == [(0.0, 0, ())] * 2
     for iteration in rounds:
         np.testing.assert_array_equal(iteration.theta, 0.0)
@@ -223,9 +223,9 @@ def test_without_interventions_nothing_is_inferred():
 
 def test_an_idle_supervisor_is_content_at_once():
     """A rate of 0 is below any threshold; with pseudo-expert steps an idle round can be learned from, too."""
-    (only,) = run(MEREQ, supervisor=Nobody())
+    (only,) = run(MEREQ, supervisor=NeverTakesOver())
     assert only.aligned
-    (only,) = run(MEREQ, inner(max_updates=1), supervisor=Nobody(), rate_threshold=0.0, n_rounds=1)
+    (only,) = run(MEREQ, inner(max_updates=1), supervisor=NeverTakesOver(), rate_threshold=0.0, n_rounds=1)
     assert len(only.progress) == 1
     assert np.isfinite(only.theta).all()
 
@@ -234,7 +234,7 @@ def test_an_idle_supervisor_is_content_at_once():
 def test_imitation_learns_nothing_from_an_idle_supervisor(method):
     """Round after round the clone that it started with, bit for bit; and theta is empty, here as elsewhere."""
     settings = replace(SETTINGS, warm_start=replace(SETTINGS.warm_start, updates=100))
-    rounds = run(method, settings, supervisor=Nobody(), rate_threshold=0.0, n_rounds=2)
+    rounds = run(method, settings, supervisor=NeverTakesOver(), rate_threshold=0.0, n_rounds=2)
     assert [(r.intervention_rate, r.expert_steps, r.progress) for r in rounds] == [(0.0, 0, ())] * 2
     one, two = (r.state() for r in rounds)
     assert one.keys() == two.keys()
@@ -265,7 +265,7 @@ def test_imitation_infers_no_reward(method):
     assert first.progress[-1].loss < first.progress[0].loss
 
 
-class EveryFifth(Nobody):
+class EveryFifth(NeverTakesOver):
     """Waits in every fifth step of all."""
 
     def __init__(self):

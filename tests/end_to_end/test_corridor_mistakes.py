@@ -12,7 +12,7 @@ from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.tasks.corridor import Corridor
 from mereq.tasks.gymnasium_task import GymnasiumSimulator
-from toys import Nobody
+from toys import NeverTakesOver
 
 INFERS = pytest.mark.parametrize("method", INVERSE_RL, ids=lambda m: m.name)
 
@@ -100,7 +100,7 @@ def test_who_needs_no_simulator_that_goes_back(method, starts):
     assert len(run(method, settings, task=replace(task_of(), simulate=OneWay), n_rounds=1)) == 1
 
 
-class Refusing(Nobody):
+class Refusing(NeverTakesOver):
     """Is never to be asked."""
 
     def decide(self, context) -> Decision:

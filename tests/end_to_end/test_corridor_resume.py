@@ -16,7 +16,7 @@ from mereq.core.supervisor import Supervisor
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.supervision.noise import Noisy, RandomOther
-from toys import EXPERT, Nobody
+from toys import EXPERT, NeverTakesOver
 
 
 @dataclass
@@ -162,10 +162,10 @@ def test_a_finished_run_stays_finished(variant):
 def test_an_aligned_run_stays_aligned():
     """Resumed after the round that ended it, a run has nothing left to do, though it may have rounds to spare."""
     settings = replace(QUICK, inference=replace(QUICK.inference, max_updates=1))
-    first = run(settings=settings, supervisor=Nobody())
+    first = run(settings=settings, supervisor=NeverTakesOver())
     assert [iteration.aligned for iteration in first] == [True]
     resume = Resume(log=InterventionLog((first[0].rollout,)), state=first[0].state())
-    assert run(settings=settings, supervisor=Nobody(), resume=resume) == []
+    assert run(settings=settings, supervisor=NeverTakesOver(), resume=resume) == []
 
 
 @pytest.mark.parametrize("persistent", [True, False])

@@ -19,7 +19,7 @@ from mereq.tasks.arm import BOTTLE_PUSHING as TASK
 from mereq.tasks.arm.view import ArmView
 from mereq.tasks.rendered_view import RenderedView
 from mereq.web.task_view import task_view_of
-from toys import Nobody, always
+from toys import NeverTakesOver, always
 
 ROOT = Path(__file__).parents[2]
 MEAN = np.array([0.5, 0.1, -0.2], np.float32)
@@ -57,7 +57,7 @@ def rollout(environment, recorded=()):
     return supervise(
         environment,
         always(POLICY),
-        Nobody(),
+        NeverTakesOver(),
         12,
         episode_seed=lambda k: 7 + k,
         task=TASK,

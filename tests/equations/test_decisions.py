@@ -25,7 +25,7 @@ def rollout(controllers, *, episodes=None, retracts=()):
     obs = np.zeros(1, np.float32)
     episodes = [0] * len(controllers) if episodes is None else episodes
     return Rollout.of(
-        SupervisedStep(e, i, obs, 0, 0, c, obs, np.zeros(1), False, False, i in retracts)
+        SupervisedStep(e, i, obs, 0, 0, c, obs, np.zeros(1), False, False, int(i in retracts))
         for i, (c, e) in enumerate(zip(controllers, episodes, strict=True))
     )
 

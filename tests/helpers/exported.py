@@ -94,7 +94,7 @@ def steps_of(lengths: list[int], actions: Actions, seed: int, *, cut: bool = Tru
                     features=numbers(len(FEATURES), np.float64),
                     terminated=last and ends == 1,
                     truncated=last and ends == 2,
-                    retracts=bool(rng.random() < 0.2),
+                    retracts=int(rng.random() < 0.2) * int(rng.integers(1, 4)),
                     version=episode // 2,
                 )
             )

@@ -46,5 +46,5 @@ def step(number: int, obs_size: int = 4) -> SupervisedStep:
         features=np.array([number / 3, -0.0]),
         terminated=number % 10 == 9,
         truncated=False,
-        retracts=number % 7 == 3,
+        retracts=int(number % 7 == 3),
     )

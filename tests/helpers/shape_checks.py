@@ -36,18 +36,23 @@ def checked(function):
     return beartype(function, conf=NUMBERS)
 
 
-def sampled(function, checked_function):
-    """`checked_function` for the first calls since `forget_calls`, then for one in so many; else `function`."""
-    calls = [0]
+def sampled(function, check):
+    """`check(function)` for the first calls since `forget_calls`, then for one in so many; else `function`.
+
+    The check is made at the first call: each of pytest's workers imports the whole package, and calls a part of it.
+    """
+    calls, made = [0], []
     _counters.append(calls)
 
-    @functools.wraps(checked_function)
+    @functools.wraps(function)
     def wrapper(*args, **kwargs):
         __tracebackhide__ = True
         calls[0] += 1
         if calls[0] > FIRST_CALLS and calls[0] % ONE_IN:
             return function(*args, **kwargs)
-        return checked_function(*args, **kwargs)
+        if not made:
+            made.append(check(function))
+        return made[0](*args, **kwargs)
 
     return wrapper
 
@@ -58,11 +63,12 @@ def jaxtyped(fn, *, typechecker):
         before = fn.__init__
         checked_class = _jaxtyped(fn, typechecker=typechecker)
         if checked_class.__init__ is not before:  # a dataclass
-            checked_class.__init__ = sampled(before, checked_class.__init__)
+            made = checked_class.__init__
+            checked_class.__init__ = sampled(before, lambda _: made)
         return checked_class
     if isinstance(fn, (staticmethod, classmethod, property)) or not inspect.isfunction(fn):
         return _jaxtyped(fn, typechecker=typechecker)
-    return sampled(fn, _jaxtyped(fn, typechecker=typechecker))
+    return sampled(fn, functools.partial(_jaxtyped, typechecker=typechecker))
 
 
 def forget_calls() -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mereq.presets.registry import definition_of
-from mereq.runs.run import config_of
+from mereq.runs.run import config_of, create
+from mereq.runs.run import resume as resumed
 from mereq.runs.spec import RunSpec
 from mereq.runs.tracking import tracked_run
 from mereq.store.run_writer import RunWriter
@@ -88,8 +89,8 @@ def sit(
 ) -> Session:
     """A session from its start to its end; the run is in `directory`, with curves for a tracker."""
     what = what or spec()
-    opening = RunWriter.resume if resume else RunWriter.create
-    with opening(directory, config_of(what)) as store:
+    opening = resumed if resume else create
+    with opening(what, directory) as store:
         clock = Played(person)
         names = definition_of(what.task).task.feature_names
         observed = tracked_run(track, directory, what, names, lambda: len(store.rounds()))

@@ -24,7 +24,11 @@ def table_policy(q: np.ndarray, temperature: float) -> LogitsPolicy:
 
 
 def rollout(controllers, *, episodes=None, features=None, retracts=()) -> Rollout:
-    """A rollout with the given controller, episode and features at each step; the rest is of no interest."""
+    """A rollout with the given controller, episode and features at each step; the rest is of no interest.
+
+    retracts: steps before which the last intervention was retracted, or a dictionary: which one, counted back.
+    """
+    retracts = retracts if isinstance(retracts, dict) else dict.fromkeys(retracts, 1)
     n = len(controllers)
     episodes = np.zeros(n, int) if episodes is None else np.asarray(episodes)
     firsts = np.searchsorted(episodes, episodes)
@@ -39,7 +43,7 @@ def rollout(controllers, *, episodes=None, features=None, retracts=()) -> Rollou
         features=np.zeros((n, 2)) if features is None else np.asarray(features, float),
         terminated=np.zeros(n, bool),
         truncated=np.append(np.diff(episodes) != 0, False),
-        retracts=np.isin(np.arange(n), retracts),
+        retracts=np.array([retracts.get(k, 0) for k in range(n)]),
         version=np.zeros(n, int),
     )
 
@@ -128,7 +132,7 @@ def always(policy):
     return lambda version: (0, policy)
 
 
-class Nobody:
+class NeverTakesOver:
     """A supervisor who never intervenes."""
 
     def begin_episode(self, seed) -> None: ...

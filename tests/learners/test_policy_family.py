@@ -165,6 +165,12 @@ def test_an_intervention_for_the_other_side_contradicts_the_others(family):
     posterior = improver.infer(log)
     found = contradictions(improver.likelihood(log), posterior)
     assert found[-1] > 0.5 > found[:-1].max()
+    list(improver.improve(log, 0))  # what each intervention does, without the stretches that passed
+    assert improver.belief is not None
+    told = improver.belief.interventions
+    assert [each.contradiction for each in told] == pytest.approx(found, abs=1e-4)
+    assert (told[-1].round, told[-1].place) == (1, "episode 0, steps 0 to 3")
+    assert told[-1].without[LEFT] > improver.theta[LEFT]
 
 
 def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
@@ -185,7 +191,13 @@ def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
     assert shown["features"][LEFT]["sign"] == newest.belief.weights[LEFT].sign
     lines = posterior_lines(shown)
     assert lines[1 + LEFT] == f"  {shown['features'][LEFT]['name']}: {newest.belief.weights[LEFT].words}"
-    assert lines[-1].startswith("  rationality: ")
+    rationality, last, *rest = lines[1 + len(shown["features"]) + len(shown["confused"]) :]
+    assert rationality.startswith("  rationality: ")
+    told, effect = shown["interventions"], newest.belief.interventions[-1]
+    assert last == f"the last intervention (round 0, {effect.place}) changed: {newest.belief.moved_by(effect)}"
+    assert len(told) == len(newest.belief.interventions)
+    assert [each["contradiction"] for each in told] == sorted((e["contradiction"] for e in told), reverse=True)
+    assert len(rest) == sum(each["contradicts"] for each in told) + any(each["contradicts"] for each in told)
     (tmp_path / "run" / "checkpoints" / f"version-{newest.version:04d}.json").unlink()
     assert run_report(tmp_path / "run")["posterior"] is None  # all else is shown
     assert "cannot be read" in caplog.text

@@ -20,7 +20,7 @@ from mereq.runs.spec import RunSpec
 from mereq.supervision.rules import Rule, Trigger
 from mereq.supervision.synthesized import DivergenceExpert, MeasurementExpert
 from mereq.tasks.gymnasium_task import task_from_gymnasium
-from toys import Nobody
+from toys import NeverTakesOver
 
 FILE = """
     import gymnasium as gym
@@ -139,7 +139,7 @@ def test_a_supervisor_may_be_one_or_make_one():
     one = MeasurementExpert(expert, rule)
     for source, needs in (
         (one, False),
-        (Nobody, False),
+        (NeverTakesOver, False),
         (lambda: one, False),
         (lambda policy: MeasurementExpert(policy, rule), True),
         (lambda policy, extra=1: MeasurementExpert(policy, rule), True),

@@ -1,9 +1,11 @@
 """What a posterior says in words follows from its intervals."""
 
+import json
+
 import numpy as np
 import pytest
 
-from mereq.irl.belief import Belief, WeightBelief
+from mereq.irl.belief import Belief, InterventionEffect, WeightBelief
 from mereq.irl.posterior import NormalPrior, Posterior
 
 NAMES = ("speed", "height")
@@ -34,6 +36,32 @@ def test_words_of_an_interval(low, high, sign, words):
 
 def test_no_negative_zero():
     assert weight(-0.05, 0.05, mean=-0.001).words == "does not matter, 0.00 ± 0.05"
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ((0.2, -0.8), "speed 0.20 -> 0.50"),
+        ((0.5, -0.5), "height -0.50 -> -0.80"),
+        ((0.3, -1.1), "speed 0.30 -> 0.50"),  # the interval of the height is twice as wide
+        ((0.49, -0.8), "hardly anything"),
+        ((-0.001, -0.8), "speed 0.00 -> 0.50"),
+    ],
+)
+def test_the_largest_change_in_words(before, words):
+    weights = (weight(0.4, 0.6), WeightBelief("height", -0.8, -1.0, -0.6, before=1.96))
+    belief = Belief(weights, (), (7.0, 6.0, 8.0))
+    assert belief.change_since(before) == words
+    effect = InterventionEffect(1, 3, 12, 6, 0.51, before)
+    assert (belief.moved_by(effect), effect.contradicts, effect.place) == (words, True, "episode 3, steps 12 to 17")
+    assert InterventionEffect(1, 3, 12, 1, 0.5, before).place == "episode 3, step 12"
+    told = belief.with_interventions([effect])
+    assert Belief.from_json(json.loads(json.dumps(told.to_json()))) == told
+    earlier = belief.to_json()
+    del earlier["interventions"]
+    assert Belief.from_json(earlier) == belief
+    with pytest.raises(ValueError, match="as many as the features"):
+        Belief.from_json(belief.with_interventions([InterventionEffect(0, 0, 0, 1, 0.1, (0.0,))]).to_json())
 
 
 def posterior(theta: np.ndarray, log_rationality=2.0) -> Posterior:

@@ -32,16 +32,16 @@ def test_controllers_have_the_numbers_that_stores_record():
 
 
 def test_a_decision_retracts_nothing_unless_it_says_so():
-    assert Decision(POLICY, 0) == (POLICY, 0, False, None)
+    assert Decision(POLICY, 0) == (POLICY, 0, 0, None)
 
 
 def test_a_step_retracts_nothing_and_is_of_the_first_policy_unless_it_says_so():
     step = supervised_step(1)
-    assert (step.retracts, step.version, step.seen) == (False, 0, None)
+    assert (step.retracts, step.version, step.seen) == (0, 0, None)
 
 
 def test_a_rollout_has_every_value_of_its_steps():
-    steps = [supervised_step(k, retracts=k == 4, version=k // 3) for k in range(6)]
+    steps = [supervised_step(k, retracts=2 * (k == 4), version=k // 3) for k in range(6)]
     made = Rollout.of(steps)
     assert len(made) == 6
     for name in vars(made):

@@ -15,7 +15,7 @@ from mereq.core.robot import Robot
 from mereq.supervision.robot_environment import RobotEnvironment, hold_if_robot, stop_robot_on_exit
 from mereq.supervision.supervise import supervise
 from mereq.tasks.corridor import TASK
-from toys import Nobody, always
+from toys import NeverTakesOver, always
 
 POLICY = LogitsPolicy(lambda obs: np.tile([2.0, 0.0, -2.0], (len(obs), 1)), 3)
 
@@ -30,7 +30,7 @@ def driven() -> tuple[RobotEnvironment, Breakable]:
 
 def rollout(environment, n_steps, recorded=()):
     how = {"episode_seed": lambda k: 100 + k, "task": TASK, "recorded": recorded}
-    return supervise(environment, always(POLICY), Nobody(), n_steps, **how)
+    return supervise(environment, always(POLICY), NeverTakesOver(), n_steps, **how)
 
 
 def test_nothing_is_connected_or_moved_before_the_first_reset():

@@ -94,6 +94,16 @@ def test_what_was_taken_back_is_no_demonstration_but_still_an_effort():
     assert log.expert_steps == 6
 
 
+@pytest.mark.parametrize(("k", "left"), [(1, [0, 2, 3]), (2, [0, 5]), (3, [2, 3, 5]), (4, [0, 2, 3, 5])])
+def test_an_earlier_intervention_is_taken_back_by_its_place_from_the_last(k, left):
+    """The one that begins with the step itself does not count, and one that was taken back does."""
+    who = [EXPERT, POLICY, EXPERT, EXPERT, POLICY, EXPERT, POLICY, EXPERT]
+    recorded = rollout(who[:7], retracts={6: k})
+    assert np.flatnonzero(demonstrated(recorded)).tolist() == left
+    again = rollout([*who, POLICY], retracts={6: 1, 8: 3})
+    assert np.flatnonzero(demonstrated(again)).tolist() == [0, 7]
+
+
 def test_an_intervention_is_taken_back_after_the_end_of_its_episode():
     recorded = rollout([EXPERT, EXPERT, POLICY, POLICY], episodes=[0, 0, 1, 1], retracts=[3])
     assert not demonstrated(recorded).any()

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mereq.core.errors import NonFiniteFeatures
+from mereq.core.errors import NonFiniteFeatures, WrongTask
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.supervision.supervise import supervise
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
 from mereq.tasks.corridor import FORWARD, SWITCH, TASK, WAIT, Corridor
-from toys import EXPERT, POLICY, Nobody, always, one_hot
+from toys import EXPERT, POLICY, NeverTakesOver, always, one_hot
 
 pytestmark = pytest.mark.paper("Alg. 1, l. 3 supervised rollout")
 
@@ -104,12 +104,12 @@ def test_what_was_recorded_is_executed_again_even_if_the_policy_would_not(uninte
     """The unfinished episode is restored by its recorded actions, never by asking the policy again."""
     cut = next(i for i, s in enumerate(uninterrupted) if s.step == 4)
     waiting = LogitsPolicy(lambda obs: np.tile([0.0, 0.0, 5.0], (len(obs), 1)), 3)
-    first, *_ = record(Nobody(), policy=waiting, recorded=uninterrupted[:cut])
+    first, *_ = record(NeverTakesOver(), policy=waiting, recorded=uninterrupted[:cut])
     np.testing.assert_array_equal(first.obs, uninterrupted[cut].obs)
     assert (first.step, first.executed) == (4, WAIT)
 
 
-class Person(Nobody):
+class Person(NeverTakesOver):
     """Takes over when they like, and does not remember why."""
 
     def __init__(self, whims):
@@ -122,10 +122,16 @@ class Person(Nobody):
         return next(self.whims)
 
 
+@pytest.mark.parametrize("retracts", [-1, "last", 0.5, None])
+def test_what_is_taken_back_is_a_number(retracts):
+    with pytest.raises(WrongTask, match="k-th last intervention"):
+        record(Person([Decision(POLICY, 0, retracts)]), 1)
+
+
 @pytest.mark.parametrize("cut", [0, 3, 4, 9, 16])
 def test_what_was_recorded_is_not_decided_again(cut):
     """A person is not asked about recorded steps, and what they decided then stays, mistakes included."""
-    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts_last=i % 5 == 4) for i in range(20)]
+    whims = [Decision(EXPERT if i % 3 else POLICY, i % 2, retracts=2 * (i % 5 == 4)) for i in range(20)]
     straight = record(Person(whims), 20)
     assert [Decision(s.controller, s.executed, s.retracts) for s in straight] == whims
     person = Person(whims[cut:])
@@ -139,7 +145,7 @@ def test_a_supervisor_sees_the_recorded_moments_again_with_what_was_decided(unin
     cut = next(i for i, s in enumerate(uninterrupted) if s.step == 4 and s.episode == 1)
     seen = []
 
-    class Watching(Nobody):
+    class Watching(NeverTakesOver):
         def decide(self, context) -> Decision:
             seen.append(context)
             return super().decide(context)
@@ -155,16 +161,16 @@ def test_a_supervisor_sees_the_recorded_moments_again_with_what_was_decided(unin
 @given(st.integers(1, 30))
 def test_as_many_steps_as_asked(n_steps):
     """A last episode that does not fit is cut, and is neither terminated nor truncated there by the cut."""
-    steps = record(Nobody(), n_steps)
+    steps = record(NeverTakesOver(), n_steps)
     assert len(steps) == n_steps
-    by_the_corridor = record(Nobody(), n_steps + 1)[n_steps - 1]
+    by_the_corridor = record(NeverTakesOver(), n_steps + 1)[n_steps - 1]
     assert (steps[-1].terminated, steps[-1].truncated) == (by_the_corridor.terminated, by_the_corridor.truncated)
 
 
 def test_steps_come_one_at_a_time():
     """The environment is stepped only when the next step is asked for: what was yielded can be stored first."""
     environment = Corridor(slip=0.0)
-    steps = supervise(environment, always(PRIOR), Nobody(), 5, episode_seed=lambda k: k, task=TASK)
+    steps = supervise(environment, always(PRIOR), NeverTakesOver(), 5, episode_seed=lambda k: k, task=TASK)
     for executed in range(1, 4):
         step = next(steps)
         assert step.step == executed - 1
@@ -197,7 +203,7 @@ def test_the_supervisor_sees_the_moment_before_the_step():
     """Its step of the episode, observation, proposal, and the report of the step before (none at a reset)."""
     seen = []
 
-    class Watching(Nobody):
+    class Watching(NeverTakesOver):
         def decide(self, context) -> Decision:
             seen.append(context)
             return super().decide(context)
@@ -222,7 +228,7 @@ def test_features_that_are_not_finite_stop_the_rollout():
                 features[1] = np.nan
             return obs, reward, terminated, truncated, {"features": features}
 
-    steps = supervise(Broken(), always(PRIOR), Nobody(), 9, episode_seed=lambda k: k, task=TASK)
+    steps = supervise(Broken(), always(PRIOR), NeverTakesOver(), 9, episode_seed=lambda k: k, task=TASK)
     assert [next(steps).step for _ in range(2)] == [0, 1]
     with pytest.raises(NonFiniteFeatures, match="'left_side'"):
         next(steps)

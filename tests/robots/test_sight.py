@@ -205,6 +205,10 @@ def test_the_filter_predicts_and_leaves_out_an_outlier():
     for k in range(3):
         position.update(1.1 + k / 30.0, np.array([0.5, 0.0, 0.0]))
     assert position.at(1.2)[0] == pytest.approx(0.5, abs=0.001)
+    fast = PositionFilter()
+    for k in range(30):
+        fast.update(k / 30.0, np.array([0.3 * k / 30.0, 0.0, 0.0]))
+    assert fast.at(29 / 30 + 0.1)[0] - 0.29 == pytest.approx(0.012, abs=0.003)  # no faster than the tool pushes
 
 
 def test_what_a_person_must_do():

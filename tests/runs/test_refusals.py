@@ -110,14 +110,14 @@ TRIAL = 'title = "T"\nparticipant = "p"\nseed = 1\ntasks = ["highway-human"]\nme
 
 
 @pytest.mark.parametrize("wrong", ["wait = {before = nan}", "wait = {between = inf}", "trials = 1000000000"])
-def test_trials_that_nobody_can_do(tmp_path, wrong):
+def test_trials_that_cannot_be_done(tmp_path, wrong):
     (tmp_path / "trial.toml").write_text(TRIAL + wrong)
     with pytest.raises(WrongTrial, match="must be"):
         Trial.read(tmp_path / "trial.toml")
 
 
 @pytest.mark.parametrize("wrong", ["seeds = {first = 0, count = 1000000000}", f"seeds = [3]\n[variants.{'x' * 250}]"])
-def test_studies_that_nobody_can_do(tmp_path, wrong):
+def test_studies_that_cannot_be_done(tmp_path, wrong):
     study = 'title = "t"\ntasks = ["highway"]\nmethods = ["mereq"]\npresets = ["fast"]\nrounds = 1\n'
     (tmp_path / "study.toml").write_text(study + wrong)
     with pytest.raises(WrongStudy, match=r"at most|are possible"):

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.seeding import episode_seed
 from mereq.interventions.rollout import Rollout
 from mereq.presets.methods import METHODS
 from mereq.presets.registry import TASKS
+from mereq.runs.families import method_of
 from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of, supervisor_of
 from mereq.runs.spec import RunSpec
+from mereq.store.compatibility import READ_BY, check_resumable
 from mereq.supervision.noise import Noisy
 from mereq.supervision.supervise import supervise
 from toys import always
@@ -139,12 +142,12 @@ def test_a_whole_number_may_stand_where_a_number_is_wanted():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"nois": 0.1}, "no number of a run called 'nois'. Known: expert, family, learning, method, .*noise, "),
+        ({"nois": 0.1}, "no number of a run called 'nois'. Known: expert, family, lateness, learning, .*noise, "),
         ({"settings": {"kappa": 0.1}}, "no number of settings called 'kappa'. Known: .*inference, "),
         ({"settings": {"inference": {"kapa": 1}}}, r"no number of settings.inference called 'kapa'. Known: .*kappa, "),
         ({"supervision": {"uper": 1.7}}, "no number of supervision called 'uper'. Known: lower, upper"),
         ({"task": "motorway"}, "no task called 'motorway'. Known: bottle-pushing, bottle-pushing-human, erasing,"),
-        ({"method": "magic"}, "no method called 'magic'. Known: hg-dagger-ft, iwr-ft, maxent, "),
+        ({"method": "magic"}, "no method called 'magic'. Known: csil, hg-dagger-ft, iwr-ft, maxent, "),
         ({"preset": "slow"}, "no preset called 'slow'. Known: fast, paper"),
         ({"settings": {"inference": {"features": ["speed"]}}}, "no feature called 'speed'. Known: collision, high_"),
     ],
@@ -263,3 +266,25 @@ def test_the_numbers_of_the_rule_reach_the_run(rollouts):
         task=task,
     )
     assert Rollout.of(steps).expert_steps == 0
+
+
+def test_a_recorded_run_may_have_had_any_settings_that_its_method_does_not_read():
+    """Or none, before they existed: it is resumed, but not with another number that counts."""
+    config = spec(method="mereq").to_config()
+    for unread in ({"posterior": {"slip": 0.9}}, {"takeovers": "missing"}):
+        check_resumable(config | {"settings": config["settings"] | unread}, config)
+    with pytest.raises(IncompatibleRun, match=r"settings\.reprice was 5"):
+        check_resumable(config | {"settings": config["settings"] | {"reprice": 5}}, config)
+    read = spec(method="pvp").to_config()
+    with pytest.raises(IncompatibleRun, match=r"settings\.takeovers\.cost was 9"):
+        check_resumable(read | {"settings": read["settings"] | {"takeovers": {"cost": 9, "updates": 500}}}, read)
+
+
+def test_every_method_with_settings_of_its_own_is_known():
+    assert {method for methods in READ_BY.values() for method in methods} <= METHODS.keys()
+    assert READ_BY.keys() <= {field.name for field in dataclasses.fields(AlignSettings)}
+
+
+def test_ppl_on_a_robot_is_refused_before_the_run():
+    with pytest.raises(IncompatibleRun, match="cannot repeat those of the robot perturbed"):
+        method_of(spec(method="ppl", robot="perturbed"))

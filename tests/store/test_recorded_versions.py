@@ -21,7 +21,7 @@ from mereq.store.recording import record
 from mereq.store.run_store import RUN, RunReader
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.paced import Paced
-from toys import POLICY, Nobody
+from toys import POLICY, NeverTakesOver
 
 
 def until(stream, enough) -> list:
@@ -175,7 +175,7 @@ def moment(decided=None) -> DecisionContext:
 
 def test_a_paced_supervisor_takes_each_step_at_its_time():
     time = Time()
-    paced = Paced(Nobody(), 4.0, now=lambda: time.now, wait=time.wait)
+    paced = Paced(NeverTakesOver(), 4.0, now=lambda: time.now, wait=time.wait)
     paced.begin_episode(0)
     for _ in range(3):
         assert paced.decide(moment()) == Decision(POLICY, 1)
@@ -189,13 +189,13 @@ def test_a_paced_supervisor_takes_each_step_at_its_time():
 
 def test_what_was_decided_before_is_not_waited_for():
     time = Time()
-    Paced(Nobody(), 1.0, now=lambda: time.now, wait=time.wait).decide(moment(Decision(POLICY, 1)))
+    Paced(NeverTakesOver(), 1.0, now=lambda: time.now, wait=time.wait).decide(moment(Decision(POLICY, 1)))
     assert time.waits == []
 
 
 def test_a_pace_must_be_possible():
     with pytest.raises(ValueError, match="positive"):
-        Paced(Nobody(), 0.0)
+        Paced(NeverTakesOver(), 0.0)
     with pytest.raises(WrongValue, match="pace"):
         short(pace=-1.0)
     assert isinstance(supervisor_of(short(pace=2.0)), Paced)

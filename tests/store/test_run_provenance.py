@@ -41,7 +41,7 @@ def test_nothing_that_names_a_person_or_a_place(monkeypatch):
     assert f"/{getpass.getuser()}" not in text
 
 
-def test_the_commit_is_that_of_mereq_and_of_nobody_else(tmp_path):
+def test_the_commit_is_that_of_mereq_only(tmp_path):
     def git(*words):
         identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)

@@ -20,7 +20,7 @@ from mereq.tasks.arm.definition import N_STEPS, at_full_length
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.simulator import ArmSimulator
 from mereq.tasks.arm.tasks import task_of
-from toys import Nobody, always
+from toys import NeverTakesOver, always
 
 pytestmark = pytest.mark.paper("Eq. (7), the same on the arm")
 
@@ -55,7 +55,7 @@ def test_what_comes_after_a_touch_is_what_came(name, n_envs, threads, supervised
     ends = task.over if supervised else at_full_length
     env = ArmEnv(task, ends=ends)
     steps, touches = [], []
-    for step in steps_of(env, Scripted(env, careful()), Nobody(), episodes=1):
+    for step in steps_of(env, Scripted(env, careful()), NeverTakesOver(), episodes=1):
         steps.append(step)
         touches.append(env.measured.force.any())
         if step.truncated:

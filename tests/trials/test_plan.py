@@ -91,7 +91,7 @@ def test_every_method_comes_in_every_place():
         (('"p07"', "7"), "7 is not a text"),
         (('"maxent",', '"mereq",'), "methods names mereq more than once"),
         (('["highway-human"]', "[]"), "tasks is empty"),
-        (('"maxent",', '"magic",'), "no method called 'magic'. Known: hg-dagger-ft, iwr-ft"),
+        (('"maxent",', '"magic",'), "no method called 'magic'. Known: csil, hg-dagger-ft, iwr-ft"),
         (('"highway-human"', '"motorway"'), "no task called 'motorway'. Known: bottle-pushing"),
         (("trials = 3", 'preset = "slow"'), "no preset called 'slow'. Known: fast, paper"),
         (("trials = 3", 'changes = {seed = 3, supervisor = "person"}'), "changes has seed, supervisor, which"),

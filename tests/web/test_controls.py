@@ -2,7 +2,7 @@
 
 import pytest
 
-from mereq.web.controls import SIGHT, SILENCE, UNSEEN, Controls, State
+from mereq.web.controls import SIGHT, SILENCE, UNSEEN, Controls, Retraction, State
 from mereq.web.messages import Command, Input
 
 LEFT, RIGHT = 0, 2
@@ -86,7 +86,7 @@ def test_silence_releases_and_pauses(wheel):
     ],
 )
 @pytest.mark.parametrize("how", [{"engaged": True}, {"mode": "hold"}])
-def test_what_was_held_before_a_release_takes_nobody_over_afterwards(wheel, away, how):
+def test_what_was_held_before_a_release_takes_over_no_more_afterwards(wheel, away, how):
     wheel.receive(held(RIGHT, **how), 1.0)
     away(wheel)
     assert wheel.state(1.0) == State("gone", False, 2.0)
@@ -103,8 +103,22 @@ def test_a_mistake_is_taken_back_once_and_hands_back(wheel):
     wheel.receive(held(RIGHT, engaged=True), 0.1)
     wheel.receive(Command("retract"), 0.2)
     wheel.receive(held(RIGHT, engaged=True), 0.25)
-    assert wheel.take() == (False, None, True, 0, 100.0)
-    assert wheel.take().retracts is False
+    wheel.receive(Command("retract"), 0.3)  # the same one
+    assert wheel.take() == (False, None, 0, 100.0)
+    assert wheel.state(0.3).asked == (Retraction(None),)
+    assert wheel.take_retraction() == Retraction(None)
+    assert wheel.take_retraction() is None
+
+
+def test_earlier_interventions_are_taken_back_in_turn_or_kept(wheel):
+    wheel.receive(held(RIGHT, engaged=True), 0.1)
+    wheel.receive(Command("keep", (0, 1, 2)), 0.2)
+    assert wheel.state(0.2).engaged
+    wheel.receive(Command("retract", (0, 3, 4)), 0.3)
+    wheel.receive(Command("retract"), 0.3)
+    assert not wheel.state(0.3).engaged
+    assert wheel.state(0.3).kept == {(0, 1, 2)}
+    assert [wheel.take_retraction() for _ in range(3)] == [Retraction((0, 3, 4)), Retraction(None), None]
 
 
 def test_what_was_seen_is_known_even_while_nothing_counts(wheel):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from browsing import FAKE_HID, FAKE_PAD, push, sitting
+from mereq.irl.belief import InterventionEffect
 from mereq.runs.policies import policy_of
 from mereq.store.run_store import RunReader
 from mereq.tasks.highway.config import FASTER, IDLE, LANE_LEFT, LANE_RIGHT, SLOWER
@@ -68,8 +69,12 @@ def test_keys_do_nothing_while_the_policy_drives(endless):
     assert not endless.page.is_visible("#beliefs")  # this method infers no posterior
 
 
-def test_what_it_believes_and_what_comes_next(tmp_path, browser):
-    """The panel says after a handback what the run stored; a key draws the ghost, also in a pause, and hides it."""
+def test_what_it_believes_and_what_comes_next(tmp_path, browser, monkeypatch):
+    """The panel says after a handback what the run stored; a key draws the ghost, also in a pause, and hides it.
+
+    An intervention that contradicts the others (here: any) is shown again, and taken back.
+    """
+    monkeypatch.setattr(InterventionEffect, "contradicts", True)
     with sitting(tmp_path / "run", browser, spec(steps=2000, method="mereq-bayes")) as at:
         at.open()
         assert at.page.is_visible("#beliefs-none")
@@ -98,6 +103,18 @@ def test_what_it_believes_and_what_comes_next(tmp_path, browser):
         assert at.who() == "PAUSED"
         at.keys.press("g")
         at.until(lambda: picture() == without)
+
+        assert at.page.inner_text("#beliefs-changed").startswith("Your last intervention changed: ")
+        at.page.click("#contradiction-rows button:text('Play')")
+        at.until(lambda: "The end" in at.page.inner_text("#replay-words"))
+        at.keys.press("Enter")  # takes over nothing
+        at.page.click("#replay-choices button:text('Take back')")
+        at.until(lambda: "taken back with the next step" in at.page.inner_text("#contradictions"))
+        assert not at.page.is_visible("#replay")
+        at.go()
+        at.until(lambda: at.page.is_visible("#beliefs-none"))
+        (said,) = [number for number, step in enumerate(at.recorded()[0]) if step.retracts]
+        assert said > at.taken()[-1]
 
 
 def test_hold(endless):

@@ -35,13 +35,17 @@ def test_what_is_held():
         ("pause", "a pause"),
         ("release", "left"),
         ("retract", None),
+        ("retract", [0, 3, 12]),
+        ("keep", [2, 0, 0]),
         ("hand_back", None),
         ("pace", 2.5),
         ("ghost", None),
     ],
 )
 def test_commands(name, value):
-    assert parse(json.dumps({"kind": "command", "name": name, "value": value}), FIVE) == Command(name, value)
+    assert parse(json.dumps({"kind": "command", "name": name, "value": value}), FIVE) == Command(
+        name, tuple(value) if isinstance(value, list) else value
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,11 @@ def test_commands(name, value):
         ('{"kind": "command", "name": "pace", "value": 1000}', "between 0.2 and 20"),
         ('{"kind": "command", "name": "pace", "value": null}', "between 0.2 and 20"),
         ('{"kind": "command", "name": "pause", "value": null}', "short text"),
+        ('{"kind": "command", "name": "keep", "value": null}', "whole number"),
+        ('{"kind": "command", "name": "keep", "value": [0, 1]}', "whole number"),
+        ('{"kind": "command", "name": "retract", "value": [0, 1, -1]}', "whole number"),
+        ('{"kind": "command", "name": "retract", "value": [0, true, 1]}', "whole number"),
+        ('{"kind": "command", "name": "retract", "value": 3}', "whole number"),
         (json.dumps({"kind": "command", "name": "pause", "value": "x" * 101}), "short text"),
         (json.dumps({"kind": "command", "name": "pause", "value": "a\nb"}), "short text"),
     ],

@@ -45,7 +45,7 @@ def taken(controls) -> tuple:
 
 def test_only_the_device_takes_over_and_acts(wheel):
     wheel.receive(page(LANE_LEFT, engaged=True, frame=3), 0.1)
-    assert wheel.take() == (False, None, False, 3, 100.0)
+    assert wheel.take() == (False, None, 3, 100.0)
     wheel.update_from_device(Held(), None, True, 0.2)
     assert taken(wheel) == (True, None)
     wheel.update_from_device(Held(right=1.0), LANE_RIGHT, None, 0.3)
@@ -75,8 +75,8 @@ def test_the_page_can_take_away(wheel, command):
     wheel.receive(Command(command), 0.2)
     wheel.update_from_device(Held(right=1.0), LANE_RIGHT, None, 0.2)  # still pushed
     assert wheel.state(0.2).paused is None
-    hands = wheel.take()
-    assert (hands.engaged, hands.retracts) == (False, command == "retract")
+    assert wheel.take().engaged is False
+    assert (wheel.take_retraction() is not None) == (command == "retract")
 
 
 def test_hold_is_chosen_at_the_page(wheel):

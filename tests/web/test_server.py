@@ -17,6 +17,7 @@ from mereq.core.errors import CannotServe
 from mereq.web import server as server_module
 from mereq.web.controls import Controls
 from mereq.web.latest_view import LatestView
+from mereq.web.replay import CannotReplay
 from mereq.web.server import AHEAD, BURST, GOING_AWAY, MOST_BYTES, OCCUPIED, TAKEN, listen, make_server
 from mereq.web.session import STOPPED, Session
 from waiting import HANG
@@ -44,6 +45,11 @@ class Sitting(Session):
 
     def hello(self) -> dict:
         return {"kind": "hello"}
+
+    def replay(self, place: tuple[int, int, int]) -> dict:
+        if place != (0, 3, 12):
+            raise CannotReplay("No intervention begins there.")
+        return {"kind": "replay", "pictures": [], "yours": [], "seconds": 0.1}
 
 
 @pytest.fixture
@@ -123,6 +129,18 @@ def test_the_page_comes_with_its_token_only(client):
         assert "token" in client.get(path).text
     assert client.get("/page.js").status_code == 200
     assert client.get(f"/../store.py?token={TOKEN}").status_code == 404
+
+
+def test_an_intervention_is_shown_again_to_its_page_only(client):
+    assert client.get(f"/replay?token={TOKEN}&place=0,3,12").json()["kind"] == "replay"
+    assert client.get("/replay?place=0,3,12").status_code == 403
+    for place in ("", "0,3", "0,3,12,4", "0,3,-1", "0,3,x", "0,3,²", f"0,3,{'9' * 5000}", "0,3,1"):
+        refused = client.get(f"/replay?token={TOKEN}&place={place}")
+        assert refused.status_code == 404
+        assert refused.text in (
+            "No intervention begins there.",
+            "an intervention is named by its round, its episode and its first step, each a whole number",
+        )
 
 
 def test_what_the_page_may_do_is_fenced_in(client):
@@ -372,6 +390,6 @@ def test_a_port_that_no_machine_has(port):
         listen("127.0.0.1", port)
 
 
-def test_a_port_that_somebody_else_has():
+def test_a_port_that_another_program_has():
     with listen("127.0.0.1", 0) as taken, pytest.raises(CannotServe, match=r"in use.*Choose another .*--port"):
         listen("127.0.0.1", taken.getsockname()[1])

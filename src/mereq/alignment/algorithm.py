@@ -11,11 +11,14 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.alignment.check import check_task
+from mereq.alignment.coherent_imitation import CoherentImitation
+from mereq.alignment.decision_learning import DecisionLearning
 from mereq.alignment.divergence import refuse_divergence
 from mereq.alignment.imitation_learning import InteractiveImitation
 from mereq.alignment.method import Improver, Method, Progress
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
+from mereq.alignment.takeover_learning import TakeoverLearning
 from mereq.core.errors import WrongValue
 from mereq.core.own_policy import protected
 from mereq.core.policy import Policy
@@ -148,8 +151,8 @@ def events(
 
 
 def _relied_on(method: Method, settings: AlignSettings) -> AlignSettings:
-    """The settings as far as the method relies on them: imitation never starts where the expert took over."""
-    if not isinstance(method, InteractiveImitation):
+    """The settings as far as the method relies on them: many never start where the expert took over."""
+    if not isinstance(method, InteractiveImitation | TakeoverLearning | DecisionLearning | CoherentImitation):
         return settings
     return replace(settings, inference=replace(settings.inference, starts="episodes"))
 

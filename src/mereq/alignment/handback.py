@@ -87,4 +87,4 @@ def is_over(steps: Sequence[SupervisedStep]) -> bool:
     if last.controller is Controller.EXPERT:
         return last.terminated or last.truncated
     before = steps[-2] if len(steps) > 1 and steps[-2].episode == last.episode else None
-    return last.retracts or (before is not None and before.controller is Controller.EXPERT)
+    return last.retracts > 0 or (before is not None and before.controller is Controller.EXPERT)

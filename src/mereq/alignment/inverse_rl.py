@@ -17,6 +17,7 @@ from mereq.core.seeding import seed_for
 from mereq.core.simulator import RewindableSimulator, close
 from mereq.core.task import Task, checked_features
 from mereq.interventions.log import InterventionLog
+from mereq.interventions.rollout import Rollout
 from mereq.irl.ascent import direction
 from mereq.irl.estimators import FromEpisodeStarts, FromSegmentStarts, GradientEstimator
 from mereq.maxent_rl.replay import Replay, Transitions
@@ -132,16 +133,7 @@ class RewardImprover:
     def _remember(self, log: InterventionLog) -> None:
         """Add the new supervised steps to the replay: dynamics do not depend on which controller acted."""
         for new in log.after(self._remembered):
-            transitions = Transitions(
-                obs=self._task.state_of(new.obs),
-                action=new.executed,
-                next_obs=self._task.state_of(new.next_obs),
-                features=new.features,
-                terminated=new.terminated,
-                prior=self._training.prior_parameters(new.obs),
-                next_prior=self._training.prior_parameters(new.next_obs),
-            )
-            self._training.replay.add(transitions, LinearReward(self._theta))
+            self._training.replay.add(transitions_of(new, self._task, self._training), LinearReward(self._theta))
         self._remembered = log.steps
 
     def state(self) -> dict[str, np.ndarray]:
@@ -156,6 +148,19 @@ class RewardImprover:
     def close(self) -> None:
         """Close the simulators of the training and of the estimator."""
         close(self._training, self._estimator)
+
+
+def transitions_of(rollout: Rollout, task: Task, training: SimulatorTraining) -> Transitions:
+    """Supervised steps as transitions of a training."""
+    return Transitions(
+        obs=task.state_of(rollout.obs),
+        action=rollout.executed,
+        next_obs=task.state_of(rollout.next_obs),
+        features=rollout.features,
+        terminated=rollout.terminated,
+        prior=training.prior_parameters(rollout.obs),
+        next_prior=training.prior_parameters(rollout.next_obs),
+    )
 
 
 def _estimator(task: Task, inference: Inference, seed: int) -> GradientEstimator:

@@ -47,6 +47,15 @@ def prior_parameters(task: Task, prior: Policy, settings: AlignSettings, *, seed
     return continue_from(start, task, alone, seed=seed_for(seed, "network"))
 
 
+def prior_policy(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> LearnerAndState:
+    """Plain learner with the prior's policy, for a reward that has nothing in common with the prior's.
+
+    An actor is kept, and its critics are random. Of finitely many actions the Q-function is the policy, and is kept.
+    """
+    alone = replace(prior, critics=None) if isinstance(prior, ActorPolicy) else prior
+    return prior_parameters(task, alone, settings, seed=seed)
+
+
 def _cloned(task: Task, prior: Policy, settings: AlignSettings, seed: int) -> QPolicy | ActorPolicy:
     cloning = replace(settings.cloning, hidden=settings.learner.hidden)
     clone = warm_start(task, prior, replace(settings, cloning=cloning), seed=seed)

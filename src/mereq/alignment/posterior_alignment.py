@@ -17,10 +17,11 @@ from mereq.core.policy import Policy
 from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
-from mereq.irl.belief import Belief
-from mereq.irl.decisions import DecisionModel, decisions_of
+from mereq.irl.belief import Belief, InterventionEffect
+from mereq.irl.decisions import DecisionModel, Decisions, decisions_of
 from mereq.irl.family_evidence import n_habits
 from mereq.irl.family_likelihood import FamilyLikelihood
+from mereq.irl.influence import intervention_effects
 from mereq.irl.posterior import NormalPrior, Posterior, importance_sampling
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.family import PolicyFamily
@@ -59,6 +60,7 @@ class PosteriorImprover:
         self._n_habits = n_habits(task.actions) if settings.habit else 0
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
         self.posterior: Posterior | None = None  # of the parameters of a `FamilyLikelihood`
+        self._effects: tuple[InterventionEffect, ...] = ()  # of the interventions, in the last improvement
 
     @property
     def policy(self) -> QPolicy | ActorPolicy:
@@ -72,20 +74,24 @@ class PosteriorImprover:
         """Summary of the posterior; None before the first intervention."""
         if self.posterior is None:
             return None
-        return Belief.of(self.posterior, self.before, self._family.region.limit, self._task.feature_names)
+        found = Belief.of(self.posterior, self.before, self._family.region.limit, self._task.feature_names)
+        return found.with_interventions(self._effects)
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""
-        if not decisions_of(log).n_interventions:
-            self.theta, self.posterior = np.zeros(self._family.n_weights), None
+        decisions = decisions_of(log)
+        if not decisions.n_interventions:
+            self.theta, self.posterior, self._effects = np.zeros(self._family.n_weights), None, ()
             return
         self.posterior = self.infer(log)
+        judged = self.likelihood(log, decisions.without_passed())
+        self._effects = intervention_effects(log, judged, self.posterior, self._family.region.limit)
         theta = self.posterior.mean[: self._family.n_weights]
         yield Progress(0, 1, theta, theta - self.theta, float("nan"))
         self.theta = theta
 
-    def likelihood(self, log: InterventionLog) -> FamilyLikelihood:
-        """Likelihood of the decisions of a log."""
+    def likelihood(self, log: InterventionLog, decisions: Decisions | None = None) -> FamilyLikelihood:
+        """Likelihood of the decisions of a log, or of some of them."""
         settings = self._settings
         return FamilyLikelihood.of(
             log,
@@ -95,6 +101,7 @@ class PosteriorImprover:
             model=DecisionModel(slip=settings.slip, spread=settings.spread),
             tolerance=settings.tolerance,
             most_rational=float(np.exp(settings.log_rationality + 2.0 * settings.log_rationality_width)),
+            decisions=decisions,
         )
 
     @property

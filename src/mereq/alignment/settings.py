@@ -1,10 +1,11 @@
 """Settings of Algorithm 1 and its methods. Their values are in `mereq.presets`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, FINITE, NON_NEGATIVE, POSITIVE, SHARE, check_ranges
 from mereq.imitation.cloning import CloningSettings
+from mereq.imitation.objectives import DecisionSettings, PreferenceSettings
 from mereq.irl.ascent import Ascent
 from mereq.irl.estimators import Acting
 from mereq.maxent_rl.learners import LearnerSettings
@@ -82,6 +83,29 @@ class PosteriorSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TakeoverSettings:
+    """Settings of the methods that learn values from takeovers: RLIF, RIFT and PVP."""
+
+    cost: float = 3.0  # of a takeover, in units of the temperature; for PVP the size of the proxy values
+    updates: int = 500  # gradient updates per round
+
+    def __post_init__(self):
+        check_ranges(self, cost=POSITIVE, updates=COUNT_OR_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoherentSettings:
+    """Settings of residual CSIL."""
+
+    divergence: float = 0.1  # weight of the clone's divergence from the prior
+    bound: float = 5.0  # largest |log clone - log prior| in the reward [nats]
+    training_steps: int = 2000  # simulator steps of training per round
+
+    def __post_init__(self):
+        check_ranges(self, divergence=NON_NEGATIVE, bound=POSITIVE, training_steps=COUNT_OR_NONE)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlignSettings:
     """Settings of one run of Algorithm 1."""
 
@@ -97,6 +121,10 @@ class AlignSettings:
     cloning: CloningSettings  # for the imitation methods
     cloning_updates: int  # gradient steps per round of the imitation methods
     posterior: PosteriorSettings = PosteriorSettings()
+    takeovers: TakeoverSettings = TakeoverSettings()
+    coherent: CoherentSettings = CoherentSettings()
+    decisions: DecisionSettings = field(default_factory=DecisionSettings)
+    preferences: PreferenceSettings = field(default_factory=PreferenceSettings)
     rollout_episodes: int | None = None  # a round ends with this many episodes, if it has not ended before
 
     def __post_init__(self):

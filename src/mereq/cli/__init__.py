@@ -1,9 +1,11 @@
-"""The command line: `mereq init | check | align | supervise | trial | show | export | study | report | ...`."""
+"""The command line: `mereq COMMAND ...`. `mereq` alone, and `mereq --help`, print an overview."""
 
 import errno
 import logging
 import os
 import sys
+import textwrap
+from collections.abc import Callable
 from typing import NoReturn
 
 import tyro
@@ -41,6 +43,14 @@ __all__ = [  # the order of `--help` is that of the imports above
     "trial",
 ]
 
+OVERVIEW: dict[str, tuple[Callable[..., None], ...]] = {
+    "Align": (align, supervise, trial),
+    "See, compare, use": (show, study, report, export, export_policy),
+    "A task of your own": (init, check, tasks),
+    "Policies": (train, prepare),
+    "Machine and robot": (doctor, robot),
+}
+
 
 class _Warnings(logging.Handler):
     """Handler that prints warnings of a run, such as those of its first check; its log has them, too."""
@@ -57,6 +67,9 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"mereq {__version__}")
         return
+    if sys.argv[1:] in ([], ["-h"], ["--help"]):
+        print(overview())
+        sys.exit(0 if sys.argv[1:] else 2)
     accept_any_text()
     logger, warnings = logging.getLogger("mereq"), _Warnings(logging.WARNING)
     logger.addHandler(warnings)
@@ -71,6 +84,31 @@ def main() -> None:
             raise
         finally:
             logger.removeHandler(warnings)
+
+
+def overview() -> str:
+    """What each command does, in a sentence, and two commands to begin with."""
+    lines = [
+        "usage: mereq COMMAND [options]",
+        "",
+        "Align a robot policy from a person's interventions. `mereq COMMAND --help` explains a command with examples.",
+    ]
+    for kind, commands in OVERVIEW.items():
+        lines += ["", f"{kind}:"]
+        for command in commands:
+            name = (command.__name__ or "").replace("_", "-")
+            sentence = " ".join((command.__doc__ or "").partition("\n\n")[0].split())
+            start = f"  {name:15}"
+            lines += textwrap.wrap(sentence, 100, initial_indent=start, subsequent_indent=" " * len(start))
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Begin with:",
+            "  mereq align highway --seed 1 --rounds 6 --out runs/first    and    mereq show runs/first",
+            "  mereq supervise highway                                     (you, in the browser)",
+        ]
+    )
 
 
 def _run_command() -> None:

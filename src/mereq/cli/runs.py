@@ -74,7 +74,8 @@ def align(
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
-            1; or `mereq-bayes`, which learns from each intervention at once (docs/instant.md).
+            1; `mereq-bayes`, which learns from each intervention at once (docs/instant.md); or `rlif`, `rift`, `pvp`,
+            `mile`, `ppl` or `csil` of other authors (docs/benchmark.md).
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
@@ -175,8 +176,9 @@ def supervise(
             robot); --rounds may be raised.
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
-        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft`, `iwr-ft`, or `mereq-bayes`, which learns
-            from each intervention at once (docs/instant.md). The page does not show it.
+        method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft`, `iwr-ft`; `mereq-bayes`, which learns from
+            each intervention at once (docs/instant.md); or `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of other
+            authors (docs/benchmark.md). The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
         rounds: most rounds.

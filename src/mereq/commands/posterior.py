@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mereq.irl.belief import LEVEL
+from mereq.irl.belief import LEVEL, Belief, InterventionEffect
 from mereq.store.run_store import RunReader
 
 
@@ -30,11 +30,34 @@ def recorded_posterior(reader: RunReader) -> dict[str, Any] | None:
         ],
         "confused": [{"features": [one, other], "correlation": how} for one, other, how in belief.confused],
         "rationality": {"mean": mean, "interval": [low, high]},
+        "interventions": [
+            _effect(belief, effect) for effect in sorted(belief.interventions, key=lambda each: -each.contradiction)
+        ],
+        "last_intervention": _effect(belief, belief.interventions[-1]) if belief.interventions else None,
+    }
+
+
+def _effect(belief: Belief, effect: InterventionEffect) -> dict[str, Any]:
+    """What an intervention does, as JSON."""
+    return {
+        "round": effect.round,
+        "episode": effect.episode,
+        "step": effect.step,
+        "steps": effect.steps,
+        "contradiction": effect.contradiction,
+        "contradicts": effect.contradicts,
+        "theta_without": list(effect.without),
+        "place": f"round {effect.round}, {effect.place}",
+        "changed": belief.moved_by(effect),
     }
 
 
 def posterior_lines(posterior: dict[str, Any]) -> list[str]:
-    """The posterior in words: a line for each feature, each pair that cannot be told apart, and the rationality."""
+    """The posterior in words.
+
+    A line for each feature, each pair that cannot be told apart, the rationality, what the last intervention changed,
+    and each intervention that contradicts the others.
+    """
     rationality = posterior["rationality"]
     low, high = rationality["interval"]
     return [
@@ -45,4 +68,18 @@ def posterior_lines(posterior: dict[str, Any]) -> list[str]:
             for each in posterior["confused"]
         ),
         f"  rationality: {rationality['mean']:.1f} ({low:.1f} to {high:.1f})",
+        *_intervention_lines(posterior),
+    ]
+
+
+def _intervention_lines(posterior: dict[str, Any]) -> list[str]:
+    last, against = posterior["last_intervention"], [each for each in posterior["interventions"] if each["contradicts"]]
+    changed = [f"the last intervention ({last['place']}) changed: {last['changed']}"] if last else []
+    if not against:
+        return changed
+    return [
+        *changed,
+        f"{len(against)} of {len(posterior['interventions'])} interventions contradict the others (probability of a "
+        "slip, and what each changed):",
+        *(f"  {each['place']}: {each['contradiction']:.2f}, {each['changed']}" for each in against),
     ]

@@ -29,7 +29,7 @@ class Decision(NamedTuple):
 
     controller: Controller
     action: Any
-    retracts_last: bool = False  # the supervisor takes back the last intervention of this round as a mistake
+    retracts: int = 0  # k: the supervisor takes back the k-th last intervention of this round as a mistake; 0: none
     seen: SeenFrame | None = None  # what a person had seen; None for a program
 
 

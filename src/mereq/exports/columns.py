@@ -39,7 +39,11 @@ COLUMNS = (
     ),
     Column("is_intervention", "the expert was in control", lambda e: e.rollout.by_expert),
     Column("retracted", "the expert was in control, and later retracted the step as a mistake", lambda e: e.retracted),
-    Column("retracts", "before this step the expert retracted their last intervention", lambda e: e.rollout.retracts),
+    Column(
+        "retracts",
+        "k: before this step the expert retracted the k-th last intervention of the round (1: the last); 0: none",
+        lambda e: np.asarray(e.rollout.retracts, np.int64),
+    ),
     Column(
         "features", "features of the step; every reward is their sum, weighted by theta", lambda e: e.rollout.features
     ),

@@ -1,7 +1,7 @@
 """Demonstrations: observations with the actions taken there."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -11,6 +11,8 @@ from mereq.core.simulator import Simulator
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.interventions.segments import demonstrated
+
+Steps = TypeVar("Steps", bound=tuple[Any, ...])  # a named tuple of arrays with one row per step
 
 
 class Demonstrations(NamedTuple):
@@ -49,29 +51,34 @@ def of_rollouts(policy: Policy, simulator: Simulator, n_steps: int, *, seed: int
     return joined(pairs)
 
 
-def draw(groups: Sequence[Demonstrations], rng: np.random.Generator, n_batches: int, size: int) -> Demonstrations:
-    """Random batches to which every group contributes the same share, with pairs drawn uniformly from the group.
+def draw(groups: Sequence[Steps], rng: np.random.Generator, n_batches: int, size: int) -> Steps:
+    """Random batches to which every group contributes the same share, with steps drawn uniformly from the group.
 
     Args:
-        groups: of demonstrations. Empty groups are ignored.
-        rng: draws the pairs.
+        groups: of demonstrations, or of other steps. Empty groups are ignored.
+        rng: draws the steps.
         n_batches: number of batches, the leading axis.
-        size: pairs per batch. A remainder of the division goes to the first groups.
+        size: steps per batch. A remainder of the division goes to the first groups.
 
     Raises:
         ValueError: all groups are empty.
     """
-    filled = [group for group in groups if len(group.obs)]
+    filled = [group for group in groups if len(group[0])]
     if not filled:
         raise ValueError("nothing to imitate: every group of demonstrations is empty")
-    drawn = []
+    drawn: list[Steps] = []
     for number, group in enumerate(filled):
         share = size // len(filled) + (number < size % len(filled))
-        index = rng.integers(len(group.obs), size=(n_batches, share))
-        drawn.append(Demonstrations(group.obs[index], group.action[index]))
+        index = rng.integers(len(group[0]), size=(n_batches, share))
+        drawn.append(_made(group, (column[index] for column in group)))
     return joined(drawn, axis=1)
 
 
-def joined(parts: Sequence[Demonstrations], axis: int = 0) -> Demonstrations:
-    """Concatenation of demonstrations along an axis."""
-    return Demonstrations(*(np.concatenate(column, axis=axis) for column in zip(*parts, strict=True)))
+def joined(parts: Sequence[Steps], axis: int = 0) -> Steps:
+    """Concatenation of demonstrations, or of other steps, along an axis."""
+    return _made(parts[0], (np.concatenate(column, axis=axis) for column in zip(*parts, strict=True)))
+
+
+def _made(like: Steps, columns: Iterable[np.ndarray]) -> Steps:
+    """Named tuple of the same type with these columns."""
+    return type(like)(*columns)

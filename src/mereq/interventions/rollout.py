@@ -23,7 +23,7 @@ class SupervisedStep(NamedTuple):
     features: Float[np.ndarray, " features"]
     terminated: bool
     truncated: bool
-    retracts: bool = False  # before it, the supervisor retracted the last intervention
+    retracts: int = 0  # k: before it, the supervisor retracted the k-th last intervention of the round; 0: none
     version: int = 0  # of the policy that proposed: 0 is the method's start, every later policy one more
     seen: SeenFrame | None = None  # what a person had seen when they decided; not kept in a rollout
 
@@ -42,7 +42,7 @@ class Rollout:
     features: Float[np.ndarray, "T features"]
     terminated: Bool[np.ndarray, " T"]
     truncated: Bool[np.ndarray, " T"]
-    retracts: Bool[np.ndarray, " T"]  # steps before which the last intervention was retracted
+    retracts: Int[np.ndarray, " T"]  # k: before the step, the k-th last intervention was retracted; 0: none
     version: Int[np.ndarray, " T"]  # of the policy that proposed
 
     @classmethod

@@ -40,7 +40,8 @@ def demonstrated(rollout: Rollout) -> Bool[np.ndarray, " T"]:
     interventions = [segment for segment in segments(rollout) if segment.controller is Controller.EXPERT]
     for step in np.flatnonzero(rollout.retracts):
         before = [segment for segment in interventions if segment.start < step]
-        for segment in before[-1:]:
+        k = int(rollout.retracts[step])
+        for segment in before[-k:][:1] if k <= len(before) else ():
             shown[segment.start : segment.stop] = False
     return shown
 

@@ -1,6 +1,7 @@
 """What a posterior of theta says about each feature, in numbers and in words."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ NORMAL_TAIL = 1.96  # standard deviations of a normal distribution's interval
 CONFUSED = 0.8  # correlation beyond which two weights cannot be told apart
 WIDE = 0.8  # share of the interval before any evidence; a wider interval says nothing
 CLEAR = 0.1  # share of an interval by which zero must be inside for the sign to be open
+SMALL = 0.02  # change of a mean, as a share of the interval before any evidence, that is not worth a word
 NARROW = 0.1  # share of the interval before any evidence; zero within a narrower interval: the feature does not matter
 
 Sign = Literal["more", "less", "neither", "unknown"]
@@ -56,12 +58,42 @@ class WeightBelief:
 
 
 @dataclass(frozen=True)
+class InterventionEffect:
+    """What one intervention does to the posterior of theta, and whether it contradicts the others."""
+
+    round: int
+    episode: int  # of the round
+    step: int  # of the episode, the first one
+    steps: int
+    contradiction: float  # probability that it is a slip, given the others
+    without: tuple[float, ...]  # posterior mean of theta without it
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "InterventionEffect":
+        """The effect of `Belief.to_json`'s entry."""
+        named: dict[str, Any] = {**content, "without": tuple(float(weight) for weight in content["without"])}
+        return cls(**named)
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether a slip is more probable than a choice."""
+        return self.contradiction > 0.5
+
+    @property
+    def place(self) -> str:
+        """Where it is, such as "episode 3, steps 12 to 17"; all numbers from 0, as they are recorded."""
+        last = self.step + self.steps - 1
+        return f"episode {self.episode}, " + (f"step {last}" if self.steps == 1 else f"steps {self.step} to {last}")
+
+
+@dataclass(frozen=True)
 class Belief:
     """Summary of a posterior of theta and of the rationality."""
 
     weights: tuple[WeightBelief, ...]
     confused: tuple[tuple[str, str, float], ...]  # pairs of features that cannot be told apart, and their correlation
     rationality: tuple[float, float, float]  # mean and interval of beta
+    interventions: tuple[InterventionEffect, ...] = ()  # in their order
 
     @classmethod
     def of(
@@ -94,6 +126,29 @@ class Belief:
         )
         return cls(weights, confused, (float(inside.mean[n]), *intervals[n]))
 
+    def with_interventions(self, effects: Sequence[InterventionEffect]) -> "Belief":
+        """The same summary with what each intervention does."""
+        return replace(self, interventions=tuple(effects))
+
+    def change_since(self, before: Sequence[float]) -> str:
+        """The largest change of a mean since others, in words such as "right_lane 0.20 -> 0.50".
+
+        Changes are compared as shares of the intervals before any evidence. Small ones are called so.
+        """
+        shares = [
+            abs(each.mean - was) / each.before if each.before else 0.0
+            for each, was in zip(self.weights, before, strict=True)
+        ]
+        largest = int(np.argmax(shares))
+        weight = self.weights[largest]
+        if shares[largest] < SMALL:
+            return "hardly anything"
+        return f"{weight.name} {before[largest]:.2f} -> {weight.mean:.2f}".replace("-0.00", "0.00")
+
+    def moved_by(self, effect: InterventionEffect) -> str:
+        """What an intervention changed most, in words: from the mean without it to the mean with it."""
+        return self.change_since(effect.without)
+
     def to_json(self) -> dict[str, Any]:
         """The summary as an object that JSON can represent."""
         return asdict(self)
@@ -108,4 +163,10 @@ class Belief:
         weights = tuple(WeightBelief(**each) for each in content["weights"])
         confused = tuple((str(one), str(other), float(how)) for one, other, how in content["confused"])
         mean, low, high = map(float, content["rationality"])
-        return cls(weights, confused, (mean, low, high))
+        effects = tuple(
+            InterventionEffect.from_json(each)
+            for each in content.get("interventions", [])  # beliefs of earlier versions have none
+        )
+        if any(len(each.without) != len(weights) for each in effects):
+            raise ValueError("an intervention's weights are not as many as the features")
+        return cls(weights, confused, (mean, low, high), effects)

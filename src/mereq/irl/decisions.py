@@ -63,6 +63,16 @@ class Windows:
             np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
         )
 
+    def only(self, groups: Bool[np.ndarray, " groups"]) -> "Windows":
+        """Windows of some of the groups, which are numbered again."""
+        windows = groups[self.group]
+        used = windows[self.window]
+        return Windows(
+            self.steps[used],
+            (np.cumsum(windows) - 1)[self.window[used]],
+            (np.cumsum(groups) - 1)[self.group[windows]],
+        )
+
     def means(self, values: Float[np.ndarray, "used *rest"]) -> Float[np.ndarray, "windows *rest"]:
         """Mean of each window's values."""
         if not len(self.group):
@@ -93,6 +103,10 @@ class Decisions:
     def n_interventions(self) -> int:
         """Number of interventions."""
         return len(self.shown.group)
+
+    def without_passed(self) -> "Decisions":
+        """The decisions without the stretches that the supervisor let pass."""
+        return Decisions(self.shown, self.judged.only(self.taken_over), self.takeover[self.taken_over])
 
     @cached_property
     def taken_over(self) -> Bool[np.ndarray, " stretches"]:

@@ -65,9 +65,13 @@ class FamilyLikelihood:
         model: DecisionModel,
         tolerance: float,
         most_rational: float,
+        decisions: Decisions | None = None,
     ) -> "FamilyLikelihood":
-        """Likelihood of a log of at least one rollout."""
-        decisions = decisions_of(log)
+        """Likelihood of a log of at least one rollout.
+
+        decisions: of the log; by default all of them.
+        """
+        decisions = decisions_of(log) if decisions is None else decisions
         obs = np.concatenate([rollout.obs for rollout in log.rollouts])
         executed = np.concatenate([rollout.executed for rollout in log.rollouts])
         proposed = np.concatenate([rollout.proposed for rollout in log.rollouts])

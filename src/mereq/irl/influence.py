@@ -18,6 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from mereq.core.supervisor import Controller
+from mereq.interventions.log import InterventionLog
+from mereq.interventions.segments import demonstrated, segments
+from mereq.irl.belief import InterventionEffect
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.posterior import Posterior
 
@@ -89,10 +93,51 @@ def contradictions(likelihood: FamilyLikelihood, posterior: Posterior) -> Float[
     Where the posterior's draws do not suffice to leave the intervention out, it is the probability under the posterior
     that knows the intervention, which is lower.
     """
+    return _contradictions(likelihood, posterior, influences(likelihood, posterior))
+
+
+def _contradictions(
+    likelihood: FamilyLikelihood, posterior: Posterior, without: Influences
+) -> Float[np.ndarray, " interventions"]:
     log_votes = likelihood.votes(posterior.draws)
     return slips_given_others(
-        influences(likelihood, posterior).weights,
+        without.weights,
         log_votes.sum(axis=1),
         slip=likelihood.model.slip,
         log_uniform=likelihood.uniform * log_votes.shape[1],
     )
+
+
+def intervention_effects(
+    log: InterventionLog,
+    likelihood: FamilyLikelihood,
+    posterior: Posterior,
+    limit: Float[np.ndarray, " features"],
+) -> tuple[InterventionEffect, ...]:
+    """Effects of a log's interventions, in their order.
+
+    Args:
+        log: whose interventions they are; those that were retracted are left out.
+        likelihood: of these decisions; stretches that the supervisor let pass change nothing here.
+        posterior: given all decisions.
+        limit: largest weight of each feature.
+    """
+    without = influences(likelihood, posterior)
+    slips = _contradictions(likelihood, posterior, without)
+    means = np.clip(without.means[:, : len(limit)], -limit, limit)
+    return tuple(
+        InterventionEffect(*place, round(float(slip), 4), tuple(round(float(weight), 4) for weight in mean))
+        for place, slip, mean in zip(_places(log), slips, means, strict=True)
+    )
+
+
+def _places(log: InterventionLog) -> list[tuple[int, int, int, int]]:
+    """Round, episode, first step and length of each intervention of a log, as `decisions_of` numbers them."""
+    found: list[tuple[int, int, int, int]] = []
+    for index, rollout in enumerate(log.rollouts):
+        counted = demonstrated(rollout)
+        for segment in segments(rollout):
+            if segment.controller is Controller.EXPERT and counted[segment.start]:
+                at = segment.start
+                found.append((index, int(rollout.episode[at]), int(rollout.step[at]), len(segment)))
+    return found

@@ -225,6 +225,12 @@ def _supervised_policy(directory: Path, index: int) -> Policy:
         return load_supervised_policy(store, index)
 
 
+def load_last_policy(directory: Path) -> Policy:
+    """The policy after the last round of a run."""
+    with RunReader.open(directory) as store:
+        return load_supervised_policy(store, len(store.rounds()))
+
+
 def _simulator(known: dict[str, Simulator], name: str, task: Task, policy: Policy) -> Simulator:
     """Simulator of a task, a known one if possible; of a prior that sees raw observations, one with its answers."""
     if (seen := seen_in(policy)) is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mereq.core.errors import WrongThreshold
 from mereq.presets.known_tasks import known_task
-from mereq.reports import behaviour_tables, paper, tables
+from mereq.reports import behaviour_tables, benchmark, paper, tables
 from mereq.reports.behaviour import Behaviour
 from mereq.reports.behaviour_report import (
     Progress,
@@ -20,6 +20,7 @@ from mereq.reports.behaviour_report import (
     write_behaviour,
 )
 from mereq.reports.behaviour_report import behaviour_tables as tables_of_behaviour
+from mereq.reports.benchmark import BenchmarkRun, benchmark_records, benchmark_runs, benchmark_table
 from mereq.reports.figures import study_figure, theta_figure
 from mereq.reports.results import StudyResults, read_results
 from mereq.reports.sources import differing_settings, full_record, source_line
@@ -31,7 +32,7 @@ from mereq.store.links import inside
 from mereq.store.provenance import without_folders
 from mereq.studies.study_store import StudyRun
 
-OVERVIEW, BESIDE_THE_PAPER = "Overview", "Beside the paper"
+BENCHMARK, OVERVIEW, BESIDE_THE_PAPER = "Benchmark", "Overview", "Beside the paper"
 HOW_TO_READ = f"""\
 - *Samples to δ*: expert samples of all rounds up to and including the first whose intervention rate is below δ.
 - *Censored* runs never had a rate below δ. They count with all their samples, so `≥` marks a number that is at least
@@ -61,8 +62,8 @@ class Report:
 
     @property
     def main_table(self) -> Table:
-        """The table beside the paper's, or the overview where the paper has no number."""
-        return self.tables.get(BESIDE_THE_PAPER) or self.tables[OVERVIEW]
+        """The benchmark's; else the table beside the paper's, or the overview where the paper has no number."""
+        return self.tables.get(BENCHMARK) or self.tables.get(BESIDE_THE_PAPER) or self.tables[OVERVIEW]
 
 
 def report(
@@ -95,9 +96,10 @@ def report(
     _check(thresholds)
     results = read_results(directory, unblind=unblind)
     behaviours = evaluate_behaviour(directory, results.runs, progress) if behaviour else []
+    compared = benchmark_runs(directory, results.runs, returns=behaviour, progress=progress)
     notes = (left_out(results.runs),) if behaviour and left_out(results.runs) else ()
     out = Path(out) if out is not None else inside(directory, directory / "report")
-    return write_report(results, out, thresholds=thresholds, behaviours=behaviours, notes=notes)
+    return write_report(results, out, thresholds=thresholds, behaviours=behaviours, compared=compared, notes=notes)
 
 
 def write_report(
@@ -106,10 +108,12 @@ def write_report(
     *,
     thresholds: Sequence[float] = THRESHOLDS,
     behaviours: Sequence[Behaviour] = (),
+    compared: Sequence[BenchmarkRun] = (),
     notes: Sequence[str] = (),
 ) -> Report:
     """Write all files of the report into the folder `out`.
 
+    compared: runs of the benchmark.
     notes: sentences about what is left out of it.
 
     Raises:
@@ -117,7 +121,7 @@ def write_report(
     """
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        return _Writer(results, out, thresholds).write(behaviours, notes)
+        return _Writer(results, out, thresholds).write(behaviours, compared, notes)
 
 
 class _Writer:
@@ -130,7 +134,7 @@ class _Writer:
         self.tables: dict[str, Table] = {}
         self.text: list[str] = []
 
-    def write(self, behaviours: Sequence[Behaviour], notes: Sequence[str]) -> Report:
+    def write(self, behaviours: Sequence[Behaviour], compared: Sequence[BenchmarkRun], notes: Sequence[str]) -> Report:
         results = self.results
         simulated = [run for run in self.runs if not _is_persons(run)]
         persons = [run for run in self.runs if _is_persons(run)]
@@ -141,6 +145,7 @@ class _Writer:
             results.state,
             *notes,
         ]
+        self._benchmark(compared)
         self._simulated(simulated, planned)
         self._persons(persons, planned)
         self._beside_the_paper()
@@ -163,6 +168,18 @@ class _Writer:
             behaviour_tables=tables_of_behaviour(behaviours),
             notes=(*results.warnings, *notes),
         )
+
+    def _benchmark(self, compared: Sequence[BenchmarkRun]) -> None:
+        """Methods beside each other, where own rates were measured."""
+        if not compared:
+            return
+        tables.write_csv(self._file("benchmark.csv"), benchmark_records(compared))
+        self.text += [
+            f"## {BENCHMARK}",
+            self._table(BENCHMARK, benchmark_table(compared)),
+            benchmark.HOW_TO_READ,
+            small(f"`benchmark.csv`. {source_line([each.run for each in compared], self.results.planned)}"),
+        ]
 
     def _simulated(self, runs: Sequence[StudyRun], planned: int | None) -> None:
         """Figure 2 and Table 1, of synthesized experts."""

@@ -23,6 +23,15 @@ from mereq.store.provenance import without_folders
 from mereq.studies.study_store import StudyRun
 
 MEREQ = "mereq"
+NAMES = {  # of methods that the paper does not have
+    "mereq-bayes": "MEReQ-Bayes",
+    "rlif": "RLIF",
+    "rift": "RIFT",
+    "pvp": "PVP",
+    "mile": "MILE",
+    "ppl": "PPL",
+    "csil": "residual CSIL",
+}
 
 
 class Condition(NamedTuple):
@@ -128,8 +137,8 @@ def condition_labels(conditions: Sequence[Condition]) -> dict[Condition, str]:
 
 
 def method_name(method: str) -> str:
-    """Name of a method, as the paper writes it where it has the method."""
-    return paper.METHODS.get(method, method)
+    """Name of a method, as the paper or its authors write it."""
+    return paper.METHODS.get(method) or NAMES.get(method, method)
 
 
 def task_name(task: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import PosteriorAlignment
+from mereq.alignment.preference_learning import PreferenceLearning
 from mereq.core.errors import IncompatibleRun, IncompleteTask
 from mereq.maxent_rl.family import PolicyFamily
 from mereq.presets.methods import METHODS
@@ -17,8 +18,17 @@ PRIOR = "prior_sha256"  # entry of a family's JSON file: checksum of the prior t
 
 
 def method_of(spec: RunSpec) -> Method:
-    """The run's method, with its policy family if it needs one. Raises as `family_of`."""
+    """The run's method, with its policy family if it needs one. Raises also as `family_of`.
+
+    Raises:
+        IncompatibleRun: the method predicts in the simulator what a robot would have done.
+    """
     method = METHODS[spec.method]
+    if isinstance(method, PreferenceLearning) and spec.robot is not None:
+        raise IncompatibleRun(
+            f"The method {spec.method} repeats supervised episodes in the simulator, which cannot repeat those of the "
+            f"robot {spec.robot}. Use a method that needs no prediction, such as mile."
+        )
     return replace(method, family=family_of(spec)) if isinstance(method, PosteriorAlignment) else method
 
 

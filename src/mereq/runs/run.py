@@ -22,6 +22,7 @@ from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
 from mereq.store.run_log import logged, logger
 from mereq.store.run_writer import RunWriter, is_repeatable
+from mereq.supervision.late import Late
 from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
 from mereq.supervision.robot_environment import stop_robot_on_exit
@@ -109,7 +110,7 @@ def policies_used(spec: RunSpec) -> tuple[str, ...]:
 
 
 def supervisor_of(spec: RunSpec) -> Supervisor:
-    """The run's synthesized expert, with noise and at a fixed pace where the specification has them.
+    """The run's synthesized expert, late, with noise and at a fixed pace where the specification says so.
 
     Raises:
         IncompatibleRun: a person supervises the run.
@@ -121,7 +122,8 @@ def supervisor_of(spec: RunSpec) -> Supervisor:
         )
     definition = definition_of(spec.task)
     expert = definition.make_supervisor(partial(policy_of, spec, "expert"), spec.supervision)
-    noisy = Noisy(expert, slips(definition.task.actions), probability=spec.noise) if spec.noise else expert
+    late = Late(expert, spec.lateness) if spec.lateness else expert
+    noisy = Noisy(late, slips(definition.task.actions), probability=spec.noise) if spec.noise else late
     return noisy if spec.pace is None else Paced(noisy, spec.pace)
 
 

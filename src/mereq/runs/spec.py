@@ -36,6 +36,7 @@ class RunSpec:
     rate_threshold: float
     supervision: dict[str, float] = field(default_factory=dict[str, float])  # numbers of the intervention rule
     noise: float = 0.0  # probability that an expert step is disturbed
+    lateness: int = 0  # steps between a synthesized expert's reason to take over and its takeover
     prior: str | None = None  # a file's path, file.py:NAME or package.module:NAME; None: the task's own
     prior_kind: str | None = None  # what the prior's function or graph returns: `mereq.priors.outputs.KINDS`
     expert: str | None = None  # as for `prior`
@@ -53,6 +54,7 @@ class RunSpec:
             "n_rounds": (self.n_rounds >= 1, "at least 1"),
             "rate_threshold": (0 <= self.rate_threshold <= 1, "between 0 and 1"),
             "noise": (0 <= self.noise <= 1, "between 0 and 1"),
+            "lateness": (self.lateness >= 0, "at least 0"),
             "seed": (0 <= self.seed <= LARGEST_SEED, f"at least 0, and at most {LARGEST_SEED}"),
             "pace": (
                 self.pace is None or SLOWEST_PACE <= self.pace < float("inf"),

@@ -6,16 +6,25 @@ from typing import Any
 
 from mereq.core.errors import IncompatibleRun
 
+READ_BY = {  # names of the methods that read these settings; others run the same, whatever they are
+    "posterior": ("mereq-bayes",),
+    "takeovers": ("rlif", "rift", "pvp"),
+    "coherent": ("csil",),
+    "decisions": ("mile",),
+    "preferences": ("ppl",),
+}
+
 
 def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Refuse a configuration with which a recorded run cannot be continued exactly.
 
-    Only `n_rounds` may differ, and only grow: no round depends on the number of later rounds.
+    Only `n_rounds` may differ, and only grow: no round depends on the number of later rounds. Settings that the
+    method does not read may differ, too.
 
     Raises:
         IncompatibleRun: the configurations differ; the message lists the differences.
     """
-    found = _differences(_as_json(recorded), _as_json(wanted))
+    found = _compared(recorded, wanted)
     before, after = found.pop("n_rounds", (0, 0))
     if isinstance(before, int) and isinstance(after, int) and after < before:
         raise IncompatibleRun(
@@ -30,7 +39,7 @@ def check_resumable(recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
 
 def changes(recorded: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Differences between two configurations, as text; empty if there are none."""
-    return _listed(_differences(_as_json(recorded), _as_json(wanted)))
+    return _listed(_compared(recorded, wanted))
 
 
 def check_version(what: str, recorded_by: str, this: str) -> None:
@@ -45,6 +54,14 @@ def check_version(what: str, recorded_by: str, this: str) -> None:
             f"{what} was recorded by mereq {recorded_by}; this is mereq {this}. Open it with a version "
             f"{'.'.join(series)}.x, or start a new one in another directory."
         )
+
+
+def _compared(recorded: dict[str, Any], wanted: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Differences between two configurations that concern the run: not in settings that its method does not read."""
+    method = wanted.get("method")
+    unread = tuple(f"settings.{name}" for name, methods in READ_BY.items() if method and method not in methods)
+    found = _differences(_as_json(recorded), _as_json(wanted))
+    return {name: change for name, change in found.items() if not name.startswith(unread)}
 
 
 def _as_json(config: dict[str, Any]) -> dict[str, Any]:

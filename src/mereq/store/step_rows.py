@@ -83,7 +83,7 @@ class StepRows(NamedTuple):
             controller=Controller(row["controller"]),
             terminated=bool(row["terminated"]),
             truncated=bool(row["truncated"]),
-            retracts=bool(row["retracts"]),
+            retracts=row["retracts"],
             version=row["version"],
             **{name: codec.decode(row[name]) for name, codec in self._named()},
         )

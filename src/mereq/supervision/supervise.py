@@ -103,7 +103,7 @@ def supervise(
                     features=reached.features,
                     terminated=reached.terminated,
                     truncated=reached.truncated,
-                    retracts=decision.retracts_last,
+                    retracts=decision.retracts,
                     version=version,
                     seen=decision.seen,
                 )
@@ -141,9 +141,15 @@ def _answer(supervisor: Supervisor, context: DecisionContext, actions: Actions) 
             f"The supervisor answered {answer!r}. It must answer with Decision(controller, action), in which the "
             "controller is Controller.POLICY or Controller.EXPERT."
         )
-    whose = "The supervisor"
+    if not isinstance(answer.retracts, int | np.integer | np.bool_) or answer.retracts < 0:
+        raise WrongTask(
+            f"The supervisor answered with retracts={answer.retracts!r}. It must be 0, or k to take back the k-th last "
+            "intervention of this round: 1 for the last one."
+        )
     return answer._replace(
-        controller=Controller(answer.controller), action=existing_action(answer.action, actions, whose)
+        controller=Controller(answer.controller),
+        action=existing_action(answer.action, actions, "The supervisor"),
+        retracts=int(answer.retracts),
     )
 
 

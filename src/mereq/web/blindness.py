@@ -15,5 +15,5 @@ def blinded(view: View) -> View:
 
 
 def blinded_hello(hello: Hello) -> Hello:
-    """The first message without features, since no weights are shown, and without a ghost."""
-    return {**hello, "features": [], "foresees": False}
+    """The first message without features, since no weights are shown, and without ghost and replays."""
+    return {**hello, "features": [], "foresees": False, "replays": False}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mereq.web.devices.device import Held
 from mereq.web.devices.steering import SILENCE
-from mereq.web.messages import Command, Input, Mode
+from mereq.web.messages import Command, Input, InterventionPlace, Mode
 
 NOT_STARTED = "not started yet"
 SIGHT = 1.0  # s that a picture may be unseen by the person before the run pauses
@@ -21,9 +21,14 @@ class OperatorInput(NamedTuple):
 
     engaged: bool  # the person takes the step
     action: Any  # None: no key is down
-    retracts: bool  # the person's last intervention was a mistake
     frame: int  # number of the last picture that the person saw
     sent: float  # time of the page's message by the page's clock [s] since 1970
+
+
+class Retraction(NamedTuple):
+    """An intervention that the person takes back."""
+
+    place: InterventionPlace | None = None  # None: the last one
 
 
 class State(NamedTuple):
@@ -34,6 +39,10 @@ class State(NamedTuple):
     pace: float  # steps per second
     felt: Held | None = None  # input of this machine's device during a pause, for testing it
     ghost: bool = False  # what the policy is about to do is shown
+    kept: frozenset[InterventionPlace] = (
+        frozenset()
+    )  # interventions that contradict the others, and that the person meant
+    asked: tuple[Retraction, ...] = ()  # what the person takes back with the next steps
 
 
 class Controls:
@@ -56,7 +65,7 @@ class Controls:
         self._frame, self._sent = 0, 0.0
         self._newest = 0  # number of the newest picture
         self._unseen: deque[tuple[int, float]] = deque()  # pictures that are not acknowledged, and their times [s]
-        self._retracts = self._ghost = False
+        self._ghost, self._kept, self._asked = False, frozenset[InterventionPlace](), list[Retraction]()
         self.device: str | None = None  # name of this machine's device, if one acts
         self._felt, self._felt_at, self._absent = Held(), float("-inf"), None
         self._drop()
@@ -75,7 +84,10 @@ class Controls:
                 self._pace = message.value
             elif message.name == "retract":
                 self._drop()
-                self._retracts = True
+                asked = Retraction(message.value)
+                self._asked += [] if asked in self._asked else [asked]
+            elif message.name == "keep":
+                self._kept |= {message.value}
             elif message.name == "ghost":
                 self._ghost = not self._ghost
             else:
@@ -146,15 +158,21 @@ class Controls:
                 self._drop()
                 self._paused = UNSEEN
             felt = None if self._paused is None or self.device is None else self._felt
-            return State(self._paused, self._paused is None and self._engaged(), self._pace, felt, self._ghost)
+            engaged = self._paused is None and self._engaged()
+            return State(self._paused, engaged, self._pace, felt, self._ghost, self._kept, tuple(self._asked))
 
     def take(self) -> OperatorInput:
         """Input for one step. A key that was tapped since the last step counts as held."""
         with self._lock:
             engaged, action = self._engaged(), self._action if self._action is not None else self._tapped
-            operator = OperatorInput(engaged, action, self._retracts, self._frame, self._sent)
-            self._tapped, self._retracts = None, False
+            operator = OperatorInput(engaged, action, self._frame, self._sent)
+            self._tapped = None
             return operator
+
+    def take_retraction(self) -> Retraction | None:
+        """The oldest retraction that no step has recorded yet."""
+        with self._lock:
+            return self._asked.pop(0) if self._asked else None
 
     def _hold(self, held: Input) -> None:
         self._frame, self._sent = held.frame, held.sent

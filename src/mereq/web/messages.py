@@ -10,7 +10,8 @@ from mereq.core.actions import Actions, Discrete
 MOST_CHARACTERS = 2048  # length of a message
 SLOWEST, FASTEST = 0.2, 20.0  # permitted steps per second
 Mode = Literal["toggle", "hold"]
-Name = Literal["go", "pause", "release", "retract", "hand_back", "pace", "ghost"]
+Name = Literal["go", "pause", "release", "retract", "keep", "hand_back", "pace", "ghost"]
+InterventionPlace = tuple[int, int, int]  # of an intervention: round, episode, first step; all from 0
 FIELDS = {"input": {"frame", "sent", "mode", "engaged", "action"}, "command": {"name", "value"}}
 
 
@@ -32,7 +33,7 @@ class Command(NamedTuple):
     """Command of the person, which is executed once."""
 
     name: Name  # "release": release all input and pause; "ghost": show or hide what the policy is about to do
-    value: Any = None  # pace: steps per second; pause, release: the reason that the page shows
+    value: Any = None  # pace: steps per second; pause, release: reason that the page shows; keep, retract: where it is
 
 
 def parse(text: str, actions: Actions) -> Input | Command:
@@ -93,9 +94,22 @@ def _command(fields: dict[str, Any]) -> Command:
         if not isinstance(value, str) or len(value) > 100 or not value.isprintable():
             raise Refused(f'"value" of "{name}" is a short text')
         return Command(name, value)
+    if name == "keep" or (name == "retract" and value is not None):
+        return Command(name, place_of(value))
     if value is not None:
         raise Refused(f'"value" of "{name}" is null')
     return Command(name)
+
+
+def place_of(value: Any) -> InterventionPlace:
+    """Place of an intervention.
+
+    Raises:
+        Refused: the value is none.
+    """
+    if not isinstance(value, list) or len(value) != 3 or not all(type(n) is int and 0 <= n < 2**53 for n in value):
+        raise Refused("an intervention is named by its round, its episode and its first step, each a whole number")
+    return value[0], value[1], value[2]
 
 
 def _is_number(value: Any, limit: float = 1e15) -> bool:

@@ -1,5 +1,6 @@
 """Status of a run: the numbers that the page shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +11,25 @@ from mereq.alignment.posterior_alignment import MEREQ_BAYES
 from mereq.alignment.schedule import PolicyVersion
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
-from mereq.irl.belief import Belief
+from mereq.irl.belief import Belief, InterventionEffect, WeightBelief
 from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RecordedRound, RunReader
-from mereq.web.views import Beliefs, BelievedWeight, LastStep, LearningProgress, Phase, RoundSummary, Status
+from mereq.web.controls import Retraction
+from mereq.web.messages import InterventionPlace
+from mereq.web.views import (
+    Beliefs,
+    BelievedWeight,
+    Contradiction,
+    ContradictionState,
+    LastStep,
+    LearningProgress,
+    Phase,
+    RoundSummary,
+    Status,
+)
+
+MOST = 5  # contradictions that are shown at once
 
 
 @dataclass
@@ -22,6 +37,7 @@ class Intervention:
     """Successive steps of the person."""
 
     episode: int
+    step: int  # of the episode, the first one
     steps: int = 0
     retracted: bool = False
 
@@ -46,8 +62,24 @@ class RunStatus:
         self._samples = self._rounds[-1]["samples"] if self._rounds else 0
         self._step_of_episode = 0
         self.words = ""  # why the run stopped
-        for step in store.steps(len(self._rounds)):
+        self._retracted_last = False  # whether the last belief followed from a retraction
+        learned_from = versions[-1].learned_from - sum(row.steps for row in store.rounds()) if versions else 0
+        for number, step in enumerate(store.steps(len(self._rounds)), 1):
             self._add(step)
+            self._retracted_last |= number == learned_from and bool(step.retracts)
+
+    def counted_back(self, place: InterventionPlace | None) -> int:
+        """Number of an intervention of this round, counted from the last one; 0 if it cannot be taken back.
+
+        place: of the intervention; None: the last one.
+        """
+        if place is None:
+            return int(self.can_retract)
+        index, episode, step = place
+        for k, each in enumerate(reversed(self._interventions), 1):
+            if index == len(self._rounds) and (each.episode, each.step) == (episode, step) and not each.retracted:
+                return k
+        return 0
 
     @property
     def can_retract(self) -> bool:
@@ -63,6 +95,7 @@ class RunStatus:
         elif isinstance(event, PolicyVersion):
             self._version, self._theta, self._progress = event.version, event.theta, None
             self._before, self._belief = self._belief, event.belief
+            self._retracted_last = self._step is not None and bool(self._step.retracts)
         else:
             self._finish(event)
 
@@ -77,8 +110,13 @@ class RunStatus:
         self._step_of_episode = step.step + 1
         self._last = {"action": action, "by": int(step.controller), "terminated": step.terminated}
 
-    def view(self) -> Status:
-        """All numbers, in the form of the message."""
+    def view(self, kept: frozenset[InterventionPlace] = frozenset(), asked: Sequence[Retraction] = ()) -> Status:
+        """All numbers, in the form of the message.
+
+        Args:
+            kept: interventions that the person wants to keep, although they contradict the others.
+            asked: interventions that the next steps take back.
+        """
         yours = sum(intervention.steps for intervention in self._interventions)
         features = self._step.features if self._step else None
         basic = None if features is None or self._theta_prior is None else float(self._theta_prior @ features)
@@ -103,7 +141,46 @@ class RunStatus:
             "rounds": self._rounds,
             "progress": self._progress,
             "version": self._version if self._concurrent else None,
-            "beliefs": _beliefs(self._belief, self._before) if self._infers else None,
+            "beliefs": self._beliefs(kept, asked) if self._infers else None,
+        }
+
+    def _beliefs(self, kept: frozenset[InterventionPlace], asked: Sequence[Retraction]) -> Beliefs:
+        """What the program believes, in the form of the message, beside the belief before it."""
+        belief = self._belief
+        if belief is None:
+            return {"weights": [], "confused": [], "changed": "", "contradictions": []}
+        was = [each.mean for each in self._before.weights] if self._before else [0.0] * len(belief.weights)
+        what = "Taking it back" if self._retracted_last else "Your last intervention"
+        against = [self._contradiction(belief, effect, asked) for effect in belief.interventions if effect.contradicts]
+        against = [each for each in against if each["at"] not in kept and each["state"] != "taken back"]
+        return {
+            "weights": [_believed(each, mean) for each, mean in zip(belief.weights, was, strict=True)],
+            "confused": [(_spaced(one), _spaced(other)) for one, other, _ in belief.confused],
+            "changed": f"{what} changed: {_spaced(belief.change_since(was))}.",
+            "contradictions": sorted(against, key=lambda each: -each["slip"])[:MOST],
+        }
+
+    def _contradiction(self, belief: Belief, effect: InterventionEffect, asked: Sequence[Retraction]) -> Contradiction:
+        at = (effect.round, effect.episode, effect.step)
+        present = next(
+            (each for each in self._interventions if (each.episode, each.step) == at[1:]),
+            None,
+        )
+        if effect.round != len(self._rounds) or present is None:
+            state: ContradictionState = "in a finished round"
+        elif present.retracted:
+            state = "taken back"
+        else:
+            state = "is taken back" if Retraction(at) in asked else "counts"
+        first, last = effect.step + 1, effect.step + effect.steps
+        steps = f"step {last}" if first == last else f"steps {first} to {last}"
+        earlier = f"round {effect.round + 1}, " if effect.round != len(self._rounds) else ""
+        return {
+            "at": at,
+            "where": f"{earlier}episode {effect.episode + 1}, {steps}",
+            "changed": _spaced(belief.moved_by(effect)),
+            "slip": round(effect.contradiction, 2),
+            "state": state,
         }
 
     def _begin_round(self) -> None:
@@ -115,12 +192,12 @@ class RunStatus:
         self._progress: LearningProgress | None = None
 
     def _add(self, step: SupervisedStep) -> None:
-        if step.retracts and self._interventions:
-            self._interventions[-1].retracted = True
+        if 0 < step.retracts <= len(self._interventions):
+            self._interventions[-step.retracts].retracted = True
         if step.controller is Controller.EXPERT:
             continued = self._step is not None and self._step.controller is Controller.EXPERT
             if not continued or self._interventions[-1].episode != step.episode:
-                self._interventions.append(Intervention(step.episode))
+                self._interventions.append(Intervention(step.episode, step.step))
             self._interventions[-1].steps += 1
         self._step, self._count = step, self._count + 1
         if self._count >= self._spec.settings.rollout_steps and not self._concurrent:
@@ -142,26 +219,25 @@ def _summary(done: RecordedRound | Round) -> RoundSummary:
     }
 
 
-def _beliefs(belief: Belief | None, before: Belief | None) -> Beliefs:
-    """A belief in the form of the message, beside the means of the belief before it."""
-    if belief is None:
-        return {"weights": [], "confused": []}
-    was = [each.mean for each in before.weights] if before else [0.0] * len(belief.weights)
-    weights: list[BelievedWeight] = [
-        {
-            "name": each.name.replace("_", " "),
-            "mean": round(each.mean, 3),
-            "low": round(each.low, 3),
-            "high": round(each.high, 3),
-            "before": round(each.before, 3),
-            "was": round(mean, 3),
-            "sign": each.sign,
-            "words": each.words,
-        }
-        for each, mean in zip(belief.weights, was, strict=True)
-    ]
-    confused = [(one.replace("_", " "), other.replace("_", " ")) for one, other, _ in belief.confused]
-    return {"weights": weights, "confused": confused}
+def _believed(weight: WeightBelief, was: float) -> BelievedWeight:
+    """What is believed about a weight, in the form of the message.
+
+    was: its mean before.
+    """
+    return {
+        "name": _spaced(weight.name),
+        "mean": round(weight.mean, 3),
+        "low": round(weight.low, 3),
+        "high": round(weight.high, 3),
+        "before": round(weight.before, 3),
+        "was": round(was, 3),
+        "sign": weight.sign,
+        "words": weight.words,
+    }
+
+
+def _spaced(words: str) -> str:
+    return words.replace("_", " ")
 
 
 def _finite(number: float | None) -> float | None:

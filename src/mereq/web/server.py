@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -23,7 +23,8 @@ from mereq.web.access_control import AccessControl
 from mereq.web.addresses import listen as listen
 from mereq.web.addresses import permitted_names, reachable_hosts
 from mereq.web.json_text import to_json
-from mereq.web.messages import Input, Refused, parse
+from mereq.web.messages import Input, Refused, parse, place_of
+from mereq.web.replay import CannotReplay
 from mereq.web.session import STOPPED, Session
 from mereq.web.token_bucket import TokenBucket
 from mereq.web.views import Refusal
@@ -180,9 +181,26 @@ class Server(uvicorn.Server):
                 connection.transport.abort()
 
 
-def application(page: SupervisorSocket, *, names: Iterable[str], token: str) -> ASGIApp:
-    """Web application with the files of the page and its WebSocket."""
+def _replays(session: Session) -> Any:
+    """Answer to requests of replays: `?place=round,episode,step`."""
+
+    async def answer(request: Request) -> Response:
+        given = request.query_params.get("place", "")
+        try:
+            numbers = [int(part) if part.isdecimal() and len(part) < 16 else None for part in given.split(",")[:4]]
+            place = place_of(numbers)
+            shown = await asyncio.to_thread(session.replay, place)
+        except (Refused, CannotReplay) as reason:
+            return PlainTextResponse(str(reason), 404)
+        return Response(to_json(shown), media_type="application/json")
+
+    return answer
+
+
+def application(page: SupervisorSocket, session: Session, *, names: Iterable[str], token: str) -> ASGIApp:
+    """Web application with the files of the page, its WebSocket, and replays."""
     routes = [Route(path, _file(*about)) for path, about in FILES.items()]
+    routes.append(Route("/replay", _replays(session)))
     return AccessControl(Starlette(routes=[*routes, WebSocketRoute("/wheel", page.serve)]), names=names, token=token)
 
 
@@ -199,7 +217,7 @@ def make_server(session: Session, listening: socket.socket, *, token: str) -> uv
     """Server of the session, on a listening socket."""
     page = SupervisorSocket(session, lambda: setattr(server, "should_exit", True), lambda ws: server.drop(ws))
     config = uvicorn.Config(
-        application(page, names=permitted_names(listening), token=token),
+        application(page, session, names=permitted_names(listening), token=token),
         log_level="error",
         access_log=False,
         ws="websockets-sansio",

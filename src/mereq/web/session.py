@@ -4,10 +4,12 @@ Steps are due at a steady pace. Until a step is due, the pictures of the previou
 input of the person is read once. A step is stored before any of its pictures is shown.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from mereq.alignment.algorithm import Event, Round
 from mereq.core.errors import MereqError, OwnCodeFailed, RobotLost
 from mereq.core.policy import Policy
+from mereq.core.seeding import episode_seed
 from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Controller, Decision, DecisionContext, SeenFrame
 from mereq.core.view import Foreseeable, Picture, Place
@@ -23,6 +26,7 @@ from mereq.presets.registry import definition_of
 from mereq.runs.policies import task_of
 from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
+from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.interruption import interruption
 from mereq.supervision.robot_environment import RobotEnvironment
@@ -32,10 +36,14 @@ from mereq.web.clock import Clock
 from mereq.web.controls import Controls, OperatorInput
 from mereq.web.ghost import Ghost
 from mereq.web.latest_view import LatestView
+from mereq.web.messages import InterventionPlace
+from mereq.web.replay import CannotReplay, replay
 from mereq.web.run_status import RunStatus
 from mereq.web.task_view import task_view_of
-from mereq.web.views import Hello, View
+from mereq.web.views import Hello, Replay, View
 from mereq.web.views import Key as KeyView
+
+logger = logging.getLogger("mereq")
 
 TICK = 0.02  # s between two readings of the controls
 SHORTEST_WAIT = 1e-4  # s; shorter waits are skipped
@@ -92,6 +100,8 @@ class Session:
         self._picture: Picture | None = None
         self._frame = 0
         self._ghost = Ghost(self._copy) if self._can_foresee(blind) else None
+        self._can_replay = not (self._robot or blind)
+        self._replaying = Lock()  # one replay at a time
         self._ready = False  # whether policies and compiled code are loaded
         self._waits_for_key = False  # the person is in control without a key, and the task has no idle action
         self._new_episode = True
@@ -200,7 +210,7 @@ class Session:
             self._show([self.view.still()])
         operator = self._awaited_input()
         seen = SeenFrame(operator.frame, time.time(), operator.sent)
-        retracts = operator.retracts and self._status.can_retract
+        retracts = self._retracted()
         if not operator.engaged:
             return Decision(Controller.POLICY, context.proposed, retracts, seen)
         action = self.view.controls.nothing if operator.action is None else operator.action
@@ -211,22 +221,27 @@ class Session:
 
         If the person is in control, and the task has no idle action, a key is waited for.
         """
-        retracts = False
         while True:
             self._wait_while_paused()
             if self._robot:
                 self._robot.enable()
             operator = self.controls.take()
-            retracts |= operator.retracts
             waits = operator.engaged and operator.action is None and self.view.controls.nothing is None
             if waits != self._waits_for_key:
                 self._waits_for_key = waits
                 self._put()
             if not waits:
-                return operator._replace(retracts=retracts)
+                return operator
             if self._robot:
                 self._robot.stop()
             self._tick(TICK)
+
+    def _retracted(self) -> int:
+        """Which intervention the next step takes back, counted from the last one; 0: none. A step takes back one."""
+        while (asked := self.controls.take_retraction()) is not None:
+            if k := self._status.counted_back(asked.place):
+                return k
+        return 0
 
     # The operator of a robot
 
@@ -349,7 +364,7 @@ class Session:
             "felt": state.felt,
             "readings": self._readings(),
             "ghost": self._shown_path,
-            **self._status.view(),
+            **self._status.view(state.kept, state.asked),
         }
         if not (self._ready or self.over):
             view["phase"] = "preparing"
@@ -369,6 +384,29 @@ class Session:
         view = task_view_of(environment, self.definition)
         assert isinstance(view, Foreseeable)
         return environment, view
+
+    def replay(self, place: InterventionPlace) -> Replay:
+        """Pictures of a recorded intervention, in a thread of the caller's.
+
+        Raises:
+            CannotReplay: the intervention cannot be shown again.
+        """
+        if not self._can_replay:
+            raise CannotReplay("This run's interventions cannot be shown again.")
+        index, number, first = place
+        with self._replaying, ExitStack() as ending:
+            try:
+                store = ending.enter_context(RunReader.open(self._writer.directory))
+                episode = [step for step in store.steps(index) if step.episode == number]
+                environment = environment_of(self.spec)
+                ending.callback(close, environment)
+                view = task_view_of(environment, self.definition)
+                return replay(environment, view, episode, first, seed=episode_seed(self.spec.seed, index, number))
+            except CannotReplay:
+                raise
+            except Exception as error:  # of the user's environment, too; the run continues
+                logger.warning("An intervention cannot be shown again: %s: %s", type(error).__name__, error)
+                raise CannotReplay(f"It cannot be shown again: {type(error).__name__}: {error}") from error
 
     def _path(self) -> list[Place] | None:
         """What the policy is about to do, as far as it is known; None if the person did not ask for it."""
@@ -394,5 +432,6 @@ class Session:
             "device": self.controls.device,
             "delta": self.spec.rate_threshold,
             "foresees": self._ghost is not None,
+            "replays": self._can_replay,
         }
         return blinded_hello(hello) if self._blind else hello

@@ -10,6 +10,7 @@ from mereq.irl.belief import Sign
 from mereq.web.devices.device import Held
 
 Phase = Literal["preparing", "supervising", "learning", "finished", "stopped"]
+ContradictionState = Literal["counts", "is taken back", "taken back", "in a finished round"]
 Action = int | list[float]  # an index, or a vector
 
 
@@ -33,6 +34,7 @@ class Hello(TypedDict):
     device: str | None  # input device of the program's machine, which acts instead of the page
     delta: float
     foresees: bool  # whether the page can show what the policy is about to do
+    replays: bool  # whether the page can show an intervention again
 
 
 class RoundSummary(TypedDict):
@@ -73,11 +75,23 @@ class BelievedWeight(TypedDict):
     words: str
 
 
+class Contradiction(TypedDict):
+    """An intervention that contradicts the others."""
+
+    at: tuple[int, int, int]  # its round, its episode, its first step; from 0
+    where: str  # the same in words, from 1
+    changed: str  # what it changed most
+    slip: float  # probability that it is a slip, given the others
+    state: ContradictionState
+
+
 class Beliefs(TypedDict):
     """What the program believes the person wants, by a method that infers a posterior."""
 
     weights: list[BelievedWeight]  # empty before the first intervention
     confused: list[tuple[str, str]]  # features that cannot be told apart yet
+    changed: str  # what the last intervention, or what taking one back, changed most
+    contradictions: list[Contradiction]  # the most certain ones first
 
 
 class Status(TypedDict):
@@ -118,6 +132,15 @@ class View(Status):
     felt: Held | None
     readings: list[tuple[str, str]]
     ghost: list[Place] | None  # what the policy is about to do; None: it is not shown
+
+
+class Replay(TypedDict):
+    """An intervention that is shown again, with the steps before it."""
+
+    kind: Literal["replay"]
+    pictures: list[Picture]
+    yours: list[bool]  # whether the person acted, for each picture
+    seconds: float  # that a picture lasts
 
 
 class Refusal(TypedDict):

@@ -30,6 +30,7 @@ LINES = 480
 ACCELERATION, NOISE = 0.6, 0.0008  # of the filter: white acceleration [m/s^2], standard deviation of a position [m]
 GATE, OUTLIERS = 5.0, 3  # standard deviations of an outlier; so many in a row begin anew
 PREDICTED = 0.15  # s for which a position is predicted
+FASTEST = 0.12  # of a prediction: the tool pushes at 0.1, and a lean's changes must not be carried on [m/s]
 GOALS = 15  # pictures whose median is the goal's place
 YAWS = [k * np.pi / 4.0 for k in range(8)]
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -96,7 +97,8 @@ class PositionFilter:
         """Position at a time: predicted for 0.15 s at most."""
         assert self._state is not None
         ahead = min(max(time - self._time, 0.0), PREDICTED)
-        return self._state[0] + ahead * self._state[1]
+        position, velocity = self._state
+        return position + ahead * velocity / max(1.0, float(np.linalg.norm(velocity)) / FASTEST)
 
     def _begin(self, time: float, position: Float[np.ndarray, "3"]) -> None:
         self._state = np.stack([position, np.zeros(3)])

@@ -70,7 +70,7 @@ var mereq = (() => {
   function legend(list, names) {
     list.replaceChildren(
       ...names.map((name, index) => {
-        const item = document.createElement("li");
+        const item2 = document.createElement("li");
         const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
         sample.setAttribute("width", "22");
         sample.setAttribute("height", "8");
@@ -79,8 +79,8 @@ var mereq = (() => {
         for (const [key, value] of Object.entries(about)) stroke.setAttribute(key, value);
         stroke.setAttribute("stroke-dasharray", DASHES[index % DASHES.length].join(" "));
         sample.append(stroke);
-        item.append(sample, ` ${name}`);
-        return item;
+        item2.append(sample, ` ${name}`);
+        return item2;
       })
     );
   }
@@ -115,8 +115,8 @@ var mereq = (() => {
     if (view2.phase === "finished") return ["learning", "✓", "FINISHED", "Thank you. You may close this page."];
     if (view2.phase === "stopped") return ["paused", "■", "STOPPED", view2.words];
     if (view2.phase === "learning") {
-      const at = view2.progress === null ? "" : ` Step ${view2.progress.step} of at most ${view2.progress.of}.`;
-      return ["learning", "⟳", "LEARNING", `The policy is learning from your interventions.${at}`];
+      const at2 = view2.progress === null ? "" : ` Step ${view2.progress.step} of at most ${view2.progress.of}.`;
+      return ["learning", "⟳", "LEARNING", `The policy is learning from your interventions.${at2}`];
     }
     if (view2.paused !== null) return ["paused", "❚❚", "PAUSED", `${sentence(view2.paused)} Nothing moves. Press P or click Continue.`];
     if (view2.awaits !== null) return ["paused", "…", "WAITING", `${view2.awaits}. Press P to pause.`];
@@ -199,22 +199,22 @@ var mereq = (() => {
   function showKeys(hello2, hands2, press2) {
     element("actions").replaceChildren(
       ...hello2.keys.map((key) => {
-        const button = document.createElement("button");
-        button.tabIndex = -1;
+        const button2 = document.createElement("button");
+        button2.tabIndex = -1;
         const [label, shown2] = [document.createElement("span"), document.createElement("kbd")];
         label.textContent = key.label;
         shown2.textContent = key.shown;
-        button.append(label, shown2);
+        button2.append(label, shown2);
         const code = key.codes[0];
-        button.dataset.code = code;
-        button.onpointerdown = (event) => {
+        button2.dataset.code = code;
+        button2.onpointerdown = (event) => {
           event.preventDefault();
-          button.setPointerCapture(event.pointerId);
+          button2.setPointerCapture(event.pointerId);
           press2(code, true);
         };
-        button.onpointerup = button.onpointercancel = button.onlostpointercapture = () => press2(code, false);
-        button.oncontextmenu = (event) => event.preventDefault();
-        return button;
+        button2.onpointerup = button2.onpointercancel = button2.onlostpointercapture = () => press2(code, false);
+        button2.oncontextmenu = (event) => event.preventDefault();
+        return button2;
       })
     );
     showHeld(hello2, hands2, null);
@@ -238,16 +238,44 @@ var mereq = (() => {
   // src/beliefs.ts
   function barOf(weight) {
     const reach = Math.max(weight.before, -weight.low, weight.high) || 1;
-    const at = (value) => Math.max(0, Math.min(1, 0.5 + value / (2 * reach)));
-    return { low: at(weight.low), high: at(weight.high), mean: at(weight.mean), was: at(weight.was) };
+    const at2 = (value) => Math.max(0, Math.min(1, 0.5 + value / (2 * reach)));
+    return { low: at2(weight.low), high: at2(weight.high), mean: at2(weight.mean), was: at2(weight.was) };
   }
   function confusedIn(beliefs) {
     if (beliefs.confused.length === 0) return "";
     return `Not told apart yet: ${beliefs.confused.map(([one, other]) => `${one} and ${other}`).join("; ")}.`;
   }
+  function sentenceOn(each) {
+    const place = each.where.charAt(0).toUpperCase() + each.where.slice(1);
+    const end = { counts: "", "is taken back": " It is taken back with the next step.", "taken back": " It is taken back.", "in a finished round": " Its round is over, so it stays." }[each.state];
+    return `${place}: probably a slip (${Math.round(100 * each.slip)} %). It changed: ${arrowed(each.changed)}.${end}`;
+  }
+  function arrowed(words) {
+    return words.replace(" -> ", " → ");
+  }
+  function button(words, act) {
+    const made = document.createElement("button");
+    made.textContent = words;
+    made.tabIndex = -1;
+    made.addEventListener("pointerdown", (event) => event.preventDefault());
+    made.onclick = act;
+    return made;
+  }
+  function buttonsFor(each, choices2) {
+    const keep2 = button("Keep", () => choices2.keep(each));
+    return each.state === "counts" ? [keep2, button("Take back", () => choices2.takeBack(each))] : [keep2];
+  }
+  function item(each, choices2) {
+    const made = document.createElement("li");
+    const words = document.createElement("span");
+    words.textContent = sentenceOn(each);
+    const { play } = choices2;
+    made.append(words, ...play === null ? [] : [button("Play", () => play(each))], ...buttonsFor(each, choices2));
+    return made;
+  }
   var shown = "";
-  function showBeliefs(beliefs) {
-    const state = JSON.stringify(beliefs);
+  function showBeliefs(beliefs, choices2) {
+    const state = JSON.stringify([beliefs, choices2.play === null]);
     if (state === shown) return;
     shown = state;
     element("beliefs").hidden = beliefs === null;
@@ -257,10 +285,13 @@ var mereq = (() => {
     element("beliefs-legend").hidden = empty;
     element("belief-rows").replaceChildren(...beliefs.weights.map(row));
     element("beliefs-confused").textContent = confusedIn(beliefs);
+    element("beliefs-changed").textContent = arrowed(beliefs.changed);
+    element("contradictions").hidden = beliefs.contradictions.length === 0;
+    element("contradiction-rows").replaceChildren(...beliefs.contradictions.map((each) => item(each, choices2)));
   }
   function row(weight) {
-    const [item, name, words, bar] = [document.createElement("li"), part("name"), part("words"), part("bar")];
-    item.dataset.sign = weight.sign;
+    const [item2, name, words, bar] = [document.createElement("li"), part("name"), part("words"), part("bar")];
+    item2.dataset.sign = weight.sign;
     name.textContent = weight.name;
     words.textContent = weight.words;
     const { low, high, mean, was } = barOf(weight);
@@ -271,8 +302,8 @@ var mereq = (() => {
     now.style.left = percent2(mean);
     bar.append(span, zero, before, now);
     bar.setAttribute("aria-hidden", "true");
-    item.append(name, words, bar);
-    return item;
+    item2.append(name, words, bar);
+    return item2;
   }
   function part(name) {
     const made = document.createElement("span");
@@ -357,8 +388,8 @@ var mereq = (() => {
   function isCalibration(found) {
     const { axes, sources } = found ?? {};
     const right = (source) => {
-      const { axis, way, button } = source ?? {};
-      return Number.isInteger(button) || Number.isInteger(axis) && (way === 1 || way === -1);
+      const { axis, way, button: button2 } = source ?? {};
+      return Number.isInteger(button2) || Number.isInteger(axis) && (way === 1 || way === -1);
     };
     return Array.isArray(axes) && axes.every((axis) => axis !== null && [axis.rest, axis.least, axis.most].every(Number.isFinite)) && typeof sources === "object" && sources !== null && Object.values(sources).every((list) => Array.isArray(list) && list.every(right));
   }
@@ -407,7 +438,7 @@ var mereq = (() => {
       if (typeof this.at === "string" || this.done) return;
       const all = [
         ...pad.axes.flatMap((_, axis) => [{ axis, way: 1 }, { axis, way: -1 }]),
-        ...pad.buttons.map((_, button) => ({ button }))
+        ...pad.buttons.map((_, button2) => ({ button: button2 }))
       ];
       const pushed = (source) => strength(source, pad, this.found);
       const most = all.reduce((best, source) => pushed(source) > pushed(best) ? source : best, all[0]);
@@ -633,47 +664,6 @@ var mereq = (() => {
     return [a[0] / n, a[1] / n, a[2] / n];
   }
 
-  // src/axes.ts
-  var LENGTH = 0.1;
-  var ARROWS = [[[0, LENGTH, 0], "→", "#0072b2"], [[-LENGTH, 0, 0], "↑", "#d55e00"], [[0, 0, LENGTH], "E", "#009e73"]];
-  function drawAxes(pen, tip, byPerson) {
-    const { width, height } = pen.canvas;
-    const from = project(tip, width, height);
-    pen.globalAlpha = byPerson ? 1 : 0.5;
-    pen.font = `bold ${height / 24}px system-ui, "DejaVu Sans", sans-serif`;
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.lineJoin = pen.lineCap = "round";
-    for (const [way, name, colour] of ARROWS) {
-      const to = project([tip[0] + way[0], tip[1] + way[1], tip[2] + way[2]], width, height);
-      const [x, y] = [(to[0] - from[0]) / height, (to[1] - from[1]) / height];
-      const long = Math.hypot(x, y) + 1e-9;
-      const [along2, across] = [[x / long * height, y / long * height], [-y / long * height, x / long * height]];
-      const ahead2 = (by, beside) => [to[0] + by * along2[0] + beside * across[0], to[1] + by * along2[1] + beside * across[1]];
-      const rim = byPerson ? [["#ffffff", 1 / 60]] : [];
-      for (const [inked, thick] of [...rim, [colour, 1 / 150]]) {
-        pen.strokeStyle = pen.fillStyle = inked;
-        pen.lineWidth = height * thick;
-        pen.beginPath();
-        pen.moveTo(...from);
-        pen.lineTo(...to);
-        pen.stroke();
-        pen.beginPath();
-        for (const corner of [ahead2(0.022, 0), ahead2(-4e-3, 0.012), ahead2(-4e-3, -0.012)]) pen.lineTo(...corner);
-        pen.closePath();
-        pen.stroke();
-        pen.fill();
-      }
-      pen.strokeStyle = "#ffffff";
-      pen.lineWidth = height / 110;
-      pen.fillStyle = colour;
-      const at = ahead2(0.052, 0);
-      if (byPerson) pen.strokeText(name, ...at);
-      pen.fillText(name, ...at);
-    }
-    pen.globalAlpha = 1;
-  }
-
   // src/ghost.ts
   var CAR = { length: 5, width: 2 };
   var APART = 14;
@@ -805,11 +795,11 @@ var mereq = (() => {
     rounded(pen, -nose, -side, CAR2.length, CAR2.width, colour);
     polygon(pen, [[1, 0.82], [1, -0.82], [0.25, -0.66], [0.25, 0.66]], COLOUR.glass);
     polygon(pen, [[-1.85, 0.76], [-1.85, -0.76], [-1.3, -0.64], [-1.3, 0.64]], COLOUR.glass);
-    for (const at of [side - 0.44, 0.1 - side]) {
+    for (const at2 of [side - 0.44, 0.1 - side]) {
       pen.fillStyle = COLOUR.lamp;
-      pen.fillRect(nose - 0.4, at, 0.35, 0.34);
+      pen.fillRect(nose - 0.4, at2, 0.35, 0.34);
       pen.fillStyle = COLOUR.tail;
-      pen.fillRect(0.05 - nose, at, 0.35, 0.34);
+      pen.fillRect(0.05 - nose, at2, 0.35, 0.34);
     }
     pen.fillStyle = "rgb(0 0 0 / 18%)";
     pen.fillRect(-1.3, -0.66, 1.55, 1.32);
@@ -1017,12 +1007,12 @@ var mereq = (() => {
     pen.fill();
   }
   function verticesOf(picture, g) {
-    const [at, turn2] = [picture.positions[g], picture.orientations[g]];
+    const [at2, turn2] = [picture.positions[g], picture.orientations[g]];
     const [scale, stretch] = scaleOf(picture.shapes[g], picture.sizes[g]);
     const { vertices } = meshOf(kindOf(picture.shapes[g]), ROUND);
     return vertices.map((v, i) => {
       const own = [v[0] * scale[0], v[1] * scale[1], v[2] * scale[2] + (i < vertices.length / 2 ? -stretch : stretch)];
-      return [0, 1, 2].map((r) => at[r] + turn2[3 * r] * own[0] + turn2[3 * r + 1] * own[1] + turn2[3 * r + 2] * own[2]);
+      return [0, 1, 2].map((r) => at2[r] + turn2[3 * r] * own[0] + turn2[3 * r + 1] * own[1] + turn2[3 * r + 2] * own[2]);
     });
   }
   function outline(pen, corners) {
@@ -1044,6 +1034,142 @@ var mereq = (() => {
   }
   function turns(a, b, c) {
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+  }
+
+  // src/replay.ts
+  function at(replay, time) {
+    const last = replay.pictures.length - 1;
+    if (last < 0) return null;
+    const number2 = Math.max(0, Math.min(last, time / replay.seconds));
+    const before = Math.floor(number2);
+    const next = Math.min(last, before + 1);
+    const picture = between(replay.pictures[before], replay.pictures[next], number2 - before);
+    return { picture, yours: replay.yours[next], over: number2 >= last };
+  }
+  var Player = class {
+    dialog = element("replay");
+    canvas = element("replay-scene");
+    image = new Image();
+    replay = null;
+    began = 0;
+    // ms
+    asked = 0;
+    // number of the newest request; the answers to earlier ones are dropped
+    constructor() {
+      element("replay-close").onclick = () => this.dialog.close();
+      element("replay-again").onclick = () => this.play();
+      this.dialog.addEventListener("close", () => {
+        this.replay = null;
+        this.asked += 1;
+      });
+    }
+    get open() {
+      return this.dialog.open;
+    }
+    // Opens the window for an intervention. `buttons` are what can be done with it.
+    async show(place, title, buttons) {
+      const number2 = ++this.asked;
+      this.replay = null;
+      element("replay-title").textContent = title;
+      for (const button2 of buttons) button2.tabIndex = 0;
+      element("replay-choices").replaceChildren(...buttons);
+      this.say("Simulating it again …");
+      if (!this.dialog.open) {
+        this.dialog.showModal();
+        this.dialog.focus();
+      }
+      const token = new URLSearchParams(location.search).get("token") ?? "";
+      const query = new URLSearchParams({ token, place: place.join(",") });
+      let found;
+      try {
+        const answer = await fetch(`/replay?${query}`);
+        found = answer.ok ? await answer.json() : await answer.text();
+      } catch {
+        found = "There is no connection to the program.";
+      }
+      if (number2 !== this.asked) return;
+      if (typeof found === "string") return this.say(found);
+      this.replay = found;
+      this.play();
+    }
+    close() {
+      if (this.dialog.open) this.dialog.close();
+    }
+    play() {
+      this.began = performance.now();
+      requestAnimationFrame(() => this.draw());
+    }
+    draw() {
+      const shown2 = this.replay === null ? null : at(this.replay, (performance.now() - this.began) / 1e3);
+      if (shown2 === null) return;
+      this.paint(shown2.picture, shown2.yours);
+      this.say(`${shown2.yours ? "You are in control" : "The policy is in control"}${shown2.over ? ". The end." : "."}`);
+      if (!shown2.over) requestAnimationFrame(() => this.draw());
+    }
+    paint(picture, yours) {
+      const { canvas } = this;
+      const [width, height] = [Math.round(canvas.clientWidth * devicePixelRatio), Math.round(canvas.clientHeight * devicePixelRatio)];
+      if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+      const pen = canvas.getContext("2d");
+      pen.setTransform(1, 0, 0, 1, 0, 0);
+      if (picture.draw === "highway") drawHighway(pen, picture, yours, null);
+      else if (picture.draw === "shapes") drawShapes(pen, picture);
+      else this.paintImage(pen, picture.source);
+    }
+    paintImage(pen, source) {
+      const { image } = this;
+      image.onload = () => {
+        const scale = Math.min(pen.canvas.width / image.width, pen.canvas.height / image.height);
+        pen.clearRect(0, 0, pen.canvas.width, pen.canvas.height);
+        pen.drawImage(image, 0, 0, image.width * scale, image.height * scale);
+      };
+      if (image.src !== source) image.src = source;
+    }
+    say(words) {
+      const told = element("replay-words");
+      if (told.textContent !== words) told.textContent = words;
+    }
+  };
+
+  // src/axes.ts
+  var LENGTH = 0.1;
+  var ARROWS = [[[0, LENGTH, 0], "→", "#0072b2"], [[-LENGTH, 0, 0], "↑", "#d55e00"], [[0, 0, LENGTH], "E", "#009e73"]];
+  function drawAxes(pen, tip, byPerson) {
+    const { width, height } = pen.canvas;
+    const from = project(tip, width, height);
+    pen.globalAlpha = byPerson ? 1 : 0.5;
+    pen.font = `bold ${height / 24}px system-ui, "DejaVu Sans", sans-serif`;
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.lineJoin = pen.lineCap = "round";
+    for (const [way, name, colour] of ARROWS) {
+      const to = project([tip[0] + way[0], tip[1] + way[1], tip[2] + way[2]], width, height);
+      const [x, y] = [(to[0] - from[0]) / height, (to[1] - from[1]) / height];
+      const long = Math.hypot(x, y) + 1e-9;
+      const [along2, across] = [[x / long * height, y / long * height], [-y / long * height, x / long * height]];
+      const ahead2 = (by, beside) => [to[0] + by * along2[0] + beside * across[0], to[1] + by * along2[1] + beside * across[1]];
+      const rim = byPerson ? [["#ffffff", 1 / 60]] : [];
+      for (const [inked, thick] of [...rim, [colour, 1 / 150]]) {
+        pen.strokeStyle = pen.fillStyle = inked;
+        pen.lineWidth = height * thick;
+        pen.beginPath();
+        pen.moveTo(...from);
+        pen.lineTo(...to);
+        pen.stroke();
+        pen.beginPath();
+        for (const corner of [ahead2(0.022, 0), ahead2(-4e-3, 0.012), ahead2(-4e-3, -0.012)]) pen.lineTo(...corner);
+        pen.closePath();
+        pen.stroke();
+        pen.fill();
+      }
+      pen.strokeStyle = "#ffffff";
+      pen.lineWidth = height / 110;
+      pen.fillStyle = colour;
+      const at2 = ahead2(0.052, 0);
+      if (byPerson) pen.strokeText(name, ...at2);
+      pen.fillText(name, ...at2);
+    }
+    pen.globalAlpha = 1;
   }
 
   // src/shaders.ts
@@ -1394,7 +1520,7 @@ void main() { pixel = vec4(colour, 1); }`;
   var NO_WEBHID = "This browser has no WebHID. Use Chromium, Chrome or Edge, a gamepad, the keyboard, or start `mereq supervise` with --device spacemouse.";
   function after(cap2, report, data) {
     if (report === CAP.translation && data.byteLength >= 6) {
-      const [right, towards, down] = [0, 2, 4].map((at) => beyond(Math.max(-1, Math.min(1, data.getInt16(at, true) / CAP.full))));
+      const [right, towards, down] = [0, 2, 4].map((at2) => beyond(Math.max(-1, Math.min(1, data.getInt16(at2, true) / CAP.full))));
       return { ...cap2, push: { right, towards, up: down === 0 ? 0 : -down } };
     }
     if (report === CAP.buttons && data.byteLength >= 1) {
@@ -1468,14 +1594,14 @@ void main() { pixel = vec4(colour, 1); }`;
   var WIDTH = 220;
   var HEIGHT = 16;
   function meter(name, value, said = signed(value)) {
-    const at = (x) => (x + 1) / 2 * (WIDTH - 2) + 1;
+    const at2 = (x) => (x + 1) / 2 * (WIDTH - 2) + 1;
     const picture = shape("svg", { width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
     const outside = Math.abs(value) > steering_default.dead_zone;
     picture.append(
       shape("rect", { x: 0.5, y: 0.5, width: WIDTH - 1, height: HEIGHT - 1, fill: "#fff", stroke: "#6a7079" }),
-      shape("rect", { x: at(-steering_default.dead_zone), y: 1, width: at(steering_default.dead_zone) - at(-steering_default.dead_zone), height: HEIGHT - 2, fill: "#d5d9de" }),
-      shape("rect", { x: Math.min(at(0), at(value)), y: 4, width: Math.abs(at(value) - at(0)), height: HEIGHT - 8, fill: outside ? "#d55e00" : "#6a7079" }),
-      shape("line", { x1: at(value), x2: at(value), y1: 1, y2: HEIGHT - 1, stroke: "#111", "stroke-width": outside ? 4 : 2 })
+      shape("rect", { x: at2(-steering_default.dead_zone), y: 1, width: at2(steering_default.dead_zone) - at2(-steering_default.dead_zone), height: HEIGHT - 2, fill: "#d5d9de" }),
+      shape("rect", { x: Math.min(at2(0), at2(value)), y: 4, width: Math.abs(at2(value) - at2(0)), height: HEIGHT - 8, fill: outside ? "#d55e00" : "#6a7079" }),
+      shape("line", { x1: at2(value), x2: at2(value), y1: 1, y2: HEIGHT - 1, stroke: "#111", "stroke-width": outside ? 4 : 2 })
     );
     return row2(name, picture, text("span", `${said}${outside ? "" : ", at rest"}`));
   }
@@ -1633,7 +1759,7 @@ void main() { pixel = vec4(colour, 1); }`;
       };
       element("try-pad-meters").replaceChildren(
         ...pad.axes.map(axis),
-        lamps("buttons", pad.buttons.map((button, i) => ({ shown: String(i), down: button.pressed || button.value > 0.5 }))),
+        lamps("buttons", pad.buttons.map((button2, i) => ({ shown: String(i), down: button2.pressed || button2.value > 0.5 }))),
         ...read === null ? [] : [lamps("functions", Object.entries(DEEDS).map(([deed, shown2]) => ({ shown: shown2, down: read.down(deed) })))]
       );
     }
@@ -1711,7 +1837,7 @@ void main() { pixel = vec4(colour, 1); }`;
     showStatus(view);
     showProgress(view);
     showPlots(view, hello);
-    showBeliefs(view.beliefs);
+    showBeliefs(view.beliefs, choices(hello.replays));
     element("ghost-group").hidden = !hello.foresees;
     element("ghost").setAttribute("aria-pressed", String(view.ghost !== null));
     showHeld(hello, hands, view);
@@ -1730,7 +1856,7 @@ void main() { pixel = vec4(colour, 1); }`;
     if (hello !== null) showHeld(hello, hands, view);
   }
   function command(name, value = null) {
-    if (name !== "pace" && name !== "go" && name !== "ghost") hands.release();
+    if (!["pace", "go", "ghost", "keep"].includes(name)) hands.release();
     tell();
     link.say({ kind: "command", name, value });
   }
@@ -1753,6 +1879,21 @@ void main() { pixel = vec4(colour, 1); }`;
     if (view === null) return;
     if (view.paused === null) command("pause", "you asked for a pause");
     else command("go");
+  }
+  function choices(replays) {
+    const done = (name, each) => {
+      player.close();
+      command(name, each.at);
+    };
+    const all = {
+      play: replays ? (each) => {
+        if (moves(view)) command("pause", "you are watching an earlier intervention");
+        void player.show(each.at, `Your intervention in ${each.where}`, buttonsFor(each, all));
+      } : null,
+      keep: (each) => done("keep", each),
+      takeBack: (each) => done("retract", each)
+    };
+    return all;
   }
   var ONCE = {
     Enter: () => engage(true),
@@ -1784,6 +1925,7 @@ void main() { pixel = vec4(colour, 1); }`;
     const meaning = meaningOf(event, hands, event.code in ONCE);
     if (meaning === "shortcut") return;
     if (trying.open) return trying.key(event, SAID[event.code]);
+    if (player.open) return;
     if (meaning === "none") return;
     event.preventDefault();
     if (meaning === "action") press(event.code, true);
@@ -1791,6 +1933,7 @@ void main() { pixel = vec4(colour, 1); }`;
   });
   addEventListener("keyup", (event) => {
     if (trying.open) return trying.key(event, void 0);
+    if (player.open) return;
     if (hands.keyOf(event.code) !== void 0) press(event.code, false);
   });
   addEventListener("blur", () => {
@@ -1812,9 +1955,9 @@ void main() { pixel = vec4(colour, 1); }`;
   element("take").onclick = () => link.connect(true);
   element("spacemouse").onclick = () => void mouse.choose();
   element("try").onclick = tryDevices;
-  for (const button of document.querySelectorAll("#banner button, main button")) {
-    button.tabIndex = -1;
-    button.addEventListener("pointerdown", (event) => event.preventDefault());
+  for (const button2 of document.querySelectorAll("#banner button, main button")) {
+    button2.tabIndex = -1;
+    button2.addEventListener("pointerdown", (event) => event.preventDefault());
   }
   addEventListener("resize", () => {
     scene.redraw();
@@ -1839,6 +1982,7 @@ void main() { pixel = vec4(colour, 1); }`;
   var devices = new Proxy(run, {
     get: (_, name) => name !== "lost" && trying.open ? trying.acts[name] : run[name]
   });
+  var player = new Player();
   var mouse = new SpaceMouse(devices);
   var trying = new Trying(mouse, () => ({ hello, view }), () => hands.release());
   watchGamepad(devices);

@@ -1,0 +1,59 @@
+"""Methods of other authors in the corridor: each learns the wish, from the prior on, and resumes exactly."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from corridor_runs import PRIOR, QUICK, SETTINGS, all_observations, expert, run, task_of
+from mereq.alignment import algorithm
+from mereq.alignment.algorithm import Round
+from mereq.alignment.schedule import Resume
+from mereq.core.errors import WrongPolicyOutput
+from mereq.core.function_policies import SampledPolicy
+from mereq.interventions.log import InterventionLog
+from mereq.presets.methods import METHODS, OTHERS
+from toys import LINE
+
+SMALL = replace(SETTINGS, coherent=replace(SETTINGS.coherent, training_steps=900))
+NAMES = [method.name for method in OTHERS]
+NEED_PROBABILITIES = ["mile", "csil"]  # ppl refuses this task before, whose simulator cannot go back
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_method_learns_the_wish_and_infers_no_theta(name):
+    rounds = run(METHODS[name], SMALL, n_rounds=8, rate_threshold=0.05)
+    assert rounds[0].intervention_rate > 0.3
+    assert rounds[-1].aligned
+    assert all(each.theta.size == 0 for each in rounds)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "rlif"])  # which has no prior's term: it clones it
+def test_the_first_policy_is_the_prior(name):
+    improver = METHODS[name].start(task_of(), PRIOR, QUICK, seed=0)
+    ours, priors = (policy.distribution(all_observations()).log_probs for policy in (improver.policy, PRIOR))
+    np.testing.assert_allclose(ours, priors, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interrupted_run_ends_as_one_left_in_peace(name):
+    """The second round of a new improver, from the state after the first one."""
+    coherent, values = replace(QUICK.coherent, training_steps=100), replace(QUICK.takeovers, updates=50)
+    settings = replace(QUICK, cloning_updates=50, takeovers=values, coherent=coherent)
+    how = {"seed": 0, "n_rounds": 2, "rate_threshold": 0.0}
+    made, state = [], {}
+    for event in algorithm.events(task_of(), PRIOR, expert(), METHODS[name], settings, **how):
+        if isinstance(event, Round):
+            made.append(event)
+            state = state or {key: array.copy() for key, array in event.state().items()}
+    resume = Resume(InterventionLog((made[0].rollout,)), state)
+    (again,) = run(METHODS[name], settings, resume=resume, **how)
+    ours, first = (each.policy.distribution(all_observations()).log_probs for each in (again, made[1]))
+    np.testing.assert_array_equal(ours, first)
+
+
+@pytest.mark.parametrize("name", NEED_PROBABILITIES)
+def test_a_prior_without_probabilities_is_refused_where_they_are_compared(name):
+    prior = SampledPolicy(lambda obs, rng: rng.uniform(-1, 1, (len(obs), 1)), LINE.actions)
+    with pytest.raises(WrongPolicyOutput, match=f"The method {name} compares log-probabilities"):
+        METHODS[name].start(LINE, prior, QUICK, seed=0)
