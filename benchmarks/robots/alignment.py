@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/robots/alignment.py cell --out results/robot/alignment_cell.json
     .venv/bin/python benchmarks/robots/alignment.py simulator --out results/robot/alignment_simulator.json
 
-The cell is used through RMI packets and rendered pictures, in driven time (no sockets, no clock), so that a busy machine
-makes it slow and not different. Both have the same settings and the same starts. The result is written after each
+The cell is used through RMI packets and rendered pictures, in driven time (no sockets, no clock), so that a busy
+machine makes it slow and not different. Both have the same settings and the same starts. The result is written after each
 round, with the rate of its policy: the rate of round k is the own rate of the policy after k improvements.
 """
 
@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
 from episodes import Counted
+
 from mereq.alignment.algorithm import Round
 from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of

@@ -64,7 +64,7 @@ def test_free_pose_is_exact_without_noise():
 
 @pytest.mark.parametrize("lean", [0.02, 0.15, 0.6, 1.3])
 def test_leaning_pose_is_exact_without_noise(lean, monkeypatch):
-    """The lowest point of the foot's edge is on the table. With the right derivative four iterations do, with a wrong one not."""
+    """The lowest point of the foot's edge is on the table. Four iterations do, with the right derivative."""
     monkeypatch.setattr(pose_module, "ITERATIONS", 4)
     camera = Pose(rotation_of(np.array([2.2, 0.0, 0.0])), np.array([0.05, 0.85, 0.75]))
     height, radius, rng = 0.1, 0.03, np.random.default_rng(4)
