@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/robots/alignment.py simulator --out results/robot/alignment_simulator.json
 
 The cell is used through RMI packets and rendered pictures, in driven time (no sockets, no clock), so that a busy
-machine makes it slow and not different. Both have the same settings and the same starts. The result is written after each
+machine makes it slow and not different. Both have the same settings and starts. The result is written after each
 round, with the rate of its policy: the rate of round k is the own rate of the policy after k improvements.
 """
 
