@@ -4,8 +4,8 @@
 
 The emulated cell is used through RMI packets and rendered pictures, in driven time (no sockets, no clock). Starts are
 the same in all columns: the emulated person puts the bottle where the simulator's episode of this seed has it. What
-differs is taken away step by step: actions one step late in the simulator, then the cell with the true poses in place
-of its camera, then the whole cell.
+differs is taken away step by step: the whole cell, then the cell with the true poses in place of its camera, then the
+simulator, as it is and with actions one step late.
 """
 
 import argparse
@@ -83,8 +83,8 @@ class Counted:
         return found
 
 
-def outcome(environment, n: int, expect=None) -> dict:
-    """Success, intervention rate and mean features of n episodes."""
+def outcomes(environment, n: int, expect=None):
+    """Success, intervention rate and mean features of the episodes so far, after each of n episodes."""
     spec = RunSpec.named(task="bottle-pushing")
     task, counted, prior = definition_of(spec.task).task, Counted(environment, expect), policy_of(spec, "prior")
     rollout = []
@@ -92,15 +92,22 @@ def outcome(environment, n: int, expect=None) -> dict:
         counted, lambda _: (0, prior), supervisor_of(spec), n * N_STEPS, episode_seed=lambda k: 1000 + k, task=task
     ):
         rollout.append(step)
+        if step.truncated or step.terminated:
+            yield summary(rollout, counted.ends)
         if len(counted.ends) == n:
-            break
-    toppled = [bool(end.toppled) for end in counted.ends]
-    success = [bool(end.bottle_to_goal < 0.03 and not fell) for end, fell in zip(counted.ends, toppled, strict=True)]
+            return
+
+
+def summary(rollout: list, ends: list) -> dict:
+    """Success, intervention rate and mean features."""
+    toppled = [bool(end.toppled) for end in ends]
+    success = [bool(end.bottle_to_goal < 0.03 and not fell) for end, fell in zip(ends, toppled, strict=True)]
     return {
-        "episodes": len(counted.ends),
+        "episodes": len(ends),
         "steps": len(rollout),
         "success": float(np.mean(success)),
         "toppled": float(np.mean(toppled)),
+        "toppled_seeds": [1000 + k for k, fell in enumerate(toppled) if fell],
         "intervention_rate": float(np.mean([int(step.controller) for step in rollout])),
         "features": np.mean([step.features for step in rollout], axis=0).round(4).tolist(),
     }
@@ -114,19 +121,26 @@ def main() -> None:
     arguments = words.parse_args()
     task = ARM_TASKS["bottle-pushing"]
     n = arguments.episodes
-    late = Perturbed(ArmEnv(task, ends=task.over), Disturbance(1, np.zeros(3), np.zeros(task.obs_size)))
-    result = {"simulator": outcome(ArmEnv(task, ends=task.over), n), "simulator, a step late": outcome(late, n)}
-    for termination, sees in (("noblend", False), ("cnt", False), ("cnt", True)):
+    result: dict[str, dict] = {}
+
+    def keep(name: str, found) -> None:
+        """Write the results so far after each episode: the cell's take minutes."""
+        for result[name] in found:
+            config = {"episodes": n, "pictures_per_second": arguments.rate, "size": [640, 480], "seed": 1000}
+            content = {"config": config, "results": result, "provenance": clean_provenance(provenance())}
+            arguments.out.parent.mkdir(parents=True, exist_ok=True)
+            arguments.out.write_text(json.dumps(content, indent=1) + "\n")
+        print(name, result[name], flush=True)
+
+    for termination, sees in (("cnt", True), ("cnt", False), ("noblend", False)):
         lab = InProcess(task, termination, rate=arguments.rate, sight=None if sees else TrueSight)
         with lab.robot:
             name = f"emulated cell, {termination}, {'its camera' if sees else 'true poses'}"
-            result[name] = outcome(lab.robot, n, lab.emulated.expect)
+            keep(name, outcomes(lab.robot, n, lab.emulated.expect))
         lab.close()
-    config = {"episodes": arguments.episodes, "pictures_per_second": arguments.rate, "size": [640, 480], "seed": 1000}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    content = {"config": config, "results": result, "provenance": clean_provenance(provenance())}
-    arguments.out.write_text(json.dumps(content, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    keep("simulator", outcomes(ArmEnv(task, ends=task.over), n))
+    late = Perturbed(ArmEnv(task, ends=task.over), Disturbance(1, np.zeros(3), np.zeros(task.obs_size)))
+    keep("simulator, a step late", outcomes(late, n))
 
 
 if __name__ == "__main__":
