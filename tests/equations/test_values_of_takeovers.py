@@ -50,7 +50,7 @@ def supervised() -> Rollout:
         features=np.zeros((n, 1)),
         terminated=mdp.terminal[there],
         truncated=~mdp.terminal[there] & (np.append(np.diff(episode), 1) != 0),
-        retracts=np.zeros(n, bool),
+        retracts=np.zeros(n, int),
         version=np.zeros(n, int),
     )
 

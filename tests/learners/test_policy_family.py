@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,24 +11,41 @@ from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_obser
 from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback, is_over
-from mereq.alignment.posterior_alignment import MEREQ_BAYES, PosteriorImprover
-from mereq.alignment.schedule import PolicyVersion, Resume
+from mereq.alignment.missing_features import missing_features
+from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorImprover
+from mereq.alignment.replay import replayed
+from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
 from mereq.commands.posterior import posterior_lines
 from mereq.commands.show import run_report
-from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongValue
+from mereq.core.actions import Discrete
+from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongTask, WrongValue
+from mereq.core.reward import LinearReward
 from mereq.core.supervisor import Controller
+from mereq.exports import export, read_runs
+from mereq.exports.reading import read_dataset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.irl.candidates import Candidate
 from mereq.irl.family_evidence import family_evidence
+from mereq.irl.fit import cross_validated_fit
 from mereq.irl.influence import contradictions
-from mereq.maxent_rl.family import with_theta
+from mereq.maxent_rl.family import ConditionedReplay, ThetaRegion, with_theta
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
+from mereq.maxent_rl.networks import apply_mlp
+from mereq.maxent_rl.replay import Transitions
 from mereq.maxent_rl.training import TrainingSettings
-from mereq.maxent_rl.two_stream import apply_two_stream_numpy
+from mereq.maxent_rl.two_stream import (
+    Conditioning,
+    apply_two_stream,
+    apply_two_stream_numpy,
+    init_network,
+    network_to_numpy,
+)
 from mereq.store.families import load_family, save_family
 from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
 from mereq.tasks.corridor import FORWARD, SWITCH, THETA_EXPERT, THETA_PRIOR
+from toys import TabularSimulator
 
 TRAINING = TrainingSettings(
     n_steps=12_000,
@@ -74,6 +93,53 @@ def test_a_member_is_the_two_stream_network_at_its_theta(family):
     member = family.member(WISH, PRIOR)
     both = apply_two_stream_numpy(family.network, with_theta(np.broadcast_to(WISH, (len(obs), len(WISH))), obs))
     np.testing.assert_allclose(member.values(obs), both, rtol=1e-4, atol=1e-5)
+
+
+def test_groups_of_states_share_theta_in_updates():
+    """Forward pass and gradients of updates: the formula of `two_stream`, written out for every state."""
+    rng, (n_groups, n_states, n_weights, n_obs, rank) = np.random.default_rng(0), (3, 5, 2, 4, 3)
+    network = init_network(
+        jax.random.key(0), (n_obs, 6, 3), zero_head=False, conditioning=Conditioning(n_weights, rank)
+    )
+    theta, obs = rng.normal(size=(n_groups, 1, n_weights)), rng.normal(size=(n_groups, n_states, n_obs))
+    inputs = np.concatenate([np.broadcast_to(theta, (n_groups, n_states, n_weights)), obs], axis=2, dtype=np.float32)
+
+    def written_out(network, inputs):
+        theta, x = inputs[..., :n_weights], inputs[..., n_weights:]
+        phi = apply_mlp(network.states, x).reshape(n_groups, n_states, 3, n_weights, rank)
+        g = jnp.concatenate([jnp.ones((*theta.shape[:-1], 1)), apply_mlp(network.thetas, theta)], axis=-1)
+        return jnp.einsum("gsf,gsofk,gsk->gso", theta, phi, g) / np.sqrt(rank)
+
+    expected = jax.jit(written_out)(network, inputs)
+
+    def slope(f):
+        return jax.jit(jax.grad(lambda network: jnp.sin(f(network, inputs)).sum()))(network)
+
+    np.testing.assert_allclose(jax.jit(apply_two_stream)(network, inputs), expected, atol=1e-5)
+    rows = apply_two_stream_numpy(network_to_numpy(network), inputs.reshape(-1, n_weights + n_obs))
+    np.testing.assert_allclose(rows.reshape(n_groups, n_states, 3), expected, atol=1e-5)
+    ours, theirs = slope(apply_two_stream), slope(written_out)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4), ours, theirs)
+
+
+@pytest.mark.parametrize(("batch_size", "states"), [(128, 4), (66, 2), (35, 1), (5, 1)])
+def test_batches_come_in_groups_that_share_theta(batch_size, states):
+    """As few thetas as divide the batch and are 32 or more; each transition has the price of its group's theta."""
+    region, n, rng = ThetaRegion(np.array([1.5, 0.5])), 20, np.random.default_rng(0)
+    replay = ConditionedReplay(region, n, obs_size=5, actions=Discrete(3), n_features=2)
+    obs, features = rng.normal(size=(n, 5)).astype(np.float32), rng.normal(size=(n, 2)).astype(np.float32)
+    prior = np.zeros((n, 3), np.float32)
+    columns = Transitions(obs, np.zeros(n, int), obs, features, np.zeros(n, bool), prior, prior)
+    replay.add(columns, LinearReward(np.zeros(2)))
+    batch = replay.draw(rng, (4, batch_size), LinearReward(np.zeros(2)))
+    assert batch.reward.shape == (4, batch_size // states, states)
+    theta = batch.obs[..., :2]
+    assert (theta == theta[..., :1, :]).all()
+    np.testing.assert_array_equal(batch.next_obs, batch.obs)
+    of_state = {tuple(o[2:]): f for o, f in zip(obs, features, strict=True)}
+    found = np.array([of_state[tuple(o[2:])] for o in batch.obs.reshape(-1, 5)])
+    np.testing.assert_allclose((found * theta.reshape(-1, 2)).sum(axis=1), batch.reward.ravel(), rtol=1e-5, atol=1e-6)
+    assert len(np.unique(theta[0].reshape(-1, 2), axis=0)) > 1
 
 
 def test_evidence_is_the_log_probability_of_the_members(family):
@@ -124,9 +190,9 @@ def test_limits_of_theta_must_fit_the_features():
 # ------------------------------------------------------------------------------------------------------ the method
 
 
-def bayes_events(family, resume=None, n_rounds=2):
+def bayes_events(family, resume=None, n_rounds=2, learning=AtHandback):
     method = replace(MEREQ_BAYES, family=family)
-    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": AtHandback, "resume": resume}
+    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": learning, "resume": resume}
     return events(task_of(), PRIOR, expert(), method, SETTINGS, **how)
 
 
@@ -201,6 +267,86 @@ def test_show_says_what_the_newest_posterior_says(family, tmp_path, caplog):
     (tmp_path / "run" / "checkpoints" / f"version-{newest.version:04d}.json").unlink()
     assert run_report(tmp_path / "run")["posterior"] is None  # all else is shown
     assert "cannot be read" in caplog.text
+
+
+def supervised_prior(family):
+    """A round in which nothing is learned, with an intervention in about half of its episodes."""
+    rounds = bayes_events(family, n_rounds=1, learning=Sequential)
+    return next(event for event in rounds if isinstance(event, Round)).rollout
+
+
+def test_without_the_wishs_feature_the_fit_is_poor(family):
+    """Cross-validated over interventions: with the left side theta explains most of them, without it hardly any."""
+    rollout = supervised_prior(family)
+    log, shares = InterventionLog((rollout,)), []
+    for hidden in (False, True):
+        limit = np.where(hidden & (np.arange(3) == LEFT), 1e-6, family.region.limit)
+        without = replace(family, region=replace(family.region, limit=limit))
+        improver = PosteriorImprover(task_of(), PRIOR, without, SETTINGS.posterior, seed=0)
+        likelihood, rng = improver.likelihood(log), np.random.default_rng(0)
+        obs = rollout.obs[likelihood.decisions.shown.steps]
+        fit = cross_validated_fit(likelihood, improver.before, obs, lambda theta: np.zeros(0), rng=rng, draws=128)
+        assert fit is not None
+        shares.append(fit.share)
+    assert shares[0] > 0.7
+    assert shares[1] < 0.3
+
+
+def test_the_wishs_feature_is_offered_where_it_is_missing(family):
+    """By the user's own candidate, and beside it the left cell in which most interventions end."""
+    log = InterventionLog((supervised_prior(family),))
+    own = [Candidate("left", lambda moves: moves.features[:, LEFT])]
+    offered = []
+    for limit in (1e-6, 1.5):
+        region = replace(family.region, limit=np.where(np.arange(3) == LEFT, limit, family.region.limit))
+        without = replace(family, region=region)
+        improver = PosteriorImprover(task_of(), PRIOR, without, SETTINGS.posterior, seed=0)
+        how = {"run_seed": 1, "learner": SETTINGS.learner, "own": own}
+        found = missing_features(task_of(), PRIOR, without, improver, log, **how)
+        offered.append([found.candidates[h].name for h in found.offered])
+        assert all(found.where[k].first >= 1 for h in found.offered for k in found.asking(h))
+    assert "left" in offered[0]
+    assert offered[1] == []
+
+
+def test_missing_features_need_interventions_and_a_simulator_that_can_be_rewound(family):
+    rollout = supervised_prior(family)
+    forward = replace(task_of(), simulate=lambda n: TabularSimulator(corridor_mdp(LENGTH), n, limits=[12]))
+    improver = PosteriorImprover(forward, PRIOR, family, SETTINGS.posterior, seed=0)
+    how = {"run_seed": 1, "learner": SETTINGS.learner}
+    with pytest.raises(WrongTask, match="cannot be rewound"):
+        missing_features(forward, PRIOR, family, improver, InterventionLog((rollout,)), **how)
+    few = InterventionLog((rollout.only(rollout.episode == rollout.episode[rollout.by_expert][0]),))
+    found = missing_features(forward, PRIOR, family, improver, few, **how)
+    assert found.test is None
+    assert 0 < len(found.where) < 5
+
+
+def test_an_exported_run_gives_its_own_theta_again(family, tmp_path):
+    """`mereq align --from`: the same steps, read from CSV, and the same posterior, to the last digit."""
+    with RunWriter.create(tmp_path / "run", {"task": "mine"}) as writer:
+        done = [event for event in record(bayes_events(family, n_rounds=2), writer) if isinstance(event, Round)]
+    export(read_runs([tmp_path / "run"], task=task_of()), "csv", tmp_path / "csv")
+    read = read_dataset(tmp_path / "csv", task_of(), PRIOR)
+    improver = replace(MEREQ_BAYES, family=family).start(task_of(), PRIOR, SETTINGS, seed=1)
+    found = [event for event in replayed(read, improver) if isinstance(event, Round)]
+    assert [each.expert_steps for each in found] == [each.expert_steps for each in done]
+    np.testing.assert_array_equal([each.theta for each in found], [each.theta for each in done])
+
+
+def test_a_changed_mind_is_followed_within_twenty_expert_samples(family):
+    """The second supervisor wants the other side: the same steps with both sides of the corridor exchanged."""
+    rollout = supervised_prior(family)
+    exchanged = rollout.only(np.cumsum(rollout.by_expert) <= 20)
+    exchanged = replace(exchanged, obs=np.roll(exchanged.obs, LENGTH, axis=1))
+    log = InterventionLog((rollout, exchanged))
+    start = replace(SETTINGS, posterior=replace(SETTINGS.posterior, draws=256))
+    found = {
+        method.name: replace(method, family=family).start(task_of(), PRIOR, start, seed=0).infer(log).mean[LEFT]
+        for method in (MEREQ_BAYES, MEREQ_BAYES_FADING)
+    }
+    assert found["mereq-bayes"] > 0.5
+    assert found["mereq-bayes-fading"] < -0.1
 
 
 def test_without_a_family_the_method_says_what_is_missing():

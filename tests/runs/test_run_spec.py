@@ -280,6 +280,14 @@ def test_a_recorded_run_may_have_had_any_settings_that_its_method_does_not_read(
         check_resumable(read | {"settings": read["settings"] | {"takeovers": {"cost": 9, "updates": 500}}}, read)
 
 
+def test_settings_of_another_version_are_read_past_only_where_the_method_does_not_read_them():
+    config = spec(method="mereq").to_config()
+    older = config | {"settings": config["settings"] | {"posterior": {"accepted": 0.5}}}
+    assert RunSpec.from_config(older).settings.inference == spec().settings.inference
+    with pytest.raises(IncompatibleRun, match="extra fields found"):
+        RunSpec.from_config(older | {"method": "mereq-bayes"})
+
+
 def test_every_method_with_settings_of_its_own_is_known():
     assert {method for methods in READ_BY.values() for method in methods} <= METHODS.keys()
     assert READ_BY.keys() <= {field.name for field in dataclasses.fields(AlignSettings)}

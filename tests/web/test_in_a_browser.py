@@ -101,8 +101,9 @@ def test_what_it_believes_and_what_comes_next(tmp_path, browser, monkeypatch):
         at.until(lambda: bool(latest(at.session)["ghost"]) and picture() != without)
         assert at.page.get_attribute("#ghost", "aria-pressed") == "true"
         assert at.who() == "PAUSED"
+        drawn = picture()
         at.keys.press("g")
-        at.until(lambda: picture() == without)
+        at.until(lambda: latest(at.session)["ghost"] is None and picture() != drawn)
 
         assert at.page.inner_text("#beliefs-changed").startswith("Your last intervention changed: ")
         at.page.click("#contradiction-rows button:text('Play')")

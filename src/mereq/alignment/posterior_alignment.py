@@ -19,6 +19,7 @@ from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
 from mereq.irl.belief import Belief, InterventionEffect
 from mereq.irl.decisions import DecisionModel, Decisions, decisions_of
+from mereq.irl.fading import fading_posterior
 from mereq.irl.family_evidence import n_habits
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.influence import intervention_effects
@@ -34,6 +35,7 @@ class PosteriorAlignment:
 
     name: str
     family: PolicyFamily | None = field(default=None, compare=False)
+    fading: bool = False  # whether evidence fades, with an inferred span, for a supervisor who may change their mind
 
     def start(self, task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> "PosteriorImprover":
         """The improver of a new run, whose first policy is the prior.
@@ -46,16 +48,27 @@ class PosteriorAlignment:
                 f"The method {self.name} needs a policy family of the task {task.name}, prepared for this prior: "
                 "replace(MEREQ_BAYES, family=...) in Python, or `mereq prepare` and --family on the command line."
             )
-        return PosteriorImprover(task, prior, self.family, settings.posterior, seed=seed)
+        return PosteriorImprover(task, prior, self.family, settings.posterior, seed=seed, fading=self.fading)
 
 
 MEREQ_BAYES = PosteriorAlignment("mereq-bayes")
+MEREQ_BAYES_FADING = PosteriorAlignment("mereq-bayes-fading", fading=True)
 
 
 class PosteriorImprover:
     """Improver by inference alone. The posterior is a function of the log and the seed, whatever came before."""
 
-    def __init__(self, task: Task, prior: Policy, family: PolicyFamily, settings: PosteriorSettings, *, seed: int):
+    def __init__(
+        self,
+        task: Task,
+        prior: Policy,
+        family: PolicyFamily,
+        settings: PosteriorSettings,
+        *,
+        seed: int,
+        fading: bool = False,
+    ):
+        self._fading = fading
         self._task, self._prior, self._family, self._settings, self._seed = task, prior, family, settings, seed
         self._n_habits = n_habits(task.actions) if settings.habit else 0
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
@@ -117,9 +130,11 @@ class PosteriorImprover:
         """Posterior of the parameters, given the decisions of a log. Each theta is within the family's region."""
         settings, n = self._settings, self._family.n_weights
         rng = stream(self._seed, "posterior", log.steps)
-        found = importance_sampling(
-            self.likelihood(log), self.before, rng, draws=settings.draws, iterations=settings.iterations
-        )
+        likelihood, before, draws, iterations = self.likelihood(log), self.before, settings.draws, settings.iterations
+        if self._fading:
+            found = fading_posterior(likelihood, before, rng, draws=draws, iterations=iterations).posterior
+        else:
+            found = importance_sampling(likelihood, before, rng, draws=draws, iterations=iterations)
         theta = self._family.region.clip(found.draws[:, :n])
         return Posterior(np.concatenate([theta, found.draws[:, n:]], axis=1), found.weights)
 

@@ -16,7 +16,7 @@ from mereq.cli.runs import align, supervise, trial  # isort: split
 
 from mereq.cli.policies import prepare, train  # isort: split
 
-from mereq.cli.results import export, export_policy, report, show, study  # isort: split
+from mereq.cli.results import export, export_policy, features, report, show, study  # isort: split
 
 from mereq.cli.tools import check, doctor, init, robot, tasks
 from mereq.commands.output import accept_any_text, words
@@ -30,6 +30,7 @@ __all__ = [  # the order of `--help` is that of the imports above
     "doctor",
     "export",
     "export_policy",
+    "features",
     "init",
     "main",
     "prepare",
@@ -45,7 +46,7 @@ __all__ = [  # the order of `--help` is that of the imports above
 
 OVERVIEW: dict[str, tuple[Callable[..., None], ...]] = {
     "Align": (align, supervise, trial),
-    "See, compare, use": (show, study, report, export, export_policy),
+    "See, compare, use": (show, features, study, report, export, export_policy),
     "A task of your own": (init, check, tasks),
     "Policies": (train, prepare),
     "Machine and robot": (doctor, robot),

@@ -1,4 +1,4 @@
-"""Commands for recorded runs: `mereq show | export | export-policy | study | report`."""
+"""Commands for recorded runs: `mereq show | features | export | export-policy | study | report`."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from mereq.cli.options import PLATFORM_GIVEN, app, console
-from mereq.commands.output import PlainConsole
+from mereq.commands.output import PlainConsole, words
 
 
 @app.command
@@ -43,6 +43,44 @@ def show(
         print(json.dumps(command.run_report(run)))
     else:
         command.show(run, task=task, prior=prior, clip=not no_clip, console=console)
+
+
+@app.command
+def features(
+    run: Annotated[Path, Positional, arg(metavar="DIR")],
+    *,
+    json_: Annotated[bool, arg(name="json")] = False,
+    task: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    prior: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+    candidates: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = None,
+) -> None:
+    """Look for missing features: what a run's interventions ask for, and the task's features cannot say.
+
+    For runs of `mereq-bayes`, of tasks whose simulator can be rewound. Says how much of the interventions the features
+    explain, and offers at most three features by name, with the interventions that ask for them (docs/limits.md).
+    Nothing is learned again: an offered feature has to be added to the task, and a family prepared for it.
+
+    For instance:
+      mereq features runs/instant
+      mereq features runs/mine --task my_task.py:LANDER --candidates my_task.py:CANDIDATES
+
+    Args:
+        run: directory of a run.
+        json_: print one JSON object.
+        task: the run's task, if it is your own: file.py:NAME or package.module:NAME.
+        prior: the run's prior, if it is code of yours.
+        candidates: features of your own to test, too: file.py:NAME or package.module:NAME of a list of
+            `mereq.irl.candidates.Candidate`.
+    """
+    from mereq.commands.features import feature_lines, features_report
+
+    report = features_report(run, task=task, prior=prior, candidates=candidates)
+    if json_:
+        print(json.dumps(report))
+    else:
+        out = PlainConsole(soft_wrap=True)
+        for line in feature_lines(report):
+            out.print(words(line))
 
 
 @app.command

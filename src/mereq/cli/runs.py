@@ -48,6 +48,9 @@ def align(
     pace: Annotated[float | None, arg(metavar="HZ", help_behavior_hint="(default: as fast as possible)")] = None,
     robot: RobotName = None,
     track: Track = None,
+    from_: Annotated[
+        Path | None, arg(name="from", metavar="DATASET", help_behavior_hint="(default: supervise)")
+    ] = None,
 ) -> None:
     """Align a prior policy with a synthesized expert, from interventions (Algorithm 1).
 
@@ -64,6 +67,7 @@ def align(
       mereq align my_task.py:LANDER --prior ppo_lander.zip --out runs/lander
       mereq align highway --track tensorboard --out runs/curves      (then: tensorboard --logdir runs)
       mereq align my_task.py:LANDER --prior policy.onnx --prior-kind logits --out runs/lander
+      mereq align highway --from datasets/mine --out runs/inferred
 
     Args:
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
@@ -74,8 +78,9 @@ def align(
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
-            1; `mereq-bayes`, which learns from each intervention at once (docs/instant.md); or `rlif`, `rift`, `pvp`,
-            `mile`, `ppl` or `csil` of other authors (docs/benchmark.md).
+            1; `mereq-bayes`, which learns from each intervention at once (docs/instant.md); `mereq-bayes-fading`, for a
+            supervisor who may change their mind (docs/limits.md); or `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of
+            other authors (docs/benchmark.md).
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
@@ -95,11 +100,21 @@ def align(
             package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
         track: curves of rates, weights and losses for `tensorboard` (in DIR/tracking), `wandb` (there, too,
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
+        from_: infer theta from recorded interventions, without a supervisor (with `mereq-bayes`): a dataset of
+            `mereq export`, a LeRobot dataset with a column `is_intervention` or `intervention`, or CSV
+            (docs/export.md).
     """
     with interruption.deferred():
         with interruption.at_once():
             from mereq.commands.align import align as run
+            from mereq.commands.align import align_from
 
+        if from_ is not None:
+            chosen = {"task": task, "method": method, "preset": preset, "seed": seed, "n_rounds": rounds}
+            chosen |= {"rate_threshold": rate_threshold, "prior": prior, "prior_kind": prior_kind, "expert": expert}
+            chosen |= {"family": family, "learning": learning, "pace": pace, "robot": robot}
+            align_from(from_, out, overwrite=overwrite, given=chosen, console=console)
+            return
         run(
             out,
             resume=resume,

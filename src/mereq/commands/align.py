@@ -8,17 +8,24 @@ from rich.console import Console
 
 from mereq.alignment.algorithm import Round
 from mereq.alignment.method import Progress
+from mereq.alignment.posterior_alignment import PosteriorAlignment
+from mereq.alignment.replay import replayed
 from mereq.alignment.schedule import PolicyVersion
 from mereq.commands.opening import RunDirectory, open_run, recording, stopped
 from mereq.commands.output import command, resume_command, words
 from mereq.commands.robot_operator import attend_robot
 from mereq.commands.terminal import prepare, progress_bar, round_columns, round_line
-from mereq.core.errors import NeedsPerson, RobotLost
+from mereq.core.errors import NeedsPerson, RobotLost, WrongValue
+from mereq.exports.reading import read_dataset
 from mereq.interventions.rollout import SupervisedStep
+from mereq.presets.methods import METHODS
 from mereq.presets.registry import definition_of
-from mereq.runs.run import environment_of, run
+from mereq.runs.families import method_of
+from mereq.runs.policies import name_policy, policy_of, task_of
+from mereq.runs.run import create, environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.runs.tracking import require_tracker, tracked_run
+from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.interruption import interruption
 
@@ -51,6 +58,43 @@ def align(
         except (KeyboardInterrupt, RobotLost, NeedsPerson):
             console.print(words(stopped(writer, out, resume_command("align", out, given))), soft_wrap=True)
             raise
+    console.print(words(f"\nThe run is in {out}. Show it with:  {command('mereq', 'show', out)}"), soft_wrap=True)
+
+
+def align_from(source: Path, out: Path, *, overwrite: bool, given: dict[str, Any], console: Console) -> None:
+    """Infer theta from the interventions of a dataset, into a run directory.
+
+    Raises:
+        CannotLoad: the dataset cannot be read, or does not fit the task.
+        WrongValue: an option needs a supervisor, or the method needs more than the record.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    wrong = [name for name in ("expert", "pace", "robot", "rate_threshold", "n_rounds", "learning") if name in chosen]
+    if wrong:
+        raise WrongValue(f"With --from, nothing is supervised: leave out {', '.join(wrong)}.")
+    method = chosen.get("method", "mereq-bayes")
+    if method in METHODS and not isinstance(METHODS[method], PosteriorAlignment):
+        raise WrongValue(
+            f"--from infers theta with mereq-bayes, which needs the recorded steps alone; {method} was asked for."
+        )
+    name_policy(chosen.get("prior"))
+    spec = RunSpec.named(**{**DEFAULTS, **chosen, "method": method, "supervisor": "person", "learning": "handback"})
+    prepare(definition_of(spec.task), console)
+    task, prior = task_of(spec), policy_of(spec, "prior")
+    rounds = read_dataset(source, task, prior)
+    spec = spec.with_rounds(len(rounds))
+    improver = method_of(spec).start(task, prior, spec.settings, seed=spec.seed)
+    columns = round_columns(task.feature_names)
+    console.print(words(("".join(f"{title:>{width}}" for title, width in columns), "bold")))
+    with (
+        recording(create(spec, out, overwrite=overwrite)) as writer,
+        closing(record(replayed(rounds, improver), writer)) as events,
+    ):
+        for event in events:
+            interruption.check()
+            if isinstance(event, Round):
+                numbers = event.index, event.intervention_rate, event.expert_steps, event.theta, event.seconds_waited
+                console.print(round_line(columns, *numbers))
     console.print(words(f"\nThe run is in {out}. Show it with:  {command('mereq', 'show', out)}"), soft_wrap=True)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from mereq.commands.fit import fit_lines, recorded_fit, unexplained_clips
 from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.posterior import posterior_lines, recorded_posterior
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
 from mereq.reports.statistics import THRESHOLDS, SamplesToThreshold, samples_to_stay_below, samples_to_threshold
+from mereq.runs.inference import RecordedInference
 from mereq.runs.policies import name_policy
 from mereq.runs.recorded import load_method_policy
 from mereq.store.atomic import writing
@@ -32,7 +34,7 @@ def run_report(directory: Path) -> dict[str, Any]:
     refuse_blind(directory)
     with RunReader.open(directory) as reader:
         start, rounds, own_rates = reader.starts()[-1], reader.rounds(), reader.own_rates()
-        posterior = recorded_posterior(reader)
+        posterior, fit = recorded_posterior(reader), recorded_fit(reader)
     return {
         **{name: start.config[name] for name in FIELDS if name in start.config},
         "feature_names": _feature_names(start.config, rounds),
@@ -55,6 +57,7 @@ def run_report(directory: Path) -> dict[str, Any]:
             samples_to_stay_below, [each.own_rate for each in own_rates], [each.expert_samples for each in own_rates]
         ),
         "posterior": posterior,
+        "fit": fit,
         "config": start.config,
         "provenance": start.provenance,
     }
@@ -75,6 +78,8 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
     _print_rounds(report, out)
     for line in posterior_lines(report["posterior"]) if report["posterior"] else ():
         out.print(line)
+    for line in fit_lines(report["fit"]) if report["fit"] else ():
+        out.print(words(line))
     if not report["rounds"]:
         out.print("No round is finished yet.")
         return
@@ -170,3 +175,10 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
         with writing(figures):
             film(prior, policy, film_file)
         out.print(words(str(film_file)))
+    if clip and report["fit"] and "worst" in report["fit"]:
+        with RunReader.open(directory) as reader:
+            run = RecordedInference.of(reader)
+        with writing(figures):
+            clips = unexplained_clips(run, report["fit"], policy, directory, FIGURES)
+        for each in clips:
+            out.print(words(f"{each}  (explained worst: as supervised, and the policy alone)"))

@@ -19,6 +19,7 @@ EVERY = 3  # steps between frames
 FRAME_MILLISECONDS = 150  # twice as fast as life: a step is 0.1 s
 FILM_SIZE, STILL_SIZE = (320, 240), (480, 360)  # of each side [px]
 COLOURS = 96  # of a film
+NAMES = ("before", "after")
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,29 @@ class Shot:
     moment: int  # the most telling step
     caption: Callable[[Any], str]  # a few words, from a single environment's measurements
 
-    def film(self, prior: Policy, policy: Policy, path: Path, *, seed: int = 1, n_steps: int = N_STEPS) -> None:
-        """The same episode of the prior (left) and of another policy (right), as an animated GIF."""
-        steps = range(0, n_steps, EVERY)
-        pairs = self._pairs(prior, policy, seed, steps, FILM_SIZE)
+    def film(
+        self,
+        prior: Policy,
+        policy: Policy,
+        path: Path,
+        *,
+        seed: int = 1,
+        first: int = 0,
+        n_steps: int = N_STEPS,
+        names: tuple[str, str] = NAMES,
+    ) -> None:
+        """The same episode of the prior (left) and of another policy (right), as an animated GIF.
+
+        Args:
+            prior, policy: left and right.
+            path: of the GIF.
+            seed: of the episode.
+            first: step from which on it is shown.
+            n_steps: steps of the episode at its end.
+            names: of both.
+        """
+        steps = range(first, n_steps, EVERY)
+        pairs = self._pairs(prior, policy, seed, steps, FILM_SIZE, names)
         coverage = Image.Quantize.MAXCOVERAGE  # the bottle's cap and the marker are small
         write_gif(pairs, path, frame_milliseconds=FRAME_MILLISECONDS, colours=COLOURS, method=coverage)
 
@@ -41,8 +61,16 @@ class Shot:
         (pair,) = self._pairs(prior, policy, seed, range(self.moment, self.moment + 1), STILL_SIZE)
         Image.fromarray(pair).save(path, optimize=True)
 
-    def _pairs(self, prior: Policy, policy: Policy, seed: int, steps: range, size: tuple[int, int]) -> list[Picture]:
-        sides = [self._frames(p, name, seed, steps, size) for p, name in ((prior, "before"), (policy, "after"))]
+    def _pairs(
+        self,
+        prior: Policy,
+        policy: Policy,
+        seed: int,
+        steps: range,
+        size: tuple[int, int],
+        names: tuple[str, str] = NAMES,
+    ) -> list[Picture]:
+        sides = [self._frames(p, name, seed, steps, size) for p, name in zip((prior, policy), names, strict=True)]
         return [np.hstack(pair) for pair in zip(*sides, strict=True)]
 
     def _frames(self, policy: Policy, name: str, seed: int, steps: range, size: tuple[int, int]) -> list[Picture]:

@@ -38,6 +38,11 @@ class InterventionLog:
         """Number of expert samples so far: the effort that the method is to keep small."""
         return sum(rollout.expert_steps for rollout in self.rollouts)
 
+    @property
+    def observations(self) -> Float[np.ndarray, "steps obs"]:
+        """Observations of all steps so far, of a log of at least one rollout."""
+        return np.concatenate([rollout.obs for rollout in self.rollouts])
+
     def expert_features(self, *, kappa: float) -> Float[np.ndarray, "steps features"]:
         """Features of all expert and pseudo-expert steps so far, without retracted interventions. Section 5.3."""
         return np.concatenate(

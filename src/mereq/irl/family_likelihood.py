@@ -91,6 +91,10 @@ class FamilyLikelihood:
         given = Parameters.of(x, self.region)
         return self.shown.log_probs(given.theta, np.minimum(given.rationality, self.most_rational), given.habit)
 
+    def of_shown_steps(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
+        """Log-likelihood of the actions in the interventions' steps, each for itself and none of them a slip."""
+        return self._shown(x).sum(axis=(0, 1))
+
     def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of what each intervention shows."""
         return intervention_log_likelihoods(self._shown(x), self.decisions, self.model, uniform=self.uniform)

@@ -4,7 +4,7 @@ A handful of interventions leaves posteriors that are skewed, have several modes
 draws represent all of these, and every question (mean, interval, regret, information) is a weighted sum over them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,35 +127,63 @@ def importance_sampling(
         iterations: smallest number of proposals.
         most: largest number of proposals.
     """
+    found = explore(log_likelihood, prior, rng, start=start, draws=draws, iterations=iterations, most=most)
+    return Posterior(found.x, normalized(found.log_weights))
+
+
+@dataclass(frozen=True)
+class Explored:
+    """Draws of adaptive importance sampling, with what they were drawn from."""
+
+    x: Float[np.ndarray, "m d"]
+    log_weights: Float[np.ndarray, " m"]  # up to a number
+    proposals: tuple[_Proposal, ...]  # as many draws from each
+
+
+def explore(
+    log_likelihood: LogLikelihood,
+    prior: NormalPrior,
+    rng: np.random.Generator,
+    *,
+    start: Posterior | None = None,
+    draws: int = 512,
+    iterations: int = 3,
+    most: int = 20,
+) -> Explored:
+    """Draws of `importance_sampling`, which has the same arguments."""
     floor = np.diag((0.003 * prior.std) ** 2)  # keeps a proposal from collapsing on a single draw
     mean, covariance = (prior.mean, np.diag(prior.std**2)) if start is None else (start.mean, start.covariance)
     proposals: list[_Proposal] = []
     drawn: list[np.ndarray] = []
     log_target: list[np.ndarray] = []
-    posterior, widening = start, 1.5
-    for iteration in range(max(iterations, most)):
-        proposals.append(_Proposal(prior, 0.5 if iteration == 0 else 0.25, mean, widening * covariance + floor))
+    widening = 1.5
+    while True:
+        share = 0.25 if proposals else 0.5
+        proposals.append(_Proposal(prior, share, mean, widening * covariance + floor))
         drawn.append(proposals[-1].draw(rng, draws))
         log_target.append(log_likelihood(drawn[-1]) + prior.log_density(drawn[-1]))
         x = np.concatenate(drawn)
-        log_proposal = np.logaddexp.reduce([each.log_density(x) for each in proposals])
-        log_weights = np.concatenate(log_target) - log_proposal
-        posterior = Posterior(x, _normalized(log_weights))
-        if iteration + 1 >= iterations and posterior.effective_draws >= ENOUGH:
-            break
+        log_weights = np.concatenate(log_target) - mixture_log_density(proposals, x)
+        enough = Posterior(x, normalized(log_weights)).effective_draws >= ENOUGH
+        if (len(proposals) >= iterations and enough) or len(proposals) >= max(iterations, most):
+            return Explored(x, log_weights, tuple(proposals))
         fitted, power = _tempered(x, log_weights)
         mean, covariance, widening = fitted.mean, fitted.covariance, 1.5 if power == 1.0 else 1.0
-    assert posterior is not None
-    return posterior
 
 
-def _normalized(log_weights: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+def mixture_log_density(proposals: Sequence[_Proposal], x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
+    """Log-density of draws of which each proposal made as many, up to a number."""
+    return np.logaddexp.reduce([each.log_density(x) for each in proposals])
+
+
+def normalized(log_weights: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
+    """Weights that sum to 1."""
     return np.exp(log_weights - np.logaddexp.reduce(log_weights))
 
 
 def _tempered(x: Float[np.ndarray, "m d"], log_weights: Float[np.ndarray, " m"]) -> tuple[Posterior, float]:
     """The draws with a power of their weights, and the power: the largest of 1, 1/2, 1/4 ... that leaves enough."""
     power = 1.0
-    while (fitted := Posterior(x, _normalized(power * log_weights))).effective_draws < FEWEST * x.shape[1]:
+    while (fitted := Posterior(x, normalized(power * log_weights))).effective_draws < FEWEST * x.shape[1]:
         power *= 0.5
     return fitted, power

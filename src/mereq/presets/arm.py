@@ -45,6 +45,17 @@ BOTTLE_PUSHING = _definition(
     bottle_pushing.TASK,
     summary="push a bottle to a goal; the expert wants it pushed at its bottom",
     training=training(n_steps=300_000, temperature=0.06, learning_starts=5000, decay_updates=150_000),
+    observation_names=(
+        *("tip x", "tip y", "tip height", "tip moved in x", "tip moved in y", "tip moved up"),
+        *("bottle from tip in x", "bottle from tip in y", "bottle from tip in height"),
+        *(
+            "bottle moved in x",
+            "bottle moved in y",
+            "bottle moved up",
+            "goal from bottle in x",
+            "goal from bottle in y",
+        ),
+    ),
     metrics=bottle_card,
     clip=BOTTLE_SHOT.film,
     trained_in=task_of(replace(bottle_pushing.TASK, begin=bottle_pushing.explore), training_ends=after(50)),

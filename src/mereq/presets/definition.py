@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.core.view import ActionControls, TaskView, default_controls
 from mereq.evaluation.rollouts import Evaluation
+from mereq.irl.candidates import Candidate
 from mereq.maxent_rl.family import PolicyFamily
 from mereq.maxent_rl.family_training import FamilySettings
 from mereq.maxent_rl.training import TrainingSettings
@@ -74,7 +74,13 @@ class TaskDefinition:
     training: Mapping[str, TrainingSettings] = field(default_factory=dict)  # of prior and expert, by preset
     trained_in: Task | None = None  # task in which prior and expert are trained; by default the task itself
     metrics: Callable[[Evaluation], dict[str, Any]] = lambda evaluation: {}  # the task's own, beside mean features
-    clip: Callable[[Policy, Policy, Path], None] | None = None  # writes a GIF of the prior and another policy
+    clip: Callable[..., None] | None = None
+    """Function of two policies and a path that writes a GIF of the same episode of both. One that takes the keywords
+    `seed`, `first`, `n_steps` and `names`, as ours do, also serves for clips of single interventions."""
+
+    # missing features
+    observation_names: tuple[str, ...] = ()  # of an observation's numbers, for `mereq features`
+    candidates: tuple[Candidate, ...] = ()  # own candidates of `mereq features`, beside the library
 
     # other environments, preparation
     perturbed: Callable[[], Robot] | None = None  # perturbed simulation, which represents a real robot

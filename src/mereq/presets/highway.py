@@ -39,6 +39,11 @@ HIGHWAY = TaskDefinition(
             alive_bonus=1.0,
         )
     },
+    observation_names=tuple(
+        f"{whose} {what}"
+        for whose in ("own", "car 1's", "car 2's", "car 3's", "car 4's")
+        for what in ("presence", "x", "y (to the right)", "speed along", "speed to the right")
+    ),
     metrics=highway_card,
     clip=film_highway,
     perturbed=perturbed_highway,

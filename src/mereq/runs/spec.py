@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -17,6 +18,7 @@ from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
 from mereq.runs.robots import check_robot, name_robot, recorded_robot
+from mereq.store.compatibility import READ_BY
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
 SLOWEST_PACE = 0.001  # steps per second
@@ -126,6 +128,8 @@ class RunSpec:
     def from_config(cls, config: Mapping[str, Any]) -> "RunSpec":
         """Specification of a recorded run. Nothing is imported.
 
+        Settings that the method does not read, as another version recorded them, are replaced by the present ones.
+
         Raises:
             IncompatibleRun: a value is wrong, or another version recorded the configuration.
         """
@@ -133,6 +137,8 @@ class RunSpec:
         try:
             return _structured(known)
         except WrongValue as error:
+            with suppress(WrongValue):
+                return _structured(_read_settings(known))
             raise IncompatibleRun(
                 f"{error} A run that another version of mereq recorded needs that version."
             ) from error
@@ -201,6 +207,16 @@ class RunSpec:
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
         if self.robot is not None:
             check_robot(self.robot)
+
+
+def _read_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without settings that its method does not read, which another version may have recorded."""
+    if not isinstance(config.get("settings"), dict):
+        return config
+    settings: dict[str, Any] = config["settings"]
+    method = str(config.get("method"))
+    read = {name: value for name, value in settings.items() if name not in READ_BY or method in READ_BY[name]}
+    return config | {"settings": read}
 
 
 def _structured_tuple(values: Any, kind: Any) -> tuple[Any, ...]:

@@ -6,7 +6,9 @@ from typing import Any
 
 from mereq.core.errors import IncompatibleRun
 
-READ_BY = {  # names of the methods that read these settings; others run the same, whatever they are
+READ_BY: dict[
+    str, tuple[str, ...]
+] = {  # names of the methods that read these settings; others run the same, whatever they are
     "posterior": ("mereq-bayes",),
     "takeovers": ("rlif", "rift", "pvp"),
     "coherent": ("csil",),

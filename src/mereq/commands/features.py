@@ -1,0 +1,93 @@
+"""`mereq features`: features that a run's interventions ask for, and that the task's features cannot say."""
+
+from pathlib import Path
+from typing import Any
+
+from mereq.alignment.missing_features import LEAST, LEVEL, missing_features
+from mereq.commands.fit import fit_lines, fit_of, place, place_words
+from mereq.core.errors import CannotLoad
+from mereq.irl.candidates import Candidate
+from mereq.presets.named import load_named
+from mereq.presets.registry import definition_of, find_task
+from mereq.runs.inference import RecordedInference
+from mereq.runs.policies import name_policy
+from mereq.store.run_store import RunReader
+from mereq.trials.trial_store import refuse_blind
+
+
+def features_report(
+    directory: Path, *, task: str | None = None, prior: str | None = None, candidates: str | None = None
+) -> dict[str, Any]:
+    """Features that are offered for a run, with the interventions that ask for them, as JSON.
+
+    Args:
+        directory: of the run.
+        task, prior: the user's code for the run's task and prior; it is imported.
+        candidates: the user's own, file.py:NAME or package.module:NAME of a sequence of `Candidate`; it is imported.
+    """
+    refuse_blind(directory)
+    if task is not None:
+        find_task(task)
+    name_policy(prior)
+    with RunReader.open(directory) as reader:
+        run = RecordedInference.of(reader)
+    definition = definition_of(run.spec.task)
+    found = missing_features(
+        run.task,
+        run.prior,
+        run.family,
+        run.improver,
+        run.log,
+        run_seed=run.spec.seed,
+        learner=run.spec.settings.learner,
+        names=definition.observation_names,
+        own=(*definition.candidates, *(() if candidates is None else _own(candidates))),
+    )
+    offered = []
+    for h in found.offered.tolist():
+        assert found.test is not None
+        offered.append(
+            {
+                "name": found.candidates[h].name,
+                "sign": "more" if found.test.z[h] > 0 else "less",
+                "z": float(found.test.z[h]),
+                "p": float(found.test.p[h]),
+                "adjusted_p": float(found.test.adjusted[h]),
+                "asked_for_by": [place(found.where[k]) for k in found.asking(h)],
+            }
+        )
+    return {
+        "interventions": len(found.where),
+        "enough": found.test is not None,
+        "candidates": len(found.candidates),
+        "level": LEVEL,
+        "offered": offered,
+        "fit": fit_of(run),
+    }
+
+
+def feature_lines(report: dict[str, Any]) -> list[str]:
+    """The features in words."""
+    n = report["interventions"]
+    lines = fit_lines(report["fit"]) if report["fit"] else []
+    if not report["enough"]:
+        return [*lines, f"{n} interventions are too few to look for missing features; at least {LEAST} are needed"]
+    tested = f"{report['candidates']} candidates were tested against {n} interventions"
+    if not report["offered"]:
+        return [*lines, f"no feature is missing, as far as these interventions say ({tested})"]
+    lines.append(f"the interventions ask for what the features cannot say ({tested}):")
+    for each in report["offered"]:
+        lines.append(
+            f"  {each['sign']} of  {each['name']}   (z = {each['z']:.1f}, Holm's p = {each['adjusted_p']:.1g})"
+        )
+        lines += [f"    asked for in {place_words(where)}" for where in each["asked_for_by"]]
+    return lines
+
+
+def _own(source: str) -> tuple[Candidate, ...]:
+    found = load_named(source, "candidates")
+    if not isinstance(found, list | tuple) or not all(isinstance(each, Candidate) for each in found):
+        raise CannotLoad(
+            f"{source} is no sequence of candidates. Give a list or tuple of mereq.irl.candidates.Candidate."
+        )
+    return tuple(found)
