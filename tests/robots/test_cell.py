@@ -1,22 +1,28 @@
 """The cell: an episode through RMI and rendered pictures, its file, and its name."""
 
+from collections import deque
 from contextlib import suppress
+from io import StringIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from arm_scripts import push
-from mereq.core.errors import NotNamed, RobotLost, UnknownName, WrongRobot
+from mereq.commands.jog import jog
+from mereq.core.errors import NeedsPerson, NotNamed, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
 from mereq.robots.emulator.cell import toml_of
 from mereq.robots.emulator.in_process import InProcess
 from mereq.robots.known import is_known, recorded
-from mereq.robots.sight.sheets import write_sheets
+from mereq.robots.sight.detect import apriltag_detector
+from mereq.robots.sight.sheets import DPI, FACES, sheets, write_sheets
 from mereq.runs.robots import check_robot, find_driver, name_robot
+from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.tasks import ARM_TASKS
 
 
@@ -35,7 +41,7 @@ def file(lab, tmp_path):
 
 
 def test_an_episode(lab):
-    """Observations agree with the emulated truth; a hidden bottle is held, then lost; the stopped robot stands."""
+    """Observations agree with the emulated truth; a hidden bottle is held, then ends it, and so does one that falls."""
     robot, act = lab.robot, push(0.02)
     assert isinstance(robot, Robot)
     with robot:
@@ -54,8 +60,19 @@ def test_an_episode(lab):
                 robot.step(np.zeros(3))
             held = robot.caption
             lab.clock.sleep(0.3)
-            with pytest.raises(RobotLost, match="does not see the bottle"):
-                robot.step(np.zeros(3))
+            _, _, _, over, _ = robot.step(np.zeros(3))
+            assert over
+            assert lab.emulated.controller.motion.queue == deque()
+            lab.emulated.stage.faults.hidden = set()
+            lean, bottle = np.radians(22.0), lab.emulated.plant.data.qpos[6:13]
+            bottle[2] = CENTRE * np.cos(lean) + RADIUS * np.sin(lean)
+            bottle[3:] = [np.cos(lean / 2.0), np.sin(lean / 2.0), 0.0, 0.0]
+            for _ in range(10):
+                _, _, _, over, info = robot.step(np.zeros(3))
+                if over:
+                    break
+                lab.emulated.stage.faults.hidden = {0, 1, 2, 3, 4}  # it was seen tipping, and is not seen lying
+            assert info["measurements"].toppled
         finally:
             lab.emulated.stage.faults.hidden = set()
         assert held.startswith("bottle hidden")
@@ -73,8 +90,37 @@ def test_the_file_and_its_calibration(file, tmp_path):
     write_calibration(file, entry)
     assert read_cell(file).calibrated.utool[2] == 321
     assert read_cell(file).arm == cell.arm
-    assert write_sheets(cell.tags, tmp_path / "tags.pdf") >= 1
+    assert write_sheets(cell.tags, tmp_path / "tags.pdf") == len(sheets(cell.tags))
     assert (tmp_path / "tags.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_every_tag_is_on_the_sheets_in_its_size(file):
+    tags, found = read_cell(file).tags, {}
+    for page in sheets(tags):
+        found |= apriltag_detector()(np.asarray(page.reduce(4)))
+    for face in (*tags.cube, tags.goal_face):
+        width = np.linalg.norm(found[face.tag][1] - found[face.tag][0])
+        assert width * 4 / DPI * 0.0254 == pytest.approx(face.side, abs=2e-4)
+    assert set(tags.table.ids) < set(found)
+
+
+def test_faces_are_glued_as_the_sheets_say(file):
+    """x is away from the robot, y to the left."""
+    sides = {"away from the robot": (1, 0, 0), "left": (0, 1, 0), "towards the robot": (-1, 0, 0), "right": (0, -1, 0)}
+    for face, words in zip(read_cell(file).tags.cube, FACES, strict=True):
+        _, where, how = words.split(", ")
+        np.testing.assert_allclose(face.outwards, sides.get(where, (0, 0, 1)), atol=1e-12)
+        np.testing.assert_allclose(face.up, (0, 0, 1) if how == "upright" else sides["left"], atol=1e-12)
+
+
+def test_tags_may_be_on_a_bracket(file):
+    tags = read_cell(file).tags
+    assert np.mean([face.middle[0] for face in tags.cube[:4]]) == pytest.approx(tags.bottle.ahead)
+    file.write_text(file.read_text().replace("ahead = 0.046", "ahead = -0.046"))
+    with pytest.raises(WrongRobot, match="ahead"):
+        read_cell(file)
+    file.write_text(file.read_text().replace(", ahead = -0.046", ""))
+    assert np.mean([face.middle[0] for face in read_cell(file).tags.cube[:4]]) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +156,12 @@ def test_a_changed_file_is_read_or_refused(lab, tmp_path_factory, line, value):
     path.write_text("\n".join(lines), "utf-8")
     with suppress(WrongRobot):
         read_cell(path)
+
+
+def test_jog_needs_a_terminal(file, monkeypatch):
+    monkeypatch.setattr("sys.stdin", StringIO())
+    with pytest.raises(NeedsPerson):
+        jog(read_cell(file), Console(file=StringIO()))
 
 
 def test_names(file):

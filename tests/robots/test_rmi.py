@@ -2,12 +2,15 @@
 
 import json
 from contextlib import suppress
+from io import StringIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from mereq.commands.jog import jog_by, may_jog
 from mereq.robots.arm import ArmFault
 from mereq.robots.cell_file import ArmEntry
 from mereq.robots.clock import DrivenClock
@@ -140,6 +143,22 @@ def test_steps_follow_at_full_speed_and_stand_still():
         assert at[0] - START[0] == pytest.approx(0.1, abs=1e-4)
         bench.clock.sleep(1.0)
         np.testing.assert_array_equal(arm.tool(), at)
+
+
+def test_jog():
+    """A millimetre for each key, within the workspace; from outside only towards it; not if a check fails."""
+    bench, said = Bench(), Console(file=StringIO())
+    up, down, left = "\x1b[A", "\x1b[B", "\x1b[D"
+    with bench.arm as arm:
+        workspace = np.array([[0.28, -0.25, 0.015], [0.4015, 0.25, 0.0995]])
+        jog_by([up, up, up, left, "x", "u", "d", "q", up], arm, workspace, said)
+        np.testing.assert_allclose(arm.tool(), START + np.array([0.0015, 0.001, -0.001]), atol=2e-4)
+        assert "ends here" in said.file.getvalue()
+        jog_by([down, down], arm, workspace, said)
+        findings = arm.findings()
+        assert may_jog([f._replace(fine=f.what != "tool") for f in findings], said)
+        assert not may_jog([f._replace(fine=f.what != "servos") for f in findings], said)
+        assert "servos is on" in said.file.getvalue()
 
 
 def test_a_killed_client_leaves_the_arm_standing():

@@ -61,15 +61,16 @@ def check(
 
 @app.command
 def robot(
-    what: Annotated[Literal["check", "tags", "calibrate"], Positional],
+    what: Annotated[Literal["check", "tags", "calibrate", "jog"], Positional],
     file: Annotated[Path, Positional, arg(metavar="FILE")] = Path("fanuc.toml"),
     *,
     out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: tags.pdf)")] = None,
 ) -> None:
-    """Check a robot's cell, print its tags, or calibrate its camera (docs/fanuc.md). Nothing moves.
+    """Check a robot's cell, print its tags, calibrate its camera, or move its arm by keys (docs/fanuc.md).
 
     `check` connects arm and camera and lists what is found; it exits with 1 when something is wrong. `tags` writes the
     sheets to print. `calibrate` asks you to touch corners of the table's tags, and writes the result into the file.
+    `jog` moves the tool by 1 mm for each key, unless a check fails; with the others nothing moves.
 
     For instance:
       mereq robot tags lab.toml
@@ -77,7 +78,7 @@ def robot(
       mereq robot check lab.toml
 
     Args:
-        what: check, tags or calibrate.
+        what: check, tags, calibrate or jog.
         file: the cell's file.
         out: of the sheets, for `tags`.
     """

@@ -1,4 +1,4 @@
-"""`mereq robot check | tags | calibrate`: a cell of real parts, before a run."""
+"""`mereq robot check | tags | calibrate | jog`: a cell of real parts, before a run."""
 
 import time
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mereq.commands.jog import jog
 from mereq.commands.output import words
 from mereq.core.errors import MereqError
 from mereq.robots.arm import Finding
@@ -28,7 +29,7 @@ CORNERS = ("top left", "top right", "bottom right", "bottom left")
 
 
 def robot(what: str, file: Path, out: Path | None, results: Console, console: Console) -> bool:
-    """Do one of the three. Returns whether everything is fine."""
+    """Do one of the four. Returns whether everything is fine."""
     if what == "tags":
         to = out or Path("tags.pdf")
         n = write_sheets(read_cell(file).tags, to)
@@ -37,6 +38,8 @@ def robot(what: str, file: Path, out: Path | None, results: Console, console: Co
     if what == "calibrate":
         _calibrate(file, console)
         return True
+    if what == "jog":
+        return jog(read_cell(file), console)
     return _check(read_cell(file), results)
 
 

@@ -28,10 +28,13 @@ PARKING_HEIGHT, PARKING_X = 0.25, 0.30  # of the tool while a person puts the bo
 RESET_SPEED = 0.10  # [m/s]
 PATIENCE = 120.0  # s for a person to put the bottle back
 STILL, STILL_FOR = 0.002, 1.0  # m that a bottle may seem to move while it stands for so many seconds
+TURNED = 45.0  # degrees by which a bottle with tags on a bracket may be turned
+TIPS = np.cos(np.radians(15.0))  # height of its axis: a bottle that leaned more, and is unseen since, lies
 LOOK = 0.1  # s between two looks at the table during a reset
 CAMERA_MOVED = 0.003  # m by which the table's tags may be away from where they were calibrated
 FIRST_PICTURES = 5
 FIRST_PICTURE_PATIENCE = 5.0  # s
+LYING = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # axis along x
 Observation = Float32[np.ndarray, " obs"]
 
 
@@ -44,6 +47,7 @@ class StartRegion:
     nearest: float = 0.20  # of the goal to the bottle [m]
     farthest: float = 0.34
     aside: float = 12.0  # largest bearing of the goal, seen from the bottle, from straight ahead [deg]
+    turned: float = 180.0  # largest turn of the bottle, whose tags must be on the side away from the robot [deg]
 
     def lacks(self, bottle: Sighting | None, goal: Float[np.ndarray, "2"] | None) -> str | None:
         """What a person must do; None: nothing."""
@@ -52,6 +56,8 @@ class StartRegion:
         x, y = bottle.position[:2]
         if not bottle.stands:
             return "Put the bottle upright"
+        if abs(np.degrees(np.arctan2(*bottle.rotation[1::-1, 0]))) > self.turned:
+            return "Turn the bottle: its tags must be on the side away from the robot"
         if not (self.low[0] <= x <= self.high[0] and self.low[1] <= y <= self.high[1]):
             way = 100.0 * (np.clip([x, y], self.low, self.high) - [x, y])
             return f"Put the bottle back: {way[0]:+.0f} cm along x, {way[1]:+.0f} cm along y"
@@ -94,10 +100,10 @@ class ArmCell:
     ):
         self._task, self._arm, self._sight = task, arm, sight
         self._workspace, self._clock, self._period = workspace, clock, period
-        self._region = StartRegion()
         self._stopped = False
         self._due = 0.0
         self._measured: Any = None
+        self._hidden = False  # whether the bottle has not been seen for too long
         self.caption = ""  # what the person must know now; drawn on the picture, and shown while `reset` waits
 
     @property
@@ -156,8 +162,11 @@ class ArmCell:
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Move for one period by an action [cm], then look.
 
+        An episode ends, too, when the camera has not seen the bottle for 0.5 s: the arm stands, and the next `reset`
+        waits until the bottle is seen. If it was tipping when it was seen last, it has toppled.
+
         Raises:
-            RobotLost: the arm is late or stopped, or the camera does not see the bottle.
+            RobotLost: the arm is late or stopped, or the camera has failed.
         """
         self._stopped = False
         now = self._clock.now()
@@ -169,7 +178,9 @@ class ArmCell:
         self._due += self._period
         self._clock.sleep(self._due - self._clock.now())
         self._measured = self._task.measure(self._sensed(), self._measured)
-        over = bool(self._task.over(self._measured)[0])
+        over = self._hidden or bool(self._task.over(self._measured)[0])
+        if self._hidden:
+            self._arm.stand()
         return self._task.observe(self._measured)[0], 0.0, False, over, self._info()
 
     def stop(self) -> None:
@@ -204,10 +215,12 @@ class ArmCell:
         """Physical quantities by the sensors. There is no sensor of force: it is in no observation and no feature."""
         self._tool = self._arm.tool()
         bottle = self._tracker.bottle(self._clock.now())
-        if bottle is None or bottle.age > STALE:
+        if bottle is None:
             raise RobotLost("the camera does not see the bottle")
+        self._hidden = bottle.age > STALE
         self.caption = "" if bottle.age <= FRESH else f"bottle hidden for {bottle.age:.1f} s"
-        joints = np.concatenate([bottle.position, quaternion_of(bottle.rotation)])
+        rotation = LYING if self._hidden and bottle.rotation[2, 2] < TIPS else bottle.rotation
+        joints = np.concatenate([bottle.position, quaternion_of(rotation)])
         return Physics(self._tool[None], joints[None], np.zeros((1, 3)), self._goal[None])
 
     def _go(self, points: list[Point]) -> None:
@@ -228,7 +241,8 @@ class ArmCell:
             bottle = tracker.bottle(now)
             if tracker.goal_spread() > STILL:
                 tracker.forget_goal()  # it is being moved
-            lacks = self._region.lacks(bottle, tracker.goal())
+            region = StartRegion(turned=TURNED) if tracker.layout.lopsided else StartRegion()
+            lacks = region.lacks(bottle, tracker.goal())
             if bottle is None or lacks or not np.linalg.norm(bottle.position - place) < STILL:
                 since, place = now, np.full(3, np.nan) if bottle is None else bottle.position
             elif now - since >= STILL_FOR:

@@ -90,10 +90,12 @@ class CubeEntry:
     cube: list[int]  # on its sides, counterclockwise seen from above, then on its top
     side: float  # of the cube [m]
     height: float  # of the cube's middle above the bottle's geometric centre [m]
+    ahead: float = 0.0  # of the cube's middle from the bottle's axis, on a bracket towards the first tag [m]
 
     def __post_init__(self):
         _require(len(self.cube) == 5, "cube must be five tags")
-        _require(0.005 < self.side < 0.5 and 0.0 < self.height < 1.0, "side and height are in metres")
+        fine = 0.005 < self.side < 0.5 and 0.0 < self.height < 1.0 and 0.0 <= self.ahead < 0.5
+        _require(fine, "side, height and ahead are in metres")
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class TagsEntry:
     @property
     def cube(self) -> tuple[TagFace, ...]:
         """Faces of the bottle's cube, in the bottle's frame."""
-        return cube_of_tags(tuple(self.bottle.cube), self.bottle.side, self.bottle.height)
+        return cube_of_tags(tuple(self.bottle.cube), self.bottle.side, self.bottle.height, self.bottle.ahead)
 
     @property
     def goal_face(self) -> TagFace:

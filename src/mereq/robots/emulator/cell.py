@@ -15,6 +15,7 @@ from mereq.robots.emulator.motion import ITP
 from mereq.robots.emulator.plant import Plant
 from mereq.robots.emulator.stage import (
     CUBE,
+    CUBE_AHEAD,
     CUBE_HEIGHT,
     CUBE_TAGS,
     FLAT_SIDE,
@@ -26,6 +27,7 @@ from mereq.robots.emulator.stage import (
 )
 from mereq.robots.sight.tags import flat_tag
 from mereq.tasks.arm.definition import ArmTask
+from mereq.tasks.arm.world import Start
 
 PARKED = np.array([0.30, 0.0, 0.25])  # where the tool is when the cell starts [m]
 OUT_OF_THE_WAY = (0.32, 0.24)  # largest x and smallest z of a tool beside which a person reaches for the bottle [m]
@@ -60,12 +62,17 @@ class EmulatedCell:
         self.see, self._frame_period = see, 1.0 / rate
         self._rng = np.random.default_rng(seed)
         self.time = self._next_frame = self._owed = self._free_for = 0.0
+        self._expected: Start | None = None
         self.helps = True  # whether the person puts the bottle back
         self.put_bottle()
 
+    def expect(self, start: Start) -> None:
+        """Let the person put bottle and goal to this start as soon as the tool is out of the way."""
+        self._expected = start
+
     def put_bottle(self) -> None:
-        """Put the bottle and the goal where an episode starts."""
-        start = self.task.begin(self._rng)
+        """Put the bottle and the goal where an episode starts: at the expected start, or at a random one."""
+        start, self._expected = self._expected or self.task.begin(self._rng), None
         self._put = start.joints[:3].copy()
         self.plant.place(start)
 
@@ -107,7 +114,8 @@ class EmulatedCell:
         tool = self.plant.tool
         away = tool[0] < OUT_OF_THE_WAY[0] and tool[2] > OUT_OF_THE_WAY[1]
         moved = np.linalg.norm(self.plant.objects[:3] - self._put) > TOUCHED
-        self._free_for = self._free_for + ITP if self.helps and away and moved else 0.0
+        acts = self.helps and away and (moved or self._expected is not None)
+        self._free_for = self._free_for + ITP if acts else 0.0
         if self._free_for > HESITATION:
             self.put_bottle()
 
@@ -136,7 +144,7 @@ size = [{width}, {height}]
 decimate = 1.0
 
 [tags]
-bottle = {{ cube = {list(CUBE_TAGS)}, side = {CUBE}, height = {CUBE_HEIGHT} }}
+bottle = {{ cube = {list(CUBE_TAGS)}, side = {CUBE}, height = {CUBE_HEIGHT}, ahead = {CUBE_AHEAD} }}
 goal = {{ id = {GOAL_TAG}, side = {FLAT_SIDE} }}
 table = {{ ids = {list(TABLE_TAGS)}, side = {FLAT_SIDE} }}
 

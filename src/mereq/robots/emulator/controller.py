@@ -81,6 +81,11 @@ class Controller:
         """Whether a client has the session."""
         return self._tell is not None
 
+    @property
+    def hears_next(self) -> int:
+        """Number that the next instruction must have."""
+        return self._sequence
+
     def connect(self, packet: Packet) -> Packet | None:
         """Answer at the port where sessions are asked for."""
         if self.switches.wedged:

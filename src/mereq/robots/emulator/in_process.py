@@ -12,13 +12,14 @@ from mereq.robots.cell_file import ArmEntry
 from mereq.robots.clock import DrivenClock
 from mereq.robots.emulator.cell import EmulatedCell, table_corners
 from mereq.robots.emulator.controller import SESSION_PORT, TOOL_LENGTH
-from mereq.robots.emulator.stage import CUBE, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE, GOAL_TAG
+from mereq.robots.emulator.stage import CUBE, CUBE_AHEAD, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE, GOAL_TAG
 from mereq.robots.fanuc.rmi_arm import RmiArm
 from mereq.robots.fanuc.rmi_packets import PORT, Packet, encoded
 from mereq.robots.sight.detect import Detector, apriltag_detector
 from mereq.robots.sight.tags import cube_of_tags, flat_tag
 from mereq.robots.sight.tracker import Layout, Tracker
-from mereq.tasks.arm.bottle_pushing import CENTRE
+from mereq.robots.sight.watching import Sight
+from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.definition import ArmTask
 
 UTOOL = [0.0, 0.0, 1000.0 * TOOL_LENGTH, 0.0, 0.0, 0.0]
@@ -84,18 +85,26 @@ class InProcess:
     Args:
         task: the task.
         termination: of the arm's steps.
+        sight: makes the sight of the cell; None: its camera.
         cell: further arguments of `EmulatedCell`.
     """
 
-    def __init__(self, task: ArmTask[Any], termination: str = "cnt", **cell: Any):
+    def __init__(
+        self,
+        task: ArmTask[Any],
+        termination: str = "cnt",
+        *,
+        sight: Callable[[EmulatedCell], Sight] | None = None,
+        **cell: Any,
+    ):
         self.emulated = EmulatedCell(task, **cell)
         self.clock = DrivenClock(self.emulated.advance)
         self.wires: list[MemoryWire] = []
         workspace = task.setup.workspace
         self.entry = ArmEntry("emulated", workspace.tolist(), override=100, termination=termination)
         self.arm = RmiArm(self.entry, UTOOL, self.clock, self._wire)
-        sight = MemorySight(self.emulated, apriltag_detector())
-        self.robot = ArmCell(task, self.arm, sight, workspace=np.array(workspace), clock=self.clock)
+        sees = MemorySight(self.emulated, apriltag_detector()) if sight is None else sight(self.emulated)
+        self.robot = ArmCell(task, self.arm, sees, workspace=np.array(workspace), clock=self.clock)
 
     def close(self) -> None:
         """Free the graphics."""
@@ -109,5 +118,6 @@ class InProcess:
 
 def emulated_tracker(cell: EmulatedCell, detect: Detector) -> Tracker:
     """Tracker of an emulated cell, with the exact calibration."""
-    layout = Layout(cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT), CENTRE, flat_tag(GOAL_TAG, FLAT_SIDE), table_corners())
+    cube = cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT, CUBE_AHEAD)
+    layout = Layout(cube, CENTRE, RADIUS, flat_tag(GOAL_TAG, FLAT_SIDE), table_corners())
     return Tracker(layout, cell.stage.intrinsics, cell.stage.camera, detect)

@@ -17,7 +17,9 @@ from mereq.tasks.arm.world import Setup
 
 FOVY = 42.0  # of a RealSense D435's colour camera at 16:9 [deg]
 EYE, LOOKED_AT = np.array([1.18, -0.42, 0.62]), np.array([0.56, 0.0, 0.14])  # opposite the robot [m]
-CUBE, CUBE_HEIGHT = 0.056, 0.178  # side, and its middle above the bottle's [m]
+CUBE, CUBE_HEIGHT = 0.056, 0.125  # side, and its middle above the bottle's [m]
+CUBE_AHEAD = 0.046  # of its middle from the bottle's axis: on the neck, the tool's holder would run into it [m]
+LAMP = np.array([1.35, -0.55, 1.2])  # beside the camera, so that the tags are bright which it sees [m]
 CUBE_TAGS, GOAL_TAG, TABLE_TAGS = (0, 1, 2, 3, 4), 10, (20, 21, 22, 23)
 FLAT_SIDE = 0.064  # of the black square of the goal's and the table's tags [m]
 TABLE_PLACES = np.array([[0.36, 0.27], [0.36, -0.24], [0.80, 0.24], [0.66, -0.24]])  # middles [m]
@@ -113,17 +115,19 @@ def _model(setup: Setup, size: tuple[int, int]) -> mujoco.MjModel:
     if bottle is not None:
         half = 0.5 * CUBE - 2.0 * THICKNESS
         bottle.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_BOX, size=[half] * 3, pos=[0, 0, CUBE_HEIGHT], rgba=[1, 1, 1, 1], **_unfelt()
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=[half] * 3,
+            pos=[CUBE_AHEAD, 0, CUBE_HEIGHT],
+            rgba=[1, 1, 1, 1],
+            **_unfelt(),
         )
-        for face in cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT):
+        for face in cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT, CUBE_AHEAD):
             _add_tag(bottle, face, "cube")
     goal = spec.worldbody.add_body(name="goal_tag", mocap=True, pos=[0.7, 0.0, 0.0])
     _add_tag(goal, flat_tag(GOAL_TAG, FLAT_SIDE, (0.0, 0.0, THICKNESS)), "flat")
     for tag, (x, y) in zip(TABLE_TAGS, TABLE_PLACES, strict=True):
         _add_tag(spec.worldbody, flat_tag(tag, FLAT_SIDE, (x, y, THICKNESS)), "flat")
-    spec.worldbody.add_light(
-        pos=[1.2, 0.4, 1.6], dir=[-0.5, -0.2, -0.8], diffuse=[0.35] * 3, specular=[0.0] * 3, castshadow=False
-    )
+    spec.worldbody.add_light(pos=LAMP, dir=LOOKED_AT - LAMP, diffuse=[0.35] * 3, specular=[0.0] * 3, castshadow=False)
     right, up, _ = _axes_of_camera()
     spec.worldbody.add_camera(name=CAMERA, pos=EYE, fovy=FOVY, quat=_quaternion(right, up))
     return spec.compile()

@@ -15,7 +15,7 @@ from mereq.robots.sight.detect import apriltag_detector
 from mereq.robots.sight.pose import Intrinsics
 from mereq.robots.sight.tracker import Layout, Tracker
 from mereq.robots.sight.watching import CameraSight
-from mereq.tasks.arm.bottle_pushing import CENTRE
+from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.arm.world import PERIOD
 
@@ -51,7 +51,7 @@ def fanuc_robot(task_name: str, file: Path) -> ArmCell:
 def sight_of(cell: CellFile) -> CameraSight:
     """Sight of a calibrated cell."""
     detect, calibration = apriltag_detector(cell.camera.decimate), cell.calibrated
-    layout = Layout(cell.tags.cube, CENTRE, cell.tags.goal_face, calibration.corners)
+    layout = Layout(cell.tags.cube, CENTRE, RADIUS, cell.tags.goal_face, calibration.corners)
 
     def track(intrinsics: Intrinsics) -> Tracker:
         return Tracker(layout, cell.camera.intrinsics or intrinsics, calibration.camera_pose, detect)

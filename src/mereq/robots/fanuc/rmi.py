@@ -84,12 +84,15 @@ class RmiSession:
         port: where a session is asked for.
         clock: time.
         open_wire: makes connections.
+        connect: how a session is asked for: newer controllers know FRC_Connect_STMO, too.
 
     Raises:
         ArmFault: from any method.
     """
 
-    def __init__(self, host: str, port: int, clock: Clock, open_wire: Open = SocketWire):
+    def __init__(
+        self, host: str, port: int, clock: Clock, open_wire: Open = SocketWire, *, connect: str = "FRC_Connect"
+    ):
         self._host, self._clock, self._open = host, clock, open_wire
         self._changed = threading.Condition()
         self._commands = threading.Lock()  # held from a command to its answer
@@ -99,7 +102,7 @@ class RmiSession:
         self._fault: ArmFault | None = None
         self._generation = 0  # of the connection that counts: the first one only names the port of the second
         self._wire = self._connected(port)
-        hop = self.request(communication("FRC_Connect"), SLOW / 12)
+        hop = self.request(communication(connect), SLOW / 12)
         self.version = f"{hop.get('MajorVersion', '?')}.{hop.get('MinorVersion', '?')}"
         self._wire.close()
         onwards = hop.get("PortNumber")

@@ -62,7 +62,7 @@ class Pose(NamedTuple):
 
     def after(self, inner: "Pose") -> "Pose":
         """Pose in the other frame of a frame whose pose in this one is `inner`."""
-        return Pose(self.rotation @ inner.rotation, self.of(inner.position))
+        return Pose(self.rotation @ inner.rotation, self.rotation @ inner.position + self.position)
 
 
 class Fit(NamedTuple):
@@ -157,6 +157,33 @@ def standing_pose(
     return min(fits, key=lambda fit: fit.error)
 
 
+def leaning_pose(
+    points: Points,
+    pixels: Pixels,
+    intrinsics: Intrinsics,
+    camera: Pose,
+    height: float,
+    radius: float,
+    starts: list[Pose],
+) -> Fit:
+    """The pose on the table of an object with a round foot that leans: five unknowns, best of several starts.
+
+    The unknowns are the place, the turn about the vertical and the lean. The edge of the foot stays on the table, so
+    how high the origin is follows from the lean.
+
+    Args:
+        points: corners in the object's frame [m].
+        pixels: where they are seen, undistorted.
+        intrinsics: of the camera.
+        camera: its pose in the table's frame.
+        height: of the object's origin above its foot [m].
+        radius: of the foot [m].
+        starts: of the iteration.
+    """
+    fits = [_leant(points, pixels, intrinsics, camera, height, radius, start) for start in starts]
+    return min(fits, key=lambda fit: fit.error)
+
+
 def kabsch(points: Points, places: Points) -> tuple[Pose, float]:
     """Pose that moves points to places with the least squares, and the root mean square of what is left [m]."""
     middle, there = points.mean(axis=0), places.mean(axis=0)
@@ -201,6 +228,40 @@ def _stood(
         if np.abs(step).max() < SMALL_STEP:
             break
     pose = Pose(turn_about_z(x[2]), np.array([x[0], x[1], height]))
+    return Fit(pose, _error(table.of(pose.of(points)), pixels, intrinsics))
+
+
+def _leant(
+    points: Points,
+    pixels: Pixels,
+    intrinsics: Intrinsics,
+    camera: Pose,
+    height: float,
+    radius: float,
+    start: Pose,
+) -> Fit:
+    table = camera.inverse()
+    rotation, (x, y) = start.rotation, start.position[:2]
+    for _ in range(ITERATIONS):
+        turned = points @ rotation.T
+        up, lean = rotation[:, 2], max(float(np.hypot(rotation[0, 2], rotation[1, 2])), 1e-9)
+        z = height * up[2] + radius * lean
+        residual, slope = _residual(table.of(turned + np.array([x, y, z])), pixels, intrinsics)
+        slope = slope @ table.rotation
+        u, v, w = turned.T
+        zero = np.zeros(len(points))
+        turning = np.stack([[zero, w, -v], [-w, zero, u], [v, -u, zero]], axis=0).transpose(2, 0, 1)
+        # d(up) = turn x up; z = height up_z + radius |up_xy|
+        rise = np.cross(up, [up[0] * radius / lean, up[1] * radius / lean, height])
+        turning[:, 2, :] += rise
+        jacobian = np.concatenate([slope @ turning, slope[:, :, :2]], axis=2).reshape(-1, 5)
+        step = np.linalg.lstsq(jacobian, -residual.ravel(), rcond=None)[0]
+        step /= max(1.0, float(np.abs(step).max()) / 0.5)
+        rotation, x, y = rotation_of(step[:3]) @ rotation, x + step[3], y + step[4]
+        if np.abs(step).max() < SMALL_STEP:
+            break
+    lean = float(np.hypot(rotation[0, 2], rotation[1, 2]))
+    pose = Pose(rotation, np.array([x, y, height * rotation[2, 2] + radius * lean]))
     return Fit(pose, _error(table.of(pose.of(points)), pixels, intrinsics))
 
 

@@ -10,13 +10,28 @@ from mereq.robots.sight.tags import INK, MODULES, tag_picture
 DPI = 300
 PAGE = (210.0, 297.0)  # A4 [mm]
 MARGIN, GAP, RULER = 15.0, 12.0, 100.0  # [mm]
+FACES = (  # of the bottle's cube, in the order of `cube_of_tags`; left is seen from the robot
+    "cube, away from the robot, upright",
+    "cube, left, upright",
+    "cube, towards the robot, upright",
+    "cube, right, upright",
+    "cube, on top, upper edge to the left",
+)
 
 
 def write_sheets(tags: TagsEntry, file: Path) -> int:
     """Write the sheets of a cell's tags as PDF. Returns the number of pages."""
+    pages = sheets(tags)
+    pages[0].save(file, "PDF", resolution=DPI, save_all=True, append_images=pages[1:])
+    return len(pages)
+
+
+def sheets(tags: TagsEntry) -> list[Image.Image]:
+    """Pages with a cell's tags. Below each of the bottle's is written which face of the cube it belongs to, and how."""
     bottle = tags.bottle
     flat = [(tags.goal.id, tags.goal.side, "goal"), *((tag, tags.table.side, "table") for tag in tags.table.ids)]
-    wanted = [(tag, bottle.side * INK, "bottle") for tag in bottle.cube] + flat
+    cube = [(tag, bottle.side * INK, face) for tag, face in zip(bottle.cube, FACES, strict=True)]
+    wanted = cube + flat
     pages = [_page()]
     x, y, row = MARGIN, MARGIN + 25.0, 0.0
     for tag, ink, where in wanted:
@@ -26,10 +41,9 @@ def write_sheets(tags: TagsEntry, file: Path) -> int:
         if y + side > PAGE[1] - MARGIN:
             pages.append(_page())
             x, y, row = MARGIN, MARGIN + 25.0, 0.0
-        _paste(pages[-1], tag, side, x, y, f"{tag} {where}, black square {1000.0 * ink:.1f} mm")
+        _paste(pages[-1], tag, side, x, y, f"{tag}: {where}\nblack square {1000.0 * ink:.1f} mm")
         x, row = x + side + GAP, max(row, side)
-    pages[0].save(file, "PDF", resolution=DPI, save_all=True, append_images=pages[1:])
-    return len(pages)
+    return pages
 
 
 def _dots(mm: float) -> int:

@@ -64,15 +64,16 @@ def flat_tag(tag: int, side: float, middle: tuple[float, float, float] = (0.0, 0
     return TagFace(tag, np.array(middle), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]), side)
 
 
-def cube_of_tags(tags: tuple[int, ...], side: float, height: float) -> tuple[TagFace, ...]:
+def cube_of_tags(tags: tuple[int, ...], side: float, height: float, ahead: float = 0.0) -> tuple[TagFace, ...]:
     """Tags on a cube: four on its sides (outwards +x, +y, -x, -y), the fifth on its top.
 
     Args:
         tags: five numbers.
         side: of the cube; a printed tag with its white frame covers a face [m].
         height: of the cube's middle above the object's origin [m].
+        ahead: of the cube's middle from the object's axis, along x [m].
     """
-    middle, ink = np.array([0.0, 0.0, height]), INK * side
+    middle, ink = np.array([ahead, 0.0, height]), INK * side
     up, x, y = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
     sides = [(x, y), (y, -x), (-x, -y), (-y, x)]
     faces = [TagFace(tags[k], middle + 0.5 * side * out, right, up, ink) for k, (out, right) in enumerate(sides)]

@@ -12,19 +12,25 @@ from mereq.robots.sight.detect import Detector, Seen, grey_of
 from mereq.robots.sight.pose import (
     Fit,
     Intrinsics,
+    Pixels,
+    Points,
     Pose,
     free_pose,
+    leaning_pose,
     standing_pose,
     starts_of_square,
 )
 from mereq.robots.sight.tags import TagFace
 
 STANDS = 1.2  # reprojection of an object that stands, at 480 lines; more: it leans or lies [px]
+LEANS = 1.4, 0.05  # it leans if that explains the picture so many times and pixels (at 480 lines) better than standing
+UPRIGHT = np.cos(np.radians(5.0))  # of the axis's height: a bottle that leans less is put up well
 UNEXPLAINED = 3.0  # reprojection of a pose that is not believed, at 480 lines [px]
 LINES = 480
 ACCELERATION, NOISE = 0.6, 0.0008  # of the filter: white acceleration [m/s^2], standard deviation of a position [m]
 GATE, OUTLIERS = 5.0, 3  # standard deviations of an outlier; so many in a row begin anew
 PREDICTED = 0.15  # s for which a position is predicted
+FASTEST = 0.12  # of a prediction: the tool pushes at 0.1, and a lean's changes must not be carried on [m/s]
 GOALS = 15  # pictures whose median is the goal's place
 YAWS = [k * np.pi / 4.0 for k in range(8)]
 Picture = UInt8[np.ndarray, "height width 3"]
@@ -36,8 +42,14 @@ class Layout:
 
     bottle: tuple[TagFace, ...]
     height: float  # of the bottle's origin when it stands [m]
+    radius: float  # of the foot [m]
     goal: TagFace
     table: dict[int, Float[np.ndarray, "4 3"]]  # corners in the table's frame [m]
+
+    @property
+    def lopsided(self) -> bool:
+        """Whether the bottle's tags are beside it, on a bracket, and not around its neck."""
+        return bool(np.mean([face.middle[0] for face in self.bottle]) > 1e-3)
 
 
 class Sighting(NamedTuple):
@@ -45,8 +57,12 @@ class Sighting(NamedTuple):
 
     position: Float[np.ndarray, "3"]
     rotation: Float[np.ndarray, "3 3"]
-    stands: bool
     age: float  # since the last picture that shows it [s]
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stands, or leans by less than 5 degrees."""
+        return bool(self.rotation[2, 2] > UPRIGHT)
 
 
 class PositionFilter:
@@ -81,7 +97,8 @@ class PositionFilter:
         """Position at a time: predicted for 0.15 s at most."""
         assert self._state is not None
         ahead = min(max(time - self._time, 0.0), PREDICTED)
-        return self._state[0] + ahead * self._state[1]
+        position, velocity = self._state
+        return position + ahead * velocity / max(1.0, float(np.linalg.norm(velocity)) / FASTEST)
 
     def _begin(self, time: float, position: Float[np.ndarray, "3"]) -> None:
         self._state = np.stack([position, np.zeros(3)])
@@ -111,7 +128,8 @@ class Tracker:
         self._lock = threading.Lock()
         self._scale = intrinsics.size[1] / LINES
         self._filter = PositionFilter()
-        self._rotation, self._stands = np.eye(3), True
+        self._rotation = np.eye(3)
+        self._goal_yaw = 0.0
         self._bottle_seen: float | None = None
         self._goals: deque[Float[np.ndarray, 2]] = deque(maxlen=GOALS)
         self._goal_seen: float | None = None
@@ -128,11 +146,8 @@ class Tracker:
             self.pictures += 1
             self._picture, self._seen = picture, seen
             if bottle is not None:
-                fit, stands = bottle
-                if stands != self._stands:
-                    self._filter = PositionFilter()
-                self._filter.update(taken, fit.pose.position)
-                self._rotation, self._stands, self._bottle_seen = fit.pose.rotation, stands, taken
+                self._filter.update(taken, bottle.position)
+                self._rotation, self._bottle_seen = bottle.rotation, taken
             if goal is not None:
                 self._goals.append(goal)
                 self._goal_seen = taken
@@ -143,7 +158,7 @@ class Tracker:
             if self._bottle_seen is None:
                 return None
             age = max(0.0, now - self._bottle_seen)
-            return Sighting(self._filter.at(now), self._rotation, self._stands, age)
+            return Sighting(self._filter.at(now), self._rotation, age)
 
     def goal(self) -> Float[np.ndarray, "2"] | None:
         """Median place of the goal's tag in the last pictures that show it; None: too few yet."""
@@ -177,25 +192,43 @@ class Tracker:
                 shifts[tag] = float(np.linalg.norm(fit.pose.position[:2] - middle[:2]))
         return shifts
 
-    def _bottle_in(self, seen: Seen) -> tuple[Fit, bool] | None:
-        """Pose of the bottle, and whether it stands; None: it is not seen, or no pose explains the picture."""
+    def _bottle_in(self, seen: Seen) -> Pose | None:
+        """Pose of the bottle that stands, leans or lies; None: it is not seen, or no pose explains the picture.
+
+        A standing bottle has three unknowns, which is why it is seen best. But one that is being pushed rocks by some
+        degrees, and its tags are high: taken for standing, it would seem to jump by 3 mm for each degree.
+        """
         faces = [face for face in self.layout.bottle if face.tag in seen]
         if not faces:
             return None
+        intrinsics, camera, layout = self._intrinsics, self._camera, self.layout
         points = np.concatenate([face.corners for face in faces])
         pixels = np.concatenate([seen[face.tag] for face in faces])
-        standing = standing_pose(points, pixels, self._intrinsics, self._camera, self.layout.height, YAWS)
-        if standing.error < STANDS * self._scale:
-            return standing, True
-        starts = [s for face in faces for s in starts_of_square(face.corners, seen[face.tag], self._intrinsics)]
-        free = free_pose(points, pixels, self._intrinsics, starts)
-        if free.error > UNEXPLAINED * self._scale:
-            return None
-        return Fit(self._camera.after(free.pose), free.error), False
+        standing = self._standing(points, pixels, layout.height, float(np.arctan2(*self._rotation[1::-1, 0])))
+        starts = [standing.pose]
+        if standing.error > STANDS * self._scale:
+            squares = [start for f in faces for start in starts_of_square(f.corners, seen[f.tag], intrinsics)]
+            starts += [camera.after(start) for start in squares]
+        leaning = leaning_pose(points, pixels, intrinsics, camera, layout.height, layout.radius, starts)
+        times, more = LEANS
+        if standing.error < min(STANDS * self._scale, times * leaning.error + more * self._scale):
+            return standing.pose
+        if leaning.error < UNEXPLAINED * self._scale:
+            return leaning.pose
+        free = free_pose(points, pixels, intrinsics, [camera.inverse().after(start) for start in starts])
+        return camera.after(free.pose) if free.error < UNEXPLAINED * self._scale else None
 
     def _goal_in(self, seen: Seen) -> Float[np.ndarray, "2"] | None:
         face = self.layout.goal
         if face.tag not in seen:
             return None
-        fit = standing_pose(face.corners, seen[face.tag], self._intrinsics, self._camera, 0.0, YAWS)
+        fit = self._standing(face.corners, seen[face.tag], 0.0, self._goal_yaw)
+        self._goal_yaw = float(np.arctan2(*fit.pose.rotation[1::-1, 0]))
         return fit.pose.position[:2] if fit.error < STANDS * self._scale else None
+
+    def _standing(self, points: Points, pixels: Pixels, height: float, yaw: float) -> Fit:
+        """The standing model from the last yaw, or else from all around."""
+        fit = standing_pose(points, pixels, self._intrinsics, self._camera, height, [yaw])
+        if fit.error < STANDS * self._scale:
+            return fit
+        return standing_pose(points, pixels, self._intrinsics, self._camera, height, YAWS)
