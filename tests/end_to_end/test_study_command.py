@@ -72,7 +72,7 @@ def test_the_shipped_studies_are_listed(mereq):
     [
         (
             ["lowway"],
-            "no study called 'lowway'. Known: acting, acting-arm, bottle, concurrent, concurrent-erasing, ",
+            "no study called 'lowway'. Known: acting, acting-arm, benchmark-arm, benchmark-highway, ",
         ),
         (["mine.toml"], "mine.toml: No such file"),
         (["highway", "--workers", "0"], "--workers is 0, and must be at least 1"),

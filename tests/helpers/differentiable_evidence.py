@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from mereq.irl.decisions import Windows
 from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence
 from mereq.irl.family_likelihood import FamilyLikelihood
-from mereq.maxent_rl.networks import apply_mlp
+from mereq.maxent_rl.networks import MLP
 from mereq.maxent_rl.two_stream import TwoStream
 
 StepLogProbs = Callable[
@@ -22,9 +22,16 @@ StepLogProbs = Callable[
 ]
 
 
+def plain_mlp(mlp: MLP, x: Float[Array, " inputs"]) -> Float[Array, " outputs"]:
+    """Forward pass. The learners' own is differentiated backwards only."""
+    for weight, bias in mlp[:-1]:
+        x = jax.nn.relu(x @ weight + bias)
+    return x @ mlp[-1].weight + mlp[-1].bias
+
+
 def differentiable_direction(network: TwoStream, theta: Float[Array, " features"]) -> Float[Array, " j"]:
     """theta_f g_k(theta) / sqrt(rank), as `theta_direction`."""
-    g = jnp.concatenate([jnp.ones(1), apply_mlp(network.thetas, theta)]) / jnp.sqrt(network.rank)
+    g = jnp.concatenate([jnp.ones(1), plain_mlp(network.thetas, theta)]) / jnp.sqrt(network.rank)
     return jnp.outer(theta, g).reshape(-1)
 
 
