@@ -18,7 +18,7 @@ from toys import LINE, one_hot
 
 
 def test_predicted_states_are_those_that_the_policy_would_have_reached():
-    """The same episode once more, and the prior goes on where the expert had taken over."""
+    """The same episode once more, in which the prior continues where the expert had taken over."""
     settings = replace(QUICK, preferences=PreferenceSettings(horizon=5))
     improver = PPL.start(task_of(), PRIOR, settings, seed=0)
     (made,) = run(PPL, QUICK, n_rounds=1, rate_threshold=0.0)

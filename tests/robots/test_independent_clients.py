@@ -1,6 +1,7 @@
 """RMI between implementations: three clients that are not ours use our emulated controller, and our client theirs.
 
-They are in the extra `fanuc-clients`; without it these tests are skipped.
+They are in the extra `fanuc-clients`, which `test` includes. Two of them are built for Linux on x86-64 only: elsewhere
+their tests are skipped. One knows the standard port only, and is skipped where another program has that port.
 """
 
 import numpy as np

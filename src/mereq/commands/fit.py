@@ -108,7 +108,7 @@ def unexplained_clips(
     Args:
         run: recorded.
         fit: as `fit_of` returns it.
-        policy: that goes on from the takeover.
+        policy: acts after the takeover.
         directory: of the run; nothing outside of it is written, whatever links it has.
         folder: of the clips, within the directory.
     """
