@@ -225,25 +225,30 @@ def test_a_second_page_takes_the_wheel_when_it_says_so(client, sitting):
         assert becomes("the page was left", lambda: sitting.controls.state(0.0).paused)
 
 
+def stays_open_until_answered(page: socket.socket, code: int, reason: str) -> None:
+    """A page has been told a reason; what it sends before it answers is no fault, and then the connection ends.
+
+    Cut at once, a browser would report a lost connection instead of the reason.
+    """
+    received = page.recv(12)
+    while reason.encode() not in received:
+        received += page.recv(4096)
+    page.sendall(b"\x81\x82" + bytes(4) + b"{}")  # a masked message, sent before the close frame is read
+    page.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        page.recv(1)
+    page.settimeout(HANG)
+    page.sendall(b"\x88\x82" + bytes(4) + code.to_bytes(2))  # the masked close frame of a page
+    assert page.recv(1) == b""
+
+
 def test_a_page_that_was_taken_over_can_answer_the_close_frame(client, monkeypatch):
-    """Cut at once, a browser would report a lost connection instead of the reason."""
     monkeypatch.setattr(server_module, "ABORT_AFTER", HANG)
     with socket.create_connection(client.host.split(":"), timeout=HANG) as first:
-        first.sendall(
-            f"GET /wheel?token={TOKEN} HTTP/1.1\r\nHost: {client.host}\r\nOrigin: http://{client.host}\r\n"
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        received = first.recv(12)
+        first.sendall(HANDSHAKE.format(host=client.host).encode())
+        assert first.recv(12) == b"HTTP/1.1 101"
         with client.wheel("&take=1"):
-            while b"Another page has taken control." not in received:
-                received += first.recv(4096)
-            first.settimeout(0.2)
-            with pytest.raises(TimeoutError):
-                first.recv(1)
-            first.settimeout(HANG)
-            first.sendall(b"\x88\x82" + bytes(4) + TAKEN.to_bytes(2))  # the masked close frame of a page
-            assert first.recv(1) == b""
+            stays_open_until_answered(first, TAKEN, "Another page has taken control.")
 
 
 @pytest.mark.parametrize(
@@ -373,9 +378,20 @@ def test_a_server_that_stops_tells_the_page_and_logs_nothing(sitting, over, capl
     assert caplog.messages == []
 
 
+def test_a_page_can_answer_the_close_frame_of_a_server_that_stops(sitting, monkeypatch):
+    monkeypatch.setattr(server_module, "ABORT_AFTER", HANG)
+    with running_server(sitting) as (server, client), socket.create_connection(client.host.split(":")) as page:
+        page.settimeout(HANG)
+        page.sendall(HANDSHAKE.format(host=client.host).encode())
+        assert page.recv(12) == b"HTTP/1.1 101"
+        server.should_exit = True
+        stays_open_until_answered(page, GOING_AWAY, STOPPED)
+
+
 @pytest.mark.parametrize("force_exit", [False, True])
-def test_a_server_that_stops_does_not_wait_for_a_page_that_reads_nothing(sitting, force_exit, caplog):
+def test_a_server_that_stops_does_not_wait_for_a_page_that_reads_nothing(sitting, force_exit, caplog, monkeypatch):
     """Also after a second signal, when uvicorn does not wait for tasks and the event loop would cancel them."""
+    monkeypatch.setattr(server_module, "ABORT_AFTER", 0.3)
     with socket.socket() as page, running_server(sitting) as (server, client):
         stop_reading(page, client, sitting)
         logging.getLogger("uvicorn.error").addHandler(caplog.handler)

@@ -41,7 +41,7 @@ RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
 KEEPALIVE = 0.5  # s after which the newest view is sent again: its absence tells the page that nothing arrives
 CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
-ABORT_AFTER = 1.5  # s after which a closed connection is cut if its page has not closed it too
+ABORT_AFTER = 3.0  # s after which a closed connection is cut if its page has not closed it too
 GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
@@ -167,9 +167,15 @@ class Server(uvicorn.Server):
                 transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close all connections; those that the page does not close itself within `ABORT_AFTER` are cut."""
+        """Close all connections; those that the page does not close itself within `ABORT_AFTER` are cut.
+
+        uvicorn closes a socket together with its close frame. A page that sends something then is answered by a reset
+        of the connection, and may report that instead of the reason that it was about to read.
+        """
         await self._close_page()
         asyncio.get_running_loop().call_later(ABORT_AFTER, self._abort_connections)
+        while any(map(_awaits_close_frame, self.server_state.connections)) and not self.force_exit:
+            await asyncio.sleep(0.02)
         await super().shutdown(sockets)
         self._abort_connections()  # after a second signal, uvicorn has not waited
         if tasks := list(self.server_state.tasks):
@@ -179,6 +185,11 @@ class Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
+
+
+def _awaits_close_frame(connection: Any) -> bool:
+    """Whether the close frame of a WebSocket was sent and its page has not answered it."""
+    return getattr(connection, "close_timer", None) is not None
 
 
 def _replays(session: Session) -> Any:
