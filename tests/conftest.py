@@ -24,10 +24,13 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # pytest's workers, and the p
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="mereq-compiled-")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Saves a third of the time of compiling an update. XLA ends the program at a flag that it does not know, so the flag is
-# given to versions that know it only. XLA_FLAGS="" compiles as for users.
-if version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# XLA optimises little of what it compiles for the tests, which saves more than half of the time of compiling an update;
+# not where a test is marked as `optimised`. XLA ends the program at a flag that it does not know, so the flag is given
+# to versions that know it only. XLA_FLAGS="" compiles as for users.
+if "XLA_FLAGS" not in os.environ:
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # programs that tests start inherit it
+    if version("jaxlib").startswith("0.10."):
+        os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 
 import jax
 import pytest
@@ -44,6 +47,8 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 
 check_the_package()
 
+UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
+MAY_OPTIMISE_LESS = os.environ.get(UNOPTIMISED) == "1"
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
@@ -65,6 +70,21 @@ LONG_FILES = (
 def pytest_collection_modifyitems(items):
     rank = {name: number for number, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of modules
+def pytest_runtest_setup(item):
+    """Compile as for users where a test is marked as `optimised`, and quickly elsewhere."""
+    wanted = "0" if item.get_closest_marker("optimised") else "1"
+    if MAY_OPTIMISE_LESS and os.environ[UNOPTIMISED] != wanted:
+        os.environ[UNOPTIMISED] = wanted
+        jax.config.update(UNOPTIMISED.lower(), wanted == "1")
+        jax.clear_caches()
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays, so the collector of cycles need not look at it again and again."""
+    gc.freeze()
 
 
 @contextmanager

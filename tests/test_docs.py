@@ -18,6 +18,7 @@ import pytest
 import tyro
 
 import mereq.cli
+from waiting import HANG
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted(ROOT.glob("docs/**/*.md"))
@@ -212,7 +213,7 @@ def test_half_hour_path_works(tmp_path):
     commands = [line for line in commands if line.startswith("mereq ") and " supervise " not in line]
     assert len(commands) >= 7
     done = subprocess.run(
-        [sys.executable, "-c", ONE_AFTER_ANOTHER, *commands], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", ONE_AFTER_ANOTHER, *commands], cwd=tmp_path, capture_output=True, text=True, timeout=HANG
     )
     assert done.returncode == 0, done.stderr
     show = commands.index("mereq show runs/cliff --json")

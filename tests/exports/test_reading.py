@@ -4,9 +4,7 @@ import csv
 import json
 
 import numpy as np
-import pyarrow
 import pytest
-from pyarrow import parquet
 from rich.console import Console
 
 from mereq.commands.align import align_from
@@ -65,6 +63,9 @@ def test_rows_may_be_in_any_order_and_rounds_and_features_are_read(tmp_path):
 
 
 def test_lerobot_datasets_of_others_are_read(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
     columns = {
         "observation.state": [[0.0, 1.0], [0.5, 1.0]],
         "action": [[0.1, -1.0], [0.0, 1.0]],

@@ -3,10 +3,10 @@
 import threading
 import time
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page
 
 from mereq.runs.run import config_of
 from mereq.store.run_store import RunReader
@@ -18,6 +18,9 @@ from mereq.web.session import Session
 from sittings import latest
 from waiting import HANG
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 SLOW = HANG / 2  # s that a page of a test may take
 
 TOKEN = "a-token"
@@ -27,9 +30,9 @@ PACE = 8.0  # steps per second
 class Sitting:
     """A session with its server, and a person at the browser's keyboard."""
 
-    page: Page
+    page: "Page"
 
-    def __init__(self, directory, browser: Browser, session: Session, server: uvicorn.Server, address: str):
+    def __init__(self, directory, browser: "Browser", session: Session, server: uvicorn.Server, address: str):
         self.directory, self.browser, self.address = directory, browser, address
         self.session, self.server = session, server
         self.mistakes = []  # of all pages

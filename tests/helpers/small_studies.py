@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mereq.studies.comparing import differences, study_differences
 from mereq.studies.driver import Engine, Event, run_study
 from mereq.studies.grid import Study
 from mereq.studies.study_store import RUNS, StudyRun, StudyStore
+from waiting import until
 
 TEXT = """
 title = "Small"
@@ -75,12 +75,14 @@ def driver(*words: object) -> subprocess.Popen:
     )
 
 
-def wait_until(happened: Callable[[], object], process: subprocess.Popen | None = None, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        assert process is None or process.poll() is None, process.communicate()
-        time.sleep(0.02)
+def wait_until(happened: Callable[[], object], process: subprocess.Popen) -> None:
+    """Wait until something has happened, while a process runs."""
+
+    def happened_or_ended() -> bool:
+        return bool(happened()) or process.poll() is not None
+
+    until(happened_or_ended)
+    assert happened(), process.communicate()
 
 
 def children(pid: int) -> list[int]:
@@ -112,7 +114,7 @@ def kill_driver(process: subprocess.Popen, with_signal: int = signal.SIGKILL) ->
     else:
         process.send_signal(with_signal)
     told = process.communicate()[1]
-    wait_until(lambda: not alive(workers), seconds=20)
+    until(lambda: not alive(workers))
     return told
 
 

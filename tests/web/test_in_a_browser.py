@@ -17,6 +17,7 @@ from mereq.web import controls
 from mereq.web.devices.steering import SILENCE
 from mereq.web.session import STOPPED
 from sittings import latest, spec
+from waiting import HANG
 
 
 def test_toggle(endless):
@@ -203,6 +204,7 @@ def test_a_second_page(endless, browser):
     """It is told why it is refused; when it takes the wheel, the first one says so and can take it back."""
     endless.go()
     second = browser.new_page()
+    second.set_default_timeout(1000 * HANG)
     second.goto(endless.address)
     second.wait_for_selector("#take:not([hidden])")
     assert "Another page is in control" in second.inner_text("#sub")
@@ -299,7 +301,7 @@ def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
         at.keys.up("ArrowRight")
         at.keys.press("Escape")
         seen = set()
-        at.until(lambda: seen.add(at.who()) or at.who() == "FINISHED", seconds=120)
+        at.until(lambda: seen.add(at.who()) or at.who() == "FINISHED")
         assert {"LEARNING", "POLICY"} <= seen
         words = at.page.inner_text("#learning-words")
         assert str((tmp_path / "run").resolve()) in words
