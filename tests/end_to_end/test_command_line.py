@@ -259,6 +259,7 @@ def test_the_example_aligns_a_prior_of_ones_own(monkeypatch):
     assert np.argmax(rounds[0].theta) == cliff_walking.FEATURES.index("far_from_cliff")
 
 
+@pytest.mark.optimised
 def test_the_example_with_continuous_actions(monkeypatch):
     """The force is the only thing that changes: the car still gets to the top."""
     monkeypatch.syspath_prepend(ROOT / "examples")
