@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
+gc.disable()  # until all tests are collected
 os.environ["JAX_PLATFORMS"] = "cpu"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # pytest's workers, and the programs that tests start, inherit it
     for left in Path(tempfile.gettempdir()).glob("mereq-compiled-*"):  # by tests that were killed
@@ -85,6 +86,7 @@ def pytest_runtest_setup(item):
 def pytest_collection_finish():
     """What was imported and collected stays, so the collector of cycles need not look at it again and again."""
     gc.freeze()
+    gc.enable()
 
 
 @contextmanager
