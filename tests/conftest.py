@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-gc.disable()  # until all tests are collected
 os.environ["JAX_PLATFORMS"] = "cpu"
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # pytest's workers, and the programs that tests start, inherit it
     for left in Path(tempfile.gettempdir()).glob("mereq-compiled-*"):  # by tests that were killed
@@ -47,6 +46,7 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 check_the_package()
+gc.disable()  # until all tests are collected
 
 UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 MAY_OPTIMISE_LESS = os.environ.get(UNOPTIMISED) == "1"
