@@ -199,6 +199,6 @@ def calm_study(of_all_workers):
     from small_studies import finish, study_file
 
     def make(directory):
-        finish(Study.read(study_file(directory)), directory / "study", LocalEngine(2))
+        finish(Study.read(study_file(directory)), directory / "study", LocalEngine(1))
 
     return shared(of_all_workers, "calm-study", make) / "study"

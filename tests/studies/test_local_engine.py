@@ -82,7 +82,10 @@ def test_a_killed_worker_costs_a_worker_and_nothing_else(calm_study, tmp_path):
     ended = [event.name for event in happened if isinstance(event, RunFinished)]
     assert sorted(ended) == sorted(run.name for run in study.runs)
     assert sum(isinstance(event, RunStarted) and event.name == died for event in happened) == 2
+    assert len(set(pids.values())) >= 2
     assert compare(calm_study, tmp_path / "study") == []
+    if LocalEngine().workers == 2 and hasattr(os, "sched_getaffinity"):  # a core for each worker
+        assert {run.provenance["machine"]["usable_cores"] for run in finished(tmp_path / "study")} == {1}
 
 
 def test_a_run_in_the_foreground_gives_the_same_bits(calm_study, tmp_path):
@@ -118,5 +121,3 @@ def test_one_thread_each(calm_study):
         threads = run.provenance["threads"]
         assert {threads[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")} == {"1"}
         assert json.dumps(threads).count("--xla_cpu_multi_thread_eigen=false") == 1
-        if LocalEngine().workers == 2 and hasattr(os, "sched_getaffinity"):
-            assert run.provenance["machine"]["usable_cores"] == 1
