@@ -5,18 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from corridor_runs import PRIOR, QUICK, SETTINGS, all_observations, expert, run, task_of
+from corridor_runs import PRIOR, QUICK, SETTINGS, all_observations, corridor, expert, run, task_of
 from mereq.alignment import algorithm
 from mereq.alignment.algorithm import Round
+from mereq.alignment.handback import AtHandback
 from mereq.alignment.schedule import Resume
-from mereq.core.errors import WrongPolicyOutput
+from mereq.core.errors import WrongPolicyOutput, WrongValue
 from mereq.core.function_policies import SampledPolicy
+from mereq.evaluation.own_rate import own_rate
 from mereq.interventions.log import InterventionLog
-from mereq.presets.methods import METHODS, OTHERS
+from mereq.presets.methods import METHODS, OTHERS, ROBOT_GATED
 from toys import LINE
 
 SMALL = replace(SETTINGS, coherent=replace(SETTINGS.coherent, training_steps=900))
 NAMES = [method.name for method in OTHERS]
+GATED = [method.name for method in ROBOT_GATED]
 NEED_PROBABILITIES = ["mile", "csil"]  # ppl refuses this task before, whose simulator cannot go back
 
 
@@ -35,11 +38,12 @@ def test_the_first_policy_is_the_prior(name):
     np.testing.assert_allclose(ours, priors, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES + GATED)
 def test_an_interrupted_run_ends_as_one_left_in_peace(name):
-    """The second round of a new improver, from the state after the first one."""
+    """The second round of a new improver, from the state after the first one. A gate asks in the same steps again."""
     coherent, values = replace(QUICK.coherent, training_steps=100), replace(QUICK.takeovers, updates=50)
-    settings = replace(QUICK, cloning_updates=50, takeovers=values, coherent=coherent)
+    gates = replace(QUICK.gates, updates=50, rate=0.2)
+    settings = replace(QUICK, cloning_updates=50, takeovers=values, coherent=coherent, gates=gates)
     how = {"seed": 0, "n_rounds": 2, "rate_threshold": 0.0}
     made, state = [], {}
     for event in algorithm.events(task_of(), PRIOR, expert(), METHODS[name], settings, **how):
@@ -50,6 +54,7 @@ def test_an_interrupted_run_ends_as_one_left_in_peace(name):
     (again,) = run(METHODS[name], settings, resume=resume, **how)
     ours, first = (each.policy.distribution(all_observations()).log_probs for each in (again, made[1]))
     np.testing.assert_array_equal(ours, first)
+    np.testing.assert_array_equal(again.rollout.by_expert, made[1].rollout.by_expert)
 
 
 @pytest.mark.parametrize("name", NEED_PROBABILITIES)
@@ -57,3 +62,19 @@ def test_a_prior_without_probabilities_is_refused_where_they_are_compared(name):
     prior = SampledPolicy(lambda obs, rng: rng.uniform(-1, 1, (len(obs), 1)), LINE.actions)
     with pytest.raises(WrongPolicyOutput, match=f"The method {name} compares log-probabilities"):
         METHODS[name].start(LINE, prior, QUICK, seed=0)
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_a_gate_asks_for_a_demonstration_and_then_for_some_steps_and_the_policy_learns_from_both(name):
+    rounds = run(METHODS[name], replace(SETTINGS, rollout_episodes=2), n_rounds=6, rate_threshold=0.9)
+    assert len(rounds) == 6  # the rate of a robot-gated method ends no run
+    first, *later = (each.rollout for each in rounds)
+    np.testing.assert_array_equal(first.by_expert, first.episode == 0)
+    assert 0 < sum(rollout.expert_steps for rollout in later) < 0.5 * sum(map(len, later))
+    rates = [own_rate(task_of(), each.policy, expert(), corridor(), n_steps=240, seed=5) for each in rounds]
+    assert rates[-1] < 0.5 * own_rate(task_of(), PRIOR, expert(), corridor(), n_steps=240, seed=5)
+
+
+def test_a_robot_gated_method_learns_between_rounds_only():
+    with pytest.raises(WrongValue, match="It must learn between rounds: choose the schedule sequential"):
+        run(METHODS["aim"], QUICK, learning=AtHandback)

@@ -3,18 +3,21 @@
 from typing import Literal
 
 from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
+from mereq.alignment.aim import AIM
 from mereq.alignment.coherent_imitation import CSIL
 from mereq.alignment.decision_learning import MILE
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorAlignment
 from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
+from mereq.alignment.thrifty_dagger import THRIFTY_DAGGER
 
 LearningName = Literal["sequential", "concurrent", "handback"]
 INSTANT: tuple[Method, ...] = (MEREQ_BAYES, MEREQ_BAYES_FADING)
 OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, *INSTANT)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
-METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS)}
+ROBOT_GATED: tuple[Method, ...] = (AIM, THRIFTY_DAGGER)
+METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS, *ROBOT_GATED)}
 
 
 def default_learning(method: str) -> LearningName:
