@@ -115,7 +115,7 @@ SETTINGS = replace(
 
 
 def test_aim_asks_where_the_policys_action_departs_from_what_was_shown():
-    """Its authors' claim about the gate: where the supervisor would take over. No state was asked for more than once."""
+    """Its authors' claim about the gate: where the supervisor would take over."""
     gate = AIM_GATE.learn(seen_steps(), SETTINGS, seed=0)
     assert [asks(gate, state) for state in range(S)] == RIGHT.tolist()
     assert not any(asks(gate, state, proposed=1) for state in range(S))  # what was shown

@@ -112,7 +112,7 @@ def events(
         learner = closing_all.enter_context(closing(learning(improver, resume)))
         if gated is not None and not isinstance(learner, Sequential):
             raise WrongValue(
-                f"The method {method.name} decides before each round when it will ask, from the policy that acts in it. "
+                f"The method {method.name} decides before each round when it will ask, from the policy that acts then. "
                 "It must learn between rounds: choose the schedule sequential."
             )
         gate = gated and gated.next_gate(task, settings, log, learner.policy, seed=seed)

@@ -109,7 +109,9 @@ class CoherentSettings:
 class GateSettings:
     """Settings of the gates of AIM and ThriftyDAgger. docs/benchmark.md."""
 
-    rate: float = 0.05  # share of the policy's own states in which it would have asked: delta of AIM, alpha_h of Thrifty
+    rate: float = (
+        0.05  # share of the policy's own states in which it would have asked: delta of AIM, alpha_h of Thrifty
+    )
     demonstrated: int = 1  # first episodes in which the supervisor is asked at every step
     deviation: float = 0.1  # largest distance of continuous actions that agree, for AIM
     members: int = 5  # clones of ThriftyDAgger's ensemble

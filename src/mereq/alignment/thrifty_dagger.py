@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from mereq.alignment.imitation_learning import HG_DAGGER_FT
 from mereq.alignment.robot_gated import (
@@ -53,7 +53,9 @@ class NoveltyAndRiskGate:
             return float(risk(success(pair), numbers.end)[0])
 
         def needs(state: Float[np.ndarray, " states"], proposed: Any) -> bool:
-            return bool(novelty(actions_of(clones, state[None], actions))[0] > novel) or risk_of(state, proposed) > risky
+            return (
+                bool(novelty(actions_of(clones, state[None], actions))[0] > novel) or risk_of(state, proposed) > risky
+            )
 
         def ends(state: Float[np.ndarray, " states"], proposed: Any, shown: Any) -> bool:
             missed = discrepancy(np.asarray(proposed)[None], np.asarray(shown)[None], actions)[0]

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from mereq.commands.output import command, words
 from mereq.core.errors import LostRows, NotNamed
-from mereq.presets.named import is_named, recorded_name
 from mereq.presets.methods import find_method
+from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.policies import name_policy
 from mereq.runs.robots import find_driver, is_own, name_robot, recorded_robot

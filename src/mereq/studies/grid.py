@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 from mereq.core.errors import MereqError, UnknownName, WrongStudy
 from mereq.core.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
-from mereq.presets.named import recorded_name
 from mereq.presets.methods import find_method
+from mereq.presets.named import recorded_name
 from mereq.presets.registry import find_task
 from mereq.runs.policies import name_policy
 from mereq.runs.robots import name_robot
