@@ -25,12 +25,15 @@ from mereq.studies.study_store import StudyRun
 MEREQ = "mereq"
 NAMES = {  # of methods that the paper does not have
     "mereq-bayes": "MEReQ-Bayes",
+    "mereq-bayes-fading": "MEReQ-Bayes, fading",
     "rlif": "RLIF",
     "rift": "RIFT",
     "pvp": "PVP",
     "mile": "MILE",
     "ppl": "PPL",
     "csil": "residual CSIL",
+    "aim": "AIM",
+    "thrifty-dagger": "ThriftyDAgger",
 }
 
 
