@@ -1,4 +1,4 @@
-"""Datasets of recorded interventions as supervised steps: our own exports, LeRobot's, and CSV of any origin.
+"""Datasets of recorded interventions as supervised steps: our own exports, LeRobot's, Minari's, and CSV of any origin.
 
 Columns, with the names that are understood (a vector in CSV has one column per coordinate, `action_0`, `action_1`):
 
@@ -11,6 +11,8 @@ Columns, with the names that are understood (a vector in CSV has one column per 
     features           features, or columns with the features' names; else not a number
     next_observation   next_observation, next.observation.state; else the episode's next observation
     terminated, truncated (next.done, next.truncated), run, round, retracts, policy_version: else none, 0, or an end
+
+Of a Minari dataset, the other columns are the entries of its infos: of each step, with or without one of the reset.
 """
 
 import csv
@@ -47,6 +49,7 @@ NAMES = {
 }
 NEEDED = ("observation", "action", "is_intervention", "episode")
 STEPS = "steps.csv"
+MINARI = "metadata.json"  # in the folder of a Minari dataset that is called data
 
 Columns = Mapping[str, np.ndarray]  # rows by the name in the file
 
@@ -55,7 +58,7 @@ def read_dataset(source: Path, task: Task, prior: Policy) -> list[tuple[Supervis
     """Steps of a dataset, by round.
 
     Args:
-        source: a CSV file, the folder of our own CSV export, or the folder of a LeRobot dataset.
+        source: a CSV file, the folder of our own CSV export, or the folder of a LeRobot or Minari dataset.
         task: of the steps.
         prior: proposes where the dataset does not say what the policy would have done.
 
@@ -200,11 +203,14 @@ def _columns(source: Path) -> Columns:
     """Columns of a dataset's file or folder."""
     if source.is_dir() and (source / "meta" / "info.json").is_file():
         return _lerobot(source)
+    if minari := next((folder for folder in (source, source / "data") if (folder / MINARI).is_file()), None):
+        return _minari(minari)
     file = source / STEPS if source.is_dir() else source
     if not file.is_file() or file.suffix != ".csv":
         raise CannotLoad(
             f"{source} is no dataset that can be read: neither a .csv file, nor a folder with {STEPS}, nor a LeRobot "
-            "dataset (a folder with meta/info.json). `mereq export` writes such folders."
+            f"dataset (a folder with meta/info.json), nor a Minari dataset (a folder with data/{MINARI}). "
+            "`mereq export` writes such folders."
         )
     with file.open(newline="", encoding="utf-8-sig") as opened:
         lines = csv.reader(opened)
@@ -249,3 +255,74 @@ def _lerobot(folder: Path) -> Columns:
         name: np.concatenate([np.stack([np.ravel(value) for value in table[name].to_pylist()]) for table in tables])
         for name in sorted(wanted)
     }
+
+
+def _minari(folder: Path) -> Columns:
+    """Columns of a Minari dataset: observations flattened, actions scaled to [-1, 1], and the infos of each step.
+
+    Raises:
+        CannotLoad: Minari is not installed, cannot read the folder, or episodes have different infos.
+    """
+    try:
+        from gymnasium import spaces
+        from minari import MinariDataset
+    except ImportError as error:
+        raise CannotLoad(
+            'Minari is not installed, and its datasets need it. Install it with  pip install "mereq[minari]".'
+        ) from error
+    try:
+        dataset = MinariDataset(folder)
+        episodes = list(dataset.iterate_episodes())
+    except Exception as error:
+        raise CannotLoad(f"Minari cannot read {folder}: {type(error).__name__}: {error}") from error
+    seen, acting = dataset.observation_space, dataset.action_space
+    parts: list[dict[str, np.ndarray]] = []
+    for number, episode in enumerate(episodes):
+        n = len(episode.rewards)
+        obs = np.stack([spaces.flatten(seen, _at(episode.observations, t)) for t in range(n + 1)])
+        infos = {name: _of_steps(values, n) for name, values in (episode.infos or {}).items()}
+        own = {
+            "observation": obs[:-1],
+            "next_observation": obs[1:],
+            "action": _scaled(np.asarray(episode.actions), acting),
+            "terminated": np.asarray(episode.terminations),
+            "truncated": np.asarray(episode.truncations),
+            "episode": np.full(n, number),
+            "step": np.arange(n),
+        }
+        told = {name: values for name, values in infos.items() if values is not None and name not in own}
+        if "proposed_action" in told:
+            told["proposed_action"] = _scaled(told["proposed_action"], acting)
+        parts.append(told | own)
+    if not parts:
+        raise CannotLoad(f"{folder} has no episodes.")
+    wrong = next((number for number, part in enumerate(parts) if part.keys() != parts[0].keys()), None)
+    if wrong is not None:
+        differ = ", ".join(sorted(parts[wrong].keys() ^ parts[0].keys()))
+        raise CannotLoad(f"{folder}: the infos of episode {wrong} (from 0) differ from those of episode 0: {differ}.")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _at(observations: Any, t: int) -> Any:
+    """Observation at a step, of observations that may be nested."""
+    if isinstance(observations, dict):
+        return {name: _at(values, t) for name, values in observations.items()}
+    if isinstance(observations, tuple):
+        return tuple(_at(values, t) for values in observations)
+    return observations[t]
+
+
+def _of_steps(values: Any, n: int) -> np.ndarray | None:
+    """An info of each of n steps, without that of the reset; None if it is nested or has another length."""
+    if not isinstance(values, np.ndarray | list) or len(values) not in (n, n + 1):
+        return None
+    found = np.asarray(values)
+    return found[-n:] if found.dtype.kind in "biuf" else None
+
+
+def _scaled(action: np.ndarray, space: Any) -> np.ndarray:
+    """Actions in [-1, 1], where the space says what its limits are."""
+    low, high = getattr(space, "low", None), getattr(space, "high", None)
+    if low is None or high is None or not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return action
+    return (2.0 * (action - low) / (high - low) - 1.0).astype(np.float32)
