@@ -68,6 +68,35 @@ def test_rows_may_be_in_any_order_and_rounds_and_features_are_read(tmp_path):
     assert [step.step for step in (*first, *second)] == [0, 1, 0, 1]
 
 
+def test_a_feature_that_was_not_recorded_is_not_a_number(tmp_path):
+    """Such as one that was added to the task after the run."""
+    (steps,) = read_dataset(written(tmp_path, ROWS | {"left": [1, 2, 3, 4]}), TASK, PRIOR)
+    np.testing.assert_array_equal(steps[0].features, [1, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("is_intervention", ["no", "yes"], "is_intervention must have numbers"),
+        ("observation.state", [[0.0, 1.0], [0.5]], "must have numbers, or vectors of one length"),
+        ("observation.state", None, "no column for observation"),
+        (None, None, "cannot be read"),
+    ],
+)
+def test_what_is_wrong_in_a_lerobot_dataset_is_told(tmp_path, column, values, told):
+    columns = {"observation.state": [[0.0, 1.0]] * 2, "action": [[0.0, 1.0]] * 2, "is_intervention": [0, 1]}
+    columns |= {"episode_index": [0, 0]} | ({} if column is None else {column: values})
+    for folder in ("meta", "data"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "meta" / "info.json").write_text("{}")
+    file = tmp_path / "data" / "file-000.parquet"
+    parquet.write_table(pyarrow.table({name: rows for name, rows in columns.items() if rows is not None}), file)
+    if column is None:
+        file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CannotLoad, match=told):
+        read_dataset(tmp_path, ARM, PRIOR)
+
+
 def test_lerobot_datasets_of_others_are_read(tmp_path):
     columns = {
         "observation.state": [[0.0, 1.0], [0.5, 1.0]],

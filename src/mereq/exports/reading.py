@@ -17,7 +17,6 @@ Of a Minari dataset, the other columns are the entries of its infos: of each ste
 
 import csv
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -184,13 +183,16 @@ class _Rows:
         return values
 
     def features(self) -> np.ndarray:
-        """Features of each row; not a number where they were not recorded."""
+        """Features of each row; not a number where they were not recorded, such as one that was added to the task."""
         names, n = self._task.feature_names, len(next(iter(self._columns.values())))
-        named = [
-            self._columns[found] for name in names for found in (name, f"features_{name}") if found in self._columns
-        ]
-        if len(named) == len(names):
-            return np.column_stack(named).astype(float)
+        named = {
+            name: self._columns[found]
+            for name in names
+            for found in (name, f"features_{name}")
+            if found in self._columns
+        }
+        if named:
+            return np.column_stack([named.get(name, np.full(n, np.nan)) for name in names]).astype(float)
         return self.vectors("features", len(names), float) if self.has("features") else np.full((n, len(names)), np.nan)
 
     def _refuse_gaps(self, name: str, values: np.ndarray) -> None:
@@ -240,21 +242,40 @@ def _numbers(texts: Sequence[str]) -> np.ndarray:
 def _lerobot(folder: Path) -> Columns:
     """Columns of all Parquet files of a LeRobot dataset, of version 2 or 3."""
     try:
+        import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         raise CannotLoad(
             'pyarrow is not installed, and LeRobot\'s datasets need it. Install it with  pip install "mereq[lerobot]".'
         ) from error
-    info = json.loads((folder / "meta" / "info.json").read_text(encoding="utf-8"))
     files = sorted((folder / "data").rglob("*.parquet"))
     if not files:
         raise CannotLoad(f"{folder} has no Parquet files in data/.")
-    wanted = {name for names in NAMES.values() for name in names} & set(info.get("features", {}))
-    tables = [parquet.read_table(file, columns=sorted(wanted)) for file in files]
-    return {
-        name: np.concatenate([np.stack([np.ravel(value) for value in table[name].to_pylist()]) for table in tables])
-        for name in sorted(wanted)
-    }
+    understood = {name for names in NAMES.values() for name in names}
+    parts: list[dict[str, np.ndarray]] = []
+    for file in files:
+        try:
+            wanted = sorted(understood & set(parquet.read_schema(file).names))
+            table = parquet.read_table(file, columns=wanted)
+        except pyarrow.ArrowException as error:
+            raise CannotLoad(f"{file} cannot be read: {error}") from error
+        parts.append({name: _rows_of(table[name].to_pylist(), f"{file}: {name}") for name in wanted})
+    kept = [name for name in parts[0] if all(name in part for part in parts)]
+    if kept and not sum(len(part[kept[0]]) for part in parts):
+        raise CannotLoad(f"{folder} has no rows.")
+    return {name: np.concatenate([part[name] for part in parts if len(part[name])]) for name in kept}
+
+
+def _rows_of(values: list[Any], what: str) -> np.ndarray:
+    """Rows of a column of numbers or of vectors.
+
+    Raises:
+        CannotLoad: they are no numbers, or the vectors differ in length.
+    """
+    try:
+        return np.array([np.ravel(np.asarray(np.nan if value is None else value, float)) for value in values])
+    except ValueError as error:
+        raise CannotLoad(f"{what} must have numbers, or vectors of one length: {error}.") from error
 
 
 def _minari(folder: Path) -> Columns:
