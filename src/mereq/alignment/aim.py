@@ -6,7 +6,8 @@ Q(s, a) is high where an action departs from what the supervisor would do (docs/
          + E_all   [(Q(s, a) - gamma max_a' Q(s', a'))^2]
 
 a_h is the action that was shown in s, a_n that of the present policy. The supervisor is asked where Q(s, a_n) exceeds
-its (1 - delta)-quantile over the states that the policy was in on its own, until a shown action agrees with a_n.
+its (1 - delta)-quantile over the states that the policy was in on its own, until a shown action agrees with a_n
+(docs/deviations.md#aim-assumed).
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@
 
 The supervisor is asked where Novelty(s) > delta_h or Risk(s, a_n) > beta_h, the quantiles of both over the states that
 the policy was in on its own. The request ends where |a_n - a_h|^2 <= delta_r, its mean over what was shown, and
-Risk(s, a_n) <= beta_r, the median. docs/derivations.md#asking-for-help
+Risk(s, a_n) <= beta_r, the median. docs/derivations.md#asking-for-help, docs/deviations.md#thrifty-ensemble
 """
 
 from dataclasses import dataclass

@@ -12,10 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from mereq.alignment.robot_gated import RobotGated
 from mereq.core.seeding import stream
 from mereq.presets.known_tasks import known_task
-from mereq.presets.methods import known_method
 from mereq.reports.behaviour import EvaluatedPolicy, evaluate_policies, load_last_policy, tasks_to_evaluate
 from mereq.reports.figures import Measure
 from mereq.reports.statistics import (
@@ -27,7 +25,15 @@ from mereq.reports.statistics import (
     probability_of_fewer_samples,
     samples_to_stay_below,
 )
-from mereq.reports.summary import Condition, condition_labels, condition_of, conditions_of, method_name, task_name
+from mereq.reports.summary import (
+    Condition,
+    condition_labels,
+    condition_of,
+    conditions_of,
+    is_robot_gated,
+    method_name,
+    task_name,
+)
 from mereq.reports.tables import Record, Table, estimate_with_half_width
 from mereq.store.links import inside
 from mereq.store.run_store import RUN, OwnRate, RunReader
@@ -102,11 +108,6 @@ class BenchmarkRun:
             computing,
             mean_return,
         )
-
-
-def is_robot_gated(method: str) -> bool:
-    """Whether a method's supervisor acts only where it is asked; no, of a method whose code was not named."""
-    return isinstance(known_method(method), RobotGated)
 
 
 Progress = Callable[[str, int, int], None]
@@ -248,11 +249,6 @@ def benchmark_measures(found: Sequence[BenchmarkRun]) -> list[Measure]:
     if not any(np.isnan(run.attention.samples) for run in found):
         measures.append(Measure("attention [s]", by(lambda run: run.attention.samples), censored, logarithmic=True))
     return measures
-
-
-def of_single_episodes(run: StudyRun) -> bool:
-    """Whether a round of the run is a single episode."""
-    return run.config.fields.get("settings", {}).get("rollout_episodes") == 1
 
 
 def benchmark_records(found: Sequence[BenchmarkRun]) -> list[Record]:

@@ -25,7 +25,14 @@ from mereq.reports.figures import benchmark_figure, study_figure, theta_figure
 from mereq.reports.results import StudyResults, read_results
 from mereq.reports.sources import differing_settings, full_record, source_line
 from mereq.reports.statistics import RESAMPLES, THRESHOLDS
-from mereq.reports.summary import across_tasks, condition_of, condition_summaries, outcomes, tasks_of
+from mereq.reports.summary import (
+    across_tasks,
+    condition_of,
+    condition_summaries,
+    of_single_episodes,
+    outcomes,
+    tasks_of,
+)
 from mereq.reports.tables import Table, small
 from mereq.store.atomic import writing
 from mereq.store.links import inside
@@ -46,6 +53,8 @@ HOW_TO_READ = f"""\
   undecided.
 - *P(MEReQ needs fewer)*: probability that a run of MEReQ needs fewer samples than a run of this condition; ties count
   one half. A censored run is worse than any that is not, and two censored runs tie.
+- The rate of a robot-gated method (AIM, ThriftyDAgger) is the share of steps in which it asked, and says nothing about
+  how content the supervisor is.
 - A single seed has no interval. Bootstrap intervals of fewer than about five seeds are too narrow."""
 
 
@@ -146,7 +155,7 @@ class _Writer:
             *notes,
         ]
         self._benchmark(compared)
-        if compared and all(map(benchmark.of_single_episodes, self.runs)):
+        if compared and all(map(of_single_episodes, self.runs)):
             self.text.append(benchmark.SINGLE_EPISODES)
         else:
             self._simulated(simulated, planned)
