@@ -58,7 +58,7 @@ class RobotGated:
         """Gate of the next round. The first episodes are demonstrations; so are all until something was shown."""
         if not any(demonstrated(rollout).any() for rollout in log.rollouts):
             first = max(1, settings.gates.demonstrated)
-            return SwitchingGate(lambda *_: False, lambda *_: True, demonstrated=first)
+            return SwitchingGate(lambda state, proposed: False, lambda state, proposed, shown: True, demonstrated=first)
         episodes = sum(len(np.unique(rollout.episode)) for rollout in log.rollouts)
         gate = self.gate.learn(SeenSteps.of(task, log, policy), settings, seed=seed_for(seed, "gate", episodes))
         gate.demonstrated = max(0, settings.gates.demonstrated - episodes)

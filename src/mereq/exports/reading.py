@@ -300,7 +300,7 @@ def _minari(folder: Path) -> Columns:
     parts: list[dict[str, np.ndarray]] = []
     for number, episode in enumerate(episodes):
         n = len(episode.rewards)
-        obs = np.stack([spaces.flatten(seen, _at(episode.observations, t)) for t in range(n + 1)])
+        obs = np.stack([np.asarray(spaces.flatten(seen, _at(episode.observations, t))) for t in range(n + 1)])
         infos = {name: _of_steps(values, n) for name, values in (episode.infos or {}).items()}
         own = {
             "observation": obs[:-1],

@@ -8,7 +8,7 @@ finitely many, or one of the policy's own. Qbar are the parameters before a comp
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -93,9 +93,10 @@ class ActionValues:
 
             loss, gradient = jax.value_and_grad(loss_of)(carry.network)
             changes, optimizer = self._optimizer.update(gradient, carry.optimizer, carry.network)
-            return ValueState(optax.apply_updates(carry.network, changes), optimizer), loss
+            network: Any = optax.apply_updates(carry.network, changes)
+            return ValueState(network, optimizer), loss
 
-        state, losses = jax.lax.scan(one_update, state, (jnp.asarray(batches.pair), wanted))
+        state, losses = jax.lax.scan(one_update, state, (jnp.asarray(batches.pair), jnp.asarray(wanted)))
         return state, ValueMetrics(losses.mean())
 
 

@@ -69,11 +69,11 @@ def _panel(axes: Axes, measure: Measure, task: str) -> None:
         for which, style in ((~bound, "full"), (bound, "none")):
             axes.plot(values[which], np.full(which.sum(), row), "o", color=THEIRS, markersize=4, fillstyle=style)
         mean, half = mean_ci95(values)
-        if np.isfinite(mean):
-            reach = half if np.isfinite(half) else 0.0
-            low = max(float(mean - reach), float(values.min()) / 2 if measure.logarithmic else 0.0)
-            axes.plot([low, mean + reach], [row, row], color=OURS, linewidth=2, zorder=1)
-            axes.plot(mean, row, "D", color=OURS, markersize=5, zorder=3)
+        middle, reach = float(mean), float(np.nan_to_num(half))
+        if np.isfinite(middle):
+            low = max(middle - reach, float(values.min()) / 2 if measure.logarithmic else 0.0)
+            axes.plot([low, middle + reach], [row, row], color=OURS, linewidth=2, zorder=1)
+            axes.plot(middle, row, "D", color=OURS, markersize=5, zorder=3)
     if measure.line is not None:
         axes.axvline(measure.line, color="0.75", linewidth=0.8, zorder=0)
     if measure.logarithmic:
