@@ -70,8 +70,14 @@ class Sitting:
             assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"
             self.page.wait_for_timeout(10)
 
+    def heard(self) -> None:
+        """Wait until the session has heard of every key so far: of a message that the page sent after them."""
+        now = self.page.evaluate("Date.now() / 1000")
+        self.until(lambda: self.session.controls._sent > now)
+
     def let_pass(self, steps: int) -> None:
-        """Wait until so many more steps were taken."""
+        """Wait until so many more steps were taken, with the keys that are down now."""
+        self.heard()
         end = self.steps() + steps
         self.until(lambda: self.steps() >= end)
 
