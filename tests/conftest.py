@@ -57,14 +57,16 @@ settings.load_profile("exact")
 
 # Files that take longest, or wait for most of their time: first, so that pytest's workers end together.
 LONG_FILES = (
-    "test_docs", "test_local_engine", "test_command_line", "test_in_a_browser", "test_ray_engine", "test_arm",
-    "test_behaviour", "test_highway_engine", "test_killed", "test_bottle_in_a_browser", "test_devices_in_a_browser",
-    "test_exact_resume", "test_drawing_in_a_browser", "test_recorded_versions", "test_sac_optimum", "test_check",
-    "test_lockstep_engine", "test_eq2_residual_sac", "test_blindness", "test_sac_update", "test_session",
-    "test_arm_cards", "test_trial_command", "test_export_steps", "test_arm_tasks", "test_corridor_resume",
-    "test_arm_rewinding", "test_rewinding", "test_arm_environment", "test_corridor", "test_arm_world",
-    "test_sac_simulator_training", "test_new_folder", "test_lockstep", "test_eq8_where_episodes_end",
-    "test_study_command", "test_own_task_study", "test_statistics",
+    "test_docs", "test_command_line", "test_local_engine", "test_in_a_browser", "test_ray_engine", "test_arm",
+    "test_drawing_in_a_browser", "test_sac_optimum", "test_corridor_resume", "test_corridor", "test_eq2_residual_sac",
+    "test_highway_engine", "test_killed", "test_worker_processes", "test_devices_in_a_browser", "test_exact_resume",
+    "test_behaviour", "test_sac_update", "test_posterior_references", "test_sac_simulator_training", "test_session",
+    "test_bottle_in_a_browser", "test_arm_tasks", "test_sac_starts_at_the_prior", "test_arm_rewinding",
+    "test_export_steps", "test_own_task_study", "test_rewinding", "test_study_command", "test_policy_family",
+    "test_recorded_versions", "test_eq8_where_episodes_end", "test_decisions_to_take_over", "test_arm_environment",
+    "test_lockstep", "test_policy_starts", "test_blindness", "test_new_folder", "test_arm_cards", "test_cell",
+    "test_dqn_update", "test_lockstep_engine", "test_eq2_other_priors", "test_trial_command", "test_other_methods",
+    "test_statistics", "test_simulator_training", "test_full_disk",
 )  # fmt: skip
 
 
