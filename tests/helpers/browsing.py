@@ -88,8 +88,10 @@ class Sitting:
             time.sleep(0.01)
 
     def recorded(self):
+        """The steps so far, and what was seen at each; the run may go on in between."""
         with RunReader.open(self.directory) as store:
-            return store.steps(0), store.seen_frames(0)
+            steps = store.steps(0)
+            return steps, store.seen_frames(0)[: len(steps)]
 
     def taken(self) -> list[int]:
         """Which steps the person took so far."""
