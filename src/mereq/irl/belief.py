@@ -94,6 +94,7 @@ class Belief:
     confused: tuple[tuple[str, str, float], ...]  # pairs of features that cannot be told apart, and their correlation
     rationality: tuple[float, float, float]  # mean and interval of beta
     interventions: tuple[InterventionEffect, ...] = ()  # in their order
+    unnamed: tuple[float, ...] | None = None  # what an unnamed part of the reward adds to each's log-likelihood [nats]
 
     @classmethod
     def of(
@@ -169,4 +170,6 @@ class Belief:
         )
         if any(len(each.without) != len(weights) for each in effects):
             raise ValueError("an intervention's weights are not as many as the features")
-        return cls(weights, confused, (mean, low, high), effects)
+        unnamed = content.get("unnamed")
+        nats = None if unnamed is None else tuple(map(float, unnamed))
+        return cls(weights, confused, (mean, low, high), effects, nats)
