@@ -10,9 +10,16 @@ from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING,
 from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
 from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
+from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES
 
 LearningName = Literal["sequential", "concurrent", "handback"]
-INSTANT: tuple[Method, ...] = (MEREQ_BAYES, MEREQ_BAYES_FADING, MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ)
+INSTANT: tuple[Method, ...] = (
+    MEREQ_BAYES,
+    MEREQ_BAYES_FADING,
+    MEREQ_BAYES_WISHES,
+    MEREQ_BAYES_CSIL,
+    MEREQ_BAYES_IQ,
+)
 OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, *INSTANT)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
 METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS)}
