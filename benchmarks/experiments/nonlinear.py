@@ -41,10 +41,10 @@ from mereq.store.policies import load_policy, save_policy
 from mereq.store.provenance import clean_provenance, provenance
 
 SLOW = 0.4  # of high_speed, below which a car is slower than 25 m/s; one that keeps to 25 m/s has .45 to .55
-W = 0.8  # of the wish's weight, in either direction
-SPEED = 0.4  # weight of high_speed
-UPDATES = 20_000
-OWN_STEPS = 2000
+W = 0.8  # weight of the wish, in either direction
+SPEED = 1.0  # weight of high_speed, so that both speeds occur
+UPDATES = 10_000
+OWN_STEPS, LAST_STEPS = 600, 2000  # supervised steps of an own rate: of each policy, and of the last one
 
 
 class _WithWish:
@@ -112,7 +112,7 @@ def trained_expert(folder: Path) -> Policy:
 
 
 def supervised(
-    method: PosteriorAlignment, expert: Policy, seed: int, episodes: int, own_steps: int = OWN_STEPS
+    method: PosteriorAlignment, expert: Policy, seed: int, episodes: int
 ) -> dict[str, Any]:
     """One run: own rate after each episode in which the policy changed, with the expert samples so far."""
     prior, (family, _) = HIGHWAY.policy("prior"), HIGHWAY.family()
@@ -121,20 +121,21 @@ def supervised(
     method, how = replace(method, family=family), {"seed": seed, "n_rounds": 1, "rate_threshold": 0.0}
     measure = partial(own_rate, HIGHWAY.task, supervisor=judge, environment=HIGHWAY.task.make(), seed=seed)
     rates, newest, samples, waits, shares = list[tuple[int, float]](), None, 0, list[float](), list[float]()
-    theta = np.zeros(3)
+    theta, last = np.zeros(3), prior
     for event in events(HIGHWAY.task, prior, supervisor, method, settings, learning=AtHandback, **how):
         if isinstance(event, SupervisedStep):
             if event.step == 0 and newest is not None:
-                rates.append((samples, measure(newest, n_steps=own_steps)))
+                rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
                 newest = None
             samples += int(event.controller)
         elif isinstance(event, PolicyVersion):
-            newest, theta = event.policy, event.theta
+            newest = last = event.policy
+            theta = event.theta
             waits.append(event.seconds)
             belief = event.belief
             shares.append(0.0 if belief is None or belief.unnamed is None else float(np.sum(belief.unnamed)))
         elif isinstance(event, Round) and newest is not None:
-            rates.append((samples, measure(newest, n_steps=own_steps)))
+            rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
     reached = samples_to_stay_below([rate for _, rate in rates], [n for n, _ in rates], delta=0.05)
     return {
         "seed": seed,
@@ -142,7 +143,7 @@ def supervised(
         "until_stays_below": reached.samples,
         "censored": reached.censored,
         "own_rates": [[n, round(rate, 4)] for n, rate in rates],
-        "last_own_rate": round(rates[-1][1], 4),
+        "last_own_rate": round(measure(last, n_steps=LAST_STEPS), 4),
         "theta": np.round(theta, 3).tolist(),
         "unnamed_nats": [round(each, 2) for each in shares],
         "seconds_median": round(float(np.median(waits)), 3),

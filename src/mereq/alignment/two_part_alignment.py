@@ -23,6 +23,7 @@ from mereq.irl.family_evidence import CategoricalEvidence
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.occasions import occasions
 from mereq.irl.unnamed_reward import (
+    Changed,
     ChangedChoices,
     ChangedMoves,
     Divergence,
@@ -116,25 +117,20 @@ class TwoPartImprover(PosteriorImprover):
         at = Shown(likelihood, self.posterior.mean, self.before.std)
         policy = super().policy
 
-        def moves(where: np.ndarray) -> ChangedMoves:
-            given = policy.distribution(obs[where]).parameters
-            mean, log_std = given[:, : given.shape[1] // 2], given[:, given.shape[1] // 2 :]
-            squashed = getattr(likelihood.shown, "squashed", False)
-            return ChangedMoves(mean, np.exp(log_std), executed[where], squashed, at.rationality)
+        def at_steps(where: np.ndarray, log_odds: np.ndarray | None, rationality: float) -> Changed:
+            given, chosen = policy.distribution(obs[where]).parameters, executed[where]
+            if isinstance(likelihood.shown, CategoricalEvidence):
+                return ChangedChoices(given if log_odds is None else log_odds, given, chosen.astype(int), rationality)
+            mean, log_std = np.split(given, 2, axis=1)
+            return ChangedMoves(mean, np.exp(log_std), chosen, likelihood.shown.squashed, rationality)
 
-        if isinstance(likelihood.shown, CategoricalEvidence):
-            nothing = np.zeros((0, likelihood.shown.prior.shape[1]))
-            changed_shown = ChangedChoices(at.log_odds(), nothing, likelihood.shown.chosen, at.rationality)
-            log_probs = policy.distribution(obs[taken]).parameters
-            changed_all = ChangedChoices(nothing, log_probs, executed[taken].astype(int), 1.0)
-        else:
-            changed_shown, changed_all = moves(shown.steps), moves(taken)
+        log_odds = at.log_odds() if isinstance(likelihood.shown, CategoricalEvidence) else None
         continues = ~terminated[taken][:, None]
         return Evidence(
-            changed_shown,
+            at_steps(shown.steps, log_odds, at.rationality),
             basis_of(units, state_of(obs[shown.steps])),
             shown.group[shown.window],
-            changed_all,
+            at_steps(taken, None, 1.0),
             basis_of(units, state),
             continues * basis_of(units, state_of(next_obs[taken])),
         ), units
