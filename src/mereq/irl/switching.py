@@ -17,12 +17,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import betaln
 
-from mereq.irl.fading import by_intervention
+from mereq.irl.fading import stretches_before
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.posterior import Explored, NormalPrior, Posterior, explore, mixture_log_density, normalized
 
 A, B = 0.3, 3.0  # of h before any evidence: a mean of .09, and .5 is no surprise
 SWEEPS, FIRST = 60, 15  # of Gibbs sampling, and those that are left out
+PIECE = 8  # steps of an intervention that are one decision, at most
 RECENT = 2  # interventions whose own posterior is explored besides
 SPLITS = 4  # labellings that Gibbs sampling tries at once
 MOST = 1536  # draws that represent the parameters
@@ -176,9 +177,28 @@ def wishes(
 
 def grouped(likelihood: FamilyLikelihood, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
     """Log-likelihood of each intervention with the stretches before it; the last one's also with those after it."""
-    groups = by_intervention(likelihood, x)
-    groups[-2] += groups[-1]
-    return groups[:-1]
+    groups = of_pieces(likelihood, x)
+    before = np.minimum(stretches_before(likelihood.decisions), len(groups) - 1)
+    np.add.at(groups, before, likelihood.of_stretches(x))
+    return groups
+
+
+def of_pieces(likelihood: FamilyLikelihood, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
+    """Log-likelihood of what each intervention shows, with a vote for each piece of at most `PIECE` steps.
+
+    A supervisor who holds on has decided again and again not to hand back. With a single vote, forty steps against an
+    old wish would count as much as four, and a slip of this length would be as probable as a short one.
+    """
+    shown, log_probs = likelihood.decisions.shown, likelihood.of_steps(x)
+    first = shown.steps[np.searchsorted(shown.window, np.arange(len(shown.group)))]
+    of_piece = shown.window * (shown.steps.max() + 1) + (shown.steps - first[shown.window]) // PIECE
+    pieces, at, counts = np.unique(of_piece, return_index=True, return_counts=True)
+    votes = np.add.reduceat(log_probs, at, axis=0) / counts.reshape(-1, 1, 1)
+    explained = np.log1p(-likelihood.model.slip) + votes
+    mixed = np.logaddexp(explained, np.log(likelihood.model.slip) + likelihood.uniform).sum(axis=1)
+    groups = np.zeros((len(shown.group), len(x)))
+    np.add.at(groups, shown.group[shown.window[at]], mixed)
+    return groups
 
 
 def _joined(
