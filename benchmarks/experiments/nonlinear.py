@@ -1,17 +1,14 @@
-"""A wish that no linear combination of the features can say, and methods that have a second, unnamed part of the reward.
+"""A wish that no linear combination of the features can say, and methods with a second, unnamed part of the reward.
 
 python benchmarks/experiments/nonlinear.py [--wish slow-right|linear] [--methods NAME ...] [--seeds 100 108]
     [--episodes 40] [--out results/limits/nonlinear.json]
 
 Highway-Sim. The expert of "slow-right" wants the right lane while it is slower than 25 m/s, and to be elsewhere when it
-is faster: W right_lane (slower ? 1 : -1), beside high speed. It is a residual soft DQN on the prior, trained here in the
-simulator. The expert of "linear" is the task's own. Per run: expert samples until the own rate stays below .05, the
+is faster: W right_lane (slower ? 1 : -1), beside high speed. It is a residual soft DQN on the prior, trained here in
+the simulator. The expert of "linear" is the task's own. Per run: expert samples until the own rate stays below .05, the
 last own rate, and shares of the policy's fit. Results of several calls are joined; seeds in the file are not repeated.
 """
 
-import argparse
-import json
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +32,6 @@ from mereq.maxent_rl.simulator_training import SimulatorTraining
 from mereq.maxent_rl.training import PhasedTraining
 from mereq.presets.family_settings import family_settings
 from mereq.presets.highway import HIGHWAY
-from mereq.presets.methods import METHODS
 from mereq.reports.statistics import samples_to_stay_below
 from mereq.store.policies import load_policy, save_policy
 from mereq.store.provenance import clean_provenance, provenance
@@ -111,9 +107,7 @@ def trained_expert(folder: Path) -> Policy:
     return phases.policy
 
 
-def supervised(
-    method: PosteriorAlignment, expert: Policy, seed: int, episodes: int
-) -> dict[str, Any]:
+def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: int) -> dict[str, Any]:
     """One run: own rate after each episode in which the policy changed, with the expert samples so far."""
     prior, (family, _) = HIGHWAY.policy("prior"), HIGHWAY.family()
     supervisor, judge = (HIGHWAY.make_supervisor(lambda: expert) for _ in range(2))

@@ -57,7 +57,7 @@ def test_with_the_best_potential_the_implied_reward_is_the_true_one():
     evidence = every_step(mdp, log_theta)
     part = UnnamedPart(Layer(np.zeros((5, 0)), np.zeros(0)), log_both - log_theta, gained, 1.0, np.zeros(15))
     np.testing.assert_allclose(ALPHA * part.reward(evidence, gamma=GAMMA), true.ravel(), atol=1e-9)
-    size, by_weights, by_potential = ImpliedReward(GAMMA)(evidence, part.weights, part.potential)
+    size, *_ = ImpliedReward(GAMMA)(evidence, part.weights, part.potential)
     assert size == pytest.approx(0.5 * np.mean((true / ALPHA) ** 2))
     unshaped, *_ = ImpliedReward(GAMMA)(evidence, part.weights, np.zeros(5))
     assert unshaped != pytest.approx(size)
@@ -87,7 +87,7 @@ def test_the_derivatives_by_the_change(make):
     at = make(rng)
     change = rng.normal(0, 0.3, (7, at.n_outputs))
     for function in (at.shown, at.divergence, at.log_ratio):
-        found = slope(lambda x: function(x.reshape(change.shape)).value.sum(), change.ravel())
+        found = slope(lambda x, f=function: f(x.reshape(change.shape)).value.sum(), change.ravel())
         np.testing.assert_allclose(function(change).by_change.ravel(), found, atol=1e-6)
         assert function(change).value.shape == (7,)
 
@@ -122,7 +122,7 @@ def test_the_gradients_of_the_penalties(penalty):
 
 
 def interventions(rng, wish, n=16, steps=6):
-    """Choices among three actions in states on a line; theta's policy is uniform, and the supervisor's wish is given."""
+    """Choices among three actions in states on a line, by a given wish; theta's policy is uniform."""
     obs = rng.uniform(-1, 1, (n * steps, 1))
     log_odds = np.zeros((n * steps, 3))
     chosen = (wish(obs) + rng.gumbel(size=log_odds.shape)).argmax(axis=1)

@@ -348,7 +348,7 @@ class Alternates:
 def test_two_wishes_that_alternate_are_told_apart(family, tmp_path):
     """Both signs are right, and so is which intervention shows which wish."""
     sides = [wanting(np.full(2 * LENGTH, side)) for side in (1.5, -1.5)]
-    found, version, _ = last_round(family, MEREQ_BAYES_WISHES, Alternates(*sides), 1)
+    _, version, _ = last_round(family, MEREQ_BAYES_WISHES, Alternates(*sides), 1)
     assert version.belief is not None
     other = version.belief.other
     assert other is not None

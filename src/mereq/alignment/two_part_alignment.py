@@ -1,7 +1,7 @@
 """Alignment with a reward of two parts: theta . f, as in MEReQ-Bayes, and an unnamed one for what theta cannot say.
 
-Theta's posterior is that of `mereq.alignment.posterior_alignment`, unchanged. Then a small network changes the policy at
-its mean (`mereq.irl.unnamed_reward`), as far as the interventions predict each other better with it than without. No
+Theta's posterior is that of `mereq.alignment.posterior_alignment`, unchanged. Then a small network changes the policy
+at its mean (`mereq.irl.unnamed_reward`), if the interventions predict each other better with it than without. No
 reinforcement learning happens. docs/limits.md.
 """
 
@@ -21,7 +21,6 @@ from mereq.irl.added_feature import Shown
 from mereq.irl.belief import Belief
 from mereq.irl.family_evidence import CategoricalEvidence
 from mereq.irl.family_likelihood import FamilyLikelihood
-from mereq.irl.occasions import occasions
 from mereq.irl.unnamed_reward import (
     Changed,
     ChangedChoices,
@@ -84,7 +83,7 @@ class TwoPartImprover(PosteriorImprover):
         return replace(found, unnamed=tuple(round(float(nats), 3) for nats in self.unnamed.gain))
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
-        """Infer the posterior from all decisions so far, and learn the unnamed part from what the interventions show."""
+        """Infer the posterior from all decisions so far, and learn the unnamed part from the interventions."""
         self.unnamed = None
         yield from super().improve(log, iteration)
         if self.posterior is not None:

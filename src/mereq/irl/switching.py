@@ -6,8 +6,8 @@ and habits x_k, all from the same prior; the next intervention shows another wis
     p(z, x | all) proportional to p(z) prod_k p(x_k) prod_{g: z_g = k} p(evidence g | x_k)
     p(z) = integral of Beta(h; A, B) h^(switches) (1 - h)^(others) dh      of two wishes, whose names mean nothing
 
-Draws of x_k integrate the parameters out, and Gibbs sampling draws z. The posterior of the *present* wish is that of the
-last intervention's wish: what an earlier wish showed says nothing about it, and is there again when it comes back.
+Draws of x_k integrate the parameters out, and Gibbs sampling draws z. The posterior of the *present* wish is that of
+the last intervention's wish: what another wish showed says nothing about it, and is there again when that comes back.
 A supervisor of one mind has z constant, and the posterior is that of all evidence.
 """
 
@@ -96,9 +96,9 @@ def sample_labels(
 ) -> Int[np.ndarray, "samples interventions"]:
     """Samples of z given all evidence, the parameters integrated out.
 
-    A move gives the other label to some interventions, and is accepted with the probability of the result, given that it
-    is one of both. A sweep tries each intervention alone, all from each one on, and those of `split_by_pairs`: so both a
-    slip, a change of mind and an alternation are one move. The last intervention's label is 0 in what is returned.
+    A move gives the other label to some interventions, and is accepted with the probability of the result, given that
+    it is one of both. A sweep tries each intervention alone, all from each one on, and those of `split_by_pairs`: a
+    slip, a change of mind and an alternation are one move each. The last intervention's label is 0 in what is returned.
 
     Args:
         log_before: logarithm of the draws' weights before any evidence, which sum to 1.
@@ -192,7 +192,7 @@ def of_pieces(likelihood: FamilyLikelihood, x: Float[np.ndarray, "m d"]) -> Floa
     shown, log_probs = likelihood.decisions.shown, likelihood.of_steps(x)
     first = shown.steps[np.searchsorted(shown.window, np.arange(len(shown.group)))]
     of_piece = shown.window * (shown.steps.max() + 1) + (shown.steps - first[shown.window]) // PIECE
-    pieces, at, counts = np.unique(of_piece, return_index=True, return_counts=True)
+    _, at, counts = np.unique(of_piece, return_index=True, return_counts=True)
     votes = np.add.reduceat(log_probs, at, axis=0) / counts.reshape(-1, 1, 1)
     explained = np.log1p(-likelihood.model.slip) + votes
     mixed = np.logaddexp(explained, np.log(likelihood.model.slip) + likelihood.uniform).sum(axis=1)

@@ -3,9 +3,9 @@
     r_R(s, a) = theta . f + r_phi(s, a)        pi_theta,h(a|s) proportional to pi_theta(a|s) exp(h(s, a))
     r_phi(s, a) = alphahat log( pi_theta,h(a|s) / pi_theta(a|s) ) + D(s) - gamma E[D(s')]
 
-For any change h and any potential D, pi_theta,h is optimal for the prior's reward + theta . f + r_phi, if pi_theta is for
-the first two (docs/derivations.md#unnamed-rewards). So the policy of both parts is known without reinforcement learning.
-h is one layer of fixed, rectified units with learned weights W after it. W maximises
+For any change h and any potential D, pi_theta,h is optimal for the prior's reward + theta . f + r_phi, if pi_theta is
+for the first two (docs/derivations.md#unnamed-rewards). So the policy of both parts is known without reinforcement
+learning. h is one layer of fixed, rectified units with learned weights W after it. W maximises
 
     sum_k v_k(W) - n strength penalty(W)
 
@@ -14,8 +14,8 @@ with v_k the mean of log pi_theta,h over intervention k, n the number of interve
     Divergence       mean over supervised steps of KL(pi_theta,h || pi_theta): residual CSIL, with D = 0
     ImpliedReward    mean over supervised steps of (r_phi / alphahat)^2 / 2, with the best D: IQ-Learn on a prior
 
-The strength is the one with which some interventions predict the others best, if that is better than theta alone by more
-than a standard error. What theta can say is said by theta, because h begins at zero where theta's posterior ends.
+The strength is the one with which some interventions predict the others best, if that is better than theta alone by
+more than a standard error. What theta can say is said by theta: h begins at zero, where theta's posterior ends.
 """
 
 from collections.abc import Sequence

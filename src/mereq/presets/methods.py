@@ -10,9 +10,9 @@ from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING,
 from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
 from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
-from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES
+from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES, WishesAlignment
 
-LearningName = Literal["sequential", "concurrent", "handback"]
+LearningName = Literal["sequential", "concurrent", "handback", "within"]
 INSTANT: tuple[Method, ...] = (
     MEREQ_BAYES,
     MEREQ_BAYES_FADING,
@@ -26,5 +26,11 @@ METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS)
 
 
 def default_learning(method: str) -> LearningName:
-    """When a method learns, unless something else is asked for: between rounds, or at each handback if it can."""
-    return "handback" if isinstance(METHODS.get(method), PosteriorAlignment) else "sequential"
+    """When a method learns, unless something else is asked for: between rounds, or at each handback if it can.
+
+    A method for supervisors whose wish may have changed learns within an intervention, too.
+    """
+    known = METHODS.get(method)
+    if isinstance(known, WishesAlignment):
+        return "within"
+    return "handback" if isinstance(known, PosteriorAlignment) else "sequential"
