@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from exact import boltzmann, random_mdp, slope, soft_maximum
+from mereq.commands.features import feature_lines
 from mereq.core.distribution import log_softmax
 from mereq.irl.unnamed_reward import (
     ChangedChoices,
@@ -15,6 +16,7 @@ from mereq.irl.unnamed_reward import (
     basis_of,
     draw_units,
     fitted_changes,
+    resemblance,
     unnamed_part,
 )
 from mereq.maxent_rl.networks import Layer, apply_mlp_numpy, beside
@@ -162,6 +164,17 @@ def test_a_strong_penalty_leaves_theta_alone_and_few_interventions_teach_nothing
     np.testing.assert_allclose(evidence.basis @ weights, 0.0, atol=1e-2)
     few, units = interventions(np.random.default_rng(0), beyond, n=3)
     assert unnamed_part(few, units, Divergence(), slip=0.3, log_uniform=-1.1) is None
+
+
+def test_what_an_unnamed_reward_is_like():
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.normal(size=(400, 2)), np.ones(400)])
+    found = resemblance(values[:, 0] - 0.5 * values[:, 1], values)
+    np.testing.assert_allclose(found, [0.89, -0.45, 0.0], atol=0.06)
+    said = feature_lines(
+        {"interventions": 1, "fit": None, "enough": False, "unnamed": [{"name": "own y", "correlation": -0.6}]}
+    )
+    assert said[:2] == ["the unnamed part of the reward is most like:", "  less of  own y   (correlation -0.60)"]
 
 
 def test_a_network_beside_another_adds_its_outputs():

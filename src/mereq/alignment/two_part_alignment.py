@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from mereq.alignment.method import Progress
 from mereq.alignment.posterior_alignment import PosteriorAlignment, PosteriorImprover
@@ -102,6 +103,19 @@ class TwoPartImprover(PosteriorImprover):
             log_uniform=likelihood.uniform * n_coordinates,
         )
 
+    @staticmethod
+    def taken(log: InterventionLog) -> Int[np.ndarray, " taken"]:
+        """Numbers of the supervised steps that the penalty is a mean over."""
+        return np.unique(np.linspace(0, log.steps - 1, min(log.steps, MOST)).round().astype(int))
+
+    def unnamed_reward(self, log: InterventionLog) -> Float[np.ndarray, " taken"]:
+        """r_phi / alphahat in the steps `taken`; zero without an unnamed part."""
+        if self.unnamed is None:
+            return np.zeros(len(self.taken(log)))
+        evidence, _ = self.evidence(log, self.likelihood(log))
+        gamma = self.penalty.gamma if isinstance(self.penalty, ImpliedReward) else 0.0
+        return self.unnamed.reward(evidence, gamma=gamma)
+
     def evidence(self, log: InterventionLog, likelihood: FamilyLikelihood) -> tuple[Evidence, Layer]:
         """Steps that the unnamed part is learned from, and the units behind their basis."""
         assert self.posterior is not None
@@ -110,7 +124,7 @@ class TwoPartImprover(PosteriorImprover):
             np.concatenate([getattr(rollout, name) for rollout in rollouts])
             for name in ("obs", "executed", "next_obs", "terminated")
         )
-        taken = np.unique(np.linspace(0, log.steps - 1, min(log.steps, MOST)).round().astype(int))
+        taken = self.taken(log)
         state, state_of = self._task.state_of(obs[taken]), self._task.state_of
         units = draw_units(state, stream(self._seed, "units"))
         at = Shown(likelihood, self.posterior.mean, self.before.std)

@@ -248,6 +248,15 @@ class UnnamedPart:
         return ratio + (evidence.basis - gamma * evidence.next_basis) @ self.potential
 
 
+def resemblance(
+    reward: Float[np.ndarray, " steps"], values: Float[np.ndarray, "steps candidates"]
+) -> Float[np.ndarray, " candidates"]:
+    """Correlation of the unnamed reward with each candidate feature over recorded steps; 0 where one does not vary."""
+    centred, others = reward - reward.mean(), values - values.mean(axis=0)
+    scale = np.linalg.norm(centred) * np.linalg.norm(others, axis=0)
+    return np.divide(centred @ others, scale, out=np.zeros(values.shape[1]), where=scale > 1e-9)
+
+
 def fitted_changes(
     evidence: Evidence, penalty: Penalty, strengths: Sequence[float], kept: Bool[np.ndarray, " interventions"]
 ) -> list[tuple[Float[np.ndarray, "basis outputs"], Float[np.ndarray, " basis"]]]:
