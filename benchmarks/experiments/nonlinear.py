@@ -9,6 +9,8 @@ the simulator. The expert of "linear" is the task's own. Per run: expert samples
 last own rate, and shares of the policy's fit. Results of several calls are joined; seeds in the file are not repeated.
 """
 
+import argparse
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,7 +34,8 @@ from mereq.maxent_rl.simulator_training import SimulatorTraining
 from mereq.maxent_rl.training import PhasedTraining
 from mereq.presets.family_settings import family_settings
 from mereq.presets.highway import HIGHWAY
-from mereq.reports.statistics import samples_to_stay_below
+from mereq.presets.methods import METHODS
+from mereq.reports.statistics import mean_ci95, samples_to_stay_below
 from mereq.store.policies import load_policy, save_policy
 from mereq.store.provenance import clean_provenance, provenance
 
@@ -142,3 +145,53 @@ def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: 
         "unnamed_nats": [round(each, 2) for each in shares],
         "seconds_median": round(float(np.median(waits)), 3),
     }
+
+
+def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers of a method's runs; a censored run counts with all its samples."""
+
+    def mean(name: str) -> list[float]:
+        return [round(float(x), 3) for x in mean_ci95(np.array([run[name] for run in each], float))]
+
+    return {
+        "runs": len(each),
+        "until_stays_below": mean("until_stays_below"),
+        "censored": sum(run["censored"] for run in each),
+        "expert_samples": mean("expert_samples"),
+        "last_own_rate": mean("last_own_rate"),
+        "unnamed_at_the_end": sum(run["unnamed_nats"][-1] > 0 for run in each),
+        "seconds_median": round(float(np.median([run["seconds_median"] for run in each])), 3),
+    }
+
+
+def main() -> None:
+    """Print each run, and write all of them. Seeds in the file are not repeated."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wish", choices=("slow-right", "linear"), default="slow-right")
+    parser.add_argument("--methods", nargs="+", default=["mereq-bayes", "mereq-bayes-csil", "mereq-bayes-iq"])
+    parser.add_argument("--seeds", type=int, nargs=2, default=(100, 108), metavar=("FIRST", "END"))
+    parser.add_argument("--episodes", type=int, default=40)
+    parser.add_argument("--expert", type=Path, default=Path("runs/nonlinear"), help="folder of the trained expert")
+    parser.add_argument("--out", type=Path, default=Path("results/limits/nonlinear.json"))
+    asked = parser.parse_args()
+    expert = HIGHWAY.policy("expert") if asked.wish == "linear" else trained_expert(asked.expert)
+    path: Path = asked.out
+    path.parent.mkdir(parents=True, exist_ok=True)
+    results = json.loads(path.read_text()) if path.exists() else {}
+    for seed in range(*asked.seeds):
+        for name in asked.methods:
+            key = f"{asked.wish}, {name}, {asked.episodes} episodes"
+            each = results.get(key, {}).get("each", [])
+            if seed in [run["seed"] for run in each]:
+                continue
+            method = METHODS[name]
+            assert isinstance(method, PosteriorAlignment)
+            each = [*each, supervised(method, expert, seed, asked.episodes)]
+            print(key, json.dumps(each[-1]), flush=True)
+            results[key] = {**summary(each), "each": each, "provenance": clean_provenance(provenance())}
+            path.write_text(json.dumps(results) + "\n")
+    print(json.dumps({key: {k: v for k, v in found.items() if k != "each"} for key, found in results.items()}))
+
+
+if __name__ == "__main__":
+    main()
