@@ -112,6 +112,7 @@ def trained_expert(folder: Path) -> Policy:
 
 def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: int) -> dict[str, Any]:
     """One run: own rate after each episode in which the policy changed, with the expert samples so far."""
+    assert HIGHWAY.family is not None
     prior, (family, _) = HIGHWAY.policy("prior"), HIGHWAY.family()
     supervisor, judge = (HIGHWAY.make_supervisor(lambda: expert) for _ in range(2))
     settings = replace(HIGHWAY.settings["fast"], rollout_steps=100_000, rollout_episodes=episodes)

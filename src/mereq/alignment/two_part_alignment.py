@@ -168,8 +168,8 @@ class TwoPartImprover(PosteriorImprover):
         self.unnamed = None
         if "unnamed.weights" in state:
             units = Layer(state["unnamed.units.weight"], state["unnamed.units.bias"])
-            parts = (state[f"unnamed.{name}"] for name in ("weights", "potential"))
-            self.unnamed = UnnamedPart(units, *parts, float(state["unnamed.strength"]), state["unnamed.gain"])
+            weights, potential, gain = (state[f"unnamed.{name}"] for name in ("weights", "potential", "gain"))
+            self.unnamed = UnnamedPart(units, weights, potential, float(state["unnamed.strength"]), gain)
 
 
 def changed(policy: QPolicy | ActorPolicy, part: UnnamedPart) -> QPolicy | ActorPolicy:

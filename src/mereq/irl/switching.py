@@ -11,11 +11,11 @@ the last intervention's wish: what another wish showed says nothing about it, an
 A supervisor of one mind has z constant, and the posterior is that of all evidence.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import betaln
 
 from mereq.irl.fading import stretches_before
 from mereq.irl.family_likelihood import FamilyLikelihood
@@ -68,7 +68,12 @@ class Wishes:
 def log_path(labels: Int[np.ndarray, " interventions"]) -> float:
     """log p(z), up to a number that is the same for all z."""
     switches = int((np.diff(labels) != 0).sum())
-    return float(betaln(A + switches, B + len(labels) - 1 - switches) - betaln(A, B))
+    return _log_beta(A + switches, B + len(labels) - 1 - switches) - _log_beta(A, B)
+
+
+def _log_beta(a: float, b: float) -> float:
+    """Logarithm of the beta function."""
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def log_joint(

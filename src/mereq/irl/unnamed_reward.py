@@ -20,10 +20,10 @@ more than a standard error. What theta can say is said by theta: h begins at zer
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import scipy.optimize
+import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
 from jaxtyping import Bool, Float, Int
 
 from mereq.core.distribution import log_softmax
@@ -254,7 +254,8 @@ def resemblance(
     """Correlation of the unnamed reward with each candidate feature over recorded steps; 0 where one does not vary."""
     centred, others = reward - reward.mean(), values - values.mean(axis=0)
     scale = np.linalg.norm(centred) * np.linalg.norm(others, axis=0)
-    return np.divide(centred @ others, scale, out=np.zeros(values.shape[1]), where=scale > 1e-9)
+    products = np.asarray(centred @ others, float)
+    return np.divide(products, scale, out=np.zeros_like(products), where=scale > 1e-9)
 
 
 def fitted_changes(
@@ -277,10 +278,11 @@ def fitted_changes(
         gradient = np.concatenate([(by_weights + size * more).ravel(), size * by_potential])
         return float(-share @ shown.value) + size * regular, gradient + size * WEIGHT_PENALTY * x
 
-    found, x = [], np.zeros(n_weights + shape[0])
+    found, x = list[tuple[np.ndarray, np.ndarray]](), np.zeros(n_weights + shape[0])
     for strength in strengths:
-        size = strength * kept.sum()
-        x = scipy.optimize.minimize(loss, x, (size,), "L-BFGS-B", jac=True, options={"maxiter": ITERATIONS}).x
+        size = float(strength * kept.sum())
+        result: Any = scipy.optimize.minimize(loss, x, (size,), "L-BFGS-B", jac=True, options={"maxiter": ITERATIONS})
+        x = np.asarray(result.x, float)
         found.append((x[:n_weights].reshape(shape), x[n_weights:]))
     return found
 
