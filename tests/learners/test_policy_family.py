@@ -10,7 +10,7 @@ import pytest
 from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_observations, expert, task_of
 from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
-from mereq.alignment.handback import AtHandback, is_over
+from mereq.alignment.handback import AtHandback, WithinIntervention, is_over
 from mereq.alignment.missing_features import missing_features
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorImprover
 from mereq.alignment.replay import replayed
@@ -400,3 +400,31 @@ def test_when_an_intervention_is_over(controllers, ends, over):
         for i, c in enumerate(controllers)
     ]
     assert is_over(steps) is over
+
+
+class Counts:
+    """An improver that remembers how many steps it learned from."""
+
+    policy, theta = PRIOR, np.zeros(1)
+
+    def __init__(self):
+        self.learned_from = []
+
+    def improve(self, log, iteration):
+        self.learned_from.append(log.steps)
+        yield from ()
+
+    def state(self):
+        return {}
+
+    def restore(self, state): ...
+
+
+def test_within_an_intervention_it_learns_after_every_fourth_step():
+    improver, obs, steps = Counts(), np.zeros(1, np.float32), []
+    schedule = WithinIntervention(improver, Resume())
+    for i, controller in enumerate("PEEEEEEEEEPP"):
+        who = Controller.EXPERT if controller == "E" else Controller.POLICY
+        steps.append(SupervisedStep(0, i, obs, 0, 0, who, obs, np.zeros(1), False, False))
+        list(schedule.after_step(InterventionLog(), steps))
+    assert improver.learned_from == [5, 9, 11]
