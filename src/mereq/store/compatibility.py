@@ -12,6 +12,7 @@ READ_BY: dict[
     "posterior": ("mereq-bayes", "mereq-bayes-fading", "mereq-bayes-wishes", "mereq-bayes-csil", "mereq-bayes-iq"),
     "takeovers": ("rlif", "rift", "pvp"),
     "coherent": ("csil",),
+    "gates": ("aim", "thrifty-dagger"),
     "decisions": ("mile",),
     "preferences": ("ppl",),
 }
