@@ -1,5 +1,7 @@
 """Policy families in the corridor: members against exact solutions, evidence against the members themselves."""
 
+import itertools
+import json
 from dataclasses import replace
 
 import jax
@@ -9,11 +11,13 @@ import pytest
 from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_observations, expert, task_of
 from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
-from mereq.alignment.handback import AtHandback, is_over
+from mereq.alignment.handback import AtHandback, WithinIntervention, is_over
 from mereq.alignment.missing_features import missing_features
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorImprover
 from mereq.alignment.replay import replayed
 from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
+from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
+from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES
 from mereq.commands.posterior import posterior_lines
 from mereq.commands.show import run_report
 from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongTask, WrongValue
@@ -23,6 +27,7 @@ from mereq.exports.reading import read_dataset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.irl import family_evidence as family_evidence_module
+from mereq.irl.belief import Belief
 from mereq.irl.candidates import Candidate
 from mereq.irl.family_evidence import ROWS, CategoricalEvidence, ContinuousEvidence, StepFeatures, family_evidence
 from mereq.irl.fit import cross_validated_fit
@@ -40,8 +45,9 @@ from mereq.maxent_rl.two_stream import (
 from mereq.store.families import load_family, save_family
 from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
+from mereq.supervision.synthesized import DivergenceExpert
 from mereq.tasks.corridor import FORWARD, SWITCH, THETA_EXPERT, THETA_PRIOR
-from toys import TabularSimulator
+from toys import TabularSimulator, table_policy
 
 TRAINING = TrainingSettings(
     n_steps=12_000,
@@ -356,6 +362,70 @@ def test_a_changed_mind_is_followed_within_twenty_expert_samples(family):
     assert found["mereq-bayes-fading"] < -0.1
 
 
+def wanting(left):
+    """The corridor's rule with the optimal expert of another wish: a weight of the left side for each cell."""
+    mdp = corridor_mdp(LENGTH)
+    reward = mdp.features @ THETA_PRIOR + left[:, None] * mdp.features[:, :, LEFT]
+    policy = table_policy(mdp.soft_q(reward, temperature=ALPHA, gamma=GAMMA), ALPHA)
+    return DivergenceExpert(policy, expert()._engine.rule)
+
+
+def last_round(family, method, supervisor, n_rounds):
+    """The last round and the last policy version of a run."""
+    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": AtHandback}
+    settings = replace(SETTINGS, posterior=replace(SETTINGS.posterior, draws=192))
+    seen = list(events(task_of(), PRIOR, supervisor, replace(method, family=family), settings, **how))
+    rounds, versions = ([e for e in seen if isinstance(e, kind)] for kind in (Round, PolicyVersion))
+    return rounds[-1], versions[-1]
+
+
+def test_a_wish_that_no_theta_says_is_met_with_an_unnamed_part(family):
+    """The left side in the first five cells and the right side after them: of both, theta has one weight."""
+    wish = np.where(np.arange(2 * LENGTH) % LENGTH < 5, 2.0, -2.0)
+    linear, _ = last_round(family, MEREQ_BAYES, wanting(wish), 1)
+    for method in (MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ):
+        found, version = last_round(family, method, wanting(wish), 2)
+        assert found.expert_steps < 0.5 * linear.expert_steps
+        assert found.intervention_rate < 0.05
+        assert version.belief is not None
+        assert version.belief.unnamed is not None
+        assert Belief.from_json(json.loads(json.dumps(version.belief.to_json()))) == version.belief
+        improver = replace(method, family=family).start(task_of(), PRIOR, SETTINGS, seed=1)
+        improver.restore(found.state())
+        ours, recorded = (p.distribution(all_observations()).log_probs for p in (improver.policy, found.policy))
+        np.testing.assert_array_equal(ours, recorded)
+
+
+class Alternates:
+    """Two supervisors who take turns, an episode each."""
+
+    def __init__(self, *supervisors):
+        self._supervisors = itertools.cycle(supervisors)
+
+    def begin_episode(self, seed):
+        self._now = next(self._supervisors)
+        self._now.begin_episode(seed)
+
+    def decide(self, context):
+        return self._now.decide(context)
+
+
+def test_two_wishes_that_alternate_are_told_apart(family, tmp_path):
+    """Both signs are right, and so is which intervention shows which wish."""
+    sides = [wanting(np.full(2 * LENGTH, side)) for side in (1.5, -1.5)]
+    _, version = last_round(family, MEREQ_BAYES_WISHES, Alternates(*sides), 1)
+    assert version.belief is not None
+    other = version.belief.other
+    assert other is not None
+    assert other.probability > 0.9
+    assert abs(version.theta[LEFT]) > 0.5
+    assert np.sign(other.weights[LEFT].mean) == -np.sign(version.theta[LEFT])
+    last = version.belief.interventions[-1].episode % 2
+    shown = [each.episode % 2 != last for each in version.belief.interventions]
+    assert list(other.shown_by) == np.flatnonzero(shown).tolist()
+    assert Belief.from_json(json.loads(json.dumps(version.belief.to_json()))) == version.belief
+
+
 def test_without_a_family_the_method_says_what_is_missing():
     with pytest.raises(IncompleteTask, match="needs a policy family of the task corridor"):
         MEREQ_BAYES.start(task_of(), PRIOR, SETTINGS, seed=0)
@@ -396,3 +466,31 @@ def test_when_an_intervention_is_over(controllers, ends, over):
         for i, c in enumerate(controllers)
     ]
     assert is_over(steps) is over
+
+
+class Counts:
+    """An improver that remembers how many steps it learned from."""
+
+    policy, theta = PRIOR, np.zeros(1)
+
+    def __init__(self):
+        self.learned_from = []
+
+    def improve(self, log, iteration):
+        self.learned_from.append(log.steps)
+        yield from ()
+
+    def state(self):
+        return {}
+
+    def restore(self, state): ...
+
+
+def test_within_an_intervention_it_learns_after_every_fourth_step():
+    improver, obs, steps = Counts(), np.zeros(1, np.float32), []
+    schedule = WithinIntervention(improver, Resume())
+    for i, controller in enumerate("PEEEEEEEEEPP"):
+        who = Controller.EXPERT if controller == "E" else Controller.POLICY
+        steps.append(SupervisedStep(0, i, obs, 0, 0, who, obs, np.zeros(1), False, False))
+        list(schedule.after_step(InterventionLog(), steps))
+    assert improver.learned_from == [5, 9, 11]

@@ -89,17 +89,18 @@ class FamilyLikelihood:
         kept, steps = self.decisions.without_passed()
         return replace(self, decisions=kept, judged=self.judged.only(steps))
 
-    def _shown(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "steps coordinates m"]:
+    def of_steps(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
+        """Log-probability of each coordinate of the action in each step of `decisions.shown`."""
         given = Parameters.of(x, self.region)
         return self.shown.log_probs(given.theta, np.minimum(given.rationality, self.most_rational), given.habit)
 
     def of_shown_steps(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
         """Log-likelihood of the actions in the interventions' steps, each for itself and none of them a slip."""
-        return self._shown(x).sum(axis=(0, 1))
+        return self.of_steps(x).sum(axis=(0, 1))
 
     def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of what each intervention shows."""
-        return intervention_log_likelihoods(self._shown(x), self.decisions, self.model, uniform=self.uniform)
+        return intervention_log_likelihoods(self.of_steps(x), self.decisions, self.model, uniform=self.uniform)
 
     def of_stretches(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "stretches m"]:
         """Log-likelihood of taking over or not in each stretch of the policy's proposals."""
@@ -120,7 +121,7 @@ class FamilyLikelihood:
 
     def votes(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions coordinates m"]:
         """v_kc of each intervention."""
-        return votes(self._shown(x), self.decisions)
+        return votes(self.of_steps(x), self.decisions)
 
     def __call__(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
         """Log-likelihood of all decisions, under each row of parameters."""
