@@ -28,12 +28,15 @@ SMALL = {
     "cloning": {"hidden": [16, 16], "batch_size": 16},
     "takeovers": {"updates": 50},
     "coherent": {"training_steps": 50},
+    "posterior": {"draws": 128},
     "gates": {"updates": 50, "members": 2},
 }
 
 
 def small(method: str, task: str = "erasing", n_rounds: int = 2) -> RunSpec:
-    named = RunSpec.named(task=task, method=method, preset="fast", seed=3, n_rounds=n_rounds, rate_threshold=0.0)
+    own = None if method == "mereq-bayes" else 0  # supervised steps of own rates; its variants measure none
+    how = {"seed": 3, "n_rounds": n_rounds, "rate_threshold": 0.0, "own_rate_steps": own}
+    named = RunSpec.named(task=task, method=method, preset="fast", **how)
     return named.changed({"settings": SMALL})
 
 
@@ -50,7 +53,7 @@ def of_mereq(tmp_path_factory):
     return directory
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "thrifty-dagger"])  # as aim, but for its gate
 def test_every_method_runs_and_its_policy_can_be_used(of_mereq, tmp_path, method):
     directory = of_mereq if method == "mereq" else tmp_path
     if directory is tmp_path:
