@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
@@ -25,15 +26,22 @@ from mereq.exports import export, read_runs
 from mereq.exports.reading import read_dataset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.irl import family_evidence as family_evidence_module
 from mereq.irl.belief import Belief
 from mereq.irl.candidates import Candidate
-from mereq.irl.family_evidence import family_evidence
+from mereq.irl.family_evidence import ROWS, CategoricalEvidence, ContinuousEvidence, StepFeatures, family_evidence
 from mereq.irl.fit import cross_validated_fit
 from mereq.irl.influence import contradictions
 from mereq.maxent_rl.family import with_theta
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
 from mereq.maxent_rl.training import TrainingSettings
-from mereq.maxent_rl.two_stream import apply_two_stream_numpy
+from mereq.maxent_rl.two_stream import (
+    Conditioning,
+    apply_two_stream_numpy,
+    init_network,
+    network_to_numpy,
+    theta_direction,
+)
 from mereq.store.families import load_family, save_family
 from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
@@ -99,6 +107,58 @@ def test_evidence_is_the_log_probability_of_the_members(family):
         np.testing.assert_allclose(found[:, 0, i], log_probs[np.arange(len(obs)), actions], rtol=1e-3, atol=1e-4)
     plain, habitual = (family.member(WISH, PRIOR, habit=each).distribution(obs).log_probs for each in (0.0, habits[1]))
     np.testing.assert_allclose(habitual[:, 0] - habitual[:, 2], plain[:, 0] - plain[:, 2] + 1.1, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", [1, 40, 10_000])
+def test_evidence_in_blocks_is_the_formula_written_out(monkeypatch, block):
+    """Choices that are next to impossible included, and continuous actions with both kinds of modes."""
+    rng, (n, n_actions, m, n_weights) = np.random.default_rng(0), (7, 3, 4, 2)
+    monkeypatch.setattr(family_evidence_module, "BLOCK", block)
+    network = network_to_numpy(
+        init_network(jax.random.key(0), (5, 6, n_actions), zero_head=False, conditioning=Conditioning(n_weights, 3))
+    )
+    phi = rng.normal(size=(n, n_actions, 3 * n_weights)).astype(np.float32)
+    prior, theta = rng.normal(size=(n, n_actions)), rng.normal(size=(m, n_weights))
+    beta, habit = np.array([0.5, 1.0, 3.0, 400.0]), rng.normal(size=(m, n_actions))
+    change = np.einsum("saj,mj->sam", phi, theta_direction(network, theta))
+    chosen = rng.integers(0, n_actions, n)
+    odds = beta / 0.5 * (change + 0.2 * prior[:, :, None]) + habit.T
+    written_out = odds[np.arange(n), chosen] - np.logaddexp.reduce(odds, axis=1)
+    found = CategoricalEvidence(network, phi, prior, chosen, 0.5, 0.2).log_probs(theta, beta, habit)
+    assert written_out.min() < -200.0
+    np.testing.assert_allclose(found[:, 0], written_out, rtol=1e-4, atol=1e-5)
+    actions, nothing = rng.uniform(-1, 1, (n, n_actions)), np.zeros((m, 0))
+    for squashed, mode in ((True, np.tanh), (False, lambda mean: np.clip(mean, -1.0, 1.0))):
+        found = ContinuousEvidence(network, phi, prior, actions, squashed).log_probs(theta, beta, nothing)
+        distance = np.abs(actions[:, :, None] - mode(change + prior[:, :, None]))
+        np.testing.assert_allclose(found, np.log(beta / 2) - beta * distance, rtol=1e-4, atol=1e-4)
+
+
+class CountingPrior:
+    """The prior, which counts the observations that it is asked for."""
+
+    asked = 0
+
+    def distribution(self, obs):
+        self.asked += len(obs)
+        return PRIOR.distribution(obs)
+
+
+def test_features_of_steps_are_computed_once_and_to_the_same_digit(family):
+    """Whether a log grew step by step, or is read at once: a resumed run goes on exactly."""
+    obs = all_observations()[np.random.default_rng(0).integers(0, 2 * LENGTH, 3 * ROWS + 5)]
+    prior = CountingPrior()
+    growing = StepFeatures(family, prior)
+    for n in (1, ROWS - 1, ROWS, 2 * ROWS + 1, len(obs)):
+        found, at_once = growing.of(obs[:n]), StepFeatures(family, PRIOR).of(obs[:n])
+        for name in ("obs", "phi", "parameters"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(at_once, name))
+    known = prior.asked
+    growing.of(obs)
+    assert prior.asked - known == ROWS  # the last block, which is not whole
+    changed = obs.copy()
+    changed[ROWS] += 1.0
+    np.testing.assert_array_equal(growing.of(changed).phi, StepFeatures(family, PRIOR).of(changed).phi)
 
 
 def test_an_interrupted_preparation_goes_on_exactly():
@@ -176,7 +236,13 @@ def test_an_intervention_for_the_other_side_contradicts_the_others(family):
     improver = PosteriorImprover(task_of(), PRIOR, family, SETTINGS.posterior, seed=0)
     log = InterventionLog((rollout, planted))
     posterior = improver.infer(log)
-    found = contradictions(improver.likelihood(log), posterior)
+    likelihood = improver.likelihood(log)
+    np.testing.assert_allclose(
+        likelihood.without_passed().with_takeovers(posterior.draws),
+        likelihood.with_takeovers(posterior.draws),
+        rtol=1e-5,
+    )
+    found = contradictions(likelihood, posterior)
     assert found[-1] > 0.5 > found[:-1].max()
     list(improver.improve(log, 0))  # what each intervention does, without the stretches that passed
     assert improver.belief is not None
