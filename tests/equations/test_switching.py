@@ -42,7 +42,7 @@ def test_the_probability_of_a_path_integrates_the_rate_out():
 def test_samples_are_those_of_the_enumerated_posterior(signs):
     groups = shown(signs)
     labellings, exact = enumerated(groups)
-    labels = sample_labels(LOG_BEFORE, groups, np.random.default_rng(0), sweeps=400, first=20)
+    labels = sample_labels(LOG_BEFORE, groups, np.random.default_rng(0), sweeps=220, first=20)
     found = Wishes(labels, X[:, None], LOG_BEFORE, groups)
     np.testing.assert_allclose(found.same, exact @ (labellings == 0), atol=0.07)
     assert found.two == pytest.approx(exact[labellings.any(axis=1)].sum(), abs=0.07)

@@ -20,7 +20,7 @@ more than a standard error. What theta can say is said by theta: h begins at zer
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import scipy.optimize  # pyright: ignore[reportMissingTypeStubs]
@@ -281,7 +281,8 @@ def fitted_changes(
     found, x = list[tuple[np.ndarray, np.ndarray]](), np.zeros(n_weights + shape[0])
     for strength in strengths:
         size = float(strength * kept.sum())
-        result: Any = scipy.optimize.minimize(loss, x, (size,), "L-BFGS-B", jac=True, options={"maxiter": ITERATIONS})
+        optimize = cast(Any, scipy.optimize)  # which has no types
+        result = optimize.minimize(loss, x, (size,), "L-BFGS-B", jac=True, options={"maxiter": ITERATIONS})
         x = np.asarray(result.x, float)
         found.append((x[:n_weights].reshape(shape), x[n_weights:]))
     return found
