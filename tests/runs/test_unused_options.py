@@ -17,16 +17,15 @@ from mereq.runs.policies import as_policy
 from mereq.runs.spec import RunSpec
 
 QUIET = Console(file=StringIO())
-LANDER = (
-    f"{Path(__file__).parents[2]}/examples/cliff_walking.py:CLIFF_WALKING"  # whose supervisor is made without an expert
-)
+# a task whose supervisor is made without an expert
+CLIFF = f"{Path(__file__).parents[2]}/examples/cliff_walking.py:CLIFF_WALKING"
 
 
 @pytest.mark.parametrize(
     ("given", "where", "sentence"),
     [
         ({"prior_kind": "samples"}, {}, "no prior is named: name one with --prior, or leave --prior-kind out"),
-        ({"task": LANDER, "expert": "x.zip"}, {}, "--expert has no effect: the supervisor .* is not made of an expert"),
+        ({"task": CLIFF, "expert": "x.zip"}, {}, "--expert has no effect: the supervisor .* is not made of an expert"),
         ({"family": "runs/family"}, {}, "--family has no effect: the method mereq uses no policy family"),
         ({"supervisor": "person", "pace": 2.0}, {}, "A person supervises this run, so pace would have no effect"),
         ({}, {"accept_loss": True}, "--accept-loss has no effect on a new run"),
