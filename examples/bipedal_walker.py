@@ -3,9 +3,10 @@
     mereq align examples/bipedal_walker.py:WALKER --rounds 4 --out runs/walker
     mereq supervise examples/bipedal_walker.py:WALKER --out runs/mine
 
-The prior is not shipped: it is `ppo/BipedalWalker-v3_1/BipedalWalker-v3.zip` of github.com/DLR-RM/rl-trained-agents (MIT
-license), trained by others for 5 million steps in 2021. Put it at `priors/bipedal_walker_ppo.zip` beside this file, or name
-it in the variable WALKER_PRIOR, with its statistics beside it (docs/policies.md, VecNormalize). Needs gymnasium[box2d].
+The prior is not shipped: it is ppo/BipedalWalker-v3_1/BipedalWalker-v3.zip of github.com/DLR-RM/rl-trained-agents (MIT
+license), trained by others for 5 million steps, in 2021. Put it at priors/bipedal_walker_ppo.zip beside this file, or
+name it in the variable WALKER_PRIOR; its statistics belong beside it (docs/policies.md, VecNormalize). Needs
+gymnasium[box2d].
 """
 
 import os
@@ -64,7 +65,9 @@ WALKER = TaskDefinition(
     prior=prior,
     expert=calm,
     supervisor=lambda expert: MeasurementExpert(expert, RULE),
-    settings={"fast": replace(QUICK, inference=replace(QUICK.inference, max_updates=4, step_size=0.3))},
+    settings={
+        "fast": replace(QUICK, training_steps=1000, inference=replace(QUICK.inference, max_updates=3, step_size=1.0))
+    },
     controls=axis_controls(
         ["hip 1", "knee 1", "hip 2", "knee 2"],
         keys=[("KeyR", "KeyF"), ("KeyT", "KeyG"), ("KeyY", "KeyB"), ("KeyU", "KeyJ")],
