@@ -176,13 +176,12 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
     """Draw the run's curves, and write the clip before and after."""
     from mereq.reports.figures import RunCurves, run_figure  # Matplotlib: half a second that --json need not wait
 
+    figures = directory / FIGURES
+    picture, film_file = (inside(directory, figures / name) for name in ("run.png", "before_after.gif"))
     with RunReader.open(directory) as reader:
         task, prior, policy = load_method_policy(reader, len(report["rounds"]) - 1)
     simulator = task.simulate(EPISODES)
     before, after = (evaluate(p, simulator, seed=SEED) for p in (prior, policy))
-    figures = directory / FIGURES
-    picture = inside(directory, figures / "run.png")
-    film_file = inside(directory, figures / "before_after.gif")
     with writing(figures):
         figures.mkdir(exist_ok=True)
     rounds = report["rounds"]
