@@ -66,7 +66,7 @@ WALKER = TaskDefinition(
     expert=calm,
     supervisor=lambda expert: MeasurementExpert(expert, RULE),
     settings={
-        "fast": replace(QUICK, training_steps=600, inference=replace(QUICK.inference, max_updates=3, step_size=1.0))
+        "fast": replace(QUICK, training_steps=600, inference=replace(QUICK.inference, max_updates=3, step_size=0.2))
     },
     controls=axis_controls(
         ["hip 1", "knee 1", "hip 2", "knee 2"],
