@@ -86,6 +86,9 @@ def test_another_name_than_the_record_has(config, named, sentence):
 def test_the_names_that_the_record_has():
     recorded = {"task": "my.py:A", "prior": "my.py:P"}
     refuse_other_names(Path("run"), recorded, task="elsewhere/my.py:A", prior="./my.py:P")
+    more = {"task": "my.py:A + speed"}  # with a feature that the user has added
+    for task in ("./my.py:A", "./my.py:A + speed"):
+        refuse_other_names(Path("run"), more, task=task, prior=None)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mereq.core.errors import WrongValue
-from mereq.presets.named import recorded_name
+from mereq.presets.named import recorded_name, without_added
 
 Unused = tuple[Any, str]  # whether an option without an effect is given, and the sentence about it
 
@@ -46,6 +46,7 @@ def refuse_other_names(directory: Path, config: dict[str, Any], *, task: str | N
     """
     for option, name in (("task", task), ("prior", prior)):
         recorded = config.get(option)
-        if name is not None and recorded_name(name) != recorded:
+        known = {recorded, without_added(recorded)[0]} if recorded else set()
+        if name is not None and recorded_name(name) not in known:
             its = f"the {option} {recorded}" if recorded else f"no {option} that has to be named"
             raise WrongValue(f"The run in {directory} has {its}, and --{option} names {name}.")
