@@ -27,11 +27,25 @@ gym.register_envs(gymnasium_robotics)
 FEATURES = ("pushed", "arrived_and_high", "arrived_and_low")
 ARRIVED = 0.05  # m between block and goal, as in the environment
 TABLE, HIGH = 0.42, 0.55  # m, heights of the gripper
-CAMERA = {"distance": 1.2, "azimuth": 132.0, "elevation": -30.0, "lookat": np.array([1.3, 0.75, 0.45])}  # at the table
+RIGHT, LEFT = 132.0, 228.0  # degrees, of a camera in front of the robot
+CAMERA = {"distance": 1.2, "azimuth": RIGHT, "elevation": -30.0, "lookat": np.array([1.3, 0.75, 0.45])}  # at the table
+
+
+class FromBothSides(gym.Wrapper):
+    """Two pictures: what the gripper hides in one is seen in the other."""
+
+    def render(self):
+        from_right = self.env.render()
+        camera = self.unwrapped.mujoco_renderer.viewer.cam
+        camera.azimuth = LEFT
+        from_left = self.env.render()
+        camera.azimuth = RIGHT
+        return [from_right, from_left]
 
 
 def make():
-    return gym.make("FetchPush-v4", max_episode_steps=60, render_mode="rgb_array", default_camera_config=CAMERA)
+    env = gym.make("FetchPush-v4", max_episode_steps=60, render_mode="rgb_array", default_camera_config=CAMERA)
+    return FromBothSides(env)
 
 
 def features(obs, action, next_obs, info):

@@ -42,7 +42,8 @@ def fetch_push(seed: int, rng: np.random.Generator) -> Looks:
     for step in range(60):
         obs = flatten(env.observation_space, now)
         if step % 2 == 0:  # drawing is slow
-            yield person(env.render(), 0) is not None, bool(example.arrived_and_low(obs))
+            both = np.concatenate(list(env.render()), axis=1)
+            yield person(both, 0) is not None, bool(example.arrived_and_low(obs))
         rises = seed % 2 and example.arrived_and_low(obs)
         action = (example.rise if rises else example.push)(obs[None])[0] + 0.2 * rng.standard_normal(4)
         now = env.step(np.clip(action, -1, 1).astype(np.float32))[0]

@@ -2,7 +2,7 @@
 
 Each is a function `(picture, number) -> keys`: the picture as an array, and the number of the look. None means
 that the policy may act. Those of CartPole, FetchPush and the Panda read places out of the picture and apply the example's
-own rule to what they read; `agreement.py` compares that with the rule on the true state. Their matrices were fitted to
+own rule to what they read; `agreement.py` compares that with the rule on the true state. Their numbers were fitted to
 pictures with known states, once: a camera that stands still shows a table by one projective map.
 """
 
@@ -67,17 +67,19 @@ class CartOnTheLeft:
 class RisesWhenArrived:
     """FetchPush: rises when the black block is within 5 cm of the red ball, and the gripper below 55 cm.
 
-    The arm hides the block or the ball now and then: a place that was seen whole is remembered. Where the white
-    table is seen in place of the block, the block has fallen.
+    The gripper hides block or ball from one camera or the other. Both see the table alike, but for left and right, so one
+    set of numbers serves both. Of the block each camera counts as the square of how many pixels it sees. The ball
+    stays where it is: its place is that of the look that saw most of it.
     """
 
-    BALL = np.array([[-17.8121, -4.7209, 6.2728], [-0.1417, -3.6059, -1.253], [-8.9151, -1.0106, 1.0]])
-    BLOCK = np.array([[-10.9531, -1.803, 3.9022], [-1.1988, -1.5646, -0.2055], [-5.8894, -0.0833, 1.0]])
-    HEIGHT = np.array([-0.886, -0.05, 0.114, -0.272, 0.828])  # of row and column of the wrist, place of the block, 1
+    BALL = np.array([[-22.4671, -5.2238, 6.5638], [0.7326, -4.4163, -2.6521], [-10.9683, -0.5015, 0.001]])
+    BLOCK = np.array([[-41.4263, -10.0235, 12.2346], [0.7036, -8.584, -4.547], [-20.3792, -1.031, 0.001]])
+    HEIGHT = np.array([[0.5359, 1.3874, -2.3414, -0.1538, 0.6676], [2.2419, 2.2427, -3.0358, -0.6025, 1.0]])
     TABLE = ((0.058, 0.594), (0.538, 0.371), (0.885, 0.5), (0.431, 0.858))  # column and row of its corners
+    MIDDLE = 0.75  # m, of the table's width
 
     def __init__(self) -> None:
-        self.ball, self.block = NOT_SEEN, NOT_SEEN
+        self.ball, self.block, self.most_of_ball = NOT_SEEN, NOT_SEEN, 0
         rows, columns = np.mgrid[0:480, 0:480] / 480
         self.table, corners = np.ones((480, 480), bool), [*self.TABLE, self.TABLE[0]]
         for (x, y), (to_x, to_y) in pairwise(corners):
@@ -86,37 +88,45 @@ class RisesWhenArrived:
 
     def __call__(self, picture: np.ndarray, number: int) -> tuple[str, ...] | None:
         left, height = self.read(picture)
-        return ("KeyE",) if left < 0.055 and not height > 0.56 else None
+        return ("KeyE",) if left < 0.05 and not height > 0.55 else None
 
     def read(self, picture: np.ndarray) -> tuple[float, float]:
         """Metres between block and ball, and height of the gripper; NaN for what was never seen."""
-        seen = reduced(picture, 480, 480)
-        red, green, blue = (seen[..., k] for k in range(3))
-        most = seen.max(axis=2)
-        ball = (red > 100) & (green < 60) & (blue < 60) & self.table
-        block = (most < 48) & (most - seen.min(axis=2) < 10) & self.table
-        self.ball = remembered(self.ball, centre(ball, 60), ball.sum() >= 240, moved=0.06)
-        middle = np.median(np.argwhere(block), axis=0) / 480 if block.sum() >= 120 else NOT_SEEN
-        if np.isnan(middle).any() and not np.isnan(self.block).any():
-            row, column = (480 * self.block).astype(int)
-            if (most[row - 8 : row + 8, column - 8 : column + 8] > 250).mean() > 0.5:
-                self.block = NOT_SEEN
-        self.block = remembered(self.block, middle, block.sum() >= 350, moved=0.08)
-        place = on_the_table(self.BLOCK, self.block)
-        wrist = np.argwhere((blue > 120) & (red < 70) & self.above)
-        if len(wrist) <= 50:
-            return float(np.linalg.norm(place - on_the_table(self.BALL, self.ball))), np.nan
-        column = wrist[wrist[:, 0] > np.quantile(wrist[:, 0], 0.8)][:, 1].mean()
-        row = np.quantile(wrist[:, 0], 0.95)
-        height = self.HEIGHT @ np.array([row / 480, column / 480, *place, 1.0])
-        return float(np.linalg.norm(place - on_the_table(self.BALL, self.ball))), float(height)
+        both = reduced(picture, 480, 960)
+        wrists, blocks, weights = [], [], []
+        for seen, side in ((both[:, :480], 1), (both[:, 480:][:, ::-1], -1)):  # the left one as in a mirror
+            red, green, blue = (seen[..., k] for k in range(3))
+            most = seen.max(axis=2)
+            ball = (red > 100) & (green < 60) & (blue < 60) & self.table
+            block = (most < 48) & (most - seen.min(axis=2) < 10) & self.table
+            if ball.sum() > max(self.most_of_ball, 10):
+                self.most_of_ball, self.ball = ball.sum(), self.place(self.BALL, centre(ball, 1), side)
+            if block.sum() >= 60:
+                blocks.append(self.place(self.BLOCK, centre(block, 1), side))
+                weights.append(float(block.sum()) ** 2)
+            wrists.append(self.wrist((blue > 120) & (red < 70) & self.above))
+        if blocks:
+            self.block = np.average(blocks, axis=0, weights=weights)
+        return float(np.linalg.norm(self.block - self.ball)), self.height(*wrists)
 
+    def place(self, matrix: np.ndarray, seen: np.ndarray, side: int) -> np.ndarray:
+        """Place on the table, from the picture of one side."""
+        x, y = on_the_table(matrix, seen)
+        return np.array([x, self.MIDDLE + side * (y - self.MIDDLE)])
 
-def remembered(before: np.ndarray, now: np.ndarray, whole: bool, moved: float) -> np.ndarray:
-    """What is seen now, if it is seen whole or is clearly elsewhere; else what was seen before."""
-    if np.isnan(now).any():
-        return before
-    return now if whole or np.isnan(before).any() or np.linalg.norm(now - before) > moved else before
+    @staticmethod
+    def wrist(blue: np.ndarray) -> np.ndarray:
+        """Row of the lower end of the wrist, which is blue, and the column in its middle."""
+        rows = np.flatnonzero(blue.sum(axis=1) >= 12)
+        if len(rows) == 0:
+            return NOT_SEEN
+        columns = np.argwhere(blue[max(rows[-1] - 10, 0) : rows[-1] + 1])[:, 1]
+        return np.array([rows[-1], (np.quantile(columns, 0.02) + np.quantile(columns, 0.98)) / 2]) / 480
+
+    def height(self, right: np.ndarray, left: np.ndarray) -> float:
+        """Height of the gripper in metres, from the wrist in both pictures."""
+        above, below = self.HEIGHT @ np.array([*right, *left, 1.0])
+        return float(above / below)
 
 
 class OverTheCube:

@@ -70,6 +70,7 @@ class Example:
     rounds: int = 3
     steps: int = 60  # of a person's round
     packages: tuple[str, ...] = field(default=())  # whose versions are recorded
+    prior: str = ""  # variable of the environment that names a prior which is not shipped
 
 
 SB3 = ("gymnasium", "stable_baselines3")
@@ -81,6 +82,13 @@ EXAMPLES = {
         "MOUNTAIN_CAR", ("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=("gymnasium",)
     ),
     "pendulum": Example("PENDULUM", ("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=SB3),
+    "bipedal_walker": Example(
+        "WALKER",
+        ("Box2D",),
+        partial(people.now_and_then, "KeyF"),
+        packages=(*SB3, "Box2D"),
+        prior="WALKER_PRIOR",
+    ),
     "mini_grid": Example(
         "MINI_GRID", ("minigrid",), partial(people.now_and_then, "ArrowRight"), 4, packages=("minigrid",)
     ),
@@ -343,6 +351,9 @@ def main() -> None:
     for name in arguments.names or EXAMPLES:
         if missing := [module for module in EXAMPLES[name].needs if find_spec(module) is None]:
             print(f"{name}: left out, {', '.join(missing)} is not installed", flush=True)
+            continue
+        if (prior := EXAMPLES[name].prior) and not os.environ.get(prior):
+            print(f"{name}: left out, the variable {prior} names no prior", flush=True)
             continue
         try_one(name, arguments.folder, arguments.seed, arguments.again)
 

@@ -16,7 +16,7 @@ QUIET = Console(file=io.StringIO())
 
 def checked(task: str, **policies) -> tuple[bool, str]:
     out = Console(file=io.StringIO(), width=400)
-    fine = check(task, "fast", policies.get("prior"), policies.get("expert"), out, QUIET)
+    fine = check(task, "fast", policies.get("prior"), None, policies.get("expert"), out, QUIET)
     return fine, out.file.getvalue()
 
 

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from mereq.commands import align as command
-from mereq.commands import train
+from mereq.commands import show, train
+from mereq.core.errors import CannotLoad
 from mereq.evaluation.rollouts import EPISODES
 from mereq.presets.registry import TASKS
 from mereq.runs.policies import policy_of
@@ -68,6 +69,29 @@ def test_show_draws_the_run_and_films_the_road(finished, mereq):
     with Image.open(figures / "run.png") as picture, Image.open(figures / "before_after.gif") as clip:
         assert picture.size[0] > 1000
         assert clip.n_frames > 50
+
+
+def test_show_in_a_small_installation_shows_the_table(finished, mereq, monkeypatch):
+    """Without Matplotlib there are no figures; the numbers do not need them."""
+    monkeypatch.delitem(sys.modules, "mereq.reports.figures", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, out, _ = mereq("show", finished[0])
+    assert status == 0
+    assert "expert samples until" in out
+    assert "No figures: This needs the package matplotlib" in out
+    status, out, told = mereq("show", finished[0], "--task", "highway")  # named for the figures
+    assert (status, "expert samples until" in out) == (2, True)
+    assert "mereq[figures]" in told
+
+
+def test_show_without_a_package_of_the_task_shows_the_table(finished, mereq, monkeypatch):
+    def without_mujoco(name):
+        raise CannotLoad("Cannot load the task.") from ModuleNotFoundError("No module", name="mujoco")
+
+    monkeypatch.setattr(show, "definition_of", without_mujoco)
+    status, out, _ = mereq("show", finished[0])
+    assert status == 0
+    assert "No figures: This needs the package mujoco" in out
 
 
 def test_the_policy_is_exported_and_a_prior_again(finished, mereq, tmp_path):

@@ -13,7 +13,7 @@ from matrix import Failed, build_wheel, install, run, say, try_commands
 ASKED = {  # commands, and the extra that they ask for
     ("align", "bottle-pushing", "--rounds", "1", "--out", "arm"): "arm",
     ("supervise", "highway", "--out", "web"): "web",
-    ("show", "run"): "figures",
+    ("show", "run"): "figures",  # with the table, and the status 0
     ("report", "study"): "figures",
     ("export", "run", "--format", "minari", "--out", "minari"): "minari",
     ("export", "run", "--format", "lerobot", "--out", "lerobot"): "lerobot",

@@ -133,6 +133,18 @@ def test_after_a_run_all_is_as_it_was():
     assert sys.unraisablehook is hook
 
 
+def test_ctrl_z_holds_the_robots_before_it_suspends(monkeypatch):
+    told = []
+    interruption = Interruption()
+    interruption.before_suspension = [lambda: told.append("held")]
+    monkeypatch.setattr(signal, "raise_signal", lambda number: told.append(signal.Signals(number).name))
+    with interruption.caught(), interruption.deferred():
+        handler = signal.getsignal(signal.SIGTSTP)
+        handler(signal.SIGTSTP, None)
+        assert signal.getsignal(signal.SIGTSTP) == handler  # also the next time
+    assert told == ["held", "SIGTSTP"]
+
+
 def test_a_run_in_another_thread_leaves_signals_alone():
     """Python allows handlers of signals in the main thread only."""
     interruption, seen = Interruption(), []

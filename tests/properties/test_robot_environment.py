@@ -99,6 +99,22 @@ def test_events_are_not_read_to_their_end():
     assert robot.told == ["enter", "reset", "step", "stop", "exit"]
 
 
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=words)
+def test_what_fails_outside_of_the_driver_stops_it_too(failure):
+    """The record, the learner's thread, the session: whatever raises in the stream of a run."""
+    environment, robot = driven()
+
+    def recorded():
+        for number, step in enumerate(rollout(environment, 10)):
+            if number == 1:
+                raise failure
+            yield step
+
+    with pytest.raises(type(failure)):
+        list(stop_robot_on_exit(recorded(), environment))
+    assert robot.told == ["enter", "reset", "step", "step", "stop", "exit"]
+
+
 @pytest.mark.parametrize("obs", [np.zeros(11), np.full(12, np.nan), None, "twelve"], ids=words)
 def test_an_observation_that_is_none(obs):
     environment, robot = driven()

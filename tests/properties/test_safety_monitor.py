@@ -8,13 +8,16 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from breakable import Breakable, Willing
+from mereq.commands.robot_operator import attend_robot
 from mereq.core.errors import NeedsPerson, RobotLost
 from mereq.supervision import safety_monitor
 from mereq.supervision.interruption import REPEATED, Interruption
@@ -33,6 +36,9 @@ class Hanging(Breakable):
     def __init__(self, where: str = ""):
         super().__init__(TASK)
         self.where, self.inside, self.released = where, threading.Event(), threading.Event()
+
+    def render(self) -> None:
+        self._hear("render")
 
     def _hear(self, what: str) -> None:
         super()._hear(what)
@@ -139,6 +145,39 @@ def test_a_step_that_hangs_is_given_up():
     watched.robot.released.set()
 
 
+def test_a_camera_that_hangs_is_given_up():
+    """The robot stands still before it is known when the next step comes."""
+    watched = Watched("render")
+    raised: list[BaseException] = []
+
+    def drawing() -> None:
+        watched.environment.reset(seed=0)
+        try:
+            watched.environment.render()
+        except RobotLost as lost:
+            raised.append(lost)
+
+    thread = threading.Thread(target=drawing, daemon=True)
+    thread.start()
+    assert watched.robot.inside.wait(SECONDS)
+    watched.look(STEP_LIMIT)
+    assert watched.told[-1] == "render"
+    watched.look(STEP_LIMIT + 0.1)
+    thread.join(SECONDS)
+    assert watched.told == ["enter", "reset", "render", "stop", "exit"]
+    assert f"render has not returned for {STEP_LIMIT:g} s" in str(raised[0])
+    watched.robot.released.set()
+
+
+def test_a_disconnection_that_hangs_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(safety_monitor, "STOP_LIMIT", 0.01)
+    watched = Watched("exit")
+    watched.environment.reset(seed=0)
+    watched.environment.close()
+    assert watched.told == ["enter", "reset", "stop", "exit"]
+    watched.robot.released.set()
+
+
 def test_a_reset_may_wait_for_a_person():
     watched = Watched("reset")
     thread, raised = hang(watched)
@@ -201,6 +240,18 @@ def test_no_command_comes_because_the_program_hangs():
     watched.look(LONGEST_GAP + 0.2)
     assert watched.told == ["enter", "reset", "stop"]
     assert operator.reasons == [f"no command came for {LONGEST_GAP:g} s"]
+
+
+def test_a_slow_pace_is_no_hanging_program():
+    """At a step in ten seconds, two periods without a command are one too many."""
+    watched = Watched()
+    attend_robot(watched.environment, Console(file=StringIO()), pace=0.1)
+    watched.monitor.attend(Willing())
+    watched.environment.reset(seed=0)
+    watched.look(19.9)
+    assert watched.told == ["enter", "reset"]
+    watched.look(20.1)
+    assert watched.told == ["enter", "reset", "stop"]
 
 
 @pytest.mark.parametrize("everywhere", [safety_monitor.end_all, safety_monitor.hold_all])

@@ -10,13 +10,25 @@ from hypothesis.extra.numpy import array_shapes
 
 from mereq.core.actions import Box, Discrete
 from mereq.core.distribution import Categorical, SquashedGaussian
-from mereq.core.errors import MereqError, NonFiniteFeatures, UnknownName, WrongLearner, WrongPolicyOutput, WrongValue
+from mereq.core.errors import (
+    MereqError,
+    NonFiniteFeatures,
+    UnknownName,
+    WrongLearner,
+    WrongObservation,
+    WrongPolicyOutput,
+    WrongValue,
+)
+from mereq.core.function_policies import SampledPolicy
 from mereq.core.policy import GaussianPolicy, LogitsPolicy
+from mereq.core.seen_prior import states_in
 from mereq.core.supervisor import DecisionContext
 from mereq.core.task import Task, checked_features
-from mereq.maxent_rl.dqn import DQN, DQNSettings
+from mereq.maxent_rl.dqn import DQN, DQNSettings, QPolicy
 from mereq.maxent_rl.learners import learner_of
-from mereq.maxent_rl.sac import SAC, SACSettings
+from mereq.maxent_rl.networks import Layer
+from mereq.maxent_rl.sac import SAC, ActorPolicy, SACSettings
+from mereq.maxent_rl.sampled_q import SampledQPolicy
 from mereq.maxent_rl.simulator_training import TrainingSchedule
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.supervision.synthesized import DivergenceExpert, divergence_rule
@@ -100,6 +112,35 @@ def test_a_continuous_policy_with_numbers_that_are_not_finite(bad, in_mean):
     answer[0 if in_mean else 1, 2, 1] = bad
     with pytest.raises(WrongPolicyOutput, match="a mean of 5 or -5, and for a policy without noise a log-std such as"):
         GaussianPolicy(lambda obs: (answer[0], answer[1]), 3).distribution(OBS)
+
+
+def layer(n_inputs, n_outputs):
+    return (Layer(np.ones((n_inputs, n_outputs), np.float32), np.zeros(n_outputs, np.float32)),)
+
+
+DRAWN = SampledPolicy(lambda obs, rng: np.zeros((len(obs), 1)), Box(1), n_samples=2)
+OURS = {
+    "q": QPolicy(layer(2, 3), None, 1.0, 0.0),
+    "actor": ActorPolicy(layer(2, 2), None, None),
+    "drawn": SampledQPolicy((layer(3, 1), layer(3, 1)), DRAWN, 1.0, 1),
+    "two priors": QPolicy(layer(2, 3), QPolicy(layer(2, 3), None, 1.0, 0.0), 1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("n", [1, 3])
+def test_observations_of_another_size_are_not_cut(name, n):
+    """A policy that is called by hand takes its own size only."""
+    OURS[name].distribution(np.zeros((4, 2), np.float32))
+    with pytest.raises(WrongObservation, match=rf"\(n, 2\).*\(4, {n}\)\.$"):
+        OURS[name].distribution(np.zeros((4, n), np.float32))
+
+
+def test_a_single_observation_is_told_how_to_become_a_row():
+    with pytest.raises(WrongObservation, match=r"\(2,\)\. A single one: obs\[None\]"):
+        states_in(np.zeros(2, np.float32), 2, 0)
+    with pytest.raises(WrongObservation, match=r"\(n, 5\), one row each, of which the last 3 are the prior's answer"):
+        states_in(np.zeros((1, 2), np.float32), 2, 3)
 
 
 def test_the_divergence_rule_is_for_finitely_many_actions():

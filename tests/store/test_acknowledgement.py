@@ -10,6 +10,7 @@ import pytest
 
 from kill9 import config, corridor_events
 from mereq.commands.opening import recording
+from mereq.commands.phases import locked_output
 from mereq.core.errors import CannotWrite, LostRows, RunExists
 from mereq.store.database import Database
 from mereq.store.recording import record
@@ -263,3 +264,13 @@ def test_a_file_of_format_3_without_a_tally_opens(killed):
     (killed / "run.tally").unlink()
     Database.open(RUN, killed, write=True).close()
     assert read_tally(killed / "run.tally")["steps"] == 15
+
+
+def test_two_trainings_into_one_file(tmp_path):
+    """The second is refused while the first goes on, and leaves its lock alone; afterwards nothing is left."""
+    out = tmp_path / "prior"
+    with locked_output(out, f"training into {out}"):
+        with pytest.raises(CannotWrite, match="Another process is training into"), locked_output(out, "training into"):
+            raise AssertionError("two trainings write into one file")
+        assert out.with_name("prior.lock").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -6,13 +6,23 @@ from contextlib import nullcontext
 import pytest
 
 from kill9 import config, corridor_events
+from mereq.commands import browser, show
+from mereq.commands import study as study_command
+from mereq.commands.output import PlainConsole
 from mereq.core.errors import CannotWrite
+from mereq.reports import study_report
+from mereq.reports.behaviour import Behaviour
+from mereq.reports.behaviour_report import write_behaviour
 from mereq.store.atomic import replace_file
 from mereq.store.links import inside
 from mereq.store.recording import record
 from mereq.store.run_log import logged, logger
 from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
+from mereq.studies.grid import PlannedRun
+from mereq.studies.study_store import StudyStore
+from mereq.trials.plan import BlindRun
+from mereq.trials.trial_store import TrialStore
 from recorded_runs import EVENTS_PER_ROUND, step
 
 
@@ -106,3 +116,37 @@ def test_links_that_lead_in_a_circle(tmp_path):
         inside(tmp_path, tmp_path / "a" / "file")
     with pytest.raises(CannotWrite):
         inside(tmp_path, tmp_path / "a")
+
+
+def only(kind, **has):
+    """An object of this class of which no more is known than the test needs."""
+    make = tuple.__new__ if issubclass(kind, tuple) else object.__new__
+    return make(type("Only", (kind,), has))
+
+
+PLANNED, BLIND = only(PlannedRun, name="a-run"), only(BlindRun, name="07")
+
+
+PLACES = {  # what is written into a study, a trial, a run or a report, and the function that names or writes it
+    "runs/a-run": lambda sent: StudyStore.run_directory(
+        only(StudyStore, directory=sent), only(PlannedRun, name="a-run")
+    ),
+    "runs/07": lambda sent: TrialStore.run_directory(only(TrialStore, directory=sent), BLIND),
+    "runs/a-run.failed.txt": lambda sent: study_command._traceback_file(only(StudyStore, directory=sent), PLANNED),
+    "figures/run.png": lambda sent: show._draw(sent, {}, False, PlainConsole()),
+    "figures/before_after.gif": lambda sent: show._draw(sent, {}, False, PlainConsole()),
+    browser.FILE: lambda sent: browser._page_that_leads_to("http://localhost", sent),
+    "report.md": lambda sent: only(study_report._Writer, out=sent, files=[])._file("report.md"),
+    "figure12_highway.png": lambda sent: write_behaviour([only(Behaviour, task="highway")], sent),
+    "behaviour.csv": lambda sent: write_behaviour([], sent),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_studies_trials_reports_and_figures_write_through_no_link(tmp_path, thesis, name):
+    file = tmp_path / "sent" / name
+    file.parent.mkdir(parents=True)
+    file.symlink_to(thesis)
+    with pytest.raises(CannotWrite, match="is a link"):
+        PLACES[name](tmp_path / "sent")
+    assert thesis.read_text() == "my thesis"

@@ -1,5 +1,7 @@
 """A robot under a person's eyes: it moves only while they are there, and its loss ends an episode, never a run."""
 
+from dataclasses import replace
+
 import pytest
 
 from breakable import Breakable
@@ -105,6 +107,26 @@ def test_a_pause_stops_the_robot_once_and_the_episode_goes_on(tmp_path):
     assert told[-1] == before
     assert Breakable.made.told == [*before, *["step"] * 7, "stop", "exit"]
     assert [step.step for step in steps_of(tmp_path / "run")] == list(range(12))
+
+
+def test_a_key_that_is_waited_for_stops_the_robot(tmp_path):
+    """In a task without an idle action a person in control who presses nothing moves it no further."""
+    waited = []
+
+    def act(session):
+        session.view.controls = replace(session.view.controls, nothing=None)
+        if latest(session)["step"] < 3:
+            someone(session)
+        elif len(waited) < 100:
+            waited.append(tuple(Breakable.made.told))
+            say(session, {"engaged": True}, session._clock.now())
+        else:
+            session.stop()
+
+    someone = person()
+    sit(tmp_path / "run", act, MINE)
+    assert waited[-1] == ("enter", "reset", *["step"] * 3, "stop")
+    assert Breakable.made.told == [*waited[-1], "exit"]
 
 
 def test_the_program_is_stopped(tmp_path):

@@ -128,7 +128,7 @@ class TakeoverImprover:
         self._task, self._settings, self._method, self._seed = task, settings, method, seed
         start: tuple[Any, Any] = method.policy_start(task, prior, settings, seed=seed)
         self._learner, self._state = start
-        self._prior = prior if self._learner.has_prior else None
+        self._prior = prior
         self._cost = settings.takeovers.cost * settings.learner.temperature
 
     @property
@@ -154,7 +154,7 @@ class TakeoverImprover:
         return [self._priced(joined(parts)) for parts in groups if any(len(part.obs) for part in parts)]
 
     def _prior_at(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n parameters"]:
-        known = None if self._prior is None else self._prior.distribution(obs)
+        known = self._prior.distribution(obs) if self._learner.has_prior else None
         return parameters_of(known, self._task.actions, len(obs)).astype(np.float32)
 
     def _priced(self, steps: LabelledSteps) -> Batch:

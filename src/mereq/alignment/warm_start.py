@@ -27,7 +27,7 @@ class WarmStarted(NamedTuple):
 
 def warm_start(task: Task, prior: Policy, settings: AlignSettings, *, seed: int) -> WarmStarted:
     """Clone of the prior, learned from its rollouts. The clone's first intervention rate is close to the prior's."""
-    learner = Cloning(task.state_size, likelihood_of(task.actions), settings.cloning)
+    learner = Cloning(task.state_size, likelihood_of(task.actions), settings.cloning, task.n_answer)
     simulator = task.simulate(settings.inference.sample_envs)
     demonstrations = of_rollouts(prior, simulator, settings.warm_start.steps, seed=seed_for(seed, "warm start"))
     close(simulator)

@@ -38,7 +38,10 @@ def show(
         prior: the run's prior, if it is code of yours.
     """
     from mereq.commands import show as command
+    from mereq.commands.unused import refuse_unused
 
+    drawing = [option for option, given in (("--task", task), ("--prior", prior), ("--no-clip", no_clip)) if given]
+    refuse_unused((json_ and drawing, f"--json draws nothing: leave out {', '.join(drawing)}."))
     if json_:
         print(json.dumps(command.run_report(run)))
     else:
@@ -209,7 +212,15 @@ def study(
     if engine == "lockstep" and not PLATFORM_GIVEN:
         del os.environ["JAX_PLATFORMS"]  # let JAX find an accelerator
     from mereq.commands import study as command
+    from mereq.commands.unused import refuse_unused
 
+    doing = {"STUDY": name, "--out": out, "--workers": workers, "--address": address}
+    doing["--engine"] = engine != "local"
+    unused = [option for option, value in doing.items() if value]
+    refuse_unused(
+        ((list_ or name is None) and unused, f"Without a STUDY to do, they are listed: leave out {', '.join(unused)}."),
+        (workers and address, "--workers has no effect with --address: a cluster knows its own. Leave one out."),
+    )
     if list_ or name is None:
         command.list_studies(PlainConsole())
     elif command.study(name, out, engine, workers, address, console):
@@ -263,9 +274,11 @@ def report(
         method: the study's methods that are your own, in the same way: for the policies that they start with.
     """
     from mereq.commands.report import report as run
+    from mereq.commands.unused import refuse_unused
     from mereq.presets.methods import find_method
     from mereq.presets.registry import find_task
 
+    refuse_unused((task and not behaviour, "--task is for --behaviour: add that, or leave --task out."))
     for name in task:
         find_task(name)
     for name in method:

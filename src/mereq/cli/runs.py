@@ -115,7 +115,8 @@ def align(
         if from_ is not None:
             chosen = {"task": task, "method": method, "preset": preset, "seed": seed, "n_rounds": rounds}
             chosen |= {"rate_threshold": rate_threshold, "prior": prior, "prior_kind": prior_kind, "expert": expert}
-            chosen |= {"family": family, "learning": learning, "pace": pace, "robot": robot}
+            chosen |= {"family": family, "learning": learning, "pace": pace, "robot": robot, "track": track}
+            chosen |= {"resume": resume, "accept_loss": accept_loss}
             align_from(from_, out, overwrite=overwrite, given=chosen, console=console)
             return
         run(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from mereq.cli.options import PolicyName, PresetName, app, console
+from mereq.cli.options import PolicyName, PresetName, PriorKind, app, console
 from mereq.commands.output import PlainConsole
 
 
@@ -36,6 +36,7 @@ def check(
     *,
     preset: PresetName = None,
     prior: PolicyName = None,
+    prior_kind: PriorKind = None,
     expert: PolicyName = None,
 ) -> None:
     """Check a task, its prior and its supervisor: what a run relies on is tried, and told in one table.
@@ -50,12 +51,13 @@ def check(
     Args:
         task: a task's name, or your own: file.py:NAME or package.module:NAME. Naming it runs that code.
         preset: settings of the run.
-        prior: policy to start from: a checkpoint, or code of yours: file.py:NAME or package.module:NAME.
+        prior: policy to start from, in the forms of `mereq align`.
+        prior_kind: what your function, ONNX or TorchScript file returns, as for `mereq align`.
         expert: policy of the expert, in the same forms.
     """
     from mereq.commands.check import check as run
 
-    if not run(task, preset or "fast", prior, expert, PlainConsole(), console):
+    if not run(task, preset or "fast", prior, prior_kind, expert, PlainConsole(), console):
         sys.exit(1)
 
 
@@ -83,7 +85,9 @@ def robot(
         out: of the sheets, for `tags`.
     """
     from mereq.commands.robot import robot as run
+    from mereq.commands.unused import refuse_unused
 
+    refuse_unused((out and what != "tags", "--out is where `tags` writes its sheets: leave it out."))
     if not run(what, file, out, PlainConsole(), console):
         sys.exit(1)
 

@@ -15,6 +15,7 @@ from mereq.commands.opening import RunDirectory, open_run, recording, stopped
 from mereq.commands.output import command, resume_command, words
 from mereq.commands.robot_operator import attend_robot
 from mereq.commands.terminal import prepare, progress_bar, round_columns, round_line
+from mereq.commands.unused import refuse_unused
 from mereq.core.errors import NeedsPerson, RobotLost, WrongValue
 from mereq.exports.reading import read_dataset
 from mereq.interventions.rollout import SupervisedStep
@@ -29,6 +30,10 @@ from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
 from mereq.supervision.interruption import interruption
 
+SUPERVISED = {  # options of supervised runs, by their names in Python
+    **{name: f"--{name}" for name in ("expert", "pace", "robot", "learning", "resume", "track")},
+    **{"rate_threshold": "--rate-threshold", "n_rounds": "--rounds", "accept_loss": "--accept-loss"},
+}
 DEFAULTS: dict[str, Any] = {"task": "highway"}  # every other field has the default of `RunSpec.named`
 
 
@@ -69,9 +74,8 @@ def align_from(source: Path, out: Path, *, overwrite: bool, given: dict[str, Any
         WrongValue: an option needs a supervisor, or the method needs more than the record.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
-    wrong = [name for name in ("expert", "pace", "robot", "rate_threshold", "n_rounds", "learning") if name in chosen]
-    if wrong:
-        raise WrongValue(f"With --from, nothing is supervised: leave out {', '.join(wrong)}.")
+    wrong = [option for name, option in SUPERVISED.items() if chosen.pop(name, None)]
+    refuse_unused((wrong, f"With --from, nothing is supervised: leave out {', '.join(wrong)}."))
     method = chosen.get("method", "mereq-bayes")
     if not isinstance(find_method(method), PosteriorAlignment):
         raise WrongValue(

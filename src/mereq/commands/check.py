@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mereq.alignment.check import Tried, Verdict, examined
+from mereq.commands.opening import refuse_unused_policies
 from mereq.commands.terminal import prepare
 from mereq.core.errors import MereqError
 from mereq.presets.registry import find_task
@@ -20,20 +21,30 @@ MARKS: dict[Verdict, Text] = {
 }
 
 
-def check(task: str, preset: str, prior: str | None, expert: str | None, out: Console, console: Console) -> bool:
+def check(
+    task: str,
+    preset: str,
+    prior: str | None,
+    prior_kind: str | None,
+    expert: str | None,
+    out: Console,
+    console: Console,
+) -> bool:
     """Print the table of what was tried. Returns whether a run can start.
 
     Args:
         task: name of the task, as the user gives it.
         preset: name of the settings.
         prior, expert: names of the policies; None for the task's own.
+        prior_kind: what the prior's function or graph returns.
         out: console for the table.
         console: console for progress.
     """
     definition = find_task(task)
     for name in (prior, expert):
         name_policy(name)
-    spec = RunSpec.named(task=task, preset=preset, prior=prior, expert=expert)
+    spec = RunSpec.named(task=task, preset=preset, prior=prior, prior_kind=prior_kind, expert=expert)
+    refuse_unused_policies(spec)
     prepare(definition, console)
     missing: list[Tried] = []
     loaded_prior = loaded_supervisor = None

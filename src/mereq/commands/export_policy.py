@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from mereq.commands.unused import refuse_other_names
 from mereq.core.errors import NoRun, UnknownName
 from mereq.exports.policy import Described, PolicyFormat, export_policy
 from mereq.presets.registry import find_task
@@ -32,12 +33,14 @@ def export(
     Raises:
         NoRun: no round is finished.
         UnknownName: there is no such round.
+        WrongValue: the run has another task or prior than the named one.
     """
     refuse_blind(directory)
-    if task is not None:
-        find_task(task)
-    name_policy(prior)
     with RunReader.open(directory) as reader:
+        refuse_other_names(directory, reader.starts()[-1].config, task=task, prior=prior)
+        if task is not None:
+            find_task(task)
+        name_policy(prior)
         rounds = reader.rounds()
         if not rounds:
             raise NoRun(f"The run in {directory} has no finished round, so there is no policy to export yet.")

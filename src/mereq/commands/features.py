@@ -10,6 +10,7 @@ from mereq.alignment.missing_features import LEAST, LEVEL, missing_features, rec
 from mereq.alignment.two_part_alignment import TwoPartImprover
 from mereq.commands.fit import fit_lines, fit_of, place, place_words
 from mereq.commands.output import command
+from mereq.commands.unused import refuse_other_names
 from mereq.core.errors import CannotLoad
 from mereq.irl.candidates import Candidate, Moves, values
 from mereq.irl.unnamed_reward import resemblance
@@ -37,10 +38,11 @@ def features_report(
         candidates: the user's own, file.py:NAME or package.module:NAME of a sequence of `Candidate`; it is imported.
     """
     refuse_blind(directory)
-    if task is not None:
-        find_task(task)
-    name_policy(prior)
     with RunReader.open(directory) as reader:
+        refuse_other_names(directory, reader.starts()[-1].config, task=task, prior=prior)
+        if task is not None:
+            find_task(task)
+        name_policy(prior)
         run = RecordedInference.of(reader)
     definition, out = definition_of(run.spec.task), directory.with_name(f"{directory.name}-more")
     found = missing_features(

@@ -8,14 +8,16 @@ from typing import Any
 
 from rich.console import Console
 
+from mereq.alignment.posterior_alignment import PosteriorAlignment
 from mereq.commands.output import command, words
+from mereq.commands.unused import refuse_unused, refuse_unused_with_resume
 from mereq.core.errors import LostRows, NotNamed
 from mereq.presets.methods import find_method
 from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.policies import name_policy
 from mereq.runs.robots import find_driver, is_own, name_robot, recorded_robot
-from mereq.runs.run import create, resume
+from mereq.runs.run import create, policies_used, resume
 from mereq.runs.spec import RunSpec
 from mereq.store.provenance import environment_changes
 from mereq.store.run_store import RUN, RunReader
@@ -56,7 +58,9 @@ def open_run(
         NotNamed: the run's task, method or robot is code of a user's, and was not named.
         LostRows: stored steps are lost, and cannot be made again.
         StillBlind: the run belongs to a blind trial.
+        WrongValue: an option would have no effect.
     """
+    refuse_unused_with_resume(resume=where.resume, overwrite=where.overwrite, accept_loss=where.accept_loss)
     given = {name: value for name, value in given.items() if value is not None}
     for which in ("prior", "expert"):
         name_policy(given.get(which))
@@ -122,6 +126,27 @@ def warn_of_environment(origins: Sequence[dict[str, Any]], what: str, console: C
         console.print(words((text, "yellow")), soft_wrap=True)
 
 
+def refuse_unused_policies(spec: RunSpec) -> None:
+    """Refuse an expert and a policy family that the run would not use.
+
+    Raises:
+        WrongValue: the run names one of them.
+    """
+    has_supervisor = definition_of(spec.task).supervisor is not None
+    refuse_unused(
+        (
+            spec.expert is not None and has_supervisor and "expert" not in policies_used(spec),
+            f"--expert has no effect: the supervisor of the task {spec.task} is not made of an expert policy. Leave it "
+            "out, or add a supervisor that is: TaskDefinition(supervisor=FUNCTION_OF_A_POLICY).",
+        ),
+        (
+            spec.family is not None and not isinstance(find_method(spec.method), PosteriorAlignment),
+            f"--family has no effect: the method {spec.method} uses no policy family. Leave it out, or choose "
+            "--method mereq-bayes.",
+        ),
+    )
+
+
 def _spec_to_resume(where: RunDirectory, given: dict[str, Any], console: Console) -> RunSpec:
     """The recorded run, with the values of the command line."""
     out = where.out
@@ -174,6 +199,7 @@ def _recorded_config(where: RunDirectory, console: Console) -> dict[str, Any]:
 
 def _named(values: dict[str, Any]) -> RunSpec:
     spec = RunSpec.named(**{name: values[name] for name in FIELDS if name in values})
+    refuse_unused_policies(spec)
     changes = values.get("changes", {})
     return spec.changed(changes) if changes else spec
 

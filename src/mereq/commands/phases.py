@@ -26,7 +26,7 @@ def locked_output(out: Path, what: str) -> Iterator[Path]:
 
     Raises:
         WrongValue: `out` is not the name of a file.
-        RunInUse: another process writes there.
+        CannotWrite: another process writes there.
     """
     if not out.name:
         raise WrongValue(

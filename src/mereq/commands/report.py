@@ -9,7 +9,9 @@ from rich.console import Console
 from mereq.commands.output import words
 from mereq.commands.tables import print_table
 from mereq.commands.terminal import progress_bar
+from mereq.commands.unused import refuse_unused
 from mereq.reports.study_report import report as write
+from mereq.trials.trial_store import TRIAL
 
 
 def report(
@@ -22,6 +24,8 @@ def report(
     console: Console,
 ) -> None:
     """Write the report of a study or of a trial, and print its main tables. See `mereq.reports.study_report.report`."""
+    is_trial = (directory / TRIAL.file).is_file()
+    refuse_unused((unblind and not is_trial, f"--unblind is for trials, and there is none in {directory}."))
     if with_behaviour:
         with _Bar(console) as bar:
             made = write(directory, out, thresholds=deltas, behaviour=True, unblind=unblind, progress=bar.show)

@@ -1,6 +1,7 @@
 """`mereq show`: table and figures of a run, and a clip of the task before and after."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from mereq.commands.fit import fit_lines, recorded_fit, unexplained_clips
 from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.posterior import posterior_lines, recorded_posterior
 from mereq.commands.terminal import prepare, round_columns, round_line
+from mereq.commands.unused import refuse_other_names
+from mereq.core.errors import CannotLoad, MissingPackage
+from mereq.core.extras import advice
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.registry import definition_of, find_task, is_known
 from mereq.reports.statistics import THRESHOLDS, SamplesToThreshold, samples_to_stay_below, samples_to_threshold
@@ -71,8 +75,14 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
         task, prior: the user's code for the run's task and prior; it is imported, and the figures need it.
         clip: also write a clip of the task before and after.
         console: console for progress.
+
+    Raises:
+        WrongValue: the run has another task or prior than the named one.
+        MissingPackage: `task` or `prior` is named, and a package that the figures need is not installed. Without these
+            names the table is all that is shown.
     """
     report = run_report(directory)
+    refuse_other_names(directory, report["config"], task=task, prior=prior)
     out = PlainConsole(soft_wrap=True)
     out.print(words((_title(report), "bold")))
     _print_rounds(report, out)
@@ -88,6 +98,11 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
     name_policy(prior)
     if not is_known(report.get("task", "")):
         out.print(words(_no_figures(directory, report)))
+        return
+    if (sentence := _missing(report["task"])) is not None:
+        if task is not None or prior is not None:  # named for the figures alone
+            raise MissingPackage(sentence)
+        out.print(words(f"No figures: {sentence}"))
         return
     prepare(definition_of(report["task"]), console)
     with console.status("evaluating and drawing, before and after"):
@@ -144,17 +159,29 @@ def _no_figures(directory: Path, report: dict[str, Any]) -> str:
     )
 
 
+def _missing(task: str) -> str | None:
+    """Sentence on a package that is not installed, and that the task's code or the figures need."""
+    try:
+        definition_of(task)
+        import_module("mereq.reports.figures")
+    except (ModuleNotFoundError, CannotLoad) as error:
+        found = advice(error) or advice(error.__cause__ or error)
+        if found is None:
+            raise
+        return f"{found}."
+    return None
+
+
 def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> None:
     """Draw the run's curves, and write the clip before and after."""
     from mereq.reports.figures import RunCurves, run_figure  # Matplotlib: half a second that --json need not wait
 
+    figures = directory / FIGURES
+    picture, film_file = (inside(directory, figures / name) for name in ("run.png", "before_after.gif"))
     with RunReader.open(directory) as reader:
         task, prior, policy = load_method_policy(reader, len(report["rounds"]) - 1)
     simulator = task.simulate(EPISODES)
     before, after = (evaluate(p, simulator, seed=SEED) for p in (prior, policy))
-    figures = directory / FIGURES
-    picture = inside(directory, figures / "run.png")
-    film_file = inside(directory, figures / "before_after.gif")
     with writing(figures):
         figures.mkdir(exist_ok=True)
     rounds = report["rounds"]

@@ -45,6 +45,10 @@ class WrongPolicyOutput(MereqError):
     """A policy, often a user's prior, whose output has the wrong shape or values that are not finite."""
 
 
+class WrongObservation(MereqError, ValueError):
+    """Observations are of another size than those that a policy takes."""
+
+
 class WrongAction(MereqError, ValueError):
     """An action that an environment cannot execute: the wrong shape, or values that are not finite."""
 

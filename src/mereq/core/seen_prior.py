@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from mereq.core.actions import Actions
 from mereq.core.distribution import Categorical, ClippedGaussian, Distribution, SquashedGaussian, WeightedSamples
-from mereq.core.errors import WrongPolicyOutput
+from mereq.core.errors import WrongObservation, WrongPolicyOutput
 from mereq.core.own_policy import protected
 from mereq.core.policy import Policy
 
@@ -89,3 +89,25 @@ def seen_in(policy: Any) -> SeenPrior | None:
     while policy is not None and not isinstance(policy, SeenPrior):
         policy = getattr(policy, "prior", None)
     return policy
+
+
+def n_answer_of(policy: Any) -> int:
+    """Numbers of a prior's answer behind each state that a policy is given: 0 if its prior sees the states alone."""
+    seen = seen_in(policy)
+    return 0 if seen is None else seen.n_answer
+
+
+def states_in(obs: Float[np.ndarray, "..."], n_state: int, n_answer: int) -> Float[np.ndarray, "n state"]:
+    """States at the beginning of observations, whose last numbers are a prior's answer.
+
+    Raises:
+        WrongObservation: the observations are of another size.
+    """
+    if obs.ndim != 2 or obs.shape[1] != n_state + n_answer:
+        single = " A single one: obs[None]." if obs.shape == (n_state + n_answer,) else ""
+        behind = f", of which the last {n_answer} are the prior's answer" if n_answer else ""
+        raise WrongObservation(
+            f"The policy takes observations of shape (n, {n_state + n_answer}), one row each{behind}; it was given an "
+            f"array of shape {obs.shape}.{single}"
+        )
+    return obs[:, :n_state]

@@ -1,6 +1,6 @@
 """Behaviour cloning: maximum likelihood of demonstrated actions. The learner of HG-DAgger and IWR."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -113,6 +113,7 @@ class Cloning:
     obs_size: int
     likelihood: Likelihood
     settings: CloningSettings
+    n_answer: int = 0  # numbers of a prior's answer behind each state, where the policy acts
 
     @property
     def _optimizer(self) -> optax.GradientTransformation:
@@ -144,7 +145,7 @@ class Cloning:
 
     def policy(self, state: "CloningState") -> QPolicy | ActorPolicy:
         """Policy of a state, for acting in NumPy."""
-        return self.likelihood.policy(mlp_to_numpy(state.network))
+        return replace(self.likelihood.policy(mlp_to_numpy(state.network)), n_answer=self.n_answer)
 
 
 class CloningState(NamedTuple):

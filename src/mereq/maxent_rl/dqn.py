@@ -19,6 +19,7 @@ from mereq.core.distribution import Categorical, Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, LIMIT, NON_NEGATIVE, POSITIVE, check_ranges
+from mereq.core.seen_prior import n_answer_of, states_in
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
 from mereq.maxent_rl.networks import Layer, check_sizes, learning_rate
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
@@ -164,6 +165,7 @@ class DQN:
             prior if self.has_prior else None,
             self.settings.temperature,
             self.settings.prior_temperature,
+            0 if self.has_prior else n_answer_of(prior),
         )
 
 
@@ -205,6 +207,7 @@ class QPolicy:
     prior: Policy | None
     temperature: float
     prior_temperature: float
+    n_answer: int = 0  # numbers of another prior's answer behind each state, which a policy without a prior ignores
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -243,4 +246,5 @@ class QPolicy:
 
     def values(self, obs: Float[np.ndarray, "n obs"]) -> Float[np.ndarray, "n actions"]:
         """Q_R(s, .) at each observation; Q(s, .) if there is no prior."""
-        return apply_network_numpy(self.q, obs[:, : network_inputs(self.q)])  # the state, before a prior's answer
+        n_answer = self.n_answer or n_answer_of(self.prior)
+        return apply_network_numpy(self.q, states_in(obs, network_inputs(self.q), n_answer))

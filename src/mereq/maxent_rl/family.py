@@ -103,6 +103,11 @@ class StatePolicy:
     policy: Policy
     n_weights: int
 
+    @property
+    def prior(self) -> Policy:
+        """The policy, as the one below this one."""
+        return self.policy
+
     def distribution(self, obs: Float[np.ndarray, "n both"]) -> Distribution:
         """Action distribution at each observation, whatever theta is."""
         return self.policy.distribution(obs[:, self.n_weights :])

@@ -19,6 +19,7 @@ from mereq.core.distribution import Distribution
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, NON_NEGATIVE, POSITIVE, POSITIVE_SHARE, check_ranges
+from mereq.core.seen_prior import n_answer_of, states_in
 from mereq.maxent_rl.gaussians import SQUASHED, Family, GaussianDistribution, family_of, gaussian
 from mereq.maxent_rl.networks import check_sizes, learning_rate
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
@@ -230,7 +231,9 @@ class SAC:
         """Policy of a state, for acting in NumPy."""
         first, second = state.critics
         critics = network_to_numpy(first), network_to_numpy(second)
-        return ActorPolicy(network_to_numpy(state.actor), critics, prior if self.has_prior else None)
+        actor = network_to_numpy(state.actor)
+        below, n_answer = (prior, 0) if self.has_prior else (None, n_answer_of(prior))
+        return ActorPolicy(actor, critics, below, n_answer)
 
 
 def critics_loss(critics: Critics, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
@@ -297,6 +300,7 @@ class ActorPolicy:
     actor: Any  # NumPy arrays, as are the critics: an MLP, or the two-stream network of a policy family
     critics: Critics | None  # from the training, as a start for fine-tuning
     prior: Policy | None
+    n_answer: int = 0  # numbers of another prior's answer behind each state, which a policy without a prior ignores
 
     @property
     def n_actions(self) -> int:
@@ -318,7 +322,7 @@ class ActorPolicy:
         Raises:
             WrongPolicyOutput: `prior` is no Gaussian distribution of the right shape with allowed parameters.
         """
-        state = obs[:, : network_inputs(self.actor)]  # before a prior's answer
+        state = states_in(obs, network_inputs(self.actor), self.n_answer or n_answer_of(self.prior))
         parameters, family = apply_network_numpy(self.actor, state), SQUASHED
         if prior is not None:
             family = _checked(prior, parameters.shape)

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from mereq.core.distribution import Distribution, WeightedSamples
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
+from mereq.core.seen_prior import n_answer_of, states_in
 from mereq.maxent_rl.boltzmann import soft_value
 from mereq.maxent_rl.networks import apply_mlp_numpy, hidden_sizes, init_mlp, mlp_to_numpy
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
@@ -156,7 +157,7 @@ class SampledQPolicy:
                 f"each of {len(obs)} observations, as in the training."
             )
         n_samples = prior.actions.shape[1]
-        state = obs[:, : len(self.critics[0][0].weight) - n_actions]  # before a prior's answer
+        state = states_in(obs, len(self.critics[0][0].weight) - n_actions, n_answer_of(self.prior))
         rows = np.repeat(state, n_samples, axis=0), prior.actions.reshape(-1, n_actions)
         inputs = np.concatenate(rows, axis=1, dtype=np.float32)
         q = np.minimum(*(apply_mlp_numpy(critic, inputs)[:, 0] for critic in self.critics))

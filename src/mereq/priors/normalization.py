@@ -1,5 +1,6 @@
 """Normalisation of observations by running statistics, as `VecNormalize` of Stable-Baselines3 does it."""
 
+import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ from jaxtyping import Float
 
 from mereq.core.errors import CannotLoad
 from mereq.core.task import Task
+from mereq.priors.torch_archive import read_member
 
 SUFFIX = ".normalization.npz"
+MAX_BYTES = 1 << 20  # of one array
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,13 @@ class Normalization:
         file = policy.with_suffix(SUFFIX)
         if not file.is_file():
             return None
+        names = ("mean", "var", "epsilon", "clip")
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                found = {name: np.asarray(arrays[name], np.float64) for name in ("mean", "var", "epsilon", "clip")}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            with zipfile.ZipFile(file) as archive:
+                parts = {name: read_member(archive, f"{name}.npy", str(file), MAX_BYTES) for name in names}
+            arrays = {name: np.load(io.BytesIO(part), allow_pickle=False) for name, part in parts.items()}
+            found = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+        except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise CannotLoad(
                 f"The statistics {file} cannot be read ({error}). Write them with the four lines in docs/policies.md."
             ) from error

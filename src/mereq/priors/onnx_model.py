@@ -16,7 +16,7 @@ from mereq.core.task import Task
 from mereq.priors.outputs import policy_of_function, recognized, undeclared
 
 MAX_BYTES = 1 << 30  # of a file
-MAX_NUMBERS = 1 << 27  # of one tensor
+MAX_NUMBERS = 1 << 27  # of one tensor, and of all whose shapes are known
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 LOOPS = ("Loop", "Scan", "SequenceMap")
 KIND = "mereq.prior_kind"  # entry of a file's metadata that declares its kind
@@ -76,6 +76,8 @@ def _outputs(kind: str, names: tuple[str, ...], path: Path) -> tuple[str, ...]:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise CannotLoad(f"The policy {path} cannot be read: it is no ordinary file.")
         if path.stat().st_size > MAX_BYTES:
             raise CannotLoad(f"{path} is not opened: it is larger than {MAX_BYTES >> 20} MiB.")
         return path.read_bytes()
@@ -94,6 +96,8 @@ def _checked(content: bytes, path: Path) -> Any:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError) as error:
         raise CannotLoad(f"{path} is no ONNX file, or is damaged.") from error
+    if model.training_info:
+        raise CannotLoad(f"{path} has graphs for training. Export it for inference.")
     unknown = sorted({entry.domain for entry in model.opset_import} - set(DOMAINS))
     if unknown or model.functions:
         raise CannotLoad(
@@ -163,12 +167,16 @@ def _check_sizes(model: Any, path: Path) -> None:
         inferred = onnx.shape_inference.infer_shapes(single, data_prop=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         raise CannotLoad(f"{path} is no valid ONNX file: {str(error).splitlines()[0]}") from error
+    total = 0
     for graph in _graphs(inferred.graph):
         for value in (*graph.value_info, *graph.output, *graph.input):
-            _check_shape([dim.dim_value for dim in value.type.tensor_type.shape.dim], value.name, path)
+            total += _check_shape([dim.dim_value for dim in value.type.tensor_type.shape.dim], value.name, path)
+    if total > MAX_NUMBERS:
+        raise CannotLoad(f"{path} has tensors that are together larger than {MAX_NUMBERS >> 20} million numbers.")
 
 
-def _check_shape(dims: Any, name: str, path: Path) -> None:
+def _check_shape(dims: Any, name: str, path: Path) -> int:
+    """Numbers of a tensor, if they are not too many."""
     numbers = 1
     for dim in dims:
         numbers *= max(int(dim), 1)
@@ -176,6 +184,7 @@ def _check_shape(dims: Any, name: str, path: Path) -> None:
         raise CannotLoad(
             f"{path} has a tensor {name} of shape {tuple(dims)}: larger than {MAX_NUMBERS >> 20} million numbers."
         )
+    return numbers
 
 
 def _session(content: bytes, path: Path) -> Any:
@@ -186,6 +195,7 @@ def _session(content: bytes, path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # not another format within the same bytes
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has exceptions of a dozen classes without a common one

@@ -48,6 +48,8 @@ def read_stable_baselines(path: Path, task: Task, *, temperature: float = 1.0, n
     Raises:
         CannotLoad: the file is no such zip, is damaged, of an unknown kind, or does not fit the task.
     """
+    if path.exists() and not path.is_file():
+        raise CannotLoad(f"The policy {path} cannot be read: it is no ordinary file.")
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:

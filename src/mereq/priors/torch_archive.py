@@ -15,7 +15,8 @@ import numpy as np
 
 from mereq.core.errors import CannotLoad
 
-MAX_BYTES = 1 << 28  # of one member, uncompressed: policies of small networks need a thousandth
+MAX_BYTES = 1 << 28  # of one member, uncompressed, and of all tensors: policies of small networks need a thousandth
+MAX_PROGRAM = 1 << 20  # bytes that say which tensors there are: some hundred for each
 _TYPES = {
     "FloatStorage": "f4",
     "DoubleStorage": "f8",
@@ -53,23 +54,24 @@ class _Storage(NamedTuple):
     numbers: np.ndarray
 
 
-def read_member(archive: zipfile.ZipFile, name: str, file: str) -> bytes:
+def read_member(archive: zipfile.ZipFile, name: str, file: str, most: int = MAX_BYTES) -> bytes:
     """One member of a zip archive, if it is of a reasonable size.
 
     Raises:
-        CannotLoad: there is no such member, it is damaged, or larger than `MAX_BYTES`.
+        CannotLoad: there is no such member, it is damaged, or larger than `most` bytes.
     """
+    too_large = CannotLoad(f"{file} is not opened: its part {name} would be larger than {most >> 20} MiB.")
     try:
-        if archive.getinfo(name).file_size > MAX_BYTES:
-            raise CannotLoad(f"{file} is not opened: its part {name} would be larger than {MAX_BYTES >> 20} MiB.")
+        if archive.getinfo(name).file_size > most:
+            raise too_large
         with archive.open(name) as part:
-            content = part.read(MAX_BYTES + 1)  # the size that the archive states may be false
+            content = part.read(most + 1)  # the size that the archive states may be false
     except KeyError:
         raise CannotLoad(f"{file} has no part {name}.") from None
     except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         raise CannotLoad(f"{file} is damaged: {name} cannot be read ({error}).") from error
-    if len(content) > MAX_BYTES:
-        raise CannotLoad(f"{file} is not opened: its part {name} would be larger than {MAX_BYTES >> 20} MiB.")
+    if len(content) > most:
+        raise too_large
     return content
 
 
@@ -98,7 +100,7 @@ def read_tensors(content: bytes, file: str) -> dict[str, np.ndarray]:
         order = "<"
         if f"{folder}byteorder" in archive.namelist():
             order = ">" if read_member(archive, f"{folder}byteorder", file).strip() == b"big" else "<"
-        found = _Machine(archive, folder, order, file).run(read_member(archive, programs[0], file))
+        found = _Machine(archive, folder, order, file).run(read_member(archive, programs[0], file, MAX_PROGRAM))
     if not isinstance(found, dict) or not all(
         isinstance(name, str) and isinstance(array, np.ndarray) for name, array in found.items()
     ):
@@ -114,6 +116,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._storages: dict[str, _Storage] = {}
+        self._left = MAX_BYTES  # for all storages and tensors together
 
     def run(self, program: bytes) -> Any:
         """What the program leaves on the stack."""
@@ -124,7 +127,7 @@ class _Machine:
                 self._execute(instruction.name, argument)
         except CannotLoad:
             raise
-        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, StopIteration) as error:
             raise CannotLoad(f"{self._file} is damaged: its list of tensors cannot be read ({error}).") from error
         raise CannotLoad(f"{self._file} is damaged: its list of tensors has no end.")
 
@@ -147,10 +150,10 @@ class _Machine:
             stack.append({})
         elif name == "SETITEM":
             value, key = stack.pop(), stack.pop()
-            self._dictionary(stack[-1])[key] = value
+            self._add(stack[-1], [key], [value])
         elif name == "SETITEMS":
             parts = self._since_mark()
-            self._dictionary(stack[-1]).update(zip(parts[::2], parts[1::2], strict=True))
+            self._add(stack[-1], parts[::2], parts[1::2])
         elif name in ("BINPUT", "LONG_BINPUT"):
             self._memo[argument] = stack[-1]
         elif name in ("BINGET", "LONG_BINGET"):
@@ -168,15 +171,21 @@ class _Machine:
             raise self._refusal(f"the pickle instruction {name}")
 
     def _since_mark(self) -> list[Any]:
-        start = max(i for i, value in enumerate(self._stack) if value is _Mark)
+        start = next(i for i in reversed(range(len(self._stack))) if self._stack[i] is _Mark)
         parts = self._stack[start + 1 :]
         del self._stack[start:]
         return parts
 
-    def _dictionary(self, value: Any) -> dict[Any, Any]:
-        if not isinstance(value, dict):
-            raise self._refusal(f"items of a {type(value).__name__}")
-        return value
+    def _add(self, to: Any, names: list[Any], values: list[Any]) -> None:
+        """Put items into a dictionary. Of a name that is no text, nested tuples, a hash could take for ever."""
+        if not isinstance(to, dict) or not all(isinstance(name, str) for name in names):
+            raise self._refusal(f"items of a {type(to).__name__} that are no tensors by name")
+        to.update(zip(names, values, strict=True))
+
+    def _spend(self, n_bytes: int) -> None:
+        self._left -= n_bytes
+        if self._left < 0:
+            raise CannotLoad(f"{self._file} is not opened: its tensors would be larger than {MAX_BYTES >> 20} MiB.")
 
     def _storage(self, described: Any) -> _Storage:
         kind, of, key, _, size = described
@@ -187,6 +196,7 @@ class _Machine:
             raise self._refusal(f"numbers of the type {of.name.replace(' ', '.')}")
         if key not in self._storages:
             content = read_member(self._archive, f"{self._folder}data/{key}", self._file)
+            self._spend(len(content))
             numbers = np.frombuffer(content, np.dtype(self._order + _TYPES[name]))
             if len(numbers) < size:
                 raise CannotLoad(f"{self._file} is damaged: a tensor has {len(numbers)} of {size} numbers.")
@@ -194,7 +204,9 @@ class _Machine:
         return self._storages[key]
 
     def _made(self, called: Any, arguments: Any) -> Any:
-        name = called.name if isinstance(called, _Name) else str(called)
+        if not isinstance(called, _Name):
+            raise self._refusal(f"a call of a {type(called).__name__}")
+        name = called.name
         if name == _DICTIONARY and arguments == ():
             return {}
         if name == _PARAMETER:
@@ -202,12 +214,14 @@ class _Machine:
         if name != _TENSOR:
             raise self._refusal(f"a call of {name.replace(' ', '.')}")
         storage, offset, shape, strides = arguments[:4]
-        if not isinstance(storage, _Storage) or min((offset, *shape, *strides), default=0) < 0:
+        whole = all(type(number) is int and number >= 0 for number in (offset, *shape, *strides))
+        if not isinstance(storage, _Storage) or not whole:
             raise self._refusal("an impossible tensor")
         size = math.prod(shape)
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         if size == 0 or last >= len(storage.numbers) or size > len(storage.numbers):
             raise CannotLoad(f"{self._file} is damaged: a tensor of shape {shape} does not fit its numbers.")
+        self._spend(size * storage.numbers.itemsize)
         numbers = storage.numbers[offset:]
         steps = tuple(stride * numbers.itemsize for stride in strides)
         view = np.lib.stride_tricks.as_strided(numbers, shape, steps, writeable=False)

@@ -122,10 +122,12 @@ def as_policy(found: Any, task: Task, name: str, kind: str | None = None, temper
     """The object as a policy. A function returns what `kind` says; by default logits, or means and log-stds.
 
     Raises:
-        CannotLoad: the object is neither a policy nor a function.
+        CannotLoad: the object is neither a policy nor a function, or a policy of which a kind is declared.
         UnknownName: there is no such kind.
     """
     if hasattr(found, "distribution"):
+        if kind is not None:
+            raise CannotLoad(f"{name} is a policy, which says itself what it returns: leave --prior-kind out.")
         return cast(Policy, found)
     if not callable(found):
         raise CannotLoad(

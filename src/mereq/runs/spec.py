@@ -97,6 +97,7 @@ class RunSpec:
         Raises:
             UnknownName: a name does not exist; the message lists the existing ones.
             CannotLoad: the task cannot be imported.
+            WrongValue: a value is out of its range, or has no effect.
         """
         settings = find_task(task).settings_of(preset)
         find_method(method)
@@ -123,6 +124,7 @@ class RunSpec:
             own_rate_steps=own_rate_steps,
         ).on(robot)
         spec.check_names()
+        spec.check_effects()
         return spec
 
     @classmethod
@@ -167,11 +169,12 @@ class RunSpec:
         Raises:
             UnknownName: there is no field, task, preset, method, learning schedule or feature of this name; the
                 message lists the existing ones.
-            WrongValue: a value has the wrong type, or is out of its range.
+            WrongValue: a value has the wrong type, is out of its range, or has no effect.
         """
         before = self.on(str(changes["robot"])) if changes.get("robot") is not None else self
         spec = _structured(_merged(dataclasses.asdict(before), changes))
         spec.check_names()
+        spec.check_effects()
         weighed_features(definition_of(spec.task).task.feature_names, spec.settings.inference.features)
         return spec
 
@@ -207,6 +210,26 @@ class RunSpec:
             raise UnknownName("learning schedule", self.learning, get_args(LearningName))
         if self.robot is not None:
             check_robot(self.robot)
+
+    def check_effects(self) -> None:
+        """Refuse values that would have no effect beside the others.
+
+        Raises:
+            WrongValue: there is one; the message says what it would need.
+        """
+        if self.prior_kind is not None and self.prior is None:
+            raise WrongValue(
+                f"A prior's kind ({self.prior_kind}) says what the function or graph of --prior returns, and no prior "
+                "is named: name one with --prior, or leave --prior-kind out."
+            )
+        if self.supervisor == "person":
+            defaults = {entry.name: entry.default for entry in dataclasses.fields(self)}
+            unheeded = [name for name in _OF_A_PROGRAM if getattr(self, name) != defaults[name]]
+            if unheeded:
+                raise WrongValue(f"A person supervises this run, so {', '.join(unheeded)} would have no effect.")
+
+
+_OF_A_PROGRAM = ("expert", "noise", "lateness", "pace")  # fields that only a synthesized expert heeds
 
 
 def _read_settings(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
+from mereq.core.seen_prior import n_answer_of
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.networks import MLP, Layer
@@ -153,7 +154,8 @@ def _actor_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> Ac
     if not isinstance(residual, bool):
         raise corrupt(file, "its JSON file lacks the entry `residual`")
     _refuse_orphan(residual, prior, file)
-    return ActorPolicy(actor, (critics[0], critics[1]) if critics else None, prior if residual else None)
+    pair = (critics[0], critics[1]) if critics else None
+    return ActorPolicy(actor, pair, prior) if residual else ActorPolicy(actor, pair, None, n_answer_of(prior))
 
 
 def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolicy:
@@ -168,7 +170,8 @@ def _q_policy(checkpoint: Checkpoint, file: str, prior: Policy | None) -> QPolic
     if not (0 < temperature < np.inf and 0 <= prior_temperature < np.inf):
         raise corrupt(file, f"its temperatures {temperature} and {prior_temperature} are impossible")
     _refuse_orphan(prior_temperature > 0, prior, file)
-    return QPolicy(q, prior if prior_temperature > 0 else None, temperature, prior_temperature)
+    below, n_answer = (prior, 0) if prior_temperature > 0 else (None, n_answer_of(prior))
+    return QPolicy(q, below, temperature, prior_temperature, n_answer)
 
 
 def _refuse_orphan(residual: bool, prior: Policy | None, file: str) -> None:

@@ -18,7 +18,7 @@ from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.pytrees import under
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.sampled_q import SampledQPolicy
-from mereq.store.checkpoints import LARGEST, Checkpoint, corrupt
+from mereq.store.checkpoints import LARGEST, LARGEST_SIDECAR, Checkpoint, corrupt
 from mereq.store.policies import StoredPolicy, content_of, policy_of_checkpoint
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -59,16 +59,26 @@ def read_folder(folder: Path, task: Task | None = None, prior: Policy | None = N
     """
     weights = folder / WEIGHTS
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        if weights.stat().st_size > LARGEST["policy"]:
-            raise corrupt(str(weights), f"it is larger than {LARGEST['policy']} bytes")
-        arrays = safetensors.numpy.load(weights.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        config = json.loads(_content(folder, CONFIG, LARGEST_SIDECAR))
+        arrays = safetensors.numpy.load(_content(folder, WEIGHTS, LARGEST["policy"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise corrupt(str(folder), f"it is no folder with a policy ({error})") from error
     entries = config.get("policy") if isinstance(config, dict) else None
     if not isinstance(entries, dict) or config.get("format") != FORMAT:
         raise corrupt(str(folder / CONFIG), "it describes no policy of this version's format")
     return _policy(arrays, entries, str(weights), task, prior)
+
+
+def _content(folder: Path, name: str, largest: int) -> bytes:
+    """Bytes of an ordinary file of the folder; the Hub's own folders have links to such files."""
+    file = folder / name
+    if file.exists() and not file.is_file():
+        raise corrupt(str(file), "it is no ordinary file")
+    with file.open("rb") as opened:
+        content = opened.read(largest + 1)
+    if len(content) > largest:
+        raise corrupt(str(file), f"it is larger than {largest} bytes")
+    return content
 
 
 def _nested(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
