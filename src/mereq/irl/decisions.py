@@ -23,7 +23,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array  # pyright: ignore[reportMissingTypeStubs]
 
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
@@ -81,7 +81,8 @@ class Windows:
 
     def means(self, values: Float[np.ndarray, "steps *rest"]) -> Float[np.ndarray, "windows *rest"]:
         """Mean over each window's steps."""
-        return (self._averaging(values.dtype) @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+        means: np.ndarray = self._averaging(values.dtype) @ values.reshape(len(values), -1)
+        return means.reshape(-1, *values.shape[1:])
 
     def _averaging(self, dtype: np.dtype) -> csr_array:
         """Matrix that takes the means of windows."""
