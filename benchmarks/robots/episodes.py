@@ -52,6 +52,9 @@ class TrueSight:
         mujoco.mju_quat2Mat(rotation, self._plant.objects[3:7])
         return Sighting(self._plant.objects[:3], rotation.reshape(3, 3), 0.0)
 
+    def blind_for(self, now):
+        return 0.0
+
     def goal(self):
         return self._plant.data.mocap_pos[0, :2].copy()
 

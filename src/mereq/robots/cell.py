@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
-from PIL import Image, ImageDraw
 
 from mereq.core.errors import RobotLost
 from mereq.robots.arm import Arm, Point
 from mereq.robots.clock import Clock
+from mereq.robots.sight.overlay import Overlay, ages, drawn, outlines_of_bottle
 from mereq.robots.sight.pose import quaternion_of
 from mereq.robots.sight.tracker import Sighting, Tracker
 from mereq.robots.sight.watching import Sight
@@ -27,6 +27,7 @@ STALE = 0.5  # s: it is held, and the picture says so; beyond, the robot is lost
 PARKING_HEIGHT, PARKING_X = 0.25, 0.30  # of the tool while a person puts the bottle back [m]
 RESET_SPEED = 0.10  # [m/s]
 PATIENCE = 120.0  # s for a person to put the bottle back
+NO_PICTURE = "The camera has sent no new picture"
 STILL, STILL_FOR = 0.002, 1.0  # m that a bottle may seem to move while it stands for so many seconds
 TURNED = 45.0  # degrees by which a bottle with tags on a bracket may be turned
 TIPS = np.cos(np.radians(15.0))  # height of its axis: a bottle that leaned more, and is unseen since, lies
@@ -166,7 +167,7 @@ class ArmCell:
         waits until the bottle is seen. If it was tipping when it was seen last, it has toppled.
 
         Raises:
-            RobotLost: the arm is late or stopped, or the camera has failed.
+            RobotLost: the arm is late or stopped, or the camera has failed, or sends no picture for 0.5 s.
         """
         self._stopped = False
         now = self._clock.now()
@@ -189,20 +190,12 @@ class ArmCell:
         self._arm.stand()
 
     def render(self) -> UInt8[np.ndarray, "height width 3"]:
-        """The camera's last picture, with the tags that were found, and the caption."""
-        picture, seen = self._tracker.seen()
+        """The camera's last picture: tags that were found, the bottle as it is tracked, how old that is, the caption."""
+        tracker, now = self._tracker, self._clock.now()
+        picture, seen = tracker.seen()
         if picture is None:
             return np.zeros((48, 64, 3), np.uint8)
-        image = Image.fromarray(picture)
-        draw = ImageDraw.Draw(image)
-        for tag, corners in seen.items():
-            draw.polygon([(float(x), float(y)) for x, y in corners], outline=(40, 220, 90), width=2)
-            draw.text((float(corners[:, 0].max()), float(corners[:, 1].min())), str(tag), fill=(40, 220, 90))
-        if self.caption:
-            size = max(14, picture.shape[0] // 24)
-            draw.rectangle((0, 0, picture.shape[1], 1.6 * size), fill=(0, 0, 0))
-            draw.text((0.4 * size, 0.2 * size), self.caption, fill=(255, 220, 60), font_size=size)
-        return np.asarray(image)
+        return drawn(picture, Overlay(seen, outlines_of_bottle(tracker, now), ages(tracker, now), self.caption))
 
     @property
     def _tracker(self) -> Tracker:
@@ -214,7 +207,10 @@ class ArmCell:
     def _sensed(self) -> Physics:
         """Physical quantities by the sensors. There is no sensor of force: it is in no observation and no feature."""
         self._tool = self._arm.tool()
-        bottle = self._tracker.bottle(self._clock.now())
+        now, tracker = self._clock.now(), self._tracker
+        if (blind := tracker.blind_for(now)) > STALE:
+            raise RobotLost(f"{NO_PICTURE} for {blind:.1f} s: check its cable, and what else this computer does")
+        bottle = tracker.bottle(now)
         if bottle is None:
             raise RobotLost("the camera does not see the bottle")
         self._hidden = bottle.age > STALE
@@ -242,7 +238,8 @@ class ArmCell:
             if tracker.goal_spread() > STILL:
                 tracker.forget_goal()  # it is being moved
             region = StartRegion(turned=TURNED) if tracker.layout.lopsided else StartRegion()
-            lacks = region.lacks(bottle, tracker.goal())
+            blind = tracker.blind_for(now) > STALE
+            lacks = NO_PICTURE if blind else region.lacks(bottle, tracker.goal())
             if bottle is None or lacks or not np.linalg.norm(bottle.position - place) < STILL:
                 since, place = now, np.full(3, np.nan) if bottle is None else bottle.position
             elif now - since >= STILL_FOR:

@@ -1,7 +1,12 @@
-"""`python -m mereq.robots.emulator --write lab.toml`: the emulated cell, until Ctrl-C."""
+"""`python -m mereq.robots.emulator --write lab.toml`: the emulated cell, until Ctrl-C.
+
+A word on its standard input is something that happens in the cell: "stop" and "release" (the emergency stop), "pendant"
+and "remote" (its switch), "hide" and "show" (the bottle's tags), "unplug" and "plug" (the camera).
+"""
 
 import argparse
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +17,8 @@ from mereq.tasks.arm.tasks import ARM_TASKS
 
 def main() -> None:
     """Play the cell until SIGINT or SIGTERM."""
-    words = argparse.ArgumentParser(prog="python -m mereq.robots.emulator", description=__doc__)
+    form = argparse.RawDescriptionHelpFormatter
+    words = argparse.ArgumentParser(prog="python -m mereq.robots.emulator", description=__doc__, formatter_class=form)
     words.add_argument("--write", type=Path, metavar="FILE", help="write the file that --robot fanuc:FILE reads")
     words.add_argument("--port", type=int, default=0, help="of RMI (default: any free one; a controller's is 16001)")
     words.add_argument("--session-port", type=int, default=0, help="of the session (default: any free one)")
@@ -33,7 +39,17 @@ def main() -> None:
         print(
             f"The emulated cell waits: RMI at 127.0.0.1:{server.port}, camera at port {server.camera_port}", flush=True
         )
+        threading.Thread(target=_listen, args=(cell,), daemon=True).start()
         ended.wait()
+
+
+def _listen(cell: EmulatedCell) -> None:
+    """Let happen what is told, until the input ends."""
+    for line in sys.stdin:
+        try:
+            cell.happen(line.strip())
+        except KeyError:
+            print(f"Nothing is called {line.strip()!r} here. Known: {', '.join(cell.HAPPENINGS)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,27 @@ class EmulatedCell:
         """Let the person put bottle and goal to this start as soon as the tool is out of the way."""
         self._expected = start
 
+    HAPPENINGS = ("stop", "release", "pendant", "remote", "hide", "show", "unplug", "plug")
+
+    def happen(self, what: str) -> None:
+        """Let something happen in the cell, by any thread.
+
+        Raises:
+            KeyError: nothing is called this.
+        """
+        switches, faults = self.controller.switches, self.stage.faults
+        name, value = {
+            "stop": ("emergency_stop", True),
+            "release": ("emergency_stop", False),
+            "pendant": ("pendant_on", True),
+            "remote": ("pendant_on", False),
+            "hide": ("hidden", set(CUBE_TAGS)),
+            "show": ("hidden", set()),
+            "unplug": ("lost", 1.0),
+            "plug": ("lost", 0.0),
+        }[what]
+        setattr(switches if hasattr(switches, name) else faults, name, value)
+
     def put_bottle(self) -> None:
         """Put the bottle and the goal where an episode starts: at the expected start, or at a random one."""
         start, self._expected = self._expected or self.task.begin(self._rng), None

@@ -116,12 +116,18 @@ class RmiArm:
             self._going = False
 
     def stand(self) -> None:
-        """Stand still: an instruction without a way flushes what waits; a long move, or a late answer, is paused."""
+        """Stand still: an instruction without a way flushes what waits; a long move, or a late answer, is paused.
+
+        After a fault the controller has paused by itself.
+        """
         session = self._session
         self._stopped.set()
         if session is None:
             return
         session.wake()
+        if session.halted:
+            self._paused = True
+            return
         if not self._going and self._target is not None and not self._paused:
             try:
                 self._instruct(self._target, "FINE", 0, False, speed_type="mSec", speed=100)

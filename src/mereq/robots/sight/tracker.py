@@ -134,6 +134,7 @@ class Tracker:
         self._goals: deque[Float[np.ndarray, 2]] = deque(maxlen=GOALS)
         self._goal_seen: float | None = None
         self._picture: Picture | None = None
+        self._taken = -np.inf
         self._seen: Seen = {}
         self.pictures = 0
 
@@ -144,13 +145,18 @@ class Tracker:
         bottle, goal = self._bottle_in(straight), self._goal_in(straight)
         with self._lock:
             self.pictures += 1
-            self._picture, self._seen = picture, seen
+            self._picture, self._taken, self._seen = picture, taken, seen
             if bottle is not None:
                 self._filter.update(taken, bottle.position)
                 self._rotation, self._bottle_seen = bottle.rotation, taken
             if goal is not None:
                 self._goals.append(goal)
                 self._goal_seen = taken
+
+    def blind_for(self, now: float) -> float:
+        """Time since the last picture was taken, whatever it shows [s]."""
+        with self._lock:
+            return max(0.0, now - self._taken)
 
     def bottle(self, now: float) -> Sighting | None:
         """The bottle at a time; None: it was never seen."""
@@ -179,6 +185,10 @@ class Tracker:
         """The last picture, and the corners of the tags in it."""
         with self._lock:
             return self._picture, dict(self._seen)
+
+    def pixels_of(self, points: Points) -> Pixels:
+        """Where the camera sees points of the table's frame, without the lens's distortion [px]."""
+        return self._intrinsics.project(self._camera.inverse().of(points))
 
     def table_shift(self) -> dict[int, float]:
         """Distance of each visible tag of the table from its calibrated place [m]. A moved camera shifts them all."""
