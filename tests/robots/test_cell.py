@@ -12,7 +12,7 @@ from rich.console import Console
 
 from arm_scripts import push
 from mereq.commands.jog import jog
-from mereq.core.errors import NeedsPerson, NotNamed, UnknownName, WrongRobot
+from mereq.core.errors import NeedsPerson, NotNamed, RobotLost, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
@@ -76,6 +76,15 @@ def test_an_episode(lab):
         finally:
             lab.emulated.stage.faults.hidden = set()
         assert held.startswith("bottle hidden")
+        lab.emulated.happen("unplug")
+        try:
+            for _ in range(4):
+                robot.step(np.zeros(3))
+            lab.clock.sleep(0.2)
+            with pytest.raises(RobotLost, match=r"no new picture for 0\.[67] s"):
+                robot.step(np.zeros(3))
+        finally:
+            lab.emulated.happen("plug")
         robot.stop()
         at = lab.emulated.plant.tool
         lab.emulated.advance(0.5)

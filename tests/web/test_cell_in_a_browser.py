@@ -49,6 +49,7 @@ def test_the_cell_is_supervised(tmp_path, browser, monkeypatch):
             at.page.evaluate("cap(0, 0, 0)")
             at.page.evaluate("report(3, [2, 0]); report(3, [0, 0])")
             at.until(lambda: at.who() == "POLICY")
+            at.let_pass(2)
             lab.emulated.happen("stop")
             at.until(lambda: at.who() == "PAUSED")
             at.until(lambda: "SRVO-002 Teach pendant E-stop" in at.page.inner_text("#sub"))
@@ -63,6 +64,6 @@ def test_the_cell_is_supervised(tmp_path, browser, monkeypatch):
     assert shows(picture, TAG) > 100
     assert shows(picture, TRACKED) > 20
     by_hand = [step for step in steps if step.controller and np.allclose(step.executed, pushed, atol=CLOSE)]
-    assert len(by_hand) >= 3
+    assert len(by_hand) >= 2
     assert not steps[-1].controller
     assert len(seen_frames) == len(steps)

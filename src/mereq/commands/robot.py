@@ -77,16 +77,15 @@ def _camera_findings(cell: CellFile) -> list[Finding]:
         picture, seen = tracker.seen()
         shifts = tracker.table_shift()
     found = [Finding("pictures", f"{rate:.0f} a second", rate > 8.0, "use a faster camera, a smaller size, `decimate`")]
-    everything = {**{tag: "bottle" for tag in cell.tags.bottle.cube}, cell.tags.goal.id: "goal"}
-    for tag, where in (everything | dict.fromkeys(cell.tags.table.ids, "table")).items():
-        if picture is not None and tag in seen:
-            light = contrast(grey_of(picture), seen[tag])
-            found.append(
-                Finding(f"tag {tag} ({where})", f"contrast {light:.0f} of 255", light > DIM, "put a lamp at the camera")
-            )
-    for what, tags in (("bottle", cell.tags.bottle.cube), ("goal", [cell.tags.goal.id])):
-        n = len(set(tags) & set(seen))
-        found.append(Finding(what, f"{n} tags seen", n > 0, "turn it, move the camera, add light"))
+    for where, tags in cell.tags.numbers.items():
+        for tag in tags:
+            if picture is not None and tag in seen:
+                light = contrast(grey_of(picture), seen[tag])
+                what = f"tag {tag} ({where})"
+                found.append(Finding(what, f"contrast {light:.0f} of 255", light > DIM, "put a lamp at the camera"))
+        if where != "table":
+            n = len(set(tags) & set(seen))
+            found.append(Finding(where, f"{n} tags seen", n > 0, "turn it, move the camera, add light"))
     moved = max(shifts.values(), default=np.inf)
     words_ = f"at most {1000 * moved:.1f} mm off" if shifts else "no tag is seen"
     found.append(Finding("table's tags", words_, moved <= CAMERA_MOVED, "calibrate again"))

@@ -61,3 +61,19 @@ class Arm(Protocol):
     def stand(self) -> None:
         """Stand still as soon as possible. A `go` under way raises `RobotLost`."""
         ...
+
+
+class Gripper(Protocol):
+    """A tool with two states, such as a pair of fingers that a valve closes."""
+
+    def close(self, closed: bool) -> None:
+        """Close, or open. Returns at once."""
+        ...
+
+    def check_open(self) -> None:
+        """Check that it is open, as far as it has a sensor for that.
+
+        Raises:
+            RobotLost: it is not.
+        """
+        ...

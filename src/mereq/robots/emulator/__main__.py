@@ -1,7 +1,7 @@
 """`python -m mereq.robots.emulator --write lab.toml`: the emulated cell, until Ctrl-C.
 
 A word on its standard input is something that happens in the cell: "stop" and "release" (the emergency stop), "pendant"
-and "remote" (its switch), "hide" and "show" (the bottle's tags), "unplug" and "plug" (the camera).
+and "remote" (its switch), "hide" and "show" (the object's tags), "unplug" and "plug" (the camera).
 """
 
 import argparse
@@ -20,6 +20,7 @@ def main() -> None:
     form = argparse.RawDescriptionHelpFormatter
     words = argparse.ArgumentParser(prog="python -m mereq.robots.emulator", description=__doc__, formatter_class=form)
     words.add_argument("--write", type=Path, metavar="FILE", help="write the file that --robot fanuc:FILE reads")
+    words.add_argument("--task", choices=[*ARM_TASKS], default="bottle-pushing", help="default: bottle-pushing")
     words.add_argument("--port", type=int, default=0, help="of RMI (default: any free one; a controller's is 16001)")
     words.add_argument("--session-port", type=int, default=0, help="of the session (default: any free one)")
     words.add_argument("--size", default="640x480", help="of the camera's pictures (default: 640x480)")
@@ -31,7 +32,7 @@ def main() -> None:
     ended = threading.Event()
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, lambda *_: ended.set())
-    cell = EmulatedCell(ARM_TASKS["bottle-pushing"], size=(width, height), rate=arguments.rate, seed=arguments.seed)
+    cell = EmulatedCell(ARM_TASKS[arguments.task], size=(width, height), rate=arguments.rate, seed=arguments.seed)
     server = EmulatorServer(cell, port=arguments.port, session_port=arguments.session_port, delay=arguments.delay)
     with server:
         if arguments.write is not None:

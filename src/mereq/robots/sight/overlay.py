@@ -1,4 +1,4 @@
-"""Overlay of the camera's picture: the tags that were found, the bottle where it is tracked, and how old that is."""
+"""Overlay of the camera's picture: the tags that were found, the object where it is tracked, and how old that is."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 from mereq.robots.sight.tracker import Tracker
 
 TAG, TRACKED, WORDS, BACKGROUND = (40, 220, 90), (255, 150, 40), (255, 220, 60), (0, 0, 0)
-ROUND = np.linspace(0.0, 2.0 * np.pi, 25)
 LINES = 24  # of words in a picture
 
 
@@ -40,18 +39,10 @@ def drawn(picture: UInt8[np.ndarray, "height width 3"], overlay: Overlay) -> UIn
     return np.asarray(image)
 
 
-def outlines_of_bottle(tracker: Tracker, now: float) -> list[Float[np.ndarray, "n 2"]]:
-    """The bottle's foot and axis where they are believed to be [px]; none, if it was never seen."""
-    bottle, layout = tracker.bottle(now), tracker.layout
-    if bottle is None:
-        return []
-    foot = np.stack([layout.radius * np.cos(ROUND), layout.radius * np.sin(ROUND), np.full(25, -layout.height)], axis=1)
-    axis = np.array([[0.0, 0.0, -layout.height], [0.0, 0.0, layout.height]])
-    return [tracker.pixels_of(line @ bottle.rotation.T + bottle.position) for line in (foot, axis)]
-
-
-def ages(tracker: Tracker, now: float) -> str:
-    """How old the picture is, and the last one that shows the bottle."""
-    bottle = tracker.bottle(now)
-    seen = "bottle not seen yet" if bottle is None else f"bottle seen {bottle.age:.2f} s ago"
-    return f"picture {tracker.blind_for(now):.2f} s old, {seen}"
+def ages(tracker: Tracker, now: float, name: str) -> str:
+    """How old the picture is, and the last one that shows the object."""
+    picture = f"picture {tracker.blind_for(now):.2f} s old"
+    if not tracker.layout.faces:
+        return picture
+    found = tracker.sighting(now)
+    return f"{picture}, {name} {'not seen yet' if found is None else f'seen {found.age:.2f} s ago'}"

@@ -1,0 +1,122 @@
+"""The page beside the emulated cell, in real time and over sockets: docs/pictures/supervise_fanuc.png.
+
+    python benchmarks/robots/page.py --out results/robot/page.json
+
+The emulator and `mereq supervise bottle-pushing-human --robot fanuc:lab.toml` as processes, with the page in a headless
+Chromium. A program at the browser's SpaceMouse takes over and hands back; then the emergency stop is pressed at the
+emulated pendant, released, and the run goes on. What was recorded is counted.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page
+
+from mereq.store.provenance import clean_provenance, provenance
+from mereq.store.run_store import RunReader
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "helpers"))  # browsing
+from browsing import FAKE_HID
+from sitting import Supervise, chromium, who
+
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "supervise_fanuc.png"
+WINDOW = {"width": 1180, "height": 720}
+RIGHT, TOWARDS, DOWN = 0, -250, 60  # of the cap
+PATIENCE = 300.0  # s
+STEPS = 1000  # of a round
+
+
+def until(page: Page, happened, what: str) -> None:
+    """Wait; go on after a pause, unless the emergency stop is waited for."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > end:
+            raise SystemExit(f"{what}: it did not happen. The page says {page.inner_text('body')}")
+        page.wait_for_timeout(100)
+
+
+def goes_on(page: Page) -> bool:
+    """Whether the policy acts; a pause is ended."""
+    if who(page) == "PAUSED" and page.is_visible("#go"):
+        page.keyboard.press("p")
+    return who(page) == "POLICY"
+
+
+def happen(emulator: subprocess.Popen, what: str) -> None:
+    """Let something happen in the emulated cell."""
+    assert emulator.stdin is not None
+    emulator.stdin.write(what + "\n")
+    emulator.stdin.flush()
+
+
+def sit(page: Page, emulator: subprocess.Popen, run: Path, picture: Path) -> dict:
+    """One intervention, and one emergency stop."""
+
+    def steps():
+        with RunReader.open(run) as store:
+            return store.steps(0)
+
+    page.evaluate(FAKE_HID)
+    page.click("#spacemouse")
+    until(page, lambda: goes_on(page) and len(steps()) > 25, "the policy's steps")
+    page.evaluate("report(3, [1, 0]); report(3, [0, 0])")
+    until(page, lambda: who(page) == "YOU", "taking over")
+    page.evaluate("([x, y, z]) => cap(x, y, z)", [RIGHT, TOWARDS, DOWN])
+    before = len(steps())
+    until(page, lambda: len(steps()) > before + 8, "steps by hand")
+    page.screenshot(path=picture)
+    page.evaluate("cap(0, 0, 0); report(3, [2, 0]); report(3, [0, 0])")
+    until(page, lambda: who(page) == "POLICY", "handing back")
+    happen(emulator, "stop")
+    until(page, lambda: "SRVO-002" in page.inner_text("#sub"), "the emergency stop on the page")
+    told, stood = page.inner_text("#sub"), len(steps())
+    happen(emulator, "release")
+    until(page, lambda: goes_on(page) and len(steps()) > stood + 10, "going on")
+    taken = steps()
+    by_hand = [step for step in taken if step.controller]
+    return {
+        "steps": len(taken),
+        "episodes": 1 + max(step.episode for step in taken),
+        "steps_by_hand": len(by_hand),
+        "mean_action_by_hand": np.mean([step.executed for step in by_hand], axis=0).round(3).tolist(),
+        "the_page_after_the_emergency_stop": told,
+    }
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--picture", type=Path, default=PICTURE)
+    words.add_argument("--out", type=Path, required=True)
+    arguments = words.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        lab, run = Path(folder) / "lab.toml", Path(folder) / "run"
+        start = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(lab), "--rate", "10"]
+        emulator = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert emulator.stdout is not None
+        print(emulator.stdout.readline(), end="", flush=True)
+        asked = ("bottle-pushing-human", "--robot", f"fanuc:{lab}", "--steps", str(STEPS), "--out", str(run))
+        try:
+            with chromium() as browser, Supervise(*asked) as command:
+                page = browser.new_page(viewport=WINDOW)
+                page.goto(command.address)
+                found = sit(page, emulator, run, arguments.picture)
+        finally:
+            emulator.terminate()
+            emulator.wait()
+    found["load"] = round(os.getloadavg()[0], 1)
+    print(json.dumps(found, indent=1))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    content = {"result": found, "provenance": clean_provenance(provenance())}
+    arguments.out.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
