@@ -16,7 +16,7 @@ from mereq.core.errors import NeedsPerson, NotNamed, RobotLost, UnknownName, Wro
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
-from mereq.robots.emulator.cell import toml_of
+from mereq.robots.emulator.cell import EmulatedCell, toml_of
 from mereq.robots.emulator.in_process import InProcess
 from mereq.robots.known import is_known, recorded
 from mereq.robots.sight.detect import apriltag_detector
@@ -78,10 +78,10 @@ def test_an_episode(lab):
         assert held.startswith("bottle hidden")
         lab.emulated.happen("unplug")
         try:
-            for _ in range(4):
+            for _ in range(3):
                 robot.step(np.zeros(3))
-            lab.clock.sleep(0.2)
-            with pytest.raises(RobotLost, match=r"no new picture for 0\.[67] s"):
+            lab.clock.sleep(0.3)
+            with pytest.raises(RobotLost, match=r"no new picture for 0\.[789] s"):
                 robot.step(np.zeros(3))
         finally:
             lab.emulated.happen("plug")
@@ -107,7 +107,7 @@ def test_every_tag_is_on_the_sheets_in_its_size(file):
     tags, found = read_cell(file).tags, {}
     for page in sheets(tags):
         found |= apriltag_detector()(np.asarray(page.reduce(4)))
-    for face in (*tags.cube, tags.goal_face):
+    for face in (*tags.cubes["bottle"].faces, tags.goal_face):
         width = np.linalg.norm(found[face.tag][1] - found[face.tag][0])
         assert width * 4 / DPI * 0.0254 == pytest.approx(face.side, abs=2e-4)
     assert set(tags.table.ids) < set(found)
@@ -116,7 +116,7 @@ def test_every_tag_is_on_the_sheets_in_its_size(file):
 def test_faces_are_glued_as_the_sheets_say(file):
     """x is away from the robot, y to the left."""
     sides = {"away from the robot": (1, 0, 0), "left": (0, 1, 0), "towards the robot": (-1, 0, 0), "right": (0, -1, 0)}
-    for face, words in zip(read_cell(file).tags.cube, FACES, strict=True):
+    for face, words in zip(read_cell(file).tags.cubes["bottle"].faces, FACES, strict=True):
         _, where, how = words.split(", ")
         np.testing.assert_allclose(face.outwards, sides.get(where, (0, 0, 1)), atol=1e-12)
         np.testing.assert_allclose(face.up, (0, 0, 1) if how == "upright" else sides["left"], atol=1e-12)
@@ -124,12 +124,12 @@ def test_faces_are_glued_as_the_sheets_say(file):
 
 def test_tags_may_be_on_a_bracket(file):
     tags = read_cell(file).tags
-    assert np.mean([face.middle[0] for face in tags.cube[:4]]) == pytest.approx(tags.bottle.ahead)
+    assert np.mean([face.middle[0] for face in tags.bottle.faces[:4]]) == pytest.approx(tags.bottle.ahead)
     file.write_text(file.read_text().replace("ahead = 0.046", "ahead = -0.046"))
     with pytest.raises(WrongRobot, match="ahead"):
         read_cell(file)
     file.write_text(file.read_text().replace(", ahead = -0.046", ""))
-    assert np.mean([face.middle[0] for face in read_cell(file).tags.cube[:4]]) == pytest.approx(0.0)
+    assert np.mean([face.middle[0] for face in read_cell(file).tags.bottle.faces[:4]]) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(
@@ -184,5 +184,24 @@ def test_names(file):
         find_driver("fanuc:other.toml", definition_of("bottle-pushing"))
     name_robot(f"fanuc:{file}")
     assert callable(find_driver(f"fanuc:{file}", definition_of("bottle-pushing-human")))
-    with pytest.raises(WrongRobot, match="not erasing"):
+    with pytest.raises(WrongRobot, match="lacks spring, which erasing needs"):
         find_driver(f"fanuc:{file}", definition_of("erasing"))
+    with pytest.raises(WrongRobot, match="not highway"):
+        find_driver(f"fanuc:{file}", definition_of("highway"))
+
+
+@pytest.mark.parametrize("task", ["pillow-grasping", "erasing"])
+def test_files_of_the_other_tools(task, tmp_path):
+    """Gripper and spring are in it, and mistakes in them are refused."""
+    path, cell = tmp_path / "lab.toml", EmulatedCell(ARM_TASKS[task])
+    path.write_text(toml_of(cell, port=1, camera_port=2))
+    name_robot(f"fanuc:{path}")
+    find_driver(f"fanuc:{path}", definition_of(f"{task}-human"))()
+    assert write_sheets(read_cell(path).tags, tmp_path / "tags.pdf") >= 1
+    before, after, match = {
+        "pillow-grasping": ("close = 101", "close = 0", "numbers of DO"),
+        "erasing": ("travel = 0.03", "travel = 3.0", "travel"),
+    }[task]
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(WrongRobot, match=match):
+        read_cell(path)

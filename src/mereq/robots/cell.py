@@ -115,6 +115,8 @@ class ArmCell:
         self._let_go()
         here = self._arm.tool()
         self._go([np.array([here[0], here[1], height])])
+        if self._gripper is not None:
+            self._gripper.check_open()  # up here nothing is between its fingers
         above = float(here[0])
         if self._workpiece.parks:
             above = max(PARKING_X, float(low[0]))
@@ -205,7 +207,6 @@ class ArmCell:
         self._gripper.close(False)
         self._closed = False
         self._clock.sleep(OPENING)
-        self._gripper.check_open()
 
     def _go(self, points: list[Point]) -> None:
         self._refuse_stopped()
