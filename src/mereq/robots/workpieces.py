@@ -24,7 +24,7 @@ TURNED = 45.0  # degrees by which a bottle with tags on a bracket may be turned
 TIPS = np.cos(np.radians(15.0))  # height of its axis: a bottle that leaned more, and is unseen since, lies
 LYING = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # axis along x
 ROUND = np.linspace(0.0, 2.0 * np.pi, 25)
-Line = Float[np.ndarray, "n 3"]
+Line = Float[np.ndarray, "_ 3"]
 
 
 class Sensed(NamedTuple):

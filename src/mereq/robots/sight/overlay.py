@@ -16,7 +16,7 @@ class Overlay(NamedTuple):
     """What is drawn over a picture."""
 
     tags: dict[int, Float[np.ndarray, "4 2"]]  # corners of the tags that were found [px]
-    outlines: list[Float[np.ndarray, "n 2"]]  # of what is tracked [px]
+    outlines: list[Float[np.ndarray, "_ 2"]]  # of what is tracked [px]
     told: str  # at the lower edge
     caption: str  # at the upper edge: what the person must know now
 
