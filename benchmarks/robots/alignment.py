@@ -45,10 +45,13 @@ NO_DRIVER = "none.py:none"  # with any robot, policy and expert are compared in 
 
 
 class Connected:
-    """The robot of a file, connected again when it is lost. Notes the time from step to step."""
+    """The robot of a file, connected again when it is lost. Notes the time from step to step.
 
-    def __init__(self, robot):
-        self._robot, self._inside = robot, False
+    niceness: of the threads that read camera and controller; learning keeps that of the program.
+    """
+
+    def __init__(self, robot, niceness: int):
+        self._robot, self._niceness, self._inside = robot, niceness, False
         self.periods, self.losses, self._last, self._obs = [], [], None, None
 
     def reset(self, *, seed=None):
@@ -56,7 +59,12 @@ class Connected:
         while True:
             try:
                 if not self._inside:
-                    self._robot.__enter__()
+                    usual = os.getpriority(os.PRIO_PROCESS, 0)
+                    os.setpriority(os.PRIO_PROCESS, 0, self._niceness)  # of this thread, and of those that it starts
+                    try:
+                        self._robot.__enter__()
+                    finally:
+                        os.setpriority(os.PRIO_PROCESS, 0, usual)
                     self._inside = True
                 found = self._robot.reset(seed=seed)
             except RobotLost as lost:
@@ -88,9 +96,9 @@ class Connected:
 
 
 @contextmanager
-def emulator(file: Path, rate: float, core: int | None):
+def emulator(file: Path, rate: float, core: int | None, niceness: int):
     """The cell as a process of its own, on a core of its own if one is named."""
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    pinned = ["nice", "-n", str(niceness), *([] if core is None else ["taskset", "-c", str(core)])]
     words = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(file), "--rate", str(rate)]
     process = subprocess.Popen([*pinned, *words], stdout=subprocess.PIPE, text=True)
     try:
@@ -154,9 +162,9 @@ def sockets(arguments, spec: RunSpec, write) -> None:
     began, minutes, ended = time.monotonic(), [], threading.Event()
     with (
         tempfile.TemporaryDirectory() as folder,
-        emulator(Path(folder) / "lab.toml", arguments.rate, arguments.core) as process,
+        emulator(Path(folder) / "lab.toml", arguments.rate, arguments.core, arguments.niceness) as process,
     ):
-        robot = Connected(fanuc_robot(spec.task, Path(folder) / "lab.toml"))
+        robot = Connected(fanuc_robot(spec.task, Path(folder) / "lab.toml"), arguments.niceness)
         noting = threading.Thread(target=note, args=(minutes, process.pid, ended))
         noting.start()
 
@@ -194,6 +202,7 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--rate", type=float, default=12.0)
     words.add_argument("--core", type=int, help="of the emulator's process (sockets; needs Linux)")
+    words.add_argument("--niceness", type=int, default=0, help="of emulator and camera; below 0 needs root (sockets)")
     words.add_argument("--minutes", type=float, default=0.0, help="least duration (sockets)")
     words.add_argument("--out", type=Path, required=True)
     arguments = words.parse_args()
