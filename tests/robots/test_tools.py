@@ -67,11 +67,13 @@ def test_the_spring_measures_the_force():
     with robot:
         robot.reset(seed=0)
         assert robot._measured.force[0] == 0.0
-        measured, true = [], []
-        for _ in range(40):
+        measured, true, began = [], [], lab.clock.now()
+        for k in range(40):
+            lab.clock.sleep(0.02 if k < 20 else 0.0)  # a policy that takes time: steps keep their pace nevertheless
             _, _, _, _, info = robot.step(act(robot._measured)[0])
             measured.append(float(info["measurements"].force))
             true.append(erasing.STIFFNESS * plant.objects[0])
+        assert lab.clock.now() - began == pytest.approx(4.0, abs=0.05)
         assert not lab.emulated.controller.outputs
     np.testing.assert_allclose(measured[15:], true[15:], rtol=0.1)
     assert min(measured[15:]) > erasing.ENOUGH

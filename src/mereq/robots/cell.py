@@ -24,6 +24,7 @@ from mereq.tasks.arm.world import CENTIMETRE, PERIOD, Physics
 PARKING_HEIGHT, PARKING_X = 0.25, 0.30  # of the tool while a person puts the object back [m]
 SET_DOWN = 0.012  # of a tool that opens its gripper, above the lowest of its workspace [m]
 RESET_SPEED = 0.10  # [m/s]
+LATEST = 0.5  # of a period by which a step may begin late and still end in time
 PATIENCE = 120.0  # s for a person to put the object back
 NO_PICTURE = "The camera has sent no new picture"
 OPENING = 0.3  # s that a gripper takes
@@ -145,7 +146,7 @@ class ArmCell:
         """
         self._stopped = False
         now = self._clock.now()
-        self._due = max(self._due, now) if self._due + self._period > now else now
+        self._due = self._due if now < self._due + LATEST * self._period else now
         way = CENTIMETRE * np.clip(np.asarray(action, np.float64), -1.0, 1.0)
         tool, lead = self._tool, self._arm.lead
         self._target = np.clip(tool + np.clip(self._target + way - tool, -lead, lead), *self._workspace)
