@@ -98,7 +98,7 @@ def main() -> None:
     arguments = words.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lab, run = Path(folder) / "lab.toml", Path(folder) / "run"
-        start = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(lab), "--rate", "10"]
+        start = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(lab), "--rate", "8"]
         emulator = subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert emulator.stdout is not None
         print(emulator.stdout.readline(), end="", flush=True)
