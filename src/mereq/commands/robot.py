@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,7 @@ from mereq.robots.arm import Finding
 from mereq.robots.calibration import calibrated
 from mereq.robots.cell import CAMERA_MOVED
 from mereq.robots.cell_file import CalibrationEntry, CellFile, read_cell, write_calibration
-from mereq.robots.clock import RealClock
-from mereq.robots.fanuc.cell import sight_of
-from mereq.robots.fanuc.rmi_arm import RmiArm
+from mereq.robots.fanuc.cell import arm_of, sight_of
 from mereq.robots.sight.cameras import camera_of
 from mereq.robots.sight.detect import apriltag_detector, contrast, grey_of
 from mereq.robots.sight.sheets import write_sheets
@@ -64,8 +63,7 @@ def _part(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _arm_findings(cell: CellFile) -> list[Finding]:
-    utool = None if cell.calibration is None else cell.calibration.utool
-    with RmiArm(cell.arm, utool) as arm:
+    with arm_of(cell) as arm:
         return arm.findings()
 
 
@@ -96,7 +94,7 @@ def _calibrate(file: Path, console: Console) -> None:
     """Ask for touches at the terminal, look, and write the calibration into the file."""
     cell = read_cell(file)
     side, touched = cell.tags.table.side, {}
-    with RmiArm(cell.arm, None, RealClock()) as arm:
+    with arm_of(replace(cell, calibration=None)) as arm:
         utool = arm.tool_frame()
         console.print(
             "Jog the tool's tip to the corners of the black squares with the pendant, one after the other. Turn the "

@@ -13,6 +13,7 @@ from mereq.core.toml_file import read_toml, wrong_file
 from mereq.robots.sight.pose import Intrinsics, Pose
 from mereq.robots.sight.tags import CODES, TagFace, cube_of_tags, flat_tag
 
+WIRES = ("rmi", "rosbridge")
 TERMINATIONS = ("cnt", "fine", "noblend")
 HEADER = re.compile(r"\s*\[+\s*[A-Za-z_][\w.\s-]*\]+\s*(#.*)?$")  # of a table, and no row of a list
 LEAST_SPREAD = 0.01  # of the points that the board was touched at
@@ -38,7 +39,7 @@ class ArmEntry:
     termination: str = "cnt"
 
     def __post_init__(self):
-        _require(self.wire == "rmi", f"wire is {self.wire!r}; this version speaks 'rmi'")
+        _require(self.wire in WIRES, f"wire is {self.wire!r}; this version speaks {' and '.join(map(repr, WIRES))}")
         _require(bool(self.address), "address is empty")
         _require(0 < self.port < 65_536, f"port is {self.port}, and must be 1 to 65535")
         _require(0 <= self.uframe <= 61 and 0 <= self.utool <= 29, "uframe must be 0 to 61, and utool 0 to 29")
@@ -169,6 +170,21 @@ class TagsEntry:
 
 
 @dataclass(frozen=True)
+class RosEntry:
+    """Names in ROS 2 of an arm behind MoveIt Servo."""
+
+    pose: str = "/tool_pose"  # geometry_msgs/PoseStamped of the tool centre, 20 a second or more
+    twist: str = "/servo_node/delta_twist_cmds"  # geometry_msgs/TwistStamped, in m/s ("speed_units")
+    status: str = "/servo_node/status"  # moveit_msgs/ServoStatus
+    command_type: str = "/servo_node/switch_command_type"  # moveit_msgs/ServoCommandType
+    frame: str = "table"  # of pose and twist: z = 0 on the table, x away from the robot
+
+    def __post_init__(self):
+        names = (self.pose, self.twist, self.status, self.command_type)
+        _require(all(name.startswith("/") for name in names) and bool(self.frame), "topics and services begin with /")
+
+
+@dataclass(frozen=True)
 class GripperEntry:
     """A gripper that a valve closes, at the controller's digital outputs."""
 
@@ -237,6 +253,7 @@ class CellFile:
     arm: ArmEntry
     camera: CameraEntry
     tags: TagsEntry
+    ros: RosEntry = field(default_factory=RosEntry)
     gripper: GripperEntry | None = None
     spring: SpringEntry | None = None
     calibration: CalibrationEntry | None = None

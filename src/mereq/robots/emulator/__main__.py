@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from mereq.robots.cell_file import WIRES, RosEntry
 from mereq.robots.emulator.cell import EmulatedCell
 from mereq.robots.emulator.server import EmulatorServer
 from mereq.tasks.arm.tasks import ARM_TASKS
@@ -21,7 +22,10 @@ def main() -> None:
     words = argparse.ArgumentParser(prog="python -m mereq.robots.emulator", description=__doc__, formatter_class=form)
     words.add_argument("--write", type=Path, metavar="FILE", help="write the file that --robot fanuc:FILE reads")
     words.add_argument("--task", choices=[*ARM_TASKS], default="bottle-pushing", help="default: bottle-pushing")
-    words.add_argument("--port", type=int, default=0, help="of RMI (default: any free one; a controller's is 16001)")
+    words.add_argument("--wire", choices=WIRES, default="rmi", help="what moves the arm (default: rmi)")
+    words.add_argument(
+        "--port", type=int, default=0, help="of RMI or rosbridge (default: any free one; a controller's is 16001)"
+    )
     words.add_argument("--session-port", type=int, default=0, help="of the session (default: any free one)")
     words.add_argument("--size", default="640x480", help="of the camera's pictures (default: 640x480)")
     words.add_argument("--rate", type=float, default=15.0, help="pictures per second (default: 15)")
@@ -33,13 +37,14 @@ def main() -> None:
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, lambda *_: ended.set())
     cell = EmulatedCell(ARM_TASKS[arguments.task], size=(width, height), rate=arguments.rate, seed=arguments.seed)
-    server = EmulatorServer(cell, port=arguments.port, session_port=arguments.session_port, delay=arguments.delay)
+    ros = RosEntry() if arguments.wire == "rosbridge" else None
+    ports = {"port": arguments.port, "session_port": arguments.session_port}
+    server = EmulatorServer(cell, **ports, delay=arguments.delay, ros=ros)
     with server:
         if arguments.write is not None:
             arguments.write.write_text(server.toml, "utf-8")
-        print(
-            f"The emulated cell waits: RMI at 127.0.0.1:{server.port}, camera at port {server.camera_port}", flush=True
-        )
+        at = f"{arguments.wire} at 127.0.0.1:{server.port}, camera at port {server.camera_port}"
+        print(f"The emulated cell waits: {at}", flush=True)
         threading.Thread(target=_listen, args=(cell,), daemon=True).start()
         ended.wait()
 

@@ -10,10 +10,11 @@ import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from mereq.robots.cell_file import CubeEntry, SpringEntry
+from mereq.robots.cell_file import CubeEntry, RosEntry, SpringEntry
 from mereq.robots.emulator.controller import Controller
 from mereq.robots.emulator.motion import ITP
 from mereq.robots.emulator.plant import Plant
+from mereq.robots.emulator.servo import EmulatedServo
 from mereq.robots.emulator.stage import CUBES, FLAT_SIDE, GOAL_TAG, TABLE_PLACES, TABLE_TAGS, THICKNESS, Stage
 from mereq.robots.sight.tags import flat_tag
 from mereq.tasks.arm.definition import ArmTask
@@ -61,6 +62,7 @@ class EmulatedCell:
         self.controller = Controller(
             parked, lambda: (self.plant.tool, self.plant.joints), task.setup.tool.length, self._input
         )
+        self.servo: EmulatedServo | None = None  # that moves the arm in the controller's place
         self.see, self._frame_period = see, 1.0 / rate
         self._rng = np.random.default_rng(seed)
         self.time = self._next_frame = self._owed = self._free_for = 0.0
@@ -92,6 +94,11 @@ class EmulatedCell:
             "plug": ("lost", 0.0),
         }[what]
         setattr(switches if hasattr(switches, name) else faults, name, value)
+
+    def serve_ros(self, names: RosEntry) -> EmulatedServo:
+        """Let an emulated MoveIt Servo move the arm, in the controller's place."""
+        self.servo = EmulatedServo(self.plant.tool, lambda: self.plant.tool, names)
+        return self.servo
 
     def put_bottle(self) -> None:
         """Put the object and the goal where an episode starts: at the expected start, or at a random one."""
@@ -127,7 +134,7 @@ class EmulatedCell:
         self.time += ITP
         self.controller.tick()
         self.plant.grip = CLOSED if self.controller.outputs.get(VALVE) else 0.0
-        self.plant.follow(self.controller.motion.tool)
+        self.plant.follow(self.controller.motion.tool if self.servo is None else self.servo.tick(ITP))
         self._help()
         if self.see is not None and self.time >= self._next_frame:
             self._next_frame = max(self._next_frame + self._frame_period, self.time - self._frame_period)
@@ -168,9 +175,10 @@ def toml_of(cell: EmulatedCell, *, port: int, camera_port: int) -> str:
     rows = ",\n  ".join(str([round(float(v), 9) for v in (*pose.rotation[k], pose.position[k])]) for k in range(3))
     table = "\n".join(f"{tag} = {np.round(corners, 6).tolist()}" for tag, corners in table_corners().items())
     width, height = intrinsics.size
+    wire = "rmi" if cell.servo is None else "rosbridge"
     return f"""# The emulated cell of `python -m mereq.robots.emulator`. docs/fanuc.md describes a real one's.
 [arm]
-wire = "rmi"
+wire = "{wire}"
 address = "127.0.0.1"
 port = {port}
 uframe = 1

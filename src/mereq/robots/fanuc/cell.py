@@ -12,6 +12,7 @@ from mereq.robots.cell import ArmCell
 from mereq.robots.cell_file import CellFile, GripperEntry, SpringEntry, TagsEntry, read_cell
 from mereq.robots.clock import RealClock
 from mereq.robots.fanuc.rmi_arm import RmiArm, RmiGripper
+from mereq.robots.ros.arm import RosArm
 from mereq.robots.sight.cameras import camera_of
 from mereq.robots.sight.detect import apriltag_detector
 from mereq.robots.sight.pose import Intrinsics
@@ -23,7 +24,6 @@ from mereq.tasks.arm.pillow_grasping import HALF
 from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.arm.world import PERIOD
 
-DEFAULT_FILE = "fanuc.toml"
 NEEDS = {  # parts of the file, by task
     "bottle-pushing": ("tags.bottle", "tags.goal"),
     "pillow-grasping": ("tags.pillow", "gripper"),
@@ -46,7 +46,7 @@ def fanuc_robot(task_name: str, file: Path) -> ArmCell:
         raise WrongRobot(f"The robot file {file} lacks {' and '.join(lacking)}, which {task_name} needs.")
     if cell.calibration is None:
         raise WrongRobot(f"The robot file {file} is not calibrated: run `mereq robot calibrate {file}`.")
-    arm = RmiArm(cell.arm, cell.calibration.utool)
+    arm = arm_of(cell)
     return ArmCell(
         ARM_TASKS[task_name],
         workpiece_of(task_name, cell.spring),
@@ -59,6 +59,13 @@ def fanuc_robot(task_name: str, file: Path) -> ArmCell:
     )
 
 
+def arm_of(cell: CellFile) -> RmiArm | RosArm:
+    """The arm of a cell. It is not connected yet."""
+    if cell.arm.wire == "rosbridge":
+        return RosArm(cell.arm, cell.ros)
+    return RmiArm(cell.arm, None if cell.calibration is None else cell.calibration.utool)
+
+
 def workpiece_of(task_name: str, spring: SpringEntry | None) -> Workpiece:
     """What the tool of a task works on."""
     if task_name == "erasing":
@@ -67,9 +74,17 @@ def workpiece_of(task_name: str, spring: SpringEntry | None) -> Workpiece:
     return Bottle() if task_name == "bottle-pushing" else Pillow()
 
 
-def gripper_of(task_name: str, arm: RmiArm, entry: GripperEntry | None) -> RmiGripper | None:
-    """The gripper of a task; None: its tool has none."""
-    return RmiGripper(arm, entry) if task_name == "pillow-grasping" and entry is not None else None
+def gripper_of(task_name: str, arm: RmiArm | RosArm, entry: GripperEntry | None) -> RmiGripper | None:
+    """The gripper of a task; None: its tool has none.
+
+    Raises:
+        WrongRobot: this arm has no outputs.
+    """
+    if task_name != "pillow-grasping" or entry is None:
+        return None
+    if not isinstance(arm, RmiArm):
+        raise WrongRobot("A gripper is switched by the outputs of a controller with RMI, and this arm has none.")
+    return RmiGripper(arm, entry)
 
 
 def sight_of(cell: CellFile, task_name: str | None = None) -> CameraSight:
