@@ -87,6 +87,7 @@ def main() -> None:
     words.add_argument("--out", type=Path, required=True)
     arguments = words.parse_args()
     chosen, n = arguments.task, arguments.episodes
+    size = (1280, 720) if chosen == "pillow-grasping" else (640, 480)  # a lifted object needs the larger one
     task = ARM_TASKS[chosen]
     result: dict[str, dict] = {}
 
@@ -106,7 +107,7 @@ def main() -> None:
         print(name, result[name], flush=True)
 
     for termination, sees in (("cnt", True), ("cnt", False), ("noblend", False)):
-        lab = InProcess(task, termination, rate=arguments.rate, sight=None if sees else TrueSight)
+        lab = InProcess(task, termination, rate=arguments.rate, size=size, sight=None if sees else TrueSight)
         with lab.robot:
             name = f"emulated cell, {termination}, {'its camera' if sees else 'true poses'}"
             keep(name, outcomes(chosen, lab.robot, n, lab.emulated.expect))

@@ -35,7 +35,7 @@ STEPS = 1000  # of a round
 
 
 def until(page: Page, happened, what: str) -> None:
-    """Wait; go on after a pause, unless the emergency stop is waited for."""
+    """Wait until something has happened, which may act each time that it is asked."""
     end = time.monotonic() + PATIENCE
     while not happened():
         if time.monotonic() > end:
@@ -48,6 +48,14 @@ def goes_on(page: Page) -> bool:
     if who(page) == "PAUSED" and page.is_visible("#go"):
         page.keyboard.press("p")
     return who(page) == "POLICY"
+
+
+def drives(page: Page) -> bool:
+    """Whether the program at the SpaceMouse acts; a pause is ended, and the policy is taken over from."""
+    if goes_on(page):
+        page.evaluate("report(3, [1, 0]); report(3, [0, 0])")
+        page.evaluate("([x, y, z]) => cap(x, y, z)", [RIGHT, TOWARDS, DOWN])
+    return who(page) == "YOU"
 
 
 def happen(emulator: subprocess.Popen, what: str) -> None:
@@ -67,14 +75,10 @@ def sit(page: Page, emulator: subprocess.Popen, run: Path, picture: Path) -> dic
     page.evaluate(FAKE_HID)
     page.click("#spacemouse")
     until(page, lambda: goes_on(page) and len(steps()) > 25, "the policy's steps")
-    page.evaluate("report(3, [1, 0]); report(3, [0, 0])")
-    until(page, lambda: who(page) == "YOU", "taking over")
-    page.evaluate("([x, y, z]) => cap(x, y, z)", [RIGHT, TOWARDS, DOWN])
-    before = len(steps())
-    until(page, lambda: len(steps()) > before + 8, "steps by hand")
+    until(page, lambda: drives(page) and len([step for step in steps() if step.controller]) > 8, "steps by hand")
     page.screenshot(path=picture)
     page.evaluate("cap(0, 0, 0); report(3, [2, 0]); report(3, [0, 0])")
-    until(page, lambda: who(page) == "POLICY", "handing back")
+    until(page, lambda: goes_on(page), "handing back")
     happen(emulator, "stop")
     until(page, lambda: "SRVO-002" in page.inner_text("#sub"), "the emergency stop on the page")
     told, stood = page.inner_text("#sub"), len(steps())

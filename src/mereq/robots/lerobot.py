@@ -176,6 +176,7 @@ class LeRobotBody:
 
     def render(self) -> UInt8[np.ndarray, "height width 3"]:
         """The last picture of the named camera."""
+        assert self._camera is not None
         return np.asarray(self._seen[self._camera], np.uint8)
 
     def _positions(self) -> np.ndarray:

@@ -13,7 +13,6 @@ from mereq.robots.cell_file import RosEntry
 from mereq.robots.emulator.cell import EmulatedCell, Picture, toml_of
 from mereq.robots.emulator.controller import SESSION_PORT
 from mereq.robots.emulator.motion import ITP
-from mereq.robots.emulator.rosbridge import RosbridgeServer
 from mereq.robots.fanuc.rmi_packets import PORT, Packet, decoded, encoded
 from mereq.robots.sight.cameras import HEADER
 
@@ -55,6 +54,8 @@ class EmulatorServer:
         self._clients: list[socket.socket] = []
         self._rosbridge = None
         if ros is not None:
+            from mereq.robots.emulator.rosbridge import RosbridgeServer  # websockets: not needed for RMI
+
             self._rosbridge = RosbridgeServer(self._listening[0], cell.serve_ros(ros), self._lock)
 
     @property

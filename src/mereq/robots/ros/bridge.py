@@ -6,9 +6,7 @@ import json
 import threading
 from typing import Any
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
-
+from mereq.core.errors import WrongRobot
 from mereq.robots.arm import ArmFault
 
 CONNECTING, ANSWER = 5.0, 5.0  # s
@@ -21,15 +19,22 @@ class Bridge:
 
     Raises:
         ArmFault: from any method.
+        WrongRobot: the library is not installed.
     """
 
     def __init__(self, host: str, port: int):
+        try:
+            from websockets.exceptions import WebSocketException
+            from websockets.sync.client import connect
+        except ImportError as error:
+            raise WrongRobot('rosbridge needs a library for WebSockets: pip install "mereq[web]"') from error
+        self._failures = OSError, WebSocketException
         self._where = f"ws://{host}:{port}"
         try:
             self._socket = connect(
                 self._where, open_timeout=CONNECTING, close_timeout=1.0, max_size=LARGEST, proxy=None
             )
-        except (OSError, WebSocketException) as error:
+        except self._failures as error:
             raise ArmFault(
                 f"No rosbridge answers at {self._where} ({error}): ros2 launch rosbridge_server "
                 "rosbridge_websocket_launch.xml"
@@ -84,14 +89,14 @@ class Bridge:
 
     def close(self) -> None:
         """Disconnect."""
-        with contextlib.suppress(OSError, WebSocketException):
+        with contextlib.suppress(*self._failures):
             self._socket.close()
 
     def _send(self, message: Message) -> None:
         self._check()
         try:
             self._socket.send(json.dumps(message, separators=(",", ":")))
-        except (OSError, WebSocketException) as error:
+        except self._failures as error:
             raise ArmFault(f"The connection to rosbridge is lost ({error})") from error
 
     def _check(self) -> None:
@@ -103,7 +108,7 @@ class Bridge:
             for line in self._socket:
                 self._sort(json.loads(line))
             self._fail("rosbridge closed it")
-        except (OSError, WebSocketException, ValueError) as error:
+        except (*self._failures, ValueError) as error:
             self._fail(str(error))
 
     def _fail(self, why: str) -> None:
