@@ -31,8 +31,8 @@ from mereq.alignment.algorithm import Round
 from mereq.core.errors import RobotLost
 from mereq.interventions.rollout import SupervisedStep
 from mereq.presets.registry import definition_of
+from mereq.robots.assembly import cell_robot
 from mereq.robots.emulator.in_process import InProcess
-from mereq.robots.fanuc.cell import fanuc_robot
 from mereq.runs.run import create, run
 from mereq.runs.spec import RunSpec
 from mereq.store.provenance import clean_provenance, provenance
@@ -164,7 +164,7 @@ def sockets(arguments, spec: RunSpec, write) -> None:
         tempfile.TemporaryDirectory() as folder,
         emulator(Path(folder) / "lab.toml", arguments.rate, arguments.core, arguments.niceness) as process,
     ):
-        robot = Connected(fanuc_robot(spec.task, Path(folder) / "lab.toml"), arguments.niceness)
+        robot = Connected(cell_robot(spec.task, Path(folder) / "lab.toml"), arguments.niceness)
         noting = threading.Thread(target=note, args=(minutes, process.pid, ended))
         noting.start()
 

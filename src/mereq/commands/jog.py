@@ -10,8 +10,8 @@ from rich.console import Console
 
 from mereq.core.errors import NeedsPerson
 from mereq.robots.arm import Arm, Finding
+from mereq.robots.assembly import arm_of
 from mereq.robots.cell_file import CellFile
-from mereq.robots.fanuc.cell import arm_of
 
 WAY, SPEED = 0.001, 0.02  # of a key [m], [m/s]
 KEYS = {

@@ -13,10 +13,10 @@ from mereq.commands.jog import jog
 from mereq.commands.output import words
 from mereq.core.errors import MereqError
 from mereq.robots.arm import Finding
+from mereq.robots.assembly import arm_of, sight_of
 from mereq.robots.calibration import calibrated
 from mereq.robots.cell import CAMERA_MOVED
 from mereq.robots.cell_file import CalibrationEntry, CellFile, read_cell, write_calibration
-from mereq.robots.fanuc.cell import arm_of, sight_of
 from mereq.robots.sight.cameras import camera_of
 from mereq.robots.sight.detect import apriltag_detector, contrast, grey_of
 from mereq.robots.sight.sheets import write_sheets

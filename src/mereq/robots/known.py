@@ -27,8 +27,8 @@ def known_robot(name: str, task_name: str) -> Callable[[], Robot]:
     Raises:
         WrongRobot: the file is wrong, or its robot cannot do the task.
     """
-    from mereq.robots.fanuc.cell import fanuc_robot  # MuJoCo: names are known without it
+    from mereq.robots.assembly import cell_robot  # MuJoCo: names are known without it
 
     kind, _, file = name.partition(":")
-    robot = fanuc_robot(task_name, Path(file or f"{kind}.toml"))
+    robot = cell_robot(task_name, Path(file or f"{kind}.toml"))
     return lambda: robot

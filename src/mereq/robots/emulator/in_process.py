@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mereq.robots.assembly import gripper_of, layout_of, workpiece_of
 from mereq.robots.cell import FIRST_PICTURES, ArmCell
 from mereq.robots.cell_file import ArmEntry, GoalEntry, GripperEntry, TableEntry, TagsEntry
 from mereq.robots.clock import DrivenClock
 from mereq.robots.emulator.cell import OPENED, VALVE, EmulatedCell, emulated_spring, table_corners
 from mereq.robots.emulator.controller import SESSION_PORT
 from mereq.robots.emulator.stage import CUBES, FLAT_SIDE, GOAL_TAG, TABLE_TAGS
-from mereq.robots.fanuc.cell import gripper_of, layout_of, workpiece_of
 from mereq.robots.fanuc.rmi_arm import RmiArm
 from mereq.robots.fanuc.rmi_packets import PORT, Packet, encoded
 from mereq.robots.sight.detect import Detector, apriltag_detector

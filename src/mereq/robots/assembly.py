@@ -1,4 +1,4 @@
-"""The cell of `--robot fanuc:FILE`: arm, camera and tracker of a file, as a robot."""
+"""The cells of `--robot fanuc:FILE` and `--robot ros:FILE`: the parts that a file names, as a robot."""
 
 from operator import attrgetter
 from pathlib import Path
@@ -33,14 +33,14 @@ HEIGHTS = {"bottle-pushing": (bottle_pushing.CENTRE, bottle_pushing.RADIUS), "pi
 OBJECTS = {"bottle-pushing": "bottle", "pillow-grasping": "pillow"}  # with tags, by task
 
 
-def fanuc_robot(task_name: str, file: Path) -> ArmCell:
+def cell_robot(task_name: str, file: Path) -> ArmCell:
     """The robot of a cell's file. It is not connected yet.
 
     Raises:
         WrongRobot: the cell cannot do the task, its file is wrong, or it is not calibrated.
     """
     if task_name not in NEEDS:
-        raise WrongRobot(f"The fanuc cell can do {', '.join(NEEDS)}, and not {task_name} (docs/fanuc.md).")
+        raise WrongRobot(f"The cell can do {', '.join(NEEDS)}, and not {task_name} (docs/fanuc.md).")
     cell = read_cell(file)
     if lacking := [part for part in NEEDS[task_name] if attrgetter(part)(cell) is None]:
         raise WrongRobot(f"The robot file {file} lacks {' and '.join(lacking)}, which {task_name} needs.")
