@@ -75,8 +75,17 @@ def sit(page: Page, emulator: subprocess.Popen, run: Path, picture: Path) -> dic
     page.evaluate(FAKE_HID)
     page.click("#spacemouse")
     until(page, lambda: goes_on(page) and len(steps()) > 25, "the policy's steps")
-    until(page, lambda: drives(page) and len([step for step in steps() if step.controller]) > 8, "steps by hand")
-    page.screenshot(path=picture)
+    shown = [b""]
+
+    def acted() -> bool:
+        enough = drives(page) and len([step for step in steps() if step.controller]) > 8
+        taken = page.screenshot()
+        if who(page) == "YOU":  # and not paused meanwhile, on a busy machine
+            shown[0] = taken
+        return enough and bool(shown[0])
+
+    until(page, acted, "steps by hand")
+    picture.write_bytes(shown[0])
     page.evaluate("cap(0, 0, 0); report(3, [2, 0]); report(3, [0, 0])")
     until(page, lambda: goes_on(page), "handing back")
     happen(emulator, "stop")
