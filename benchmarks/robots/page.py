@@ -1,10 +1,12 @@
-"""The page beside the emulated cell, in real time and over sockets: docs/pictures/supervise_fanuc.png.
+"""The page beside the emulated cell, in real time and over sockets.
 
     python benchmarks/robots/page.py --out results/robot/page.json
+    python benchmarks/robots/page.py --picture docs/pictures/supervise_fanuc.png
 
 The emulator and `mereq supervise bottle-pushing-human --robot fanuc:lab.toml` as processes, with the page in a headless
 Chromium. A program at the browser's SpaceMouse takes over and hands back; then the emergency stop is pressed at the
-emulated pendant, released, and the run goes on. What was recorded is counted.
+emulated pendant, released, and the run goes on. What was recorded is counted. `--picture` takes a picture of the page
+while the person acts, with the cell in driven time, so that it is the same on a busy machine.
 """
 
 import argparse
@@ -19,15 +21,15 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page
 
+from mereq.runs.spec import RunSpec
 from mereq.store.provenance import clean_provenance, provenance
 from mereq.store.run_store import RunReader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "helpers"))  # browsing
-from browsing import FAKE_HID
+from browsing import FAKE_HID, sitting
 from sitting import Supervise, chromium, who
 
-PICTURE = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "supervise_fanuc.png"
 WINDOW = {"width": 1180, "height": 720}
 RIGHT, TOWARDS, DOWN = 0, -250, 60  # of the cap
 PATIENCE = 300.0  # s
@@ -65,7 +67,7 @@ def happen(emulator: subprocess.Popen, what: str) -> None:
     emulator.stdin.flush()
 
 
-def sit(page: Page, emulator: subprocess.Popen, run: Path, picture: Path) -> dict:
+def sit(page: Page, emulator: subprocess.Popen, run: Path) -> dict:
     """One intervention, and one emergency stop."""
 
     def steps():
@@ -75,17 +77,7 @@ def sit(page: Page, emulator: subprocess.Popen, run: Path, picture: Path) -> dic
     page.evaluate(FAKE_HID)
     page.click("#spacemouse")
     until(page, lambda: goes_on(page) and len(steps()) > 25, "the policy's steps")
-    shown = [b""]
-
-    def acted() -> bool:
-        enough = drives(page) and len([step for step in steps() if step.controller]) > 8
-        taken = page.screenshot()
-        if who(page) == "YOU":  # and not paused meanwhile, on a busy machine
-            shown[0] = taken
-        return enough and bool(shown[0])
-
-    until(page, acted, "steps by hand")
-    picture.write_bytes(shown[0])
+    until(page, lambda: drives(page) and len([step for step in steps() if step.controller]) > 8, "steps by hand")
     page.evaluate("cap(0, 0, 0); report(3, [2, 0]); report(3, [0, 0])")
     until(page, lambda: goes_on(page), "handing back")
     happen(emulator, "stop")
@@ -104,11 +96,36 @@ def sit(page: Page, emulator: subprocess.Popen, run: Path, picture: Path) -> dic
     }
 
 
+def photograph(picture: Path) -> None:
+    """The page while the person acts."""
+    named = RunSpec.named(task="bottle-pushing-human", seed=2, n_rounds=1, supervisor="person")
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        what = named.changed({"robot": "emulated_robot:emulated"})
+        with sitting(Path(folder) / "run", browser, what) as at:
+            at.page.set_viewport_size(WINDOW)
+            at.open()
+            at.page.evaluate(FAKE_HID)
+            at.page.click("#spacemouse")
+            at.go()
+            at.let_pass(30)
+            at.page.evaluate("report(3, [1, 0]); report(3, [0, 0])")
+            at.until(lambda: at.who() == "YOU")
+            at.page.evaluate("([x, y, z]) => cap(x, y, z)", [RIGHT, TOWARDS, DOWN])
+            at.let_pass(3)
+            at.page.screenshot(path=picture)
+            at.session.stop()
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--picture", type=Path, default=PICTURE)
-    words.add_argument("--out", type=Path, required=True)
+    words.add_argument("--picture", type=Path, help="take a picture, and do nothing else")
+    words.add_argument("--out", type=Path)
     arguments = words.parse_args()
+    if arguments.picture is not None:
+        photograph(arguments.picture)
+        return
+    if arguments.out is None:
+        raise SystemExit("--out or --picture is needed.")
     with tempfile.TemporaryDirectory() as folder:
         lab, run = Path(folder) / "lab.toml", Path(folder) / "run"
         start = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(lab), "--rate", "8"]
@@ -120,7 +137,7 @@ def main() -> None:
             with chromium() as browser, Supervise(*asked) as command:
                 page = browser.new_page(viewport=WINDOW)
                 page.goto(command.address)
-                found = sit(page, emulator, run, arguments.picture)
+                found = sit(page, emulator, run)
         finally:
             emulator.terminate()
             emulator.wait()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from arm_scripts import grasp, wipe
-from mereq.robots.arm import ArmFault
+from mereq.core.errors import RobotLost
+from mereq.robots import cell as cell_module
 from mereq.robots.emulator.cell import OPENED, VALVE, EmulatedCell
 from mereq.robots.emulator.in_process import InProcess, TrueSight, emulated_tracker
 from mereq.robots.sight.detect import apriltag_detector
@@ -17,7 +18,7 @@ from mereq.tasks.arm.tasks import ARM_TASKS
 INTRINSICS = Intrinsics((600.0, 600.0), (320.0, 240.0), (640, 480))
 
 
-def test_the_gripper_lifts_the_pillow_and_sets_it_down():
+def test_the_gripper_lifts_the_pillow_and_sets_it_down(monkeypatch):
     """It closes where the task says so, through an output; before the next episode it is opened near the table."""
     lab = InProcess(ARM_TASKS["pillow-grasping"], sight=TrueSight)
     act, robot, plant = grasp(0.0), lab.robot, lab.emulated.plant
@@ -38,7 +39,8 @@ def test_the_gripper_lifts_the_pillow_and_sets_it_down():
         assert outputs[VALVE] is False
         assert plant.objects[4] == pytest.approx(pillow_grasping.HALF[2], abs=0.003)
         lab.emulated.controller._inputs = lambda number: number != OPENED
-        with pytest.raises(ArmFault, match="does not open"):
+        monkeypatch.setattr(cell_module, "PATIENCE", 2.0)
+        with pytest.raises(RobotLost, match="gripper is not open: take off what it holds"):
             robot.reset(seed=2)
 
 

@@ -70,10 +70,6 @@ class Gripper(Protocol):
         """Close, or open. Returns at once."""
         ...
 
-    def check_open(self) -> None:
-        """Check that it is open, as far as it has a sensor for that.
-
-        Raises:
-            RobotLost: it is not.
-        """
+    def is_open(self) -> bool:
+        """Whether it is open; True if it has no sensor for that."""
         ...

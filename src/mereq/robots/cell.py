@@ -116,8 +116,6 @@ class ArmCell:
         self._let_go()
         here = self._arm.tool()
         self._go([np.array([here[0], here[1], height])])
-        if self._gripper is not None:
-            self._gripper.check_open()  # up here nothing is between its fingers
         above = float(here[0])
         if self._workpiece.parks:
             above = max(PARKING_X, float(low[0]))
@@ -198,6 +196,11 @@ class ArmCell:
             self._gripper.close(closed)
             self._closed = closed
 
+    def _grips(self) -> str | None:
+        """What a person must do about a gripper that is not open; None: nothing."""
+        fine = self._gripper is None or self._gripper.is_open()
+        return None if fine else "The gripper is not open: take off what it holds, and check its air"
+
     def _let_go(self) -> None:
         """Open the gripper; one that is closed sets down what it holds before."""
         if self._gripper is None:
@@ -225,7 +228,7 @@ class ArmCell:
             self._refuse_stopped()
             now, tracker = self._clock.now(), self._tracker
             blind = tracker.blind_for(now) > STALE
-            lacks = NO_PICTURE if blind else self._workpiece.lacks(tracker, now)
+            lacks = NO_PICTURE if blind else self._workpiece.lacks(tracker, now) or self._grips()
             place = self._workpiece.place(tracker, now)
             if place is None or lacks or not np.linalg.norm(place - stood) < STILL:
                 since, stood = now, np.full(3, np.nan) if place is None else place

@@ -293,17 +293,9 @@ class RmiGripper:
         """Close, or open. Returns when the controller has switched the valve."""
         self._arm.write_output(self._entry.close, closed)
 
-    def check_open(self) -> None:
-        """Check that it is open, if it has an input for that.
-
-        Raises:
-            ArmFault: it is not.
-        """
-        if self._entry.opened and not self._arm.read_input(self._entry.opened):
-            raise ArmFault(
-                f"The gripper does not open: DI {self._entry.opened} is off after DO {self._entry.close} was switched "
-                "off. Check its air and its valve"
-            )
+    def is_open(self) -> bool:
+        """Whether its input says that it is open; True if it has none."""
+        return not self._entry.opened or self._arm.read_input(self._entry.opened)
 
 
 def joints_of(wire: np.ndarray) -> np.ndarray:
