@@ -28,6 +28,7 @@ SMALL = {
     "cloning": {"hidden": [16, 16], "batch_size": 16},
     "takeovers": {"updates": 50},
     "coherent": {"training_steps": 50},
+    "gates": {"updates": 50, "members": 2},
 }
 
 

@@ -138,7 +138,7 @@ def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mere
         (["align", "motorway"], "no task called 'motorway'. Known: bottle-pushing, bottle-pushing-human, erasing,"),
         (
             ["align", "highway", "--method", "magic"],
-            "no method called 'magic'. Known: csil, hg-dagger-ft, iwr-ft,",
+            "no method called 'magic'. Known: aim, csil, hg-dagger-ft, iwr-ft,",
         ),
         (["align", "highway", "--preset", "slow"], "no preset called 'slow'. Known: fast, paper"),
         (["align", "highway", "--seed", "-1"], "seed must be at least 0, and at most 9223372036854775807; it is -1"),

@@ -2,10 +2,14 @@
 
 import csv
 import json
+import warnings
 
+import minari
 import numpy as np
 import pyarrow
 import pytest
+from gymnasium import spaces
+from minari.data_collector import EpisodeBuffer
 from pyarrow import parquet
 from rich.console import Console
 
@@ -64,6 +68,35 @@ def test_rows_may_be_in_any_order_and_rounds_and_features_are_read(tmp_path):
     assert [step.step for step in (*first, *second)] == [0, 1, 0, 1]
 
 
+def test_a_feature_that_was_not_recorded_is_not_a_number(tmp_path):
+    """Such as one that was added to the task after the run."""
+    (steps,) = read_dataset(written(tmp_path, ROWS | {"left": [1, 2, 3, 4]}), TASK, PRIOR)
+    np.testing.assert_array_equal(steps[0].features, [1, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("is_intervention", ["no", "yes"], "is_intervention must have numbers"),
+        ("observation.state", [[0.0, 1.0], [0.5]], "must have numbers, or vectors of one length"),
+        ("observation.state", None, "no column for observation"),
+        (None, None, "cannot be read"),
+    ],
+)
+def test_what_is_wrong_in_a_lerobot_dataset_is_told(tmp_path, column, values, told):
+    columns = {"observation.state": [[0.0, 1.0]] * 2, "action": [[0.0, 1.0]] * 2, "is_intervention": [0, 1]}
+    columns |= {"episode_index": [0, 0]} | ({} if column is None else {column: values})
+    for folder in ("meta", "data"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "meta" / "info.json").write_text("{}")
+    file = tmp_path / "data" / "file-000.parquet"
+    parquet.write_table(pyarrow.table({name: rows for name, rows in columns.items() if rows is not None}), file)
+    if column is None:
+        file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(CannotLoad, match=told):
+        read_dataset(tmp_path, ARM, PRIOR)
+
+
 def test_lerobot_datasets_of_others_are_read(tmp_path):
     columns = {
         "observation.state": [[0.0, 1.0], [0.5, 1.0]],
@@ -89,6 +122,47 @@ def test_lerobot_datasets_of_others_are_read(tmp_path):
     np.testing.assert_array_equal([step.executed for step in steps], np.array([[0.1, -1.0], [0.0, 1.0]], np.float32))
     np.testing.assert_array_equal(steps[1].proposed, [0.0, 0.0])
     assert [int(step.controller) for step in steps] == [0, 1]
+
+
+def of_minari(folder, monkeypatch, mark: str):
+    """A dataset of one episode, in Minari's own words: observations are a dictionary, actions go to 2."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(folder))
+    seen = spaces.Dict({"left": spaces.Box(-9, 9, (1,), np.float32), "right": spaces.Discrete(2)})
+    acting = spaces.Box(-2.0, 2.0, (2,), np.float32)
+    infos = {mark: np.array([False, False, True, False]), "proposed_action": np.full((4, 2), [2.0, 0.0], np.float32)}
+    observations = {"left": np.arange(4, dtype=np.float32)[:, None], "right": np.arange(4) % 2}
+    actions = np.array([[0.0, 2.0], [1.0, 2.0], [-2.0, 2.0]], np.float32)
+    ends = [False] * 3, [False, False, True]
+    episode = EpisodeBuffer(None, None, None, observations, actions, [0.0] * 3, *ends, infos)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what a dataset may have besides
+        minari.create_dataset_from_buffers("mine/marked-v0", [episode], observation_space=seen, action_space=acting)
+    return folder / "mine" / "marked-v0"
+
+
+def test_datasets_of_minaris_own_library_are_read(tmp_path, monkeypatch):
+    task = Task("marked", ("left", "fast"), 3, Box(2), nowhere, nowhere)
+    (steps,) = read_dataset(of_minari(tmp_path, monkeypatch, "intervention"), task, PRIOR)
+    assert [int(step.controller) for step in steps] == [0, 1, 0]
+    np.testing.assert_array_equal([step.obs for step in steps], [[0, 1, 0], [1, 0, 1], [2, 1, 0]])  # flattened
+    np.testing.assert_array_equal(steps[2].next_obs, [3, 0, 1])  # the last one is recorded, too
+    np.testing.assert_array_equal([step.executed for step in steps], [[0, 1], [0.5, 1], [-1, 1]])  # of the limits
+    np.testing.assert_array_equal(steps[0].proposed, [1, 0])
+    assert [step.truncated for step in steps] == [False, False, True]
+
+
+def test_a_minari_dataset_without_marks_is_refused_with_the_names_that_are_understood(tmp_path, monkeypatch):
+    with pytest.raises(
+        CannotLoad, match=r"no column for is_intervention\. .* is_intervention or intervention .*: mark"
+    ):
+        read_dataset(of_minari(tmp_path, monkeypatch, "mark"), ARM, PRIOR)
+
+
+def test_a_damaged_minari_dataset_is_refused(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "metadata.json").write_text("{}")
+    with pytest.raises(CannotLoad, match="Minari cannot read"):
+        read_dataset(tmp_path, ARM, PRIOR)
 
 
 @pytest.mark.parametrize(

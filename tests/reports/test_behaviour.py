@@ -152,6 +152,15 @@ def test_expert_and_prior_and_a_policy_of_each_run_are_evaluated(study, rates, r
     assert same_actions(found[3].load(), wanted)
 
 
+def test_rates_of_single_episodes_and_of_robot_gated_methods_choose_no_policy(study):
+    """They are low by chance, or because the robot did not ask: the last policy is evaluated."""
+    run = runs_of(study, [0.0, 0.3, 0.3])[0]
+    settings = run.config.fields["settings"] | {"rollout_episodes": 1}
+    single = run._replace(config=RecordedConfig(run.config.fields | {"settings": settings}))
+    for each in (single, run._replace(method="aim")):
+        assert policies_to_evaluate(study, [each])[-1].round == 3
+
+
 def test_tasks_without_code_are_left_out_and_named(study):
     runs = [run._replace(task="/home/somebody/my_task.py:LANDER") for run in runs_of(study)]
     assert policies_to_evaluate(study, runs) == []

@@ -1,6 +1,7 @@
 """The benchmark's table: what counts of each run, what is said of the authors' claims, and its place in a report."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,14 @@ import numpy as np
 import pytest
 
 from mereq.reports import benchmark, study_report
-from mereq.reports.benchmark import BenchmarkRun, benchmark_records, benchmark_runs, benchmark_table, seen
+from mereq.reports.benchmark import (
+    BenchmarkRun,
+    benchmark_measures,
+    benchmark_records,
+    benchmark_runs,
+    benchmark_table,
+    seen,
+)
 from mereq.reports.results import StudyResults
 from mereq.reports.statistics import Samples, SamplesToThreshold
 from mereq.reports.study_report import write_report
@@ -29,11 +37,41 @@ def samples(*numbers, censored=False) -> Samples:
 def test_a_run_counts_from_the_last_own_rate_that_was_too_high():
     found = compared("rlif", 0)
     assert found.samples == SamplesToThreshold(12, censored=False)
-    assert found.attention == 50  # a step of the highway is a second
+    assert found.attention == SamplesToThreshold(50, censored=False)  # a step of the highway is a second
     assert (found.expert_samples, found.last_own_rate, found.computing) == (20, 0.01, 7.5)
     above = compared("rlif", 0, [*RATES, OwnRate(70, 21, 0.05)])
     assert above.samples == SamplesToThreshold(21, censored=True)
-    assert above.attention == 70
+    assert above.attention == SamplesToThreshold(70, censored=True)
+
+
+def test_a_robot_gated_method_needs_attention_only_where_it_asked():
+    found = compared("aim", 0)
+    assert found.attention == SamplesToThreshold(12, censored=False)  # its expert samples, a second each
+    line = dict(zip(benchmark_table([found]).header, benchmark_table([found]).lines[0], strict=True))
+    assert (line["method"], line["attention [s]"]) == ("AIM", "12")
+    assert line["its authors claim"] == "40 % less takeover cost (ThriftyDAgger)"
+
+
+def test_the_claim_of_thrifty_dagger_is_about_attention():
+    slow = [OwnRate(500, 4, 0.3), OwnRate(900, 4, 0.01)]
+    found = [compared("thrifty-dagger", seed) for seed in range(4)]
+    found += [compared("hg-dagger-ft", seed, slow) for seed in range(4)]
+    table = benchmark_table(found)
+    seen_here = {line[1]: line[-1] for line in table.lines}
+    assert seen_here["ThriftyDAgger"] == "yes"  # 12 s against 900 s, though 12 samples against 4
+    assert [measure.title for measure in benchmark_measures(found)] == [
+        "expert samples",
+        "own rate at the end",
+        "attention [s]",
+    ]
+
+
+def test_without_a_known_pace_there_is_no_attention():
+    found = [replace(compared("pvp", 0), attention=SamplesToThreshold(float("nan"), censored=False))]
+    (line,) = benchmark_table(found).lines
+    assert dict(zip(benchmark_table(found).header, line, strict=True))["attention [s]"] == "–"
+    assert benchmark_records(found)[0]["attention_s"] is None
+    assert len(benchmark_measures(found)) == 2
 
 
 def test_the_table_has_a_line_for_each_method_under_its_authors_name():
@@ -109,3 +147,15 @@ def test_the_report_begins_with_it(tmp_path, monkeypatch):
     assert made.main_table is made.tables["Benchmark"]
     assert "benchmark.csv" in [file.name for file in made.files]
     assert "its authors claim" in made.files[0].read_text()
+    assert "Figure 2" in made.files[0].read_text()
+
+
+def test_rounds_of_one_episode_are_not_drawn_as_the_papers_figure(tmp_path, monkeypatch):
+    """Their rates are zero by chance, and the paper's numbers are of another protocol."""
+    monkeypatch.setattr(study_report, "theta_figure", lambda *args, **kwargs: None)
+    one = run("rlif", 0, [0.4, 0.0], config={"settings": {"rollout_episodes": 1}})
+    made = write_report(StudyResults("Mine", "", 1, [one]), tmp_path, compared=[BenchmarkRun.of(one, RATES, 7.5, None)])
+    assert list(made.tables) == ["Benchmark", "Overview"]
+    assert "a single episode, so its intervention rate is often zero by chance" in made.files[0].read_text()
+    assert {file.name for file in made.files} >= {"benchmark.png"}
+    assert not (tmp_path / "figure2.png").exists()

@@ -147,7 +147,7 @@ def test_a_whole_number_may_stand_where_a_number_is_wanted():
         ({"settings": {"inference": {"kapa": 1}}}, r"no number of settings.inference called 'kapa'. Known: .*kappa, "),
         ({"supervision": {"uper": 1.7}}, "no number of supervision called 'uper'. Known: lower, upper"),
         ({"task": "motorway"}, "no task called 'motorway'. Known: bottle-pushing, bottle-pushing-human, erasing,"),
-        ({"method": "magic"}, "no method called 'magic'. Known: csil, hg-dagger-ft, iwr-ft, maxent, "),
+        ({"method": "magic"}, "no method called 'magic'. Known: aim, csil, hg-dagger-ft, iwr-ft, maxent, "),
         ({"preset": "slow"}, "no preset called 'slow'. Known: fast, paper"),
         ({"settings": {"inference": {"features": ["speed"]}}}, "no feature called 'speed'. Known: collision, high_"),
     ],

@@ -21,6 +21,7 @@ tasks = ["highway-human"]
 methods = ["mereq", "maxent", "maxent-ft", "hg-dagger-ft", "iwr-ft"]
 trials = 3
 """
+BLIND = [name for name in METHODS if name not in ("aim", "thrifty-dagger")]  # these ask, which tells them apart
 FIVE = ["mereq", "maxent", "maxent-ft", "hg-dagger-ft", "iwr-ft"]
 
 
@@ -51,7 +52,7 @@ def test_the_threshold_is_the_tasks():
 
 @given(
     seed=st.integers(0, 2**31),
-    methods=st.lists(st.sampled_from(list(METHODS)), min_size=1, unique=True),
+    methods=st.lists(st.sampled_from(BLIND), min_size=1, unique=True),
     tasks=st.lists(st.sampled_from(["highway-human", "erasing-human"]), min_size=1, unique=True),
     trials=st.integers(1, 3),
 )
@@ -91,7 +92,8 @@ def test_every_method_comes_in_every_place():
         (('"p07"', "7"), "7 is not a text"),
         (('"maxent",', '"mereq",'), "methods names mereq more than once"),
         (('["highway-human"]', "[]"), "tasks is empty"),
-        (('"maxent",', '"magic",'), "no method called 'magic'. Known: csil, hg-dagger-ft, iwr-ft"),
+        (('"maxent",', '"magic",'), "no method called 'magic'. Known: aim, csil, hg-dagger-ft"),
+        (('"maxent",', '"aim",'), "aim would ask the participant to act"),
         (('"highway-human"', '"motorway"'), "no task called 'motorway'. Known: bottle-pushing"),
         (("trials = 3", 'preset = "slow"'), "no preset called 'slow'. Known: fast, paper"),
         (("trials = 3", 'changes = {seed = 3, supervisor = "person"}'), "changes has seed, supervisor, which"),

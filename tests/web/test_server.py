@@ -1,5 +1,6 @@
 """Access control and the supervisor's socket: who may talk to the server, and the answers to nonsense."""
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -376,6 +377,26 @@ def test_a_server_that_stops_tells_the_page_and_logs_nothing(sitting, over, capl
             page.recv(timeout=HANG)
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (GOING_AWAY, STOPPED)
     assert caplog.messages == []
+
+
+def test_a_page_that_talks_while_it_is_taken_over_is_told_why(client, monkeypatch):
+    """What it says before the close frame is sent does not end its connection."""
+    close, may_close = server_module._close, threading.Event()
+
+    async def late(*told) -> None:
+        await asyncio.to_thread(may_close.wait, HANG)
+        await close(*told)
+
+    monkeypatch.setattr(server_module, "_close", late)
+    with client.wheel() as first, client.wheel("&take=1") as second:
+        first.send(INPUT)
+        for _ in range(3):
+            second.send("nonsense")
+            assert hear(second)["kind"] == "refused"  # so that the server has read what the first one said
+        may_close.set()
+        with pytest.raises(ConnectionClosed) as end:
+            hear(first)
+    assert end.value.rcvd.code == TAKEN
 
 
 def test_a_page_can_answer_the_close_frame_of_a_server_that_stops(sitting, monkeypatch):

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from mereq.alignment import MEREQ
+from mereq.alignment.aim import AIM_GATE
+from mereq.alignment.robot_gated import RobotGated
 from mereq.core.errors import IncompatibleRun, OwnCodeFailed
 from mereq.core.policy import GaussianPolicy
+from mereq.presets.methods import METHODS
 from mereq.presets.registry import TASKS, definition_of
 from mereq.runs.policies import policy_of
 from mereq.runs.run import config_of, supervisor_of
@@ -20,7 +24,7 @@ from mereq.store.run_store import RunReader
 from mereq.store.run_writer import RunWriter
 from mereq.tasks.highway.config import IDLE, LANE_LEFT, LANE_RIGHT
 from mereq.web.messages import Command
-from mereq.web.session import Session
+from mereq.web.session import ASKS, Session
 from sittings import Person, latest, say, sit, spec
 
 TOGGLED = {3: {"engaged": True, "action": LANE_RIGHT}, 4: {"engaged": True}, 8: {"engaged": True, "action": LANE_LEFT}}
@@ -44,6 +48,29 @@ def test_who_acts_and_how(tmp_path):
     assert rounds[0].intervention_rate == 3 / 12
     assert latest(session)["phase"] == "finished"
     assert latest(session)["rounds"][0]["samples"] == 3
+
+
+def test_a_robot_gated_method_pauses_to_ask_and_says_so(tmp_path, monkeypatch):
+    """Once at the begin of a request; the person continues, and acts or does not."""
+    monkeypatch.setitem(METHODS, "asking", RobotGated("asking", MEREQ, AIM_GATE))
+    pauses, told = [], set()
+
+    def person(session):
+        view, now = latest(session), session._clock.now()
+        asked = dict(view["readings"]).get("the policy")
+        told.add(asked)
+        if view["paused"]:
+            pauses.append(view["paused"])
+            session.controls.receive(Command("go"), now)
+        say(session, {}, now)  # lets go before
+        say(session, {"engaged": asked == "asks you to act" and view["step"] < 5}, now)
+
+    what = dataclasses.replace(spec(method="mereq"), method="asking").changed({"settings": {"gates": {"updates": 1}}})
+    sit(tmp_path / "run", person, what)
+    steps, _, _ = recorded(tmp_path / "run")
+    assert sum(step.controller for step in steps) == 5
+    assert pauses.count(ASKS) == 1
+    assert "asks you to act" in told
 
 
 def test_curves_of_a_person_s_run_are_read_back(tmp_path):

@@ -16,6 +16,7 @@ from mereq.alignment.decision_learning import DecisionLearning
 from mereq.alignment.divergence import refuse_divergence
 from mereq.alignment.imitation_learning import InteractiveImitation
 from mereq.alignment.method import Improver, Method, Progress
+from mereq.alignment.robot_gated import gate_of, without_gate
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
 from mereq.alignment.takeover_learning import TakeoverLearning
@@ -82,18 +83,21 @@ def events(
         settings: the method's numbers, such as `mereq.fast(task)`.
         seed: seed of everything random.
         n_rounds: largest number of rounds.
-        rate_threshold: delta; the run ends with the first round whose intervention rate is below delta. With 0, the run
-            has all `n_rounds` rounds.
+        rate_threshold: delta; the run ends with the first round whose intervention rate is below delta. With 0, and
+            with a robot-gated method, the run has all `n_rounds` rounds.
         resume: state of an interrupted run with the same arguments, which is continued exactly.
         learning: when the policy learns: `Sequential`, between rounds; or `Concurrent`, during supervision.
         environment: environment of the supervised rollouts; by default `task.make()`.
 
     Raises:
         LearnerDiverged: theta, or the parameters or the action distribution of a new policy, are not finite.
+        WrongValue: a number is out of its range, or a robot-gated method is to learn during supervision.
     """
     resume = resume or Resume()
     _check_numbers(seed, n_rounds, rate_threshold)
-    log, waiting = resume.log, list(resume.recorded)
+    log, waiting, gated = resume.log, list(resume.recorded), gate_of(method)
+    if gated is not None:
+        rate_threshold = 0.0  # the rate says how often the robot asked, and not how content the supervisor is
     if log.rollouts and log.rollouts[-1].intervention_rate < rate_threshold:
         return
     task, prior = task.seen_by(prior)
@@ -106,6 +110,12 @@ def events(
 
     with ExitStack() as closing_all:
         learner = closing_all.enter_context(closing(learning(improver, resume)))
+        if gated is not None and not isinstance(learner, Sequential):
+            raise WrongValue(
+                f"The method {method.name} decides before each round when it will ask, from the policy that acts then. "
+                "It must learn between rounds: choose the schedule sequential."
+            )
+        gate = gated and gated.next_gate(task, settings, log, learner.policy, seed=seed)
         if environment is None:
             environment = task.make()
             closing_all.callback(close, environment)
@@ -123,6 +133,7 @@ def events(
                 task=task,
                 recorded=recorded,
                 n_episodes=settings.rollout_episodes,
+                gate=gate,
             ):
                 steps.append(step)
                 yield step
@@ -135,6 +146,8 @@ def events(
             if not aligned:
                 yield from _collected(learner.after_round(log, index), progress, rollout.obs)  # l. 6-11
             refuse_divergence(learner.policy, learner.theta, rollout.obs, f"in round {index}")
+            if gated is not None:
+                gate = gated.next_gate(task, settings, log, learner.policy, seed=seed)
             yield Round(
                 index=index,
                 rollout=rollout,
@@ -152,7 +165,8 @@ def events(
 
 def _relied_on(method: Method, settings: AlignSettings) -> AlignSettings:
     """The settings as far as the method relies on them: many never start where the expert took over."""
-    if not isinstance(method, InteractiveImitation | TakeoverLearning | DecisionLearning | CoherentImitation):
+    learner = without_gate(method)
+    if not isinstance(learner, InteractiveImitation | TakeoverLearning | DecisionLearning | CoherentImitation):
         return settings
     return replace(settings, inference=replace(settings.inference, starts="episodes"))
 

@@ -74,6 +74,7 @@ def belief_of(improver: Improver) -> Belief | None:
     return improver.belief if isinstance(improver, InfersPosterior) else None
 
 
+@runtime_checkable
 class Method(Protocol):
     """Method of alignment: a row of Table 1."""
 

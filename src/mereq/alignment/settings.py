@@ -106,6 +106,30 @@ class CoherentSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GateSettings:
+    """Settings of the gates of AIM and ThriftyDAgger. docs/benchmark.md."""
+
+    rate: float = (
+        0.05  # share of the policy's own states in which it would have asked: delta of AIM, alpha_h of Thrifty
+    )
+    demonstrated: int = 1  # first episodes in which the supervisor is asked at every step
+    deviation: float = 0.1  # largest distance of continuous actions that agree, for AIM
+    members: int = 5  # clones of ThriftyDAgger's ensemble
+    end: Literal["failure", "success"] = "failure"  # what it means for the task that an episode terminates
+    updates: int = 300  # gradient updates of each network per round
+
+    def __post_init__(self):
+        check_ranges(
+            self,
+            rate=SHARE,
+            demonstrated=COUNT_OR_NONE,
+            deviation=NON_NEGATIVE,
+            members=COUNT,
+            updates=COUNT_OR_NONE,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlignSettings:
     """Settings of one run of Algorithm 1."""
 
@@ -123,6 +147,7 @@ class AlignSettings:
     posterior: PosteriorSettings = PosteriorSettings()
     takeovers: TakeoverSettings = TakeoverSettings()
     coherent: CoherentSettings = CoherentSettings()
+    gates: GateSettings = GateSettings()
     decisions: DecisionSettings = field(default_factory=DecisionSettings)
     preferences: PreferenceSettings = field(default_factory=PreferenceSettings)
     rollout_episodes: int | None = None  # a round ends with this many episodes, if it has not ended before

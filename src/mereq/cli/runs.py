@@ -71,16 +71,17 @@ def align(
 
     Args:
         task: a task's name (`mereq tasks` lists ours), or your own: file.py:NAME or package.module:NAME, a
-            TaskDefinition. Naming it runs that code.
+            TaskDefinition. Naming it runs that code. 'TASK + FEATURE' adds what `mereq features` offers.
         out: directory of the run.
         resume: continue the run in --out, exactly. Other options need not be repeated, except code of your own (task,
-            prior, expert, robot); --rounds may be raised.
+            method, prior, expert, robot); --rounds may be raised.
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
             1; `mereq-bayes`, which learns from each intervention at once (docs/instant.md); `mereq-bayes-fading`, for a
-            supervisor who may change their mind (docs/limits.md); or `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of
-            other authors (docs/benchmark.md).
+            supervisor who may change their mind (docs/limits.md); `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of
+            other authors, and `aim` or `thrifty-dagger`, where the robot asks (docs/benchmark.md); or your own:
+            file.py:NAME.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
@@ -101,7 +102,7 @@ def align(
         track: curves of rates, weights and losses for `tensorboard` (in DIR/tracking), `wandb` (there, too,
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
         from_: infer theta from recorded interventions, without a supervisor (with `mereq-bayes`): a dataset of
-            `mereq export`, a LeRobot dataset with a column `is_intervention` or `intervention`, or CSV
+            `mereq export`, a LeRobot or Minari dataset with a column `is_intervention` or `intervention`, or CSV
             (docs/export.md).
     """
     with interruption.deferred():
@@ -192,8 +193,8 @@ def supervise(
         overwrite: delete the run in --out first.
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft`, `iwr-ft`; `mereq-bayes`, which learns from
-            each intervention at once (docs/instant.md); or `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of other
-            authors (docs/benchmark.md). The page does not show it.
+            each intervention at once (docs/instant.md); `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of other
+            authors, and `aim` or `thrifty-dagger`, where the robot asks (docs/benchmark.md). The page does not show it.
         preset: `fast`, or `paper`.
         seed: everything random follows from it, except for you.
         rounds: most rounds.

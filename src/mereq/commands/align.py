@@ -18,7 +18,7 @@ from mereq.commands.terminal import prepare, progress_bar, round_columns, round_
 from mereq.core.errors import NeedsPerson, RobotLost, WrongValue
 from mereq.exports.reading import read_dataset
 from mereq.interventions.rollout import SupervisedStep
-from mereq.presets.methods import METHODS
+from mereq.presets.methods import find_method
 from mereq.presets.registry import definition_of
 from mereq.runs.families import method_of
 from mereq.runs.policies import name_policy, policy_of, task_of
@@ -73,7 +73,7 @@ def align_from(source: Path, out: Path, *, overwrite: bool, given: dict[str, Any
     if wrong:
         raise WrongValue(f"With --from, nothing is supervised: leave out {', '.join(wrong)}.")
     method = chosen.get("method", "mereq-bayes")
-    if method in METHODS and not isinstance(METHODS[method], PosteriorAlignment):
+    if not isinstance(find_method(method), PosteriorAlignment):
         raise WrongValue(
             f"--from infers theta with mereq-bayes, which needs the recorded steps alone; {method} was asked for."
         )

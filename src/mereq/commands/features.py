@@ -5,9 +5,10 @@ from typing import Any
 
 from mereq.alignment.missing_features import LEAST, LEVEL, missing_features
 from mereq.commands.fit import fit_lines, fit_of, place, place_words
+from mereq.commands.output import command
 from mereq.core.errors import CannotLoad
 from mereq.irl.candidates import Candidate
-from mereq.presets.named import load_named
+from mereq.presets.named import ADDED, load_named
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.inference import RecordedInference
 from mereq.runs.policies import name_policy
@@ -31,7 +32,7 @@ def features_report(
     name_policy(prior)
     with RunReader.open(directory) as reader:
         run = RecordedInference.of(reader)
-    definition = definition_of(run.spec.task)
+    definition, out = definition_of(run.spec.task), directory.with_name(f"{directory.name}-more")
     found = missing_features(
         run.task,
         run.prior,
@@ -62,6 +63,9 @@ def features_report(
         "candidates": len(found.candidates),
         "level": LEVEL,
         "offered": offered,
+        "accept": [
+            command("mereq", "align", f"{run.spec.task}{ADDED}{each['name']}", "--out", out) for each in offered
+        ],
         "fit": fit_of(run),
     }
 
@@ -81,6 +85,8 @@ def feature_lines(report: dict[str, Any]) -> list[str]:
             f"  {each['sign']} of  {each['name']}   (z = {each['z']:.1f}, Holm's p = {each['adjusted_p']:.1g})"
         )
         lines += [f"    asked for in {place_words(where)}" for where in each["asked_for_by"]]
+    lines.append("to accept the first one, add it to the task, as if its author had declared it:")
+    lines.append(f"  {report['accept'][0]}")
     return lines
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from mereq.commands.output import command, words
 from mereq.core.errors import LostRows, NotNamed
+from mereq.presets.methods import find_method
 from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.policies import name_policy
@@ -52,7 +53,7 @@ def open_run(
     Raises:
         RunExists: the directory contains other files.
         IncompatibleRun: the run to resume has another configuration.
-        NotNamed: the run's task or robot is code of a user's, and was not named.
+        NotNamed: the run's task, method or robot is code of a user's, and was not named.
         LostRows: stored steps are lost, and cannot be made again.
         StillBlind: the run belongs to a blind trial.
     """
@@ -127,9 +128,9 @@ def _spec_to_resume(where: RunDirectory, given: dict[str, Any], console: Console
     refuse_blind(out)
     config = _recorded_config(where, console)
     recorded = RunSpec.from_config(config)
-    for option, name in (("task", recorded.task), ("robot", recorded.robot)):
+    for option, name in (("task", recorded.task), ("method", recorded.method), ("robot", recorded.robot)):
         if name is not None and _is_own(option, name) and option not in given:
-            again = command(name if option == "task" else f"--robot {name}", "--resume", "--out", out)
+            again = command(*([name] if option == "task" else [f"--{option}", name]), "--resume", "--out", out)
             raise NotNamed(
                 f"The run in {out} has the {option} {name}, which is a user's own. Such code or file is used only "
                 "if you name it, since a recorded run may come from another person. Name it (a file with its path): "
@@ -137,6 +138,8 @@ def _spec_to_resume(where: RunDirectory, given: dict[str, Any], console: Console
             )
     if "task" in given:
         find_task(given["task"])
+    if "method" in given:
+        find_method(given["method"])
     name_robot(given.get("robot"))
     asked = {name: _recorded(name, value) if isinstance(value, str) else value for name, value in given.items()}
     if all(asked[name] == getattr(recorded, name, None) for name in asked.keys() - {"n_rounds"}):
@@ -145,7 +148,7 @@ def _spec_to_resume(where: RunDirectory, given: dict[str, Any], console: Console
 
 
 def _is_own(option: str, name: str) -> bool:
-    """Whether a recorded task or robot is code or a file of a user's."""
+    """Whether a recorded task, method or robot is code or a file of a user's."""
     return is_own(name) if option == "robot" else is_named(name)
 
 

@@ -18,7 +18,7 @@ from mereq.core.printable import printable
 from mereq.presets.named import is_named
 from mereq.robots.known import is_known
 
-CODE = ("task", "prior", "expert", "robot")  # options that may name code of the user's own
+CODE = ("task", "method", "prior", "expert", "robot")  # options that may name code of the user's own
 
 
 class PlainConsole(Console):

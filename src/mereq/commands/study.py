@@ -15,6 +15,7 @@ from mereq.commands.output import command, words
 from mereq.commands.tables import print_table
 from mereq.commands.terminal import prepare
 from mereq.core.errors import StudyStopped, WrongStudy
+from mereq.presets.named import recorded_name
 from mereq.presets.registry import definition_of
 from mereq.reports.summary import Condition
 from mereq.reports.tables import overview
@@ -178,4 +179,4 @@ def _run_line(run: PlannedRun, done: StudyRun) -> str:
 
 
 def _condition(run: PlannedRun) -> Condition:
-    return Condition(run.spec.method, run.variant, run.spec.preset)
+    return Condition(recorded_name(run.spec.method), run.variant, run.spec.preset)

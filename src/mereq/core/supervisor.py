@@ -42,6 +42,7 @@ class DecisionContext(NamedTuple):
     info: dict[str, Any]  # the environment's own report of this state: measurements, features of the last step
     recorded_decision: Decision | None = None  # of before an interruption, while the step is executed again
     policy: Policy | None = None  # the acting policy, which proposed the action; None while a step is executed again
+    asked: bool | None = None  # whether a robot-gated method asks the supervisor to act; None: nothing ever asks
 
 
 class Supervisor(Protocol):

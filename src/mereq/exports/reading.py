@@ -1,4 +1,4 @@
-"""Datasets of recorded interventions as supervised steps: our own exports, LeRobot's, and CSV of any origin.
+"""Datasets of recorded interventions as supervised steps: our own exports, LeRobot's, Minari's, and CSV of any origin.
 
 Columns, with the names that are understood (a vector in CSV has one column per coordinate, `action_0`, `action_1`):
 
@@ -11,11 +11,12 @@ Columns, with the names that are understood (a vector in CSV has one column per 
     features           features, or columns with the features' names; else not a number
     next_observation   next_observation, next.observation.state; else the episode's next observation
     terminated, truncated (next.done, next.truncated), run, round, retracts, policy_version: else none, 0, or an end
+
+Of a Minari dataset, the other columns are the entries of its infos: of each step, with or without one of the reset.
 """
 
 import csv
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ NAMES = {
 }
 NEEDED = ("observation", "action", "is_intervention", "episode")
 STEPS = "steps.csv"
+MINARI = "metadata.json"  # in the folder of a Minari dataset that is called data
 
 Columns = Mapping[str, np.ndarray]  # rows by the name in the file
 
@@ -55,7 +57,7 @@ def read_dataset(source: Path, task: Task, prior: Policy) -> list[tuple[Supervis
     """Steps of a dataset, by round.
 
     Args:
-        source: a CSV file, the folder of our own CSV export, or the folder of a LeRobot dataset.
+        source: a CSV file, the folder of our own CSV export, or the folder of a LeRobot or Minari dataset.
         task: of the steps.
         prior: proposes where the dataset does not say what the policy would have done.
 
@@ -181,13 +183,16 @@ class _Rows:
         return values
 
     def features(self) -> np.ndarray:
-        """Features of each row; not a number where they were not recorded."""
+        """Features of each row; not a number where they were not recorded, such as one that was added to the task."""
         names, n = self._task.feature_names, len(next(iter(self._columns.values())))
-        named = [
-            self._columns[found] for name in names for found in (name, f"features_{name}") if found in self._columns
-        ]
-        if len(named) == len(names):
-            return np.column_stack(named).astype(float)
+        named = {
+            name: self._columns[found]
+            for name in names
+            for found in (name, f"features_{name}")
+            if found in self._columns
+        }
+        if named:
+            return np.column_stack([named.get(name, np.full(n, np.nan)) for name in names]).astype(float)
         return self.vectors("features", len(names), float) if self.has("features") else np.full((n, len(names)), np.nan)
 
     def _refuse_gaps(self, name: str, values: np.ndarray) -> None:
@@ -200,11 +205,14 @@ def _columns(source: Path) -> Columns:
     """Columns of a dataset's file or folder."""
     if source.is_dir() and (source / "meta" / "info.json").is_file():
         return _lerobot(source)
+    if minari := next((folder for folder in (source, source / "data") if (folder / MINARI).is_file()), None):
+        return _minari(minari)
     file = source / STEPS if source.is_dir() else source
     if not file.is_file() or file.suffix != ".csv":
         raise CannotLoad(
             f"{source} is no dataset that can be read: neither a .csv file, nor a folder with {STEPS}, nor a LeRobot "
-            "dataset (a folder with meta/info.json). `mereq export` writes such folders."
+            f"dataset (a folder with meta/info.json), nor a Minari dataset (a folder with data/{MINARI}). "
+            "`mereq export` writes such folders."
         )
     with file.open(newline="", encoding="utf-8-sig") as opened:
         lines = csv.reader(opened)
@@ -234,18 +242,108 @@ def _numbers(texts: Sequence[str]) -> np.ndarray:
 def _lerobot(folder: Path) -> Columns:
     """Columns of all Parquet files of a LeRobot dataset, of version 2 or 3."""
     try:
+        import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         raise CannotLoad(
             'pyarrow is not installed, and LeRobot\'s datasets need it. Install it with  pip install "mereq[lerobot]".'
         ) from error
-    info = json.loads((folder / "meta" / "info.json").read_text(encoding="utf-8"))
     files = sorted((folder / "data").rglob("*.parquet"))
     if not files:
         raise CannotLoad(f"{folder} has no Parquet files in data/.")
-    wanted = {name for names in NAMES.values() for name in names} & set(info.get("features", {}))
-    tables = [parquet.read_table(file, columns=sorted(wanted)) for file in files]
-    return {
-        name: np.concatenate([np.stack([np.ravel(value) for value in table[name].to_pylist()]) for table in tables])
-        for name in sorted(wanted)
-    }
+    understood = {name for names in NAMES.values() for name in names}
+    parts: list[dict[str, np.ndarray]] = []
+    for file in files:
+        try:
+            wanted = sorted(understood & set(parquet.read_schema(file).names))
+            table = parquet.read_table(file, columns=wanted)
+        except pyarrow.ArrowException as error:
+            raise CannotLoad(f"{file} cannot be read: {error}") from error
+        parts.append({name: _rows_of(table[name].to_pylist(), f"{file}: {name}") for name in wanted})
+    kept = [name for name in parts[0] if all(name in part for part in parts)]
+    if kept and not sum(len(part[kept[0]]) for part in parts):
+        raise CannotLoad(f"{folder} has no rows.")
+    return {name: np.concatenate([part[name] for part in parts if len(part[name])]) for name in kept}
+
+
+def _rows_of(values: list[Any], what: str) -> np.ndarray:
+    """Rows of a column of numbers or of vectors.
+
+    Raises:
+        CannotLoad: they are no numbers, or the vectors differ in length.
+    """
+    try:
+        return np.array([np.ravel(np.asarray(np.nan if value is None else value, float)) for value in values])
+    except ValueError as error:
+        raise CannotLoad(f"{what} must have numbers, or vectors of one length: {error}.") from error
+
+
+def _minari(folder: Path) -> Columns:
+    """Columns of a Minari dataset: observations flattened, actions scaled to [-1, 1], and the infos of each step.
+
+    Raises:
+        CannotLoad: Minari is not installed, cannot read the folder, or episodes have different infos.
+    """
+    try:
+        from gymnasium import spaces
+        from minari import MinariDataset
+    except ImportError as error:
+        raise CannotLoad(
+            'Minari is not installed, and its datasets need it. Install it with  pip install "mereq[minari]".'
+        ) from error
+    try:
+        dataset = MinariDataset(folder)
+        episodes = list(dataset.iterate_episodes())
+    except Exception as error:
+        raise CannotLoad(f"Minari cannot read {folder}: {type(error).__name__}: {error}") from error
+    seen, acting = dataset.observation_space, dataset.action_space
+    parts: list[dict[str, np.ndarray]] = []
+    for number, episode in enumerate(episodes):
+        n = len(episode.rewards)
+        obs = np.stack([np.asarray(spaces.flatten(seen, _at(episode.observations, t))) for t in range(n + 1)])
+        infos = {name: _of_steps(values, n) for name, values in (episode.infos or {}).items()}
+        own = {
+            "observation": obs[:-1],
+            "next_observation": obs[1:],
+            "action": _scaled(np.asarray(episode.actions), acting),
+            "terminated": np.asarray(episode.terminations),
+            "truncated": np.asarray(episode.truncations),
+            "episode": np.full(n, number),
+            "step": np.arange(n),
+        }
+        told = {name: values for name, values in infos.items() if values is not None and name not in own}
+        if "proposed_action" in told:
+            told["proposed_action"] = _scaled(told["proposed_action"], acting)
+        parts.append(told | own)
+    if not parts:
+        raise CannotLoad(f"{folder} has no episodes.")
+    wrong = next((number for number, part in enumerate(parts) if part.keys() != parts[0].keys()), None)
+    if wrong is not None:
+        differ = ", ".join(sorted(parts[wrong].keys() ^ parts[0].keys()))
+        raise CannotLoad(f"{folder}: the infos of episode {wrong} (from 0) differ from those of episode 0: {differ}.")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _at(observations: Any, t: int) -> Any:
+    """Observation at a step, of observations that may be nested."""
+    if isinstance(observations, dict):
+        return {name: _at(values, t) for name, values in observations.items()}
+    if isinstance(observations, tuple):
+        return tuple(_at(values, t) for values in observations)
+    return observations[t]
+
+
+def _of_steps(values: Any, n: int) -> np.ndarray | None:
+    """An info of each of n steps, without that of the reset; None if it is nested or has another length."""
+    if not isinstance(values, np.ndarray | list) or len(values) not in (n, n + 1):
+        return None
+    found = np.asarray(values)
+    return found[-n:] if found.dtype.kind in "biuf" else None
+
+
+def _scaled(action: np.ndarray, space: Any) -> np.ndarray:
+    """Actions in [-1, 1], where the space says what its limits are."""
+    low, high = getattr(space, "low", None), getattr(space, "high", None)
+    if low is None or high is None or not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return action
+    return (2.0 * (action - low) / (high - low) - 1.0).astype(np.float32)

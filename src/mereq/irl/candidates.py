@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.core.actions import Actions, Discrete
+from mereq.core.errors import UnknownName
 
 QUANTILES = (0.25, 0.5, 0.75)  # of a coordinate, at which it has a threshold
 MOST_DISTANCES = 45  # of pairs of coordinates; a longer observation has none
@@ -55,11 +56,41 @@ def library(
     found = [*own]
     for i in varies.tolist():
         found += [_coordinate(called[i], i), _square(called[i], i)]
-        cuts = np.unique(np.quantile(moves.next_obs[:, i], QUANTILES))
+        cuts = np.unique([float(f"{cut:.3g}") for cut in np.quantile(moves.next_obs[:, i], QUANTILES)])
         found += [_threshold(called[i], i, cut) for cut in cuts.tolist() if 0 < _share(moves.next_obs[:, i], cut) < 1]
     pairs = [(i, j) for i in varies.tolist() for j in varies.tolist() if i < j]
     found += [_distance(called[i], called[j], i, j) for i, j in pairs if len(pairs) <= MOST_DISTANCES]
     return (*found, *_of_actions(actions))
+
+
+def candidate_named(
+    name: str, n_obs: int, actions: Actions, *, names: Sequence[str] = (), own: Iterable[Candidate] = ()
+) -> Candidate:
+    """The candidate of a name that `library` gives, whatever the recorded steps. A threshold may be any number.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    called = list(names) or [f"obs[{i}]" for i in range(n_obs)]
+    above = name.rpartition(" > ")
+    if above[0] in called and _is_number(above[2]):
+        return _threshold(above[0], called.index(above[0]), float(above[2]))
+    found = [*own, *_of_actions(actions)]
+    for i, one in enumerate(called):
+        found += [_coordinate(one, i), _square(one, i)]
+        found += [_distance(one, other, i, j) for j, other in enumerate(called) if i < j]
+    named = {each.name: each for each in reversed(found)}
+    if name not in named:
+        some = [*(each.name for each in own), *called, f"{called[0]} squared", f"{called[0]} > 0.5"]
+        raise UnknownName("candidate feature", name, some)
+    return named[name]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
 
 
 def values(candidates: Sequence[Candidate], moves: Moves) -> Float[np.ndarray, "n candidates"]:

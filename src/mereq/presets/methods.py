@@ -1,22 +1,87 @@
-"""Methods by name: the rows of the paper's Table 1, one ablation, MEReQ-Bayes, and methods of other authors."""
+"""Methods by name: the rows of the paper's Table 1, one ablation, MEReQ-Bayes, and methods of other authors.
+
+A method of the user's own is named as a task is: `file.py:NAME` or `package.module:NAME`.
+"""
 
 from typing import Literal
 
 from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_PSEUDO, MEREQ, MEREQ_NP
+from mereq.alignment.aim import AIM
 from mereq.alignment.coherent_imitation import CSIL
 from mereq.alignment.decision_learning import MILE
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorAlignment
 from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
+from mereq.alignment.thrifty_dagger import THRIFTY_DAGGER
+from mereq.core.errors import CannotLoad, NotNamed, UnknownName
+from mereq.presets.named import FORMS, is_named, load_named, recorded_name
 
+OWN = f"; or your own method: {FORMS}"
 LearningName = Literal["sequential", "concurrent", "handback"]
 INSTANT: tuple[Method, ...] = (MEREQ_BAYES, MEREQ_BAYES_FADING)
 OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, *INSTANT)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
-METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS)}
+ROBOT_GATED: tuple[Method, ...] = (AIM, THRIFTY_DAGGER)
+METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS, *ROBOT_GATED)}
+
+
+_named: dict[str, tuple[str, Method]] = {}  # methods that the user has named in this process, by recorded name
+
+
+def find_method(name: str) -> Method:
+    """The method that a user names. The user's own code is imported.
+
+    Raises:
+        UnknownName: no method has this name.
+        CannotLoad: the object cannot be imported, or is no method.
+    """
+    if not is_named(name):
+        return method_named(name)
+    recorded = recorded_name(name)
+    if recorded in _named and _named[recorded][0] != name:
+        before = _named[recorded][0]
+        raise CannotLoad(f"Two methods are called {recorded}: {before} and {name}. Rename one of the files.")
+    if recorded not in _named:
+        _named[recorded] = name, _checked(load_named(name, "method"), name)
+    return _named[recorded][1]
+
+
+def method_named(name: str) -> Method:
+    """The method of a recorded name. A user's code is not imported unless it was named in this process.
+
+    Raises:
+        UnknownName: no method has this name.
+        NotNamed: the method is code of a user's that was not named in this process.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if recorded_name(name) in _named:
+        return _named[recorded_name(name)][1]
+    if is_named(name):
+        raise NotNamed(
+            f"The method {name} is code that is imported only if you name it, since a recorded run may come from "
+            f"another person. Name it with --method (a file with its path): {name}."
+        )
+    raise UnknownName("method", name, list(METHODS), else_allowed=OWN)
+
+
+def known_method(name: str) -> Method | None:
+    """The method of a recorded name; None unless mereq offers it, or the user named it in this process."""
+    named = _named.get(recorded_name(name))
+    return named[1] if named else METHODS.get(name)
+
+
+def _checked(found: object, name: str) -> Method:
+    """The object as a method."""
+    if isinstance(found, Method) and not isinstance(found, type):
+        return found
+    raise CannotLoad(
+        f"{name} is a {type(found).__name__}, and no method: it needs a `name` and start(task, prior, settings, "
+        "seed=...), which returns an improver (docs/benchmark.md)."
+    )
 
 
 def default_learning(method: str) -> LearningName:
     """When a method learns, unless something else is asked for: between rounds, or at each handback if it can."""
-    return "handback" if isinstance(METHODS.get(method), PosteriorAlignment) else "sequential"
+    return "handback" if isinstance(known_method(method), PosteriorAlignment) else "sequential"

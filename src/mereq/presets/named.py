@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -13,18 +14,29 @@ from mereq.core.errors import CannotLoad
 from mereq.core.extras import advice
 
 FORMS = "file.py:NAME or package.module:NAME"
+ADDED = " + "  # before the name of each feature that is added to a task
+_WITH_ADDED = re.compile(r"(?P<base>.+?:[^\W\d]\w*|[^:]+?)(?P<added>( \+ .+)?)", re.DOTALL)
 
 
 def is_named(text: str) -> bool:
     """Whether a text has the form of a name: `file.py:NAME` or `package.module:NAME`."""
-    where, colon, what = text.rpartition(":")
+    where, colon, what = without_added(text)[0].rpartition(":")
     return bool(colon) and what.isidentifier() and (where.endswith(".py") or _is_dotted(where))
+
+
+def without_added(text: str) -> tuple[str, tuple[str, ...]]:
+    """Name of a task without the features that are added to it, and the names of these."""
+    found = _WITH_ADDED.fullmatch(text)
+    if found is None or not found["added"]:
+        return text, ()
+    return found["base"], tuple(found["added"].removeprefix(ADDED).split(ADDED))
 
 
 def recorded_name(text: str) -> str:
     """The name as it is recorded: a file is reduced to the last part of its path."""
-    where, colon, what = text.rpartition(":")
-    return f"{Path(where).name}:{what}" if colon and where.endswith(".py") else text
+    base, added = without_added(text)
+    where, colon, what = base.rpartition(":")
+    return ADDED.join((f"{Path(where).name}:{what}" if colon and where.endswith(".py") else base, *added))
 
 
 def load_named(text: str, kind: str) -> Any:

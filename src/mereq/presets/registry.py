@@ -8,9 +8,10 @@ from importlib import metadata
 
 from mereq.core.errors import CannotLoad, NotNamed, UnknownName
 from mereq.core.task import Task
+from mereq.presets.added_features import with_added_features
 from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 from mereq.presets.definition import TaskDefinition
-from mereq.presets.named import FORMS, is_named, load_named, recorded_name
+from mereq.presets.named import FORMS, is_named, load_named, recorded_name, without_added
 
 OWN = f"; or your own task: {FORMS}"
 
@@ -43,6 +44,9 @@ TASKS = _Tasks()
 _named: dict[
     str, tuple[str, TaskDefinition]
 ] = {}  # definitions that the user has named in this process, by recorded name
+_extended: dict[
+    str, tuple[TaskDefinition, TaskDefinition]
+] = {}  # definitions without and with added features, by recorded name
 
 
 def find_task(name: str) -> TaskDefinition:
@@ -52,6 +56,9 @@ def find_task(name: str) -> TaskDefinition:
         UnknownName: no task has this name.
         CannotLoad: the object cannot be imported, or is no definition.
     """
+    base, added = without_added(name)
+    if added:
+        return _with_added(find_task(base), recorded_name(name), added)
     if not is_named(name):
         return definition_of(name)
     recorded = recorded_name(name)
@@ -71,6 +78,9 @@ def definition_of(name: str) -> TaskDefinition:
     """
     if name in TASKS:
         return TASKS[name]
+    base, added = without_added(name)
+    if added:
+        return _with_added(definition_of(base), recorded_name(name), added)
     if recorded_name(name) in _named:
         return _named[recorded_name(name)][1]
     if is_named(name):
@@ -82,6 +92,13 @@ def definition_of(name: str) -> TaskDefinition:
     if name not in offered:
         raise UnknownName("task", name, [*TASKS, *offered], else_allowed=OWN)
     return _checked(load_named(offered[name].value, "task"), name)
+
+
+def _with_added(definition: TaskDefinition, name: str, added: tuple[str, ...]) -> TaskDefinition:
+    """The definition with added features; the same one each time."""
+    if name not in _extended or _extended[name][0] is not definition:
+        _extended[name] = definition, with_added_features(definition, name, added)
+    return _extended[name][1]
 
 
 def is_known(name: str) -> bool:

@@ -24,7 +24,16 @@ from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
 from mereq.presets.definition import TaskDefinition
 from mereq.presets.known_tasks import known_task
 from mereq.reports.distributions import feature_counts, jensen_shannon_distance
-from mereq.reports.summary import Condition, condition_labels, condition_of, conditions_of, runs_of, tasks_of
+from mereq.reports.summary import (
+    Condition,
+    condition_labels,
+    condition_of,
+    conditions_of,
+    is_robot_gated,
+    of_single_episodes,
+    runs_of,
+    tasks_of,
+)
 from mereq.runs.policies import checksum_of, policy_of
 from mereq.runs.recorded import load_supervised_policy
 from mereq.runs.spec import RunSpec
@@ -203,6 +212,9 @@ def _evaluation_task(name: str) -> EvaluationTask | None:
 
 
 def _policy_of_run(study: Path, run: StudyRun, name: str) -> EvaluatedPolicy:
+    if of_single_episodes(run) or is_robot_gated(run.method):
+        load = partial(_supervised_policy, study / RUNS / run.name, len(run.rounds))
+        return EvaluatedPolicy(run.task, name, load, run=run, round=len(run.rounds))
     aligned = first_aligned([r.intervention_rate for r in run.rounds])
     index = len(run.rounds) if aligned is None else aligned
     load = partial(_supervised_policy, study / RUNS / run.name, index)

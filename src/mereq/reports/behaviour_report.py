@@ -30,8 +30,10 @@ Progress = Callable[[str, int, int], None]  # what is or was done, how many poli
 WHICH_POLICIES = f"""\
 Of each run, the policy that was supervised in the first round with an intervention rate of at most {ALIGNED:.2f}: it
 was made in the round before, and in the first round it is what the method starts from. {tables.DAGGER}n/N marks methods
-of whose N runs n never had such a rate; of these the last policy is evaluated. Every policy, also the expert's and the
-prior's, does the same {EPISODES} episodes to their end without supervision, taking its most probable actions."""
+of whose N runs n never had such a rate; of these the last policy is evaluated. So it is where a round is a single
+episode, whose rate is zero by chance, and of robot-gated methods, whose rate says how often they asked. Every policy,
+also the expert's and the prior's, does the same {EPISODES} episodes to their end without supervision, taking its most
+probable actions."""
 HOW_FAR = f"""\
 Jensen-Shannon distance (natural logarithm; 0: equal, 0.833: nothing in common) between the distribution of a feature
 over all steps and the expert's, in {BINS} equal bins on [0, 1]: mean over seeds (half width of the 95 % interval).

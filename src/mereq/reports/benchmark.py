@@ -5,16 +5,17 @@ supervised steps that are neither counted nor learned from.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from mereq.core.seeding import stream
 from mereq.presets.known_tasks import known_task
 from mereq.reports.behaviour import EvaluatedPolicy, evaluate_policies, load_last_policy, tasks_to_evaluate
+from mereq.reports.figures import Measure
 from mereq.reports.statistics import (
     Estimate,
     Samples,
@@ -24,7 +25,15 @@ from mereq.reports.statistics import (
     probability_of_fewer_samples,
     samples_to_stay_below,
 )
-from mereq.reports.summary import Condition, condition_labels, condition_of, conditions_of, method_name, task_name
+from mereq.reports.summary import (
+    Condition,
+    condition_labels,
+    condition_of,
+    conditions_of,
+    is_robot_gated,
+    method_name,
+    task_name,
+)
 from mereq.reports.tables import Record, Table, estimate_with_half_width
 from mereq.store.links import inside
 from mereq.store.run_store import RUN, OwnRate, RunReader
@@ -36,29 +45,38 @@ HOW_TO_READ = f"""\
   end, and counts with all its samples. *Censored*: how many runs.
 - *Own rate*: of the last policy. *Return*: of the last policy in unsupervised episodes, under the expert's weights;
   only with `--behaviour`.
-- *Attention*: duration of the supervised steps until the own rate stays below, at the page's pace.
+- *Attention*: duration of the supervised steps until the own rate stays below, at the page's pace. A supervisor has
+  to watch all of them, except where the method is robot-gated (AIM, ThriftyDAgger): there only the steps count in which
+  it asked and the supervisor acted. To be called away and back is not counted.
 - *Computing*: of learning, in the whole run. It depends on the machine and on what else it did.
 - All numbers: mean (half width of the 95 % interval over seeds).
-- *Seen here*: whether the method needs fewer expert samples than the one that its authors compare it with. *Yes* and
-  *no*: the 95 % interval of the probability that a run needs fewer is above or below one half; *open* otherwise. It is
-  about this protocol, not about theirs."""
+- *Seen here*: whether the method needs fewer expert samples (ThriftyDAgger: less attention) than the one in brackets,
+  with which its authors compare it. *Yes* and *no*: the 95 % interval of the probability that a run needs fewer is
+  above or below one half; *open* otherwise, as with a single run of either. It is about this protocol, not theirs."""
+SINGLE_EPISODES = """\
+A round of these runs is a single episode, so its intervention rate is often zero by chance. Therefore neither the
+paper's Figure 2 nor its Table 1 is made of them, and the overview's samples *to δ* end at the first lucky episode:
+compare by the own rates above."""
 
 
 class Claim(NamedTuple):
-    """A claim of a method's authors, as far as it can be compared here: fewer expert samples than another method."""
+    """A claim of a method's authors, as far as it can be compared here: less than another method needs."""
 
     words: str
     than: str  # that method's name
+    of: Literal["expert samples", "attention"] = "expert samples"
 
 
 CLAIMS = {
-    "mereq": Claim("fewer expert samples than HG-DAgger-FT", "hg-dagger-ft"),
-    "rlif": Claim("needs less of the expert than HG-DAgger", "hg-dagger-ft"),
+    "mereq": Claim("fewer expert samples", "hg-dagger-ft"),
+    "rlif": Claim("needs less of the expert", "hg-dagger-ft"),
     "rift": Claim("the prior saves takeovers in learning from them", "rlif"),
     "pvp": Claim("needs less of the expert than imitation", "hg-dagger-ft"),
     "mile": Claim("non-intervention is data, so fewer interventions", "hg-dagger-ft"),
     "ppl": Claim("half the samples of interactive imitation", "hg-dagger-ft"),
     "csil": Claim("a coherent reward improves on the clone", "hg-dagger-ft"),
+    "aim": Claim("40 % less takeover cost", "thrifty-dagger"),
+    "thrifty-dagger": Claim("less of the supervisor's attention", "hg-dagger-ft", of="attention"),
 }
 
 
@@ -70,7 +88,7 @@ class BenchmarkRun:
     samples: SamplesToThreshold  # expert samples until the own rate stays below DELTA
     expert_samples: int  # of the whole run
     last_own_rate: float
-    attention: float  # [s]
+    attention: SamplesToThreshold  # the same in seconds of the supervisor's attention; NaN: the task's pace is unknown
     computing: float  # [s]
     mean_return: float | None  # None: not evaluated
 
@@ -80,12 +98,13 @@ class BenchmarkRun:
         own, counts, steps = (list(column) for column in zip(*((r[2], r[1], r[0]) for r in rates), strict=True))
         definition = known_task(run.task)
         pace = definition.hz if definition is not None else float("nan")
+        watched = samples_to_stay_below(own, counts if is_robot_gated(run.method) else steps, delta=DELTA)
         return cls(
             run,
             samples_to_stay_below(own, counts, delta=DELTA),
             run.rounds[-1].expert_steps,
             own[-1],
-            samples_to_stay_below(own, steps, delta=DELTA).samples / pace,
+            replace(watched, samples=watched.samples / pace),
             computing,
             mean_return,
         )
@@ -173,11 +192,22 @@ def _cells(found: Sequence[BenchmarkRun], task: str, condition: Condition) -> tu
         _mean([each.expert_samples for each in mine], 0),
         _mean([each.last_own_rate for each in mine], 3),
         _mean(returns, 1) if len(returns) == len(mine) else "–",
-        _mean([each.attention for each in mine], 0),
+        _attention(mine),
         _mean([each.computing for each in mine], 1),
-        "–" if claim is None else f"{claim.words}",
-        "–" if claim is None else seen(samples, _samples(_of(found, task, condition._replace(method=claim.than)))),
+        "–" if claim is None else f"{claim.words} ({method_name(claim.than)})",
+        "–" if claim is None else _seen(claim, mine, _of(found, task, condition._replace(method=claim.than))),
     )
+
+
+def _attention(mine: Sequence[BenchmarkRun]) -> str:
+    seconds = Samples.of([each.attention for each in mine])
+    return "–" if np.isnan(seconds.at_least).any() else estimate_with_half_width(mean_samples(seconds))
+
+
+def _seen(claim: Claim, ours: Sequence[BenchmarkRun], theirs: Sequence[BenchmarkRun]) -> str:
+    if claim.of == "attention":
+        return seen(*(Samples.of([each.attention for each in runs]) for runs in (ours, theirs)))
+    return seen(_samples(ours), _samples(theirs))
 
 
 def _mean(values: Sequence[float], digits: int) -> str:
@@ -191,6 +221,34 @@ def seen(ours: Samples, theirs: Samples) -> str:
         return "–"
     fewer = probability_of_fewer_samples([ours], [theirs], rng=stream(0, "benchmark"))
     return "yes" if fewer.low > 0.5 else "no" if fewer.high < 0.5 else "open"
+
+
+def benchmark_measures(found: Sequence[BenchmarkRun]) -> list[Measure]:
+    """Measures of the benchmark's figure, in the order of its table; attention only where paces are known."""
+    labels = condition_labels(conditions_of([each.run for each in found]))
+    several = len({each.run.variant for each in found}) > 1
+    lines = {
+        task_name(task): {
+            label if several else method_name(condition.method): runs
+            for condition, label in labels.items()
+            if (runs := _of(found, task, condition))
+        }
+        for task in dict.fromkeys(each.run.task for each in found)
+    }
+
+    def by(value: Callable[[BenchmarkRun], Any]) -> dict[str, dict[str, list[Any]]]:
+        return {
+            task: {name: [value(run) for run in runs] for name, runs in mine.items()} for task, mine in lines.items()
+        }
+
+    censored = by(lambda run: run.samples.censored)
+    measures = [
+        Measure("expert samples", by(lambda run: run.samples.samples), censored, logarithmic=True),
+        Measure("own rate at the end", by(lambda run: run.last_own_rate), line=DELTA),
+    ]
+    if not any(np.isnan(run.attention.samples) for run in found):
+        measures.append(Measure("attention [s]", by(lambda run: run.attention.samples), censored, logarithmic=True))
+    return measures
 
 
 def benchmark_records(found: Sequence[BenchmarkRun]) -> list[Record]:
@@ -207,7 +265,7 @@ def benchmark_records(found: Sequence[BenchmarkRun]) -> list[Record]:
             "expert_samples": each.expert_samples,
             "last_own_rate": each.last_own_rate,
             "mean_return": each.mean_return,
-            "attention_s": each.attention,
+            "attention_s": None if np.isnan(each.attention.samples) else each.attention.samples,
             "computing_s": each.computing,
         }
         for each in found

@@ -38,7 +38,7 @@ class SamplesToThreshold:
     A run that never gets below delta is censored: its total is a lower bound.
     """
 
-    samples: int
+    samples: float
     censored: bool
 
 

@@ -21,11 +21,18 @@ from mereq.reports.behaviour_report import (
 )
 from mereq.reports.behaviour_report import behaviour_tables as tables_of_behaviour
 from mereq.reports.benchmark import BenchmarkRun, benchmark_records, benchmark_runs, benchmark_table
-from mereq.reports.figures import study_figure, theta_figure
+from mereq.reports.figures import benchmark_figure, study_figure, theta_figure
 from mereq.reports.results import StudyResults, read_results
 from mereq.reports.sources import differing_settings, full_record, source_line
 from mereq.reports.statistics import RESAMPLES, THRESHOLDS
-from mereq.reports.summary import across_tasks, condition_of, condition_summaries, outcomes, tasks_of
+from mereq.reports.summary import (
+    across_tasks,
+    condition_of,
+    condition_summaries,
+    of_single_episodes,
+    outcomes,
+    tasks_of,
+)
 from mereq.reports.tables import Table, small
 from mereq.store.atomic import writing
 from mereq.store.links import inside
@@ -46,6 +53,8 @@ HOW_TO_READ = f"""\
   undecided.
 - *P(MEReQ needs fewer)*: probability that a run of MEReQ needs fewer samples than a run of this condition; ties count
   one half. A censored run is worse than any that is not, and two censored runs tie.
+- The rate of a robot-gated method (AIM, ThriftyDAgger) is the share of steps in which it asked, and says nothing about
+  how content the supervisor is.
 - A single seed has no interval. Bootstrap intervals of fewer than about five seeds are too narrow."""
 
 
@@ -146,10 +155,13 @@ class _Writer:
             *notes,
         ]
         self._benchmark(compared)
-        self._simulated(simulated, planned)
-        self._persons(persons, planned)
-        self._beside_the_paper()
-        self._over_all_tasks()
+        if compared and all(map(of_single_episodes, self.runs)):
+            self.text.append(benchmark.SINGLE_EPISODES)
+        else:
+            self._simulated(simulated, planned)
+            self._persons(persons, planned)
+            self._beside_the_paper()
+            self._over_all_tasks()
         self._overview()
         self._weights([run for run in self.runs if run.rounds[0].theta.size])
         self.text += behaviour_sections(behaviours)
@@ -174,9 +186,11 @@ class _Writer:
         if not compared:
             return
         tables.write_csv(self._file("benchmark.csv"), benchmark_records(compared))
+        benchmark_figure(benchmark.benchmark_measures(compared), self._file("benchmark.png"))
         self.text += [
             f"## {BENCHMARK}",
             self._table(BENCHMARK, benchmark_table(compared)),
+            "![each run's expert samples, last own rate and attention, by method](benchmark.png)",
             benchmark.HOW_TO_READ,
             small(f"`benchmark.csv`. {source_line([each.run for each in compared], self.results.planned)}"),
         ]

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mereq.alignment.robot_gated import RobotGated
 from mereq.core.seeding import stream
+from mereq.presets.methods import known_method
 from mereq.reports import paper
 from mereq.reports.statistics import (
     THRESHOLDS,
@@ -25,12 +27,15 @@ from mereq.studies.study_store import StudyRun
 MEREQ = "mereq"
 NAMES = {  # of methods that the paper does not have
     "mereq-bayes": "MEReQ-Bayes",
+    "mereq-bayes-fading": "MEReQ-Bayes, fading",
     "rlif": "RLIF",
     "rift": "RIFT",
     "pvp": "PVP",
     "mile": "MILE",
     "ppl": "PPL",
     "csil": "residual CSIL",
+    "aim": "AIM",
+    "thrifty-dagger": "ThriftyDAgger",
 }
 
 
@@ -134,6 +139,16 @@ def condition_labels(conditions: Sequence[Condition]) -> dict[Condition, str]:
         )
         for condition in conditions
     }
+
+
+def is_robot_gated(method: str) -> bool:
+    """Whether a method's supervisor acts only where it is asked; no, of a method whose code was not named."""
+    return isinstance(known_method(method), RobotGated)
+
+
+def of_single_episodes(run: StudyRun) -> bool:
+    """Whether a round of the run is a single episode, so that its intervention rate is often zero by chance."""
+    return run.config.fields.get("settings", {}).get("rollout_episodes") == 1
 
 
 def method_name(method: str) -> str:

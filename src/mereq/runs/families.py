@@ -6,9 +6,10 @@ from pathlib import Path
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import PosteriorAlignment
 from mereq.alignment.preference_learning import PreferenceLearning
+from mereq.alignment.robot_gated import RobotGated, without_gate
 from mereq.core.errors import IncompatibleRun, IncompleteTask
 from mereq.maxent_rl.family import PolicyFamily
-from mereq.presets.methods import METHODS
+from mereq.presets.methods import method_named
 from mereq.presets.registry import definition_of
 from mereq.runs.policies import checksum_of, policy_of, task_of
 from mereq.runs.spec import RunSpec
@@ -23,13 +24,16 @@ def method_of(spec: RunSpec) -> Method:
     Raises:
         IncompatibleRun: the method predicts in the simulator what a robot would have done.
     """
-    method = METHODS[spec.method]
-    if isinstance(method, PreferenceLearning) and spec.robot is not None:
+    method = method_named(spec.method)
+    learner = without_gate(method)
+    if isinstance(learner, PreferenceLearning) and spec.robot is not None:
         raise IncompatibleRun(
             f"The method {spec.method} repeats supervised episodes in the simulator, which cannot repeat those of the "
             f"robot {spec.robot}. Use a method that needs no prediction, such as mile."
         )
-    return replace(method, family=family_of(spec)) if isinstance(method, PosteriorAlignment) else method
+    if isinstance(learner, PosteriorAlignment):
+        learner = replace(learner, family=family_of(spec))
+    return replace(method, learner=learner) if isinstance(method, RobotGated) else learner
 
 
 def family_of(spec: RunSpec) -> PolicyFamily:

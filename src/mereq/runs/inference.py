@@ -9,7 +9,7 @@ from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout
 from mereq.maxent_rl.family import PolicyFamily
-from mereq.presets.methods import METHODS
+from mereq.presets.methods import known_method, method_named
 from mereq.runs.families import family_of
 from mereq.runs.policies import policy_of, task_of
 from mereq.runs.recorded import spec_of
@@ -19,7 +19,7 @@ from mereq.store.run_store import RunReader
 
 def infers_posterior(reader: RunReader) -> bool:
     """Whether a run's method infers a posterior over a policy family."""
-    return isinstance(METHODS.get(reader.starts()[-1].config.get("method", "")), PosteriorAlignment)
+    return isinstance(known_method(reader.starts()[-1].config.get("method", "")), PosteriorAlignment)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class RecordedInference:
             )
         spec = spec_of(reader)
         task, prior, family = task_of(spec), policy_of(spec, "prior"), family_of(spec)
-        method = METHODS[spec.method]
+        method = method_named(spec.method)
         assert isinstance(method, PosteriorAlignment)
         improver = replace(method, family=family).start(task, prior, spec.settings, seed=spec.seed)
         steps = [reader.steps(index) for index in range(len(reader.rounds()) + 1)]

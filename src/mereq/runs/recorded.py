@@ -8,7 +8,7 @@ from typing import Any, Literal
 from mereq.core.errors import IncompatibleRun
 from mereq.core.policy import Policy
 from mereq.core.task import Task
-from mereq.presets.methods import METHODS
+from mereq.presets.methods import method_named
 from mereq.runs.policies import policy_of, task_of
 from mereq.runs.run import config_of
 from mereq.runs.spec import RunSpec
@@ -93,7 +93,7 @@ def load_supervised_policy(reader: RunReader, index: int) -> Policy:
     if index > 0:
         return load_method_policy(reader, index - 1)[2]
     spec = spec_of(reader)
-    start = METHODS[spec.method].start(task_of(spec), policy_of(spec, "prior"), spec.settings, seed=spec.seed)
+    start = method_named(spec.method).start(task_of(spec), policy_of(spec, "prior"), spec.settings, seed=spec.seed)
     return start.policy
 
 

@@ -13,7 +13,7 @@ from mereq.alignment.inverse_rl import weighed_features
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.toml_file import exactly
-from mereq.presets.methods import METHODS, LearningName, default_learning
+from mereq.presets.methods import LearningName, default_learning, find_method, method_named
 from mereq.presets.named import is_named, recorded_name
 from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
@@ -30,7 +30,7 @@ class RunSpec:
     """Specification of a run; `mereq.runs.run.run` executes it."""
 
     task: str  # a name that `find_task` knows
-    method: str
+    method: str  # a name that `find_method` knows
     preset: str
     settings: AlignSettings
     seed: int
@@ -99,6 +99,7 @@ class RunSpec:
             CannotLoad: the task cannot be imported.
         """
         settings = find_task(task).settings_of(preset)
+        find_method(method)
         learning = learning or default_learning(method)
         if own_rate_steps is None:
             measured = learning == "handback" and supervisor == "expert" and robot is None
@@ -154,7 +155,7 @@ class RunSpec:
             config
             | {
                 name: recorded_name(config[name])
-                for name in ("task", "prior", "expert")
+                for name in ("task", "method", "prior", "expert")
                 if is_named(config.get(name) or "")
             }
             | ({} if self.robot is None else {"robot": recorded_robot(self.robot)})
@@ -199,8 +200,7 @@ class RunSpec:
             UnknownName: a name does not exist; the message lists the existing ones.
         """
         definition_of(self.task).settings_of(self.preset)
-        if self.method not in METHODS:
-            raise UnknownName("method", self.method, list(METHODS))
+        method_named(self.method)
         if self.prior_kind is not None and self.prior_kind not in KINDS:
             raise UnknownName("kind of prior", self.prior_kind, KINDS)
         if self.learning not in get_args(LearningName):

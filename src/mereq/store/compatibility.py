@@ -12,6 +12,7 @@ READ_BY: dict[
     "posterior": ("mereq-bayes",),
     "takeovers": ("rlif", "rift", "pvp"),
     "coherent": ("csil",),
+    "gates": ("aim", "thrifty-dagger"),
     "decisions": ("mile",),
     "preferences": ("ppl",),
 }

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from mereq.core.errors import MereqError, UnknownName, WrongStudy
 from mereq.core.toml_file import STRUCTURE, read_toml, refuse_empty_or_repeated, wrong_file
+from mereq.presets.methods import find_method
 from mereq.presets.named import recorded_name
 from mereq.presets.registry import find_task
 from mereq.runs.policies import name_policy
@@ -91,7 +92,7 @@ class PlannedRun(NamedTuple):
     @property
     def condition(self) -> tuple[str, str, str, str]:
         """Task, method, preset and variant: what the seeds of a condition share."""
-        return recorded_name(self.spec.task), self.spec.method, self.spec.preset, self.variant
+        return recorded_name(self.spec.task), recorded_name(self.spec.method), self.spec.preset, self.variant
 
     @property
     def name(self) -> str:
@@ -160,12 +161,13 @@ class Study:
 
 
 def import_named(spec: RunSpec) -> None:
-    """Import the code of the user's own that a run names: its task, its prior and its expert. Permit its robot's.
+    """Import the user's own code that a run names: its task, method, prior and expert. Permit its robot's.
 
     Raises:
         CannotLoad: it cannot be imported.
     """
     find_task(spec.task)
+    find_method(spec.method)
     for source in (spec.prior, spec.expert):
         name_policy(source)
     name_robot(spec.robot)

@@ -14,6 +14,7 @@ from mereq.core.simulator import Environment
 from mereq.core.supervisor import Controller, Decision, DecisionContext, Supervisor
 from mereq.core.task import Task
 from mereq.interventions.rollout import SupervisedStep
+from mereq.supervision.gate import Gate
 from mereq.supervision.interruption import interruption
 from mereq.supervision.robot_environment import hold_if_robot
 
@@ -30,6 +31,7 @@ def supervise(
     task: Task,
     recorded: Sequence[SupervisedStep] = (),
     n_episodes: int | None = None,
+    gate: Gate | None = None,
 ) -> Iterator[SupervisedStep]:
     """Steps of a supervised rollout, each yielded as soon as it has been executed.
 
@@ -50,6 +52,8 @@ def supervise(
             `repeatable`, such as a robot, or does not repeat the recorded observations, cannot be restored: the
             unfinished episode stays cut, and a new one starts.
         n_episodes: the rollout also ends with its n-th episode.
+        gate: decides when the supervisor is asked to act, of a robot-gated method; None: the supervisor watches, and
+            decides when to take over.
 
     Raises:
         WrongTask: the environment or the supervisor returned something else than they must.
@@ -67,6 +71,8 @@ def supervise(
         version: int | None = None
         seed = episode_seed(episode)
         supervisor.begin_episode(seed)
+        if gate is not None:
+            gate.begin_episode(episode)
         interruption.check()
         obs, info = checked_reset(_environment_answer("reset", environment.reset, task, seed=seed), task)
         step_index, ended = 0, False
@@ -87,8 +93,12 @@ def supervise(
             else:
                 version, policy, proposed, decided = before.version, None, before.proposed, _decision(before)
             context = DecisionContext(step_index, task.state_of(obs).copy(), copied(proposed), info, decided, policy)
+            if gate is not None:
+                context = context._replace(asked=gate.asks(context))
             answer = _answer(supervisor, context, task.actions)
             decision = decided or answer
+            if gate is not None:
+                gate.answered(context, decision)
             reached = checked_step(_environment_answer("step", environment.step, task, copied(decision.action)), task)
             ended = reached.terminated or reached.truncated
             if decided is None:

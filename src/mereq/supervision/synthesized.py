@@ -36,7 +36,10 @@ def divergence_rule(*, upper: float, lower: float) -> Rule[float]:
 
 
 class DivergenceExpert:
-    """Expert that takes over when the proposed action is improbable under the expert policy. App. A.1.1."""
+    """Expert that takes over when the proposed action is improbable under the expert policy. App. A.1.1.
+
+    Where a robot-gated method asks, it acts in the steps in which it is asked, and in no others.
+    """
 
     def __init__(self, expert: Policy, rule: Rule[float]):
         self._expert = expert
@@ -59,7 +62,7 @@ class DivergenceExpert:
                 "defined for finitely many actions. Use MeasurementExpert for continuous ones."
             )
         divergence = kl_of_action(np.array([context.proposed]), expert)[0]
-        controller = self._engine.judge(float(divergence))
+        controller = _controller(context, self._engine, float(divergence))
         return Decision(controller, context.proposed if controller is Controller.POLICY else expert.mode()[0])
 
 
@@ -67,7 +70,8 @@ class MeasurementExpert:
     """Expert that takes over when measurements meet a rule, and then acts as the expert policy does. App. A.1.2-A.1.4.
 
     The measurements are `info["measurements"]`, which the environment reports at the reset and after every step; of an
-    environment that reports none, the observation.
+    environment that reports none, the observation. Where a robot-gated method asks, the expert acts in the steps in
+    which it is asked, and in no others.
     """
 
     def __init__(self, expert: Policy, rule: Rule[Any]):
@@ -90,7 +94,14 @@ class MeasurementExpert:
                 f"info[{'measurements'!r}] contains NaN or an infinite number at {where}, and the intervention rule "
                 "compares it. Report a finite number at every step; for a missing measurement repeat the last one."
             )
-        controller = self._engine.judge(measured)
+        controller = _controller(context, self._engine, measured)
         if controller is Controller.POLICY:
             return Decision(controller, context.proposed)
         return Decision(controller, self._expert.distribution(context.obs[None]).mode()[0])
+
+
+def _controller(context: DecisionContext, engine: RuleEngine[Any], judged: Any) -> Controller:
+    """Controller of the next step: the expert where it is asked; by its rule where nothing ever asks."""
+    if context.asked is None:
+        return engine.judge(judged)
+    return Controller.EXPERT if context.asked else Controller.POLICY

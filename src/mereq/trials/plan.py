@@ -22,9 +22,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mereq.alignment.robot_gated import RobotGated
 from mereq.core.errors import WrongTrial
 from mereq.core.seeding import seed_for, stream
 from mereq.core.toml_file import read_toml, refuse_empty_or_repeated, wrong_file
+from mereq.presets.methods import find_method
 from mereq.presets.registry import find_task
 from mereq.runs.spec import RunSpec
 
@@ -111,12 +113,18 @@ class Trial:
         Raises:
             UnknownName: a task, method, preset or setting does not exist.
             WrongValue: a value is wrong.
-            WrongTrial: `changes` has a value that other entries of the file determine.
+            WrongTrial: `changes` has a value that other entries of the file determine, or a method is robot-gated.
         """
         settled = [name for name in file.changes if name in _SET_BY_THE_TRIAL]
         if settled:
             raise WrongTrial(f"changes has {', '.join(settled)}, which other entries of the file determine.")
         runs = [_run(file, task, method) for task in file.tasks for method in file.methods]
+        asking = [method for method in file.methods if isinstance(find_method(method), RobotGated)]
+        if asking:
+            raise WrongTrial(
+                f"{', '.join(asking)} would ask the participant to act, and so be told from the other methods. A blind "
+                "trial needs methods that are supervised alike."
+            )
         like = {(spec.task, spec.method): spec for spec in runs}
         specs = [
             replace(like[task, method], seed=seed_for(file.seed, "trial", block))

@@ -40,8 +40,7 @@ RATE, BURST = 300.0, 600.0  # messages per second, and at once; a page sends one
 RELOAD = 3.0  # s within which a page may return
 AHEAD = 8  # pictures that may be sent and not yet drawn; with more, a slow page would show old ones
 KEEPALIVE = 0.5  # s after which the newest view is sent again: its absence tells the page that nothing arrives
-CLOSE_TIMEOUT = 0.2  # s that the close frame of a WebSocket may take to be sent, to a page that has stopped reading
-ABORT_AFTER = 3.0  # s after which a closed connection is cut if its page has not closed it too
+ABORT_AFTER = 3.0  # s after which the connection of a page that is told a reason is cut, if it has not answered
 GOING_AWAY, OCCUPIED, TAKEN = 1001, 4409, 4410  # codes for closing a WebSocket
 
 
@@ -57,6 +56,7 @@ class SupervisorSocket:
     def __init__(self, session: Session, ended: Callable[[], None], drop: Callable[[WebSocket], None]):
         self._session, self._ended, self._drop = session, ended, drop
         self._driver: WebSocket | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._drawn = 0  # number of the last picture that the page in control has drawn
         self._has_drawn = asyncio.Event()
 
@@ -70,9 +70,7 @@ class SupervisorSocket:
         self._driver = ws
         self._session.controls.admit("ready when you are")
         if before is not None:
-            await _close(before, TAKEN, "Another page has taken control.")
-            # Cutting it at once could destroy the close frame on its way, and the page would not know the reason.
-            asyncio.get_running_loop().call_later(ABORT_AFTER, self._drop, before)
+            self._relieve(before)
         showing = asyncio.create_task(self._show(ws))
         try:
             await self._listen(ws)
@@ -89,6 +87,13 @@ class SupervisorSocket:
         """Close the WebSocket, with the reason that the program stops."""
         if self._driver is not None:
             await _close(self._driver, GOING_AWAY, STOPPED)
+
+    def _relieve(self, ws: WebSocket) -> None:
+        """Tell a page that another one is in control, and cut its connection only if it does not answer."""
+        task = asyncio.create_task(_close(ws, TAKEN, "Another page has taken control."))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        asyncio.get_running_loop().call_later(ABORT_AFTER, self._drop, ws)
 
     def _end_if_over(self) -> None:
         """End the program unless the page returns soon. A task that sleeps would be cancelled by a shutdown."""
@@ -111,10 +116,9 @@ class SupervisorSocket:
 
     async def _listen(self, ws: WebSocket) -> None:
         messages, refusals = TokenBucket(RATE, BURST), TokenBucket(5.0, 10.0)
-        while self._driver is ws:
-            received = await ws.receive()
-            if received["type"] == "websocket.disconnect" or self._driver is not ws:
-                return
+        while (received := await ws.receive())["type"] != "websocket.disconnect":
+            if self._driver is not ws:
+                continue  # its connection stays until it has been told why: returning would close it
             try:
                 if not messages.spend(time.monotonic()):
                     raise Refused(f"more than {RATE:g} messages per second")
@@ -135,7 +139,7 @@ class SupervisorSocket:
 async def _close(ws: WebSocket, code: int, reason: str) -> None:
     """Send the close frame of a WebSocket, without waiting for a page that does not read."""
     with contextlib.suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-        await asyncio.wait_for(ws.close(code, reason), CLOSE_TIMEOUT)
+        await asyncio.wait_for(ws.close(code, reason), ABORT_AFTER)
 
 
 class Server(uvicorn.Server):
@@ -172,8 +176,8 @@ class Server(uvicorn.Server):
         uvicorn closes a socket together with its close frame. A page that sends something then is answered by a reset
         of the connection, and may report that instead of the reason that it was about to read.
         """
-        await self._close_page()
         asyncio.get_running_loop().call_later(ABORT_AFTER, self._abort_connections)
+        await self._close_page()
         while any(map(_awaits_close_frame, self.server_state.connections)) and not self.force_exit:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)

@@ -46,6 +46,7 @@ from mereq.web.views import Key as KeyView
 logger = logging.getLogger("mereq")
 
 TICK = 0.02  # s between two readings of the controls
+ASKS = "the policy asks you to act: continue, and take over"  # reason of a pause
 SHORTEST_WAIT = 1e-4  # s; shorter waits are skipped
 COUNTDOWN = 3.0  # s between the person's word and the first motion of hardware
 PATIENCE = 1.0  # s that the driver may take before the page says what is waited for
@@ -104,6 +105,7 @@ class Session:
         self._replaying = Lock()  # one replay at a time
         self._ready = False  # whether policies and compiled code are loaded
         self._waits_for_key = False  # the person is in control without a key, and the task has no idle action
+        self._asked: bool | None = None  # whether a robot-gated method asks the person to act; None: it never does
         self._new_episode = True
         self._due = self._paused_for = 0.0
         self._shown_state: Any = None
@@ -188,7 +190,7 @@ class Session:
 
     def begin_episode(self, seed: int) -> None:
         """Prepare the display of a new episode. Wait until a robot may move, since it moves to its start afterwards."""
-        self._new_episode = True
+        self._new_episode, self._asked = True, None
         if self._ghost:
             self._ghost.forget()
         if self._robot:
@@ -208,6 +210,7 @@ class Session:
             self._status.begin_episode(context.step)
             self._foresee(context.obs)
             self._show([self.view.still()])
+        self._heed(context.asked)
         operator = self._awaited_input()
         seen = SeenFrame(operator.frame, time.time(), operator.sent)
         retracts = self._retracted()
@@ -215,6 +218,15 @@ class Session:
             return Decision(Controller.POLICY, context.proposed, retracts, seen)
         action = self.view.controls.nothing if operator.action is None else operator.action
         return Decision(Controller.EXPERT, np.asarray(action, self.actions.dtype)[()], retracts, seen)
+
+    def _heed(self, asked: bool | None) -> None:
+        """Pause where a robot-gated method begins to ask, unless the person is in control already."""
+        begins = bool(asked) and not self._asked
+        changed, self._asked = asked != self._asked, asked
+        if begins and not self.controls.state(self._clock.now()).engaged:
+            self.controls.release(ASKS)
+        if changed:
+            self._put()
 
     def _awaited_input(self) -> OperatorInput:
         """Input of the person when the step is due.
@@ -414,6 +426,8 @@ class Session:
 
     def _readings(self) -> list[tuple[str, str]]:
         shown = self.view.readings() if self._picture else []
+        if self._asked is not None:
+            shown = [*shown, ("the policy", "asks you to act" if self._asked else "does not ask")]
         return [*shown, ("you are in control", "press a key to act")] if self._waits_for_key else shown
 
     def hello(self) -> Hello:
