@@ -98,7 +98,7 @@ def main() -> None:
                 "task": chosen,
                 "episodes": n,
                 "pictures_per_second": arguments.rate,
-                "size": [640, 480],
+                "size": list(size),
                 "seed": 1000,
             }
             content = {"config": config, "results": result, "provenance": clean_provenance(provenance())}
