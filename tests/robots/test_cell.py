@@ -15,6 +15,7 @@ from mereq.commands.jog import jog
 from mereq.core.errors import NeedsPerson, NotNamed, RobotLost, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
+from mereq.robots import cell as cell_module
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
 from mereq.robots.emulator.cell import EmulatedCell, toml_of
 from mereq.robots.emulator.in_process import InProcess
@@ -45,8 +46,9 @@ def stay(robot, steps):
         robot.step(np.zeros(3))
 
 
-def test_an_episode(lab):
+def test_an_episode(lab, monkeypatch):
     """Observations agree with the emulated truth; a hidden bottle is held, then ends it, and so does one that falls."""
+    monkeypatch.setattr(cell_module, "RESET_SPEED", 0.4)
     robot, act = lab.robot, push(0.02)
     assert isinstance(robot, Robot)
     with robot:

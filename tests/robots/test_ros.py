@@ -1,5 +1,7 @@
 """An arm of ROS 2 over a WebSocket, against emulated rosbridge and MoveIt Servo; and a client that is not ours."""
 
+import socket
+
 import numpy as np
 import pytest
 
@@ -21,13 +23,16 @@ WORKSPACE = [[0.28, -0.25, 0.015], [0.78, 0.25, 0.25]]
 NAMES = RosEntry()
 
 
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(ros_arm, "SILENT", HANG)  # the machine may be busy
-    monkeypatch.setattr(ros_arm, "ARRIVING", HANG)
+@pytest.fixture(scope="module")
+def server():
     cell = EmulatedCell(ARM_TASKS["bottle-pushing"], rate=0.1)
     cell.happen("unplug")  # no picture is rendered
-    with EmulatorServer(cell, port=0, session_port=0, ros=NAMES) as server:
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        EmulatorServer(cell, port=0, session_port=0, ros=NAMES) as server,
+    ):
+        patched.setattr(ros_arm, "SILENT", HANG)  # the machine may be busy
+        patched.setattr(ros_arm, "ARRIVING", HANG)
         yield server
 
 
@@ -93,8 +98,9 @@ def test_what_is_refused(server):
         arm_at(server, frame="floor").__enter__()
     with pytest.raises(ArmFault, match="/other failed"):
         arm_at(server, command_type="/other").__enter__()
-    entry = ArmEntry("127.0.0.1", WORKSPACE, wire="rosbridge", port=server.session_port)
-    server._listening[1].close()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        entry = ArmEntry("127.0.0.1", WORKSPACE, wire="rosbridge", port=closed.getsockname()[1])
     with pytest.raises(ArmFault, match="No rosbridge answers"):
         RosArm(entry, NAMES).__enter__()
 

@@ -20,6 +20,7 @@ INTRINSICS = Intrinsics((600.0, 600.0), (320.0, 240.0), (640, 480))
 
 def test_the_gripper_lifts_the_pillow_and_sets_it_down(monkeypatch):
     """It closes where the task says so, through an output; before the next episode it is opened near the table."""
+    monkeypatch.setattr(cell_module, "RESET_SPEED", 0.4)
     lab = InProcess(ARM_TASKS["pillow-grasping"], sight=TrueSight)
     act, robot, plant = grasp(0.0), lab.robot, lab.emulated.plant
     outputs = lab.emulated.controller.outputs

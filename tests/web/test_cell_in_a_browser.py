@@ -8,6 +8,8 @@ from PIL import Image
 
 import emulated_robot
 from browsing import FAKE_HID, sitting
+from mereq.robots import cell
+from mereq.robots.sight import tracker
 from mereq.robots.sight.overlay import TAG, TRACKED
 from mereq.runs.spec import RunSpec
 from mereq.web import session
@@ -30,6 +32,8 @@ def shows(picture: np.ndarray, colour) -> int:
 
 def test_the_cell_is_supervised(tmp_path, browser, monkeypatch):
     monkeypatch.setattr(session, "COUNTDOWN", 0.1)
+    for module, name, value in ((cell, "RESET_SPEED", 0.5), (cell, "STILL_FOR", 0.1), (tracker, "GOALS", 2)):
+        monkeypatch.setattr(module, name, value)  # a short reset
     with sitting(tmp_path / "run", browser, supervised()) as at:
         lab = emulated_robot.made[-1]
         try:
