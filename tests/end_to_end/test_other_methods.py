@@ -66,11 +66,10 @@ def test_a_prior_without_probabilities_is_refused_where_they_are_compared(name):
         METHODS[name].start(LINE, prior, QUICK, seed=0)
 
 
-@pytest.mark.parametrize("name", GATED)
-def test_a_gate_asks_for_demonstrations_then_for_some_steps_and_any_method_learns_the_wish(name):
+def test_a_gate_asks_for_demonstrations_then_for_some_steps_and_any_method_learns_the_wish():
     gates = replace(SETTINGS.gates, demonstrated=14, members=2, updates=100)
     settings = replace(SETTINGS, rollout_episodes=7, gates=gates)
-    rounds = run(replace(METHODS[name], learner=PVP), settings, n_rounds=4, rate_threshold=0.9)
+    rounds = run(replace(METHODS["thrifty-dagger"], learner=PVP), settings, n_rounds=4, rate_threshold=0.9)
     assert len(rounds) == 4  # the rate of a robot-gated method ends no run
     demonstrated, later = ([each.rollout.by_expert for each in which] for which in (rounds[:2], rounds[2:]))
     assert np.concatenate(demonstrated).all()

@@ -85,12 +85,14 @@ def test_the_fit_in_words(changed, first):
 
 def test_offered_features_in_words():
     each = {"name": "own y", "sign": "more", "z": 4.9, "adjusted_p": 9e-5, "asked_for_by": [worst_of(2)]}
-    report = {"interventions": 13, "enough": True, "candidates": 91, "offered": [each], "fit": None}
+    report = {"interventions": 13, "enough": True, "candidates": 91, "offered": [each], "fit": None, "accept": ["this"]}
     said = feature_lines(report)
     assert said[0].endswith("(91 candidates were tested against 13 interventions):")
     assert said[1:] == [
         "  more of  own y   (z = 4.9, Holm's p = 9e-05)",
         "    asked for in round 0, episode 2, steps 1 to 5",
+        "to accept the first one, add it to the task, as if its author had declared it:",
+        "  this",
     ]
     assert feature_lines(report | {"offered": []})[0].startswith("no feature is missing, as far as")
     assert "too few" in feature_lines(report | {"enough": False})[0]

@@ -227,6 +227,7 @@ def report(
     behaviour: bool = False,
     unblind: bool = False,
     task: Annotated[tuple[str, ...], arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = (),
+    method: Annotated[tuple[str, ...], arg(metavar="NAME", help_behavior_hint="(default: none of yours)")] = (),
 ) -> None:
     """Report a study or a blind trial: tables and pictures, beside the paper's numbers.
 
@@ -258,12 +259,15 @@ def report(
         behaviour: also compare what the policies do with what the expert does.
         unblind: report a trial that is not finished.
         task: the study's tasks that are your own, file.py:NAME or package.module:NAME, for their --behaviour. Naming
-        one
-            runs its code; without it, the report is made from what was recorded.
+            one runs its code; without it, the report is made from what was recorded.
+        method: the study's methods that are your own, in the same way: for the policies that they start with.
     """
     from mereq.commands.report import report as run
+    from mereq.presets.methods import find_method
     from mereq.presets.registry import find_task
 
     for name in task:
         find_task(name)
+    for name in method:
+        find_method(name)
     run(study, out, deltas=deltas, with_behaviour=behaviour, unblind=unblind, console=console)

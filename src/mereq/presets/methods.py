@@ -77,7 +77,7 @@ def _checked(found: object, name: str) -> Method:
     if isinstance(found, Method) and not isinstance(found, type):
         return found
     raise CannotLoad(
-        f"{name} is a {type(found).__name__}, and no method: it needs a `name` and start(task, prior, settings, "
+        f"{name} is of type {type(found).__name__}, and no method: it needs a `name` and start(task, prior, settings, "
         "seed=...), which returns an improver (docs/benchmark.md)."
     )
 
