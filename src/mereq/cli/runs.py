@@ -209,8 +209,8 @@ def supervise(
             from the next episode on; or `handback`: whenever you hand back, and the new policy acts from the next step
             on.
         robot: what you supervise: `perturbed` (another simulation, which represents a real robot), `fanuc:FILE.toml` or
-            `ros:FILE.toml` (an arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or file.py:NAME
-            (docs/robots.md). The simulation still serves the learner.
+            `ros:FILE.toml` (an arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or
+            file.py:NAME (docs/robots.md). The simulation still serves the learner.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
         host: address to serve on. Any but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.
