@@ -24,10 +24,13 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # pytest's workers, and the p
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="mereq-compiled-")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Saves a third of the time of compiling an update. XLA ends the program at a flag that it does not know, so the flag is
-# given to versions that know it only. XLA_FLAGS="" compiles as for users.
-if version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# XLA optimises little of what it compiles for the tests, which saves more than half of the time of compiling an update;
+# not where a test is marked as `optimised`. XLA ends the program at a flag that it does not know, so the flag is given
+# to versions that know it only. XLA_FLAGS="" compiles as for users.
+if "XLA_FLAGS" not in os.environ:
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # programs that tests start inherit it
+    if version("jaxlib").startswith("0.10."):
+        os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 
 import jax
 import pytest
@@ -43,7 +46,10 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 check_the_package()
+gc.disable()  # until all tests are collected
 
+UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
+MAY_OPTIMISE_LESS = os.environ.get(UNOPTIMISED) == "1"
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
@@ -51,20 +57,38 @@ settings.load_profile("exact")
 
 # Files that take longest, or wait for most of their time: first, so that pytest's workers end together.
 LONG_FILES = (
-    "test_docs", "test_local_engine", "test_command_line", "test_in_a_browser", "test_ray_engine", "test_arm",
-    "test_behaviour", "test_highway_engine", "test_killed", "test_bottle_in_a_browser", "test_devices_in_a_browser",
-    "test_exact_resume", "test_drawing_in_a_browser", "test_recorded_versions", "test_sac_optimum", "test_check",
-    "test_lockstep_engine", "test_eq2_residual_sac", "test_blindness", "test_sac_update", "test_session",
-    "test_arm_cards", "test_trial_command", "test_export_steps", "test_arm_tasks", "test_corridor_resume",
-    "test_arm_rewinding", "test_rewinding", "test_arm_environment", "test_corridor", "test_arm_world",
-    "test_sac_simulator_training", "test_new_folder", "test_lockstep", "test_eq8_where_episodes_end",
-    "test_study_command", "test_own_task_study", "test_statistics",
+    "test_docs", "test_command_line", "test_local_engine", "test_in_a_browser", "test_ray_engine", "test_arm",
+    "test_drawing_in_a_browser", "test_sac_optimum", "test_corridor_resume", "test_corridor", "test_eq2_residual_sac",
+    "test_highway_engine", "test_killed", "test_worker_processes", "test_devices_in_a_browser", "test_exact_resume",
+    "test_behaviour", "test_sac_update", "test_posterior_references", "test_sac_simulator_training", "test_session",
+    "test_bottle_in_a_browser", "test_arm_tasks", "test_sac_starts_at_the_prior", "test_arm_rewinding",
+    "test_export_steps", "test_own_task_study", "test_rewinding", "test_study_command", "test_policy_family",
+    "test_recorded_versions", "test_eq8_where_episodes_end", "test_decisions_to_take_over", "test_arm_environment",
+    "test_lockstep", "test_policy_starts", "test_blindness", "test_new_folder", "test_arm_cards", "test_cell",
+    "test_dqn_update", "test_lockstep_engine", "test_eq2_other_priors", "test_trial_command", "test_other_methods",
+    "test_statistics", "test_simulator_training", "test_full_disk",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
     rank = {name: number for number, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of modules
+def pytest_runtest_setup(item):
+    """Compile as for users where a test is marked as `optimised`, and quickly elsewhere."""
+    wanted = "0" if item.get_closest_marker("optimised") else "1"
+    if MAY_OPTIMISE_LESS and os.environ[UNOPTIMISED] != wanted:
+        os.environ[UNOPTIMISED] = wanted
+        jax.config.update(UNOPTIMISED.lower(), wanted == "1")
+        jax.clear_caches()
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays, so the collector of cycles need not look at it again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager
@@ -177,6 +201,6 @@ def calm_study(of_all_workers):
     from small_studies import finish, study_file
 
     def make(directory):
-        finish(Study.read(study_file(directory)), directory / "study", LocalEngine(2))
+        finish(Study.read(study_file(directory)), directory / "study", LocalEngine(1))
 
     return shared(of_all_workers, "calm-study", make) / "study"

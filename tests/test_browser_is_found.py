@@ -4,9 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-import playwright.sync_api
 import pytest
-from playwright.sync_api import Error
 
 import browser
 
@@ -29,7 +27,7 @@ class Machine:
         monkeypatch.setenv("PATH", str(self.bin))
         monkeypatch.setenv("HOME", str(root / "home"))
         monkeypatch.setattr(browser, "MACOS_APPLICATIONS", root / "Applications")
-        monkeypatch.setattr(playwright.sync_api, "sync_playwright", lambda: FakePlaywright(root / "cache" / "chrome"))
+        monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: FakePlaywright(root / "cache" / "chrome"))
         monkeypatch.setattr(sys, "platform", "linux")
         monkeypatch.setattr(sys, "argv", ["browser.py"])
         self.user(1000)
@@ -69,6 +67,8 @@ class FakePlaywright:
     def launch(self, *, executable_path: str, args: list[str], timeout: float) -> "FakePlaywright":
         assert args == list(browser.FLAGS)
         if not Path(executable_path).is_file() or "works" not in Path(executable_path).read_text():
+            from playwright.sync_api import Error
+
             raise Error("it crashed\nwith a long log")
         return self
 

@@ -43,11 +43,11 @@ def predicted(run: Path, episodes: int) -> dict[str, Any] | None:
     posterior, likelihood = improver.infer(log), improver.likelihood(log)
     chosen = np.random.default_rng(0).choice(len(posterior.weights), DRAWS, p=posterior.weights)
     given, decisions = Parameters.of(posterior.draws[chosen], family.region), likelihood.decisions
-    log_probs = likelihood.judged.log_probs(given.theta, np.full(DRAWS, settings.tolerance), given.habit)
+    log_probs = likelihood.proposals(posterior.draws[chosen])
     taken = takeover_probabilities(log_probs, given.attention, decisions, likelihood.model, uniform=likelihood.uniform)
     judged = decisions.judged
     first_window = np.searchsorted(judged.group, np.arange(len(taken)))
-    first = judged.steps[np.searchsorted(judged.window, first_window)]
+    first = judged.steps[judged.place[np.searchsorted(judged.window, first_window)]]
     since = rollout.episode.max() - episodes + 1
     recent = rollout.episode >= since
     per_step = taken[rollout.episode[first] >= since].sum(axis=0) / (recent & ~rollout.by_expert).sum()

@@ -120,12 +120,11 @@ class Child:
     """A child process and the lines it has printed so far."""
 
     def __init__(self, directory: Path, rounds: int, code: Path, behind: bool = False):
-        environment = os.environ | {
-            "PYTHONPATH": str(code),
-            "JAX_PLATFORMS": "cpu",
-            "JAX_COMPILATION_CACHE_DIR": str(code / "compiled"),  # so that a start takes seconds only
+        cache = {  # so that a start takes seconds only; there may be one already
+            "JAX_COMPILATION_CACHE_DIR": str(code / "compiled"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         }
+        environment = cache | os.environ | {"PYTHONPATH": str(code), "JAX_PLATFORMS": "cpu"}
         command = [sys.executable, str(code / "kill9.py"), "--child", str(directory), "--rounds", str(rounds)]
         command += ["--behind"] if behind else []
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -204,15 +203,18 @@ def contradictions(directory: Path) -> list[str]:
     return found
 
 
-def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path, behind: bool = False) -> dict:
-    """Kill `times` times; returns what happened."""
+def torment(
+    times: int, rounds: int, most_events: int, seed: int, folder: Path, behind: bool = False, calm: Path | None = None
+) -> dict:
+    """Kill `times` times; returns what happened. calm: a run that was never interrupted; None to make one."""
     chance, code = random.Random(seed), folder / "code"
-    shutil.copytree(Path(mereq.__file__).parent, code / "mereq", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(mereq.__file__).parent, code / "mereq")
     shutil.copy(__file__, code / "kill9.py")
-    if not behind:
-        calm = Child(folder / "calm", rounds, code)
-        calm.wait(math.inf, math.inf)
-        calm.kill()
+    if not behind and calm is None:
+        calm = folder / "calm"
+        whole = Child(calm, rounds, code)
+        whole.wait(math.inf, math.inf)
+        whole.kill()
     kills, runs, acknowledged_in_all = 0, 0, 0
     missing: list[str] = []
     different: list[str] = []
@@ -236,10 +238,10 @@ def torment(times: int, rounds: int, most_events: int, seed: int, folder: Path, 
             acknowledged |= {line for line in worker.lines if line.split()[0] in promised}
             missing += lost(directory, acknowledged)
         acknowledged_in_all += len(acknowledged)
-        if behind:
+        if calm is None:
             different += contradictions(directory)
         else:
-            with RunReader.open(folder / "calm") as left, RunReader.open(directory) as right:
+            with RunReader.open(calm) as left, RunReader.open(directory) as right:
                 different += differences(left, right)
     return {
         "kills": kills,

@@ -181,9 +181,10 @@ def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkey
     monkeypatch.setitem(
         TASKS,
         "highway",
-        replace(highway, training={"paper": replace(highway.training["paper"], checkpoint_interval=1000)}),
+        replace(highway, training={"paper": replace(highway.training["paper"], checkpoint_interval=500)}),
     )
-    words = ["train", "highway", "prior", "--steps", "3000", "--out"]
+    monkeypatch.setattr(train, "EPISODES", 5)
+    words = ["train", "highway", "prior", "--steps", "1500", "--out"]
     assert mereq(*words, tmp_path / "whole")[0] == 0
 
     def save_and_stop(*args, **kwargs):
@@ -194,7 +195,7 @@ def test_training_can_be_interrupted_and_goes_on_exactly(mereq, tmp_path, monkey
         patched.setattr(train, "save_policy", save_and_stop)
         status, _, told = mereq(*words, tmp_path / "cut")
     assert status == 130
-    assert "Stopped after 1,000 steps" in told
+    assert "Stopped after 500 steps" in told
     assert "--resume" in told
     assert mereq(*words, tmp_path / "cut")[0] == 2  # exists already
     assert mereq(*words, tmp_path / "cut", "--resume", "--seed", "5")[0] == 2  # another training
@@ -216,8 +217,9 @@ def test_training_happens_where_the_preset_says_and_is_judged_in_the_task(mereq,
     assert sorted(asked) == [("elsewhere", training["paper"].schedule.n_envs), ("task", EPISODES)]
 
 
-def test_training_goes_on_from_a_trained_policy(mereq, tmp_path):
+def test_training_goes_on_from_a_trained_policy(mereq, tmp_path, monkeypatch):
     """Without a single update it is the policy that it started from; what it started from is in the card."""
+    monkeypatch.setattr(train, "EPISODES", 2)
     words = ["train", "bottle-pushing", "prior", "--steps", "500", "--out"]
     assert mereq(*words, tmp_path / "again", "--start", "shipped")[0] == 0
     task = TASKS["bottle-pushing"].task
@@ -257,6 +259,7 @@ def test_the_example_aligns_a_prior_of_ones_own(monkeypatch):
     assert np.argmax(rounds[0].theta) == cliff_walking.FEATURES.index("far_from_cliff")
 
 
+@pytest.mark.optimised
 def test_the_example_with_continuous_actions(monkeypatch):
     """The force is the only thing that changes: the car still gets to the top."""
     monkeypatch.syspath_prepend(ROOT / "examples")

@@ -110,8 +110,7 @@ CUTS = {
     "between two rounds": lambda whole: after_round(whole, 0),
     "in the middle of an episode of the second round": lambda whole: after_round(whole, 0) + 3 * HORIZON + 7,
     "between two episodes": lambda whole: after_round(whole, 0) + 4 * HORIZON,
-    "at the end of the second rollout": lambda whole: after_round(whole, 0) + QUICK.rollout_steps,
-    "in the middle of the second update": lambda whole: after_round(whole, 0) + QUICK.rollout_steps + 1,
+    "at the end of the second rollout, or in the update": lambda whole: after_round(whole, 0) + QUICK.rollout_steps,
     "after two rounds": lambda whole: after_round(whole, 1),
 }
 

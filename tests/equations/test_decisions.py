@@ -33,7 +33,7 @@ def rollout(controllers, *, episodes=None, retracts=()):
 def stretches(decisions):
     """Windows of each stretch, as lists of steps, and the intervention that it led to."""
     judged = decisions.judged
-    windows = [judged.steps[judged.window == i].tolist() for i in range(len(judged.group))]
+    windows = [judged.steps[judged.place[judged.window == i]].tolist() for i in range(len(judged.group))]
     groups = [[w for w, g in zip(windows, judged.group, strict=True) if g == k] for k in range(len(decisions.takeover))]
     return list(zip(groups, decisions.takeover.tolist(), strict=True))
 
@@ -93,10 +93,10 @@ def test_likelihood_of_what_is_shown_is_that_of_the_votes_one_by_one(slip):
 def test_likelihood_of_letting_pass_is_that_of_the_worst_window():
     """A proposal that is less probable than a uniform draw leads to a takeover, if the supervisor looks."""
     rng = np.random.default_rng(0)
-    probs = rng.dirichlet(np.ones(4), (7, 1, 3))[..., 0]  # of the proposed action: 7 steps, 1 coordinate, 3 policies
+    probs = rng.dirichlet(np.ones(4), (5, 1, 3))[..., 0]  # of the proposed action: 5 steps, 1 coordinate, 3 policies
     attention = np.array([0.2, 0.5, 0.9])
     badness = np.log(0.25) - np.log(probs[:, 0])
-    of_stretches = [badness[:2].mean(0), np.maximum(badness[2:4].mean(0), badness[4:6].mean(0)), badness[6]]
+    of_stretches = [badness[:2].mean(0), np.maximum(badness[2:4].mean(0), badness[3:].mean(0)), badness[4]]
     taken = attention * (0.15 + 0.7 / (1 + np.exp(-np.array(of_stretches) / 0.5)))
     found = judgement_log_likelihoods(np.log(probs), attention, DECISIONS, MODEL, uniform=np.log(1 / 4))
     np.testing.assert_allclose(np.exp(found), [taken[0], 1 - taken[1], taken[2]])
@@ -104,7 +104,7 @@ def test_likelihood_of_letting_pass_is_that_of_the_worst_window():
 
 def test_with_no_spread_it_is_the_rule_of_the_divergence():
     """The limit of DivergenceExpert: a takeover where -log pi(a_l|s) exceeds a threshold, here log 5."""
-    probs = np.array([0.19, 0.19, 0.21, 0.21, 0.19, 0.19, 0.21])[:, None, None]
+    probs = np.array([0.19, 0.19, 0.21, 0.17, 0.21])[:, None, None]
     rule = DecisionModel(slip=0.0, spread=1e-3)
     found = takeover_probabilities(np.log(probs), np.ones(1), DECISIONS, rule, uniform=np.log(1 / 5))
     np.testing.assert_allclose(found[:, 0], [1.0, 1.0, 0.0], atol=1e-6)

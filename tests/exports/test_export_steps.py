@@ -3,7 +3,6 @@
 import json
 
 import gymnasium as gym
-import minari
 import numpy as np
 import pytest
 from gymnasium.envs.classic_control import CartPoleEnv
@@ -152,6 +151,8 @@ def test_no_pace_at_all_is_a_sentence(tmp_path, hz):
 
 def test_minari_makes_the_environment_of_a_run_again(tmp_path):
     """Only the record of a user's run is at hand; for ours, the name is enough."""
+    import minari
+
     made = gym.make("CartPole-v1", max_episode_steps=77)
     spec = specification(made)
     for name, config, length in (("own.py:POLE", {"env_spec": spec}, 77), ("highway", {}, None)):

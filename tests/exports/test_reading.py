@@ -4,13 +4,9 @@ import csv
 import json
 import warnings
 
-import minari
 import numpy as np
-import pyarrow
 import pytest
 from gymnasium import spaces
-from minari.data_collector import EpisodeBuffer
-from pyarrow import parquet
 from rich.console import Console
 
 from mereq.commands.align import align_from
@@ -84,6 +80,9 @@ def test_a_feature_that_was_not_recorded_is_not_a_number(tmp_path):
     ],
 )
 def test_what_is_wrong_in_a_lerobot_dataset_is_told(tmp_path, column, values, told):
+    import pyarrow
+    from pyarrow import parquet
+
     columns = {"observation.state": [[0.0, 1.0]] * 2, "action": [[0.0, 1.0]] * 2, "is_intervention": [0, 1]}
     columns |= {"episode_index": [0, 0]} | ({} if column is None else {column: values})
     for folder in ("meta", "data"):
@@ -98,6 +97,9 @@ def test_what_is_wrong_in_a_lerobot_dataset_is_told(tmp_path, column, values, to
 
 
 def test_lerobot_datasets_of_others_are_read(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
     columns = {
         "observation.state": [[0.0, 1.0], [0.5, 1.0]],
         "action": [[0.1, -1.0], [0.0, 1.0]],
@@ -126,6 +128,9 @@ def test_lerobot_datasets_of_others_are_read(tmp_path):
 
 def of_minari(folder, monkeypatch, mark: str):
     """A dataset of one episode, in Minari's own words: observations are a dictionary, actions go to 2."""
+    import minari
+    from minari.data_collector import EpisodeBuffer
+
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(folder))
     seen = spaces.Dict({"left": spaces.Box(-9, 9, (1,), np.float32), "right": spaces.Discrete(2)})
     acting = spaces.Box(-2.0, 2.0, (2,), np.float32)

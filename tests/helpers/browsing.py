@@ -3,10 +3,10 @@
 import threading
 import time
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page
 
 from mereq.runs.run import config_of
 from mereq.store.run_store import RunReader
@@ -18,6 +18,9 @@ from mereq.web.session import Session
 from sittings import latest
 from waiting import HANG
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 SLOW = HANG / 2  # s that a page of a test may take
 
 TOKEN = "a-token"
@@ -27,9 +30,9 @@ PACE = 8.0  # steps per second
 class Sitting:
     """A session with its server, and a person at the browser's keyboard."""
 
-    page: Page
+    page: "Page"
 
-    def __init__(self, directory, browser: Browser, session: Session, server: uvicorn.Server, address: str):
+    def __init__(self, directory, browser: "Browser", session: Session, server: uvicorn.Server, address: str):
         self.directory, self.browser, self.address = directory, browser, address
         self.session, self.server = session, server
         self.mistakes = []  # of all pages
@@ -67,8 +70,14 @@ class Sitting:
             assert time.monotonic() < end, f"the page says {self.page.inner_text('body')}"
             self.page.wait_for_timeout(10)
 
+    def heard(self) -> None:
+        """Wait until the session has heard of every key so far: of a message that the page sent after them."""
+        now = self.page.evaluate("Date.now() / 1000")
+        self.until(lambda: self.session.controls._sent > now)
+
     def let_pass(self, steps: int) -> None:
-        """Wait until so many more steps were taken."""
+        """Wait until so many more steps were taken, with the keys that are down now."""
+        self.heard()
         end = self.steps() + steps
         self.until(lambda: self.steps() >= end)
 

@@ -86,4 +86,4 @@ def differentiable(likelihood: FamilyLikelihood) -> Callable[[Float[Array, " d"]
 def _means(windows: Windows, values: Array) -> Array:
     n = len(windows.group)
     counts = np.bincount(windows.window, minlength=n).reshape(-1, *[1] * (values.ndim - 1))
-    return jax.ops.segment_sum(values, windows.window, n) / counts
+    return jax.ops.segment_sum(values[windows.place], windows.window, n) / counts

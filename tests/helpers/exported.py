@@ -8,11 +8,7 @@ import csv
 import json
 from pathlib import Path
 
-import minari
 import numpy as np
-import pandas
-import pyarrow
-from pyarrow import parquet
 
 from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.supervisor import Controller
@@ -132,6 +128,8 @@ def read_csv(out: Path, actions: Actions) -> dict[str, np.ndarray]:
 
 
 def read_minari(out: Path, actions: Actions) -> dict[str, np.ndarray]:
+    import minari
+
     dataset = minari.MinariDataset(out / "data")
     of = []
     for episode in dataset.iterate_episodes():
@@ -155,6 +153,10 @@ def read_minari(out: Path, actions: Actions) -> dict[str, np.ndarray]:
 
 
 def read_lerobot(out: Path, actions: Actions) -> dict[str, np.ndarray]:
+    import pandas
+    import pyarrow
+    from pyarrow import parquet
+
     info = json.loads((out / "meta/info.json").read_text())
     assert {name: type(value) for name, value in info.items()} == LEROBOT_INFO
     assert info["codebase_version"] == "v3.0"

@@ -7,6 +7,7 @@ times with the same shapes. So in each test the first calls of each function are
 import functools
 import inspect
 import sys
+from dataclasses import is_dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import runtime_checkable
@@ -59,13 +60,16 @@ def sampled(function, check):
 
 def jaxtyped(fn, *, typechecker):
     """jaxtyping's decorator, with the checks of a function made as often as `sampled` says."""
-    if inspect.isclass(fn):
-        before = fn.__init__
-        checked_class = _jaxtyped(fn, typechecker=typechecker)
-        if checked_class.__init__ is not before:  # a dataclass
-            made = checked_class.__init__
-            checked_class.__init__ = sampled(before, lambda _: made)
-        return checked_class
+    if is_dataclass(fn):  # whose __init__ jaxtyping replaces
+
+        def check(init):
+            sampling, fn.__init__ = fn.__init__, init
+            checked_init = _jaxtyped(fn, typechecker=typechecker).__init__
+            fn.__init__ = sampling
+            return checked_init
+
+        fn.__init__ = sampled(fn.__init__, check)
+        return fn
     if isinstance(fn, (staticmethod, classmethod, property)) or not inspect.isfunction(fn):
         return _jaxtyped(fn, typechecker=typechecker)
     return sampled(fn, functools.partial(_jaxtyped, typechecker=typechecker))

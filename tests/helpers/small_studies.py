@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import mereq
@@ -14,6 +13,7 @@ from mereq.studies.comparing import differences, study_differences
 from mereq.studies.driver import Engine, Event, run_study
 from mereq.studies.grid import Study
 from mereq.studies.study_store import RUNS, StudyRun, StudyStore
+from waiting import until
 
 TEXT = """
 title = "Small"
@@ -29,7 +29,22 @@ rollout_steps = 120
 training_steps = 100
 inference = { max_updates = 2, sample_length = 250 }
 """
-COMMAND = [sys.executable, "-c", "from mereq.cli import main; main()", "study"]
+STOPPING = """
+import os, signal, sys
+from contextlib import closing
+from mereq.cli import main
+from mereq.commands import study
+
+def stopping(*arguments, whole=study.run_study):
+    with closing(whole(*arguments)) as events:
+        for event in events:
+            yield event
+            if type(event[0]).__name__ == kind:
+                os.killpg(0, signal.SIGSTOP)
+
+kind, study.run_study = sys.argv.pop(1), stopping
+main()
+"""
 
 
 def study_file(folder: Path, text: str = TEXT) -> Path:
@@ -67,20 +82,18 @@ def finished(directory: Path) -> list[StudyRun]:
         return store.runs()
 
 
-def driver(*words: object) -> subprocess.Popen:
-    """`mereq study`, in a process group of its own."""
+def driver(kind: str, *words: object) -> subprocess.Popen:
+    """`mereq study` in a process group of its own, all of which stops after each event of this kind."""
     environment = os.environ | {"PYTHONPATH": str(Path(mereq.__file__).parents[1])}
-    return subprocess.Popen(
-        [*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
-    )
+    command = [sys.executable, "-c", STOPPING, kind, "study", *map(str, words)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
 
 
-def wait_until(happened: Callable[[], object], process: subprocess.Popen | None = None, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        assert process is None or process.poll() is None, process.communicate()
-        time.sleep(0.02)
+def stopped(process: subprocess.Popen) -> list[int]:
+    """Wait until a driver has stopped itself; its living descendants."""
+    until(lambda: state(process.pid) in ("T", "Z", ""))
+    assert state(process.pid) == "T", process.communicate()
+    return children(process.pid)
 
 
 def children(pid: int) -> list[int]:
@@ -92,27 +105,23 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def alive(pids: Sequence[int]) -> list[int]:
-    """Those that still run."""
-    found = []
-    for pid in pids:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        found += [pid] if state != "Z" else []
-    return found
+def state(pid: int) -> str:
+    """Letter of a process's state: R, S, T for a stopped one, Z for one that has ended; empty without a process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
-def kill_driver(process: subprocess.Popen, with_signal: int = signal.SIGKILL) -> str:
-    """Kill the driver alone (Ctrl-C: with its whole group); afterwards none of its workers lives. Returns its words."""
-    workers = children(process.pid)
+def kill_driver(process: subprocess.Popen, workers: Sequence[int], with_signal: int = signal.SIGKILL) -> str:
+    """Kill a stopped driver alone (Ctrl-C: with its whole group); then none of its workers lives. Returns its words."""
     if with_signal == signal.SIGINT:
         os.killpg(process.pid, with_signal)
     else:
         process.send_signal(with_signal)
+    os.killpg(process.pid, signal.SIGCONT)
     told = process.communicate()[1]
-    wait_until(lambda: not alive(workers), seconds=20)
+    until(lambda: {state(pid) for pid in workers} <= {"Z", ""})
     return told
 
 

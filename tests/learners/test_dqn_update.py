@@ -255,9 +255,10 @@ def test_a_zero_head_is_zero_everywhere():
     assert mlp[0].weight.any()  # the layers below are not: it can learn
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("sizes", [(3, 7, 2), (5, 256, 300, 1)])
 def test_initial_parameters_are_those_of_jax(sizes):
-    """The draws of `jax.random.uniform`, to the rounding of one multiplication and addition."""
+    """The draws of `jax.random.uniform`, to the rounding of one multiplication and addition, as XLA fuses them."""
     key = jax.random.key(3)
     for layer, (inputs, outputs) in zip(init_mlp(key, sizes, zero_head=False), itertools.pairwise(sizes), strict=True):
         key, *keys = jax.random.split(key, 3)

@@ -1,18 +1,23 @@
 """Policy families in the corridor: members against exact solutions, evidence against the members themselves."""
 
+import itertools
+import json
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
 from corridor_runs import ALPHA, GAMMA, LEFT, LENGTH, PRIOR, SETTINGS, all_observations, expert, task_of
 from exact import corridor_mdp
 from mereq.alignment.algorithm import Round, events
-from mereq.alignment.handback import AtHandback, is_over
+from mereq.alignment.handback import AtHandback, WithinIntervention, is_over
 from mereq.alignment.missing_features import missing_features
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorImprover
 from mereq.alignment.replay import replayed
 from mereq.alignment.schedule import PolicyVersion, Resume, Sequential
+from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
+from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES
 from mereq.commands.posterior import posterior_lines
 from mereq.commands.show import run_report
 from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongTask, WrongValue
@@ -21,19 +26,28 @@ from mereq.exports import export, read_runs
 from mereq.exports.reading import read_dataset
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
+from mereq.irl import family_evidence as family_evidence_module
+from mereq.irl.belief import Belief
 from mereq.irl.candidates import Candidate
-from mereq.irl.family_evidence import family_evidence
+from mereq.irl.family_evidence import ROWS, CategoricalEvidence, ContinuousEvidence, StepFeatures, family_evidence
 from mereq.irl.fit import cross_validated_fit
 from mereq.irl.influence import contradictions
 from mereq.maxent_rl.family import with_theta
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
 from mereq.maxent_rl.training import TrainingSettings
-from mereq.maxent_rl.two_stream import apply_two_stream_numpy
+from mereq.maxent_rl.two_stream import (
+    Conditioning,
+    apply_two_stream_numpy,
+    init_network,
+    network_to_numpy,
+    theta_direction,
+)
 from mereq.store.families import load_family, save_family
 from mereq.store.recording import record
 from mereq.store.run_writer import RunWriter
+from mereq.supervision.synthesized import DivergenceExpert
 from mereq.tasks.corridor import FORWARD, SWITCH, THETA_EXPERT, THETA_PRIOR
-from toys import TabularSimulator
+from toys import TabularSimulator, table_policy
 
 TRAINING = TrainingSettings(
     n_steps=12_000,
@@ -93,6 +107,58 @@ def test_evidence_is_the_log_probability_of_the_members(family):
         np.testing.assert_allclose(found[:, 0, i], log_probs[np.arange(len(obs)), actions], rtol=1e-3, atol=1e-4)
     plain, habitual = (family.member(WISH, PRIOR, habit=each).distribution(obs).log_probs for each in (0.0, habits[1]))
     np.testing.assert_allclose(habitual[:, 0] - habitual[:, 2], plain[:, 0] - plain[:, 2] + 1.1, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", [1, 40, 10_000])
+def test_evidence_in_blocks_is_the_formula_written_out(monkeypatch, block):
+    """Choices that are next to impossible included, and continuous actions with both kinds of modes."""
+    rng, (n, n_actions, m, n_weights) = np.random.default_rng(0), (7, 3, 4, 2)
+    monkeypatch.setattr(family_evidence_module, "BLOCK", block)
+    network = network_to_numpy(
+        init_network(jax.random.key(0), (5, 6, n_actions), zero_head=False, conditioning=Conditioning(n_weights, 3))
+    )
+    phi = rng.normal(size=(n, n_actions, 3 * n_weights)).astype(np.float32)
+    prior, theta = rng.normal(size=(n, n_actions)), rng.normal(size=(m, n_weights))
+    beta, habit = np.array([0.5, 1.0, 3.0, 400.0]), rng.normal(size=(m, n_actions))
+    change = np.einsum("saj,mj->sam", phi, theta_direction(network, theta))
+    chosen = rng.integers(0, n_actions, n)
+    odds = beta / 0.5 * (change + 0.2 * prior[:, :, None]) + habit.T
+    written_out = odds[np.arange(n), chosen] - np.logaddexp.reduce(odds, axis=1)
+    found = CategoricalEvidence(network, phi, prior, chosen, 0.5, 0.2).log_probs(theta, beta, habit)
+    assert written_out.min() < -200.0
+    np.testing.assert_allclose(found[:, 0], written_out, rtol=1e-4, atol=1e-5)
+    actions, nothing = rng.uniform(-1, 1, (n, n_actions)), np.zeros((m, 0))
+    for squashed, mode in ((True, np.tanh), (False, lambda mean: np.clip(mean, -1.0, 1.0))):
+        found = ContinuousEvidence(network, phi, prior, actions, squashed).log_probs(theta, beta, nothing)
+        distance = np.abs(actions[:, :, None] - mode(change + prior[:, :, None]))
+        np.testing.assert_allclose(found, np.log(beta / 2) - beta * distance, rtol=1e-4, atol=1e-4)
+
+
+class CountingPrior:
+    """The prior, which counts the observations that it is asked for."""
+
+    asked = 0
+
+    def distribution(self, obs):
+        self.asked += len(obs)
+        return PRIOR.distribution(obs)
+
+
+def test_features_of_steps_are_computed_once_and_to_the_same_digit(family):
+    """Whether a log grew step by step, or is read at once: a resumed run goes on exactly."""
+    obs = all_observations()[np.random.default_rng(0).integers(0, 2 * LENGTH, 3 * ROWS + 5)]
+    prior = CountingPrior()
+    growing = StepFeatures(family, prior)
+    for n in (1, ROWS - 1, ROWS, 2 * ROWS + 1, len(obs)):
+        found, at_once = growing.of(obs[:n]), StepFeatures(family, PRIOR).of(obs[:n])
+        for name in ("obs", "phi", "parameters"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(at_once, name))
+    known = prior.asked
+    growing.of(obs)
+    assert prior.asked - known == ROWS  # the last block, which is not whole
+    changed = obs.copy()
+    changed[ROWS] += 1.0
+    np.testing.assert_array_equal(growing.of(changed).phi, StepFeatures(family, PRIOR).of(changed).phi)
 
 
 def test_an_interrupted_preparation_goes_on_exactly():
@@ -170,7 +236,13 @@ def test_an_intervention_for_the_other_side_contradicts_the_others(family):
     improver = PosteriorImprover(task_of(), PRIOR, family, SETTINGS.posterior, seed=0)
     log = InterventionLog((rollout, planted))
     posterior = improver.infer(log)
-    found = contradictions(improver.likelihood(log), posterior)
+    likelihood = improver.likelihood(log)
+    np.testing.assert_allclose(
+        likelihood.without_passed().with_takeovers(posterior.draws),
+        likelihood.with_takeovers(posterior.draws),
+        rtol=1e-5,
+    )
+    found = contradictions(likelihood, posterior)
     assert found[-1] > 0.5 > found[:-1].max()
     list(improver.improve(log, 0))  # what each intervention does, without the stretches that passed
     assert improver.belief is not None
@@ -290,6 +362,70 @@ def test_a_changed_mind_is_followed_within_twenty_expert_samples(family):
     assert found["mereq-bayes-fading"] < -0.1
 
 
+def wanting(left):
+    """The corridor's rule with the optimal expert of another wish: a weight of the left side for each cell."""
+    mdp = corridor_mdp(LENGTH)
+    reward = mdp.features @ THETA_PRIOR + left[:, None] * mdp.features[:, :, LEFT]
+    policy = table_policy(mdp.soft_q(reward, temperature=ALPHA, gamma=GAMMA), ALPHA)
+    return DivergenceExpert(policy, expert()._engine.rule)
+
+
+def last_round(family, method, supervisor, n_rounds):
+    """The last round and the last policy version of a run."""
+    how = {"seed": 1, "n_rounds": n_rounds, "rate_threshold": 0.0, "learning": AtHandback}
+    settings = replace(SETTINGS, posterior=replace(SETTINGS.posterior, draws=192))
+    seen = list(events(task_of(), PRIOR, supervisor, replace(method, family=family), settings, **how))
+    rounds, versions = ([e for e in seen if isinstance(e, kind)] for kind in (Round, PolicyVersion))
+    return rounds[-1], versions[-1]
+
+
+def test_a_wish_that_no_theta_says_is_met_with_an_unnamed_part(family):
+    """The left side in the first five cells and the right side after them: of both, theta has one weight."""
+    wish = np.where(np.arange(2 * LENGTH) % LENGTH < 5, 2.0, -2.0)
+    linear, _ = last_round(family, MEREQ_BAYES, wanting(wish), 1)
+    for method in (MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ):
+        found, version = last_round(family, method, wanting(wish), 2)
+        assert found.expert_steps < 0.5 * linear.expert_steps
+        assert found.intervention_rate < 0.05
+        assert version.belief is not None
+        assert version.belief.unnamed is not None
+        assert Belief.from_json(json.loads(json.dumps(version.belief.to_json()))) == version.belief
+        improver = replace(method, family=family).start(task_of(), PRIOR, SETTINGS, seed=1)
+        improver.restore(found.state())
+        ours, recorded = (p.distribution(all_observations()).log_probs for p in (improver.policy, found.policy))
+        np.testing.assert_array_equal(ours, recorded)
+
+
+class Alternates:
+    """Two supervisors who take turns, an episode each."""
+
+    def __init__(self, *supervisors):
+        self._supervisors = itertools.cycle(supervisors)
+
+    def begin_episode(self, seed):
+        self._now = next(self._supervisors)
+        self._now.begin_episode(seed)
+
+    def decide(self, context):
+        return self._now.decide(context)
+
+
+def test_two_wishes_that_alternate_are_told_apart(family, tmp_path):
+    """Both signs are right, and so is which intervention shows which wish."""
+    sides = [wanting(np.full(2 * LENGTH, side)) for side in (1.5, -1.5)]
+    _, version = last_round(family, MEREQ_BAYES_WISHES, Alternates(*sides), 1)
+    assert version.belief is not None
+    other = version.belief.other
+    assert other is not None
+    assert other.probability > 0.9
+    assert abs(version.theta[LEFT]) > 0.5
+    assert np.sign(other.weights[LEFT].mean) == -np.sign(version.theta[LEFT])
+    last = version.belief.interventions[-1].episode % 2
+    shown = [each.episode % 2 != last for each in version.belief.interventions]
+    assert list(other.shown_by) == np.flatnonzero(shown).tolist()
+    assert Belief.from_json(json.loads(json.dumps(version.belief.to_json()))) == version.belief
+
+
 def test_without_a_family_the_method_says_what_is_missing():
     with pytest.raises(IncompleteTask, match="needs a policy family of the task corridor"):
         MEREQ_BAYES.start(task_of(), PRIOR, SETTINGS, seed=0)
@@ -330,3 +466,31 @@ def test_when_an_intervention_is_over(controllers, ends, over):
         for i, c in enumerate(controllers)
     ]
     assert is_over(steps) is over
+
+
+class Counts:
+    """An improver that remembers how many steps it learned from."""
+
+    policy, theta = PRIOR, np.zeros(1)
+
+    def __init__(self):
+        self.learned_from = []
+
+    def improve(self, log, iteration):
+        self.learned_from.append(log.steps)
+        yield from ()
+
+    def state(self):
+        return {}
+
+    def restore(self, state): ...
+
+
+def test_within_an_intervention_it_learns_after_every_fourth_step():
+    improver, obs, steps = Counts(), np.zeros(1, np.float32), []
+    schedule = WithinIntervention(improver, Resume())
+    for i, controller in enumerate("PEEEEEEEEEPP"):
+        who = Controller.EXPERT if controller == "E" else Controller.POLICY
+        steps.append(SupervisedStep(0, i, obs, 0, 0, who, obs, np.zeros(1), False, False))
+        list(schedule.after_step(InterventionLog(), steps))
+    assert improver.learned_from == [5, 9, 11]

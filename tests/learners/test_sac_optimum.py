@@ -19,7 +19,7 @@ from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import SAC, SACSettings, SACState, value
 from toys import one_hot
 
-pytestmark = pytest.mark.paper("section 3.1 residual SAC, learned")
+pytestmark = [pytest.mark.optimised, pytest.mark.paper("section 3.1 residual SAC, learned")]
 
 S, GAMMA, BATCH, N_UPDATES = 3, 0.8, 256, 1500
 SETTINGS = SACSettings(

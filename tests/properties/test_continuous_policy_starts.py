@@ -1,15 +1,15 @@
 """Start of each method's policy with continuous actions: at the prior, at its parameters, at random."""
 
 from dataclasses import replace
+from itertools import pairwise
 
-import jax
 import numpy as np
 import pytest
 
 from corridor_runs import SETTINGS as CORRIDOR
 from mereq.alignment.policy_start import prior_parameters, random_parameters, residual
 from mereq.core.policy import GaussianPolicy
-from mereq.maxent_rl.networks import init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import Layer
 from mereq.maxent_rl.sac import ActorPolicy, SACSettings
 from toys import LINE
 
@@ -30,7 +30,11 @@ RULE = GaussianPolicy(lambda obs: (-2 * obs[:, :1], np.full((len(obs), 1), -1.0)
 
 
 def network(seed: int, *sizes: int):
-    return mlp_to_numpy(init_mlp(jax.random.key(seed), sizes, zero_head=False))
+    rng = np.random.default_rng(seed)
+    return tuple(
+        Layer(rng.uniform(-0.5, 0.5, pair).astype(np.float32), rng.uniform(-0.5, 0.5, pair[1]).astype(np.float32))
+        for pair in pairwise(sizes)
+    )
 
 
 CRITICS = network(1, 3, 5, 1), network(2, 3, 5, 1)

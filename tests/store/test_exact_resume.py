@@ -156,8 +156,8 @@ def test_nan_in_features_stops_the_run_and_keeps_what_was_recorded(calm, tmp_pat
     assert compare(calm, tmp_path / "run") == []
 
 
-def test_kill_9(tmp_path):
+def test_kill_9(calm, tmp_path):
     """A few of the kills of benchmarks/reliability/kill9.py."""
-    result = kill9.torment(times=2, rounds=2, most_events=70, seed=0, folder=tmp_path)
+    result = kill9.torment(times=2, rounds=ROUNDS, most_events=70, seed=0, folder=tmp_path, calm=calm)
     assert (result["kills"], result["lost"], result["different"]) == (2, 0, [])
     assert result["acknowledged"] >= 2 * EVENTS_PER_ROUND

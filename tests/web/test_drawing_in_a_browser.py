@@ -30,8 +30,7 @@ A_CARD = """
 """
 EYE, LOOKED_AT, ZOOM = np.array([1.62, -0.42, 0.82]), np.array([0.36, 0.02, 0.29]), 2.15  # frontend/src/camera.ts
 
-
-SECONDS = 300.0  # that policies may take to be loaded, on a slow machine
+LOW = 0.15  # m; from here the tip can be led up by 5 cm, and the shipped prior keeps it below
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def opened(arm):
         arm.page.close()
         arm.new_page(before)
         arm.page.goto(arm.address)
-        arm.until(ready, SECONDS)
+        arm.until(ready)
         return arm
 
     return opening
@@ -90,7 +89,7 @@ def drive(at, enough, key: str | None = None) -> None:
             at.keys.press("Enter")
             at.keys.down(key)
 
-    at.until(lambda: enough() or with_rounds(), SECONDS)
+    at.until(lambda: enough() or with_rounds())
     if key is not None:
         at.keys.up(key)
 
@@ -103,7 +102,7 @@ def let_pass(at, steps: int) -> None:
 def pause(at) -> None:
     """Stop, and let everything that was sent be drawn."""
     at.session.controls.release("enough was seen")
-    at.until(lambda: latest(at.session)["paused"] and at.who() == "PAUSED" and all_drawn(at), SECONDS)
+    at.until(lambda: latest(at.session)["paused"] and at.who() == "PAUSED" and all_drawn(at))
 
 
 def picture(at) -> np.ndarray:
@@ -157,11 +156,17 @@ def seen_where_it_is(at) -> np.ndarray:
 )
 def test_the_arm_is_where_the_camera_has_it(opened, before, by):
     """Where it is first, and where the person has led it."""
+
+    def height() -> float:
+        return latest(at.session)["picture"]["tip"][2]
+
     at = opened(before)
     assert painter(at) == by
-    first = seen_where_it_is(at)
-    tip = latest(at.session)["picture"]["tip"]
-    drive(at, lambda: latest(at.session)["picture"]["tip"][2] > tip[2] + 0.05, "e")
+    if height() > LOW:  # a slow page may have led it far up in the test before
+        drive(at, lambda: height() < LOW)
+        pause(at)
+    first, begun = seen_where_it_is(at), height()
+    drive(at, lambda: height() > begun + 0.05, "e")
     pause(at)
     assert (np.abs(seen_where_it_is(at) - first).max(axis=2) > 30).sum() > 1000
     assert painter(at) == by

@@ -1,6 +1,5 @@
 """The ghost goes where the policy will go, exactly, and never where it would have gone."""
 
-import time
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ from mereq.runs.policies import policy_of
 from mereq.runs.spec import RunSpec
 from mereq.web.ghost import Ghost, Start, foresee
 from mereq.web.task_view import task_view_of
+from waiting import until as happens
 
 
 def copy_of(name: str):
@@ -84,10 +84,7 @@ def ghost():
 
 
 def until(ghost: Ghost, path: list[float]) -> None:
-    end = time.monotonic() + 20
-    while [place[0] for place in ghost.path()] != path:
-        assert time.monotonic() < end, ghost.path()
-        time.sleep(0.001)
+    happens(lambda: [place[0] for place in ghost.path()] == path)
 
 
 def test_a_ghost_follows_the_newest_state_and_ends_with_the_episode(ghost):

@@ -17,6 +17,7 @@ from mereq.web import controls
 from mereq.web.devices.steering import SILENCE
 from mereq.web.session import STOPPED
 from sittings import latest, spec
+from waiting import HANG
 
 
 def test_toggle(endless):
@@ -35,8 +36,9 @@ def test_toggle(endless):
         ("a", LANE_LEFT),
         (" ", IDLE),
     ]:
-        before = endless.steps()
         endless.keys.down(key)
+        endless.heard()
+        before = endless.steps()
         endless.let_pass(3)
         endless.keys.up(key)
         assert [step.executed for step in endless.recorded()[0][before + 1 : before + 3]] == [action] * 2
@@ -57,7 +59,7 @@ def test_toggle(endless):
         assert step.controller or step.executed == step.proposed
     frames = [seen.frame for seen in seen_frames]
     assert frames == sorted(frames)
-    assert all(0 <= seen.decided - seen.sent < 1.0 for seen in seen_frames)
+    assert all(0 <= seen.decided - seen.sent < HANG for seen in seen_frames)
 
 
 def test_keys_do_nothing_while_the_policy_drives(endless):
@@ -203,6 +205,7 @@ def test_a_second_page(endless, browser):
     """It is told why it is refused; when it takes the wheel, the first one says so and can take it back."""
     endless.go()
     second = browser.new_page()
+    second.set_default_timeout(1000 * HANG)
     second.goto(endless.address)
     second.wait_for_selector("#take:not([hidden])")
     assert "Another page is in control" in second.inner_text("#sub")
@@ -299,7 +302,7 @@ def test_a_run_from_the_first_key_to_the_last_word(tmp_path, browser):
         at.keys.up("ArrowRight")
         at.keys.press("Escape")
         seen = set()
-        at.until(lambda: seen.add(at.who()) or at.who() == "FINISHED", seconds=120)
+        at.until(lambda: seen.add(at.who()) or at.who() == "FINISHED")
         assert {"LEARNING", "POLICY"} <= seen
         words = at.page.inner_text("#learning-words")
         assert str((tmp_path / "run").resolve()) in words

@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from mereq.core.supervisor import Controller
 from mereq.runs.run import create
 from mereq.store.run_store import RunReader
+from mereq.store.run_writer import RunWriter
 from mereq.web.server import GOING_AWAY
 from mereq.web.session import STOPPED
 from sittings import spec
@@ -118,12 +119,11 @@ def test_kill_9_in_mid_episode(tmp_path):
     assert any(step.controller for step in kept[before_resume:])
 
 
-def test_a_run_of_a_person_is_not_resumed_by_a_program(tmp_path):
-    run = str(tmp_path / "run")
+def test_a_run_of_a_person_is_not_resumed_by_a_program(mereq, tmp_path):
     create(spec(), tmp_path / "run").close()
-    answer = subprocess.run([*MEREQ, "align", "--resume", "--out", run], capture_output=True, text=True)
-    assert answer.returncode == 2
-    assert "mereq supervise --resume" in answer.stderr
+    status, _, told = mereq("align", "--resume", "--out", tmp_path / "run")
+    assert status == 2
+    assert "mereq supervise --resume" in told
 
 
 def stop(command: Command, by: signal.Signals) -> str:
@@ -143,9 +143,10 @@ def test_a_stop_by_signal_in_an_episode_is_quiet_and_the_run_can_be_resumed(tmp_
         told = command.drive(lambda view: view["step"] >= 4)["step"]
         assert f"mereq supervise --resume --out {run}" in stop(command, signal.SIGINT)
     with RunReader.open(tmp_path / "run") as store:
-        assert len(store.steps(0)) >= told
-    with Command("--resume", "--hz", "20", "--out", run) as command:
-        assert command.drive(lambda view: view["step"] > told)["round"] == 0
+        config = store.starts()[-1].config
+    with RunWriter.resume(tmp_path / "run", config) as store:
+        assert store.start.state is None
+        assert len(store.start.recorded[0]) >= told
 
 
 def test_a_stop_by_signal_after_the_end_is_quiet(tmp_path):

@@ -17,6 +17,8 @@ from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 
+PERIOD = 4  # steps of an intervention after which `WithinIntervention` learns again
+
 
 class AtHandback:
     """Learning schedule that learns when the supervisor hands back, retracts, or an intervention ends with its episode.
@@ -47,13 +49,16 @@ class AtHandback:
 
     def after_step(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> Iterator[Progress | PolicyVersion]:
         """The new policy and what led to it, if an intervention is over or was retracted."""
-        if is_over(steps):
+        if self._learns_after(steps):
             yield from self._learn(log.append(Rollout.of(steps)))
 
     def after_round(self, log: InterventionLog, iteration: int) -> Iterator[Progress | PolicyVersion]:
         """The new policy and what led to it, if the round has cut an intervention off."""
         if log.rollouts[-1].by_expert[-1]:
             yield from self._learn(log)
+
+    def _learns_after(self, steps: Sequence[SupervisedStep]) -> bool:
+        return is_over(steps)
 
     def _learn(self, log: InterventionLog) -> Iterator[Progress | PolicyVersion]:
         if log.steps == self._newest.learned_from:
@@ -79,6 +84,22 @@ class AtHandback:
     def close(self) -> None:
         """Close the improver's simulators; no thread was started."""
         close(self._improver)
+
+
+class WithinIntervention(AtHandback):
+    """Learning schedule that also learns after every `PERIOD` steps of an intervention.
+
+    The policy's proposals, which the supervisor judges while in control, follow what the intervention has shown so far.
+    An intervention against a policy that is wrong throughout need not last until the episode ends.
+    """
+
+    def _learns_after(self, steps: Sequence[SupervisedStep]) -> bool:
+        held = 0
+        for step in reversed(steps):
+            if step.controller is not Controller.EXPERT or step.episode != steps[-1].episode:
+                break
+            held += 1
+        return is_over(steps) or (held > 0 and held % PERIOD == 0)
 
 
 def is_over(steps: Sequence[SupervisedStep]) -> bool:

@@ -18,9 +18,9 @@ from mereq.core.seeding import stream
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
 from mereq.irl.belief import Belief, InterventionEffect
-from mereq.irl.decisions import DecisionModel, Decisions, decisions_of
+from mereq.irl.decisions import DecisionModel
 from mereq.irl.fading import fading_posterior
-from mereq.irl.family_evidence import n_habits
+from mereq.irl.family_evidence import StepFeatures, n_habits
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.influence import intervention_effects
 from mereq.irl.posterior import NormalPrior, Posterior, importance_sampling
@@ -70,6 +70,7 @@ class PosteriorImprover:
     ):
         self._fading = fading
         self._task, self._prior, self._family, self._settings, self._seed = task, prior, family, settings, seed
+        self._features = StepFeatures(family, prior)
         self._n_habits = n_habits(task.actions) if settings.habit else 0
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
         self.posterior: Posterior | None = None  # of the parameters of a `FamilyLikelihood`
@@ -92,29 +93,27 @@ class PosteriorImprover:
 
     def improve(self, log: InterventionLog, iteration: int) -> Iterator[Progress]:
         """Infer the posterior from all decisions so far. Before the first intervention theta stays zero."""
-        decisions = decisions_of(log)
-        if not decisions.n_interventions:
+        likelihood = self.likelihood(log)
+        if not likelihood.decisions.n_interventions:
             self.theta, self.posterior, self._effects = np.zeros(self._family.n_weights), None, ()
             return
-        self.posterior = self.infer(log)
-        judged = self.likelihood(log, decisions.without_passed())
+        self.posterior = self._inferred(log, likelihood)
+        judged = likelihood.without_passed()
         self._effects = intervention_effects(log, judged, self.posterior, self._family.region.limit)
         theta = self.posterior.mean[: self._family.n_weights]
         yield Progress(0, 1, theta, theta - self.theta, float("nan"))
         self.theta = theta
 
-    def likelihood(self, log: InterventionLog, decisions: Decisions | None = None) -> FamilyLikelihood:
-        """Likelihood of the decisions of a log, or of some of them."""
+    def likelihood(self, log: InterventionLog) -> FamilyLikelihood:
+        """Likelihood of the decisions of a log."""
         settings = self._settings
         return FamilyLikelihood.of(
             log,
-            self._family,
-            self._prior,
+            self._features,
             self._task.actions,
             model=DecisionModel(slip=settings.slip, spread=settings.spread),
             tolerance=settings.tolerance,
             most_rational=float(np.exp(settings.log_rationality + 2.0 * settings.log_rationality_width)),
-            decisions=decisions,
         )
 
     @property
@@ -128,9 +127,12 @@ class PosteriorImprover:
 
     def infer(self, log: InterventionLog) -> Posterior:
         """Posterior of the parameters, given the decisions of a log. Each theta is within the family's region."""
+        return self._inferred(log, self.likelihood(log))
+
+    def _inferred(self, log: InterventionLog, likelihood: FamilyLikelihood) -> Posterior:
         settings, n = self._settings, self._family.n_weights
         rng = stream(self._seed, "posterior", log.steps)
-        likelihood, before, draws, iterations = self.likelihood(log), self.before, settings.draws, settings.iterations
+        before, draws, iterations = self.before, settings.draws, settings.iterations
         if self._fading:
             found = fading_posterior(likelihood, before, rng, draws=draws, iterations=iterations).posterior
         else:

@@ -8,6 +8,9 @@ import textwrap
 from collections.abc import Callable
 from typing import NoReturn
 
+# Before NumPy is imported: threads of a small matrix product wait for each other longer than one thread takes.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import tyro
 
 from mereq import __version__

@@ -22,7 +22,7 @@ PriorKind = Annotated[str | None, arg(metavar="KIND", help_behavior_hint="(defau
 PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 FamilyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 LearningName = Annotated[
-    Literal["sequential", "concurrent", "handback"] | None,
+    Literal["sequential", "concurrent", "handback", "within"] | None,
     arg(metavar="WHEN", help_behavior_hint="(default: sequential; mereq-bayes: handback)"),
 ]
 Track = Annotated[

@@ -1,19 +1,29 @@
 """`mereq features`: features that a run's interventions ask for, and that the task's features cannot say."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mereq.alignment.missing_features import LEAST, LEVEL, missing_features
+import numpy as np
+
+from mereq.alignment.missing_features import LEAST, LEVEL, missing_features, recorded_moves
+from mereq.alignment.two_part_alignment import TwoPartImprover
 from mereq.commands.fit import fit_lines, fit_of, place, place_words
 from mereq.commands.output import command
 from mereq.core.errors import CannotLoad
-from mereq.irl.candidates import Candidate
+from mereq.irl.candidates import Candidate, Moves, values
+from mereq.irl.unnamed_reward import resemblance
 from mereq.presets.named import ADDED, load_named
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.inference import RecordedInference
 from mereq.runs.policies import name_policy
 from mereq.store.run_store import RunReader
 from mereq.trials.trial_store import refuse_blind
+
+ALIKE, MOST_ALIKE = (
+    0.3,
+    3,
+)  # smallest |correlation| of a candidate that the unnamed part is like, and how many are named
 
 
 def features_report(
@@ -67,13 +77,33 @@ def features_report(
             command("mereq", "align", f"{run.spec.task}{ADDED}{each['name']}", "--out", out) for each in offered
         ],
         "fit": fit_of(run),
+        "unnamed": _unnamed(run, found.candidates),
     }
+
+
+def _unnamed(run: RecordedInference, candidates: tuple[Candidate, ...]) -> list[dict[str, Any]] | None:
+    """Features and candidates that the unnamed part of the reward is most like; None where there is none."""
+    improver = run.improver
+    if not isinstance(improver, TwoPartImprover):
+        return None
+    list(improver.improve(run.log, 0))
+    if improver.unnamed is None:
+        return None
+    named = [Candidate(name, partial(_feature, i)) for i, name in enumerate(run.task.feature_names)]
+    columns, taken = recorded_moves(run.task, run.log), improver.taken(run.log)
+    alike = resemblance(improver.unnamed_reward(run.log), values([*named, *candidates], columns)[taken])
+    best = [i for i in np.argsort(-np.abs(alike)).tolist() if abs(alike[i]) >= ALIKE][:MOST_ALIKE]
+    return [{"name": [*named, *candidates][i].name, "correlation": float(alike[i])} for i in best]
+
+
+def _feature(i: int, moves: Moves) -> np.ndarray:
+    return moves.features[:, i]
 
 
 def feature_lines(report: dict[str, Any]) -> list[str]:
     """The features in words."""
     n = report["interventions"]
-    lines = fit_lines(report["fit"]) if report["fit"] else []
+    lines = [*(fit_lines(report["fit"]) if report["fit"] else []), *_unnamed_lines(report.get("unnamed"))]
     if not report["enough"]:
         return [*lines, f"{n} interventions are too few to look for missing features; at least {LEAST} are needed"]
     tested = f"{report['candidates']} candidates were tested against {n} interventions"
@@ -88,6 +118,21 @@ def feature_lines(report: dict[str, Any]) -> list[str]:
     lines.append("to accept the first one, add it to the task, as if its author had declared it:")
     lines.append(f"  {report['accept'][0]}")
     return lines
+
+
+def _unnamed_lines(unnamed: list[dict[str, Any]] | None) -> list[str]:
+    """What the unnamed part of the reward is like, in words."""
+    if unnamed is None:
+        return []
+    if not unnamed:
+        return ["the unnamed part of the reward is like no feature or candidate"]
+    return [
+        "the unnamed part of the reward is most like:",
+        *(
+            f"  {'more' if a['correlation'] > 0 else 'less'} of  {a['name']}   (correlation {a['correlation']:.2f})"
+            for a in unnamed
+        ),
+    ]
 
 
 def _own(source: str) -> tuple[Candidate, ...]:

@@ -1,9 +1,12 @@
 """The posterior of a recorded run for `mereq show`: as JSON, and in words."""
 
+import math
 from typing import Any
 
-from mereq.irl.belief import LEVEL, Belief, InterventionEffect
+from mereq.irl.belief import LEVEL, Belief, InterventionEffect, WeightBelief
 from mereq.store.run_store import RunReader
+
+MOST_EXPLAINED = 3  # interventions to name
 
 
 def recorded_posterior(reader: RunReader) -> dict[str, Any] | None:
@@ -17,24 +20,54 @@ def recorded_posterior(reader: RunReader) -> dict[str, Any] | None:
         "version": versions[-1].number,
         "learned_from": versions[-1].learned_from,
         "level": LEVEL,
-        "features": [
-            {
-                "name": each.name,
-                "mean": each.mean,
-                "interval": [each.low, each.high],
-                "interval_before": [-each.before, each.before],
-                "sign": each.sign,
-                "words": each.words,
-            }
-            for each in belief.weights
-        ],
+        "features": [_weight(each) for each in belief.weights],
         "confused": [{"features": [one, other], "correlation": how} for one, other, how in belief.confused],
         "rationality": {"mean": mean, "interval": [low, high]},
         "interventions": [
             _effect(belief, effect) for effect in sorted(belief.interventions, key=lambda each: -each.contradiction)
         ],
         "last_intervention": _effect(belief, belief.interventions[-1]) if belief.interventions else None,
+        "other_wish": _other_wish(belief),
+        "unnamed": _unnamed(belief),
     }
+
+
+def _weight(each: WeightBelief) -> dict[str, Any]:
+    """Belief about a weight, as JSON."""
+    return {
+        "name": each.name,
+        "mean": each.mean,
+        "interval": [each.low, each.high],
+        "interval_before": [-each.before, each.before],
+        "sign": each.sign,
+        "words": each.words,
+    }
+
+
+def _other_wish(belief: Belief) -> dict[str, Any] | None:
+    """The second wish of a method that infers wishes which come and go, as JSON."""
+    other = belief.other
+    if other is None:
+        return None
+    shown_by = [belief.interventions[k] for k in other.shown_by if k < len(belief.interventions)]
+    return {
+        "probability": other.probability,
+        "features": [_weight(each) for each in other.weights],
+        "shown_by": [f"round {each.round}, {each.place}" for each in shown_by],
+    }
+
+
+def _unnamed(belief: Belief) -> dict[str, Any] | None:
+    """What the unnamed part of a reward adds to each intervention's log-likelihood, the largest first, as JSON."""
+    if belief.unnamed is None:
+        return None
+    order = sorted(range(len(belief.unnamed)), key=lambda k: -belief.unnamed[k] if belief.unnamed else 0.0)
+    places = [
+        {"place": f"round {each.round}, {each.place}", "nats": belief.unnamed[k]}
+        for k in order
+        for each in belief.interventions[k : k + 1]
+    ]
+    return {"nats": sum(belief.unnamed), "interventions": places}
 
 
 def _effect(belief: Belief, effect: InterventionEffect) -> dict[str, Any]:
@@ -68,7 +101,34 @@ def posterior_lines(posterior: dict[str, Any]) -> list[str]:
             for each in posterior["confused"]
         ),
         f"  rationality: {rationality['mean']:.1f} ({low:.1f} to {high:.1f})",
+        *_unnamed_lines(posterior["unnamed"]),
+        *_other_wish_lines(posterior),
         *_intervention_lines(posterior),
+    ]
+
+
+def _unnamed_lines(unnamed: dict[str, Any] | None) -> list[str]:
+    """What the unnamed part of the reward explains, and where it explains most."""
+    if unnamed is None:
+        return []
+    places, n = unnamed["interventions"], len(unnamed["interventions"])
+    first = (
+        f"an unnamed part of the reward, which no feature says, explains more of {n} interventions: each is "
+        f"{math.exp(unnamed['nats'] / n):.1f} times as probable as by the features alone (geometric mean)"
+    )
+    return [first, *(f"  explains most: {each['place']}" for each in places[:MOST_EXPLAINED] if each["nats"] > 0)]
+
+
+def _other_wish_lines(posterior: dict[str, Any]) -> list[str]:
+    """The second wish, and the interventions that show it."""
+    other = posterior["other_wish"]
+    if other is None:
+        return []
+    n, of = len(other["shown_by"]), len(posterior["interventions"])
+    return [
+        f"there are two wishes (probability {other['probability']:.2f}). That was the present one. {n} of {of} "
+        "interventions show the other one:",
+        *(f"  {each['name']}: {each['words']}" for each in other["features"]),
     ]
 
 

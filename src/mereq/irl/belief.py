@@ -87,6 +87,21 @@ class InterventionEffect:
 
 
 @dataclass(frozen=True)
+class OtherWish:
+    """A second wish, which is not the present one."""
+
+    probability: float  # that there are two wishes
+    weights: tuple[WeightBelief, ...]
+    shown_by: tuple[int, ...]  # numbers of the interventions that show it, in the most probable case
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "OtherWish":
+        """The wish of `Belief.to_json`'s entry."""
+        weights = tuple(WeightBelief(**each) for each in content["weights"])
+        return cls(float(content["probability"]), weights, tuple(map(int, content["shown_by"])))
+
+
+@dataclass(frozen=True)
 class Belief:
     """Summary of a posterior of theta and of the rationality."""
 
@@ -94,6 +109,8 @@ class Belief:
     confused: tuple[tuple[str, str, float], ...]  # pairs of features that cannot be told apart, and their correlation
     rationality: tuple[float, float, float]  # mean and interval of beta
     interventions: tuple[InterventionEffect, ...] = ()  # in their order
+    unnamed: tuple[float, ...] | None = None  # what an unnamed part of the reward adds to each's log-likelihood [nats]
+    other: OtherWish | None = None  # of a method that infers wishes which come and go
 
     @classmethod
     def of(
@@ -169,4 +186,7 @@ class Belief:
         )
         if any(len(each.without) != len(weights) for each in effects):
             raise ValueError("an intervention's weights are not as many as the features")
-        return cls(weights, confused, (mean, low, high), effects)
+        unnamed = content.get("unnamed")
+        nats = None if unnamed is None else tuple(map(float, unnamed))
+        other = None if content.get("other") is None else OtherWish.from_json(content["other"])
+        return cls(weights, confused, (mean, low, high), effects, nats, other)

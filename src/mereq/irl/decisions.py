@@ -23,6 +23,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_array
 
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
@@ -49,37 +50,45 @@ class DecisionModel:
 class Windows:
     """Groups of steps: of each intervention all at once, of each stretch of proposals R consecutive ones at a time."""
 
-    steps: Int[np.ndarray, " used"]  # numbers of the log's steps
-    window: Int[np.ndarray, " used"]  # number of the window that each belongs to, ascending
+    steps: Int[np.ndarray, " steps"]  # numbers of the log's steps, ascending and distinct
+    place: Int[np.ndarray, " uses"]  # which of these steps a window uses; windows overlap
+    window: Int[np.ndarray, " uses"]  # number of the window that uses it, ascending
     group: Int[np.ndarray, " windows"]  # number of the intervention or stretch of each window, ascending
 
     @classmethod
     def of(cls, groups: list[list[np.ndarray]]) -> "Windows":
         """Windows of groups, each of which is a list of windows."""
         windows = [window for group in groups for window in group]
+        steps, place = np.unique(np.concatenate([np.zeros(0, int), *windows]), return_inverse=True)
         return cls(
-            np.concatenate([np.zeros(0, int), *windows]),
+            steps,
+            place,
             np.repeat(np.arange(len(windows)), [len(window) for window in windows]),
             np.repeat(np.arange(len(groups)), [len(group) for group in groups]),
         )
 
-    def only(self, groups: Bool[np.ndarray, " groups"]) -> "Windows":
-        """Windows of some of the groups, which are numbered again."""
+    def only(self, groups: Bool[np.ndarray, " groups"]) -> tuple["Windows", Int[np.ndarray, " steps"]]:
+        """Windows of some of the groups, which are numbered again, and the places of their steps among ours."""
         windows = groups[self.group]
-        used = windows[self.window]
+        uses = windows[self.window]
+        kept, place = np.unique(self.place[uses], return_inverse=True)
         return Windows(
-            self.steps[used],
-            (np.cumsum(windows) - 1)[self.window[used]],
+            self.steps[kept],
+            place,
+            (np.cumsum(windows) - 1)[self.window[uses]],
             (np.cumsum(groups) - 1)[self.group[windows]],
-        )
+        ), kept
 
-    def means(self, values: Float[np.ndarray, "used *rest"]) -> Float[np.ndarray, "windows *rest"]:
-        """Mean of each window's values."""
-        if not len(self.group):
-            return np.zeros((0, *values.shape[1:]))
-        starts = np.searchsorted(self.window, np.arange(len(self.group)))
-        counts = np.bincount(self.window).reshape(-1, *[1] * (values.ndim - 1))
-        return np.add.reduceat(values, starts, axis=0) / counts
+    def means(self, values: Float[np.ndarray, "steps *rest"]) -> Float[np.ndarray, "windows *rest"]:
+        """Mean over each window's steps."""
+        return (self._averaging(values.dtype) @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+
+    def _averaging(self, dtype: np.dtype) -> csr_array:
+        """Matrix that takes the means of windows."""
+        counts = np.bincount(self.window, minlength=len(self.group))
+        shares = (1.0 / np.maximum(counts, 1)).astype(dtype)[self.window]
+        rows = np.concatenate([[0], np.cumsum(counts)])
+        return csr_array((shares, self.place, rows), shape=(len(self.group), len(self.steps)))
 
     def largest(self, values: Float[np.ndarray, "windows *rest"]) -> Float[np.ndarray, "groups *rest"]:
         """Largest of each group's windows."""
@@ -104,9 +113,10 @@ class Decisions:
         """Number of interventions."""
         return len(self.shown.group)
 
-    def without_passed(self) -> "Decisions":
-        """The decisions without the stretches that the supervisor let pass."""
-        return Decisions(self.shown, self.judged.only(self.taken_over), self.takeover[self.taken_over])
+    def without_passed(self) -> tuple["Decisions", Int[np.ndarray, " steps"]]:
+        """The decisions without the stretches that the supervisor let pass, and the places of the judged steps."""
+        judged, steps = self.judged.only(self.taken_over)
+        return Decisions(self.shown, judged, self.takeover[self.taken_over]), steps
 
     @cached_property
     def taken_over(self) -> Bool[np.ndarray, " stretches"]:
@@ -156,14 +166,14 @@ def _windows(start: int, stop: int) -> list[np.ndarray]:
 
 
 def votes(
-    log_probs: Float[np.ndarray, "used coordinates m"], decisions: Decisions
+    log_probs: Float[np.ndarray, "steps coordinates m"], decisions: Decisions
 ) -> Float[np.ndarray, "interventions coordinates m"]:
     """Mean log-probability over the steps of each intervention, under each of m policies: v_kc."""
     return decisions.shown.means(log_probs)
 
 
 def intervention_log_likelihoods(
-    log_probs: Float[np.ndarray, "used coordinates m"], decisions: Decisions, model: DecisionModel, *, uniform: float
+    log_probs: Float[np.ndarray, "steps coordinates m"], decisions: Decisions, model: DecisionModel, *, uniform: float
 ) -> Float[np.ndarray, "interventions m"]:
     """Log-likelihood of what each intervention shows, under each of m policies.
 
@@ -179,7 +189,7 @@ def intervention_log_likelihoods(
 
 
 def takeover_probabilities(
-    log_probs: Float[np.ndarray, "used coordinates m"],
+    log_probs: Float[np.ndarray, "steps coordinates m"],
     attention: Float[np.ndarray, " m"],
     decisions: Decisions,
     model: DecisionModel,
@@ -200,7 +210,7 @@ def takeover_probabilities(
 
 
 def judgement_log_likelihoods(
-    log_probs: Float[np.ndarray, "used coordinates m"],
+    log_probs: Float[np.ndarray, "steps coordinates m"],
     attention: Float[np.ndarray, " m"],
     decisions: Decisions,
     model: DecisionModel,
@@ -213,7 +223,7 @@ def judgement_log_likelihoods(
 
 
 def slip_probabilities(
-    log_probs: Float[np.ndarray, "used coordinates m"], decisions: Decisions, model: DecisionModel, *, uniform: float
+    log_probs: Float[np.ndarray, "steps coordinates m"], decisions: Decisions, model: DecisionModel, *, uniform: float
 ) -> Float[np.ndarray, "interventions m"]:
     """Probability that each intervention is one that theta does not explain in any coordinate, under each policy."""
     explained = np.log1p(-model.slip) + votes(log_probs, decisions)

@@ -4,14 +4,13 @@ A row of parameters x is theta, the logarithm of the rationality beta, the logit
 many actions the habit b: the log-odds that the supervisor adds to each action.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from mereq.core.actions import Actions
-from mereq.core.policy import Policy
 from mereq.interventions.log import InterventionLog
 from mereq.irl.decisions import (
     DecisionModel,
@@ -22,8 +21,8 @@ from mereq.irl.decisions import (
     sigmoid,
     votes,
 )
-from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence, family_evidence, log_uniform
-from mereq.maxent_rl.family import PolicyFamily, ThetaRegion
+from mereq.irl.family_evidence import CategoricalEvidence, ContinuousEvidence, StepFeatures, log_uniform
+from mereq.maxent_rl.family import ThetaRegion
 
 
 class Parameters(NamedTuple):
@@ -58,28 +57,26 @@ class FamilyLikelihood:
     def of(
         cls,
         log: InterventionLog,
-        family: PolicyFamily,
-        prior: Policy,
+        features: StepFeatures,
         actions: Actions,
         *,
         model: DecisionModel,
         tolerance: float,
         most_rational: float,
-        decisions: Decisions | None = None,
     ) -> "FamilyLikelihood":
-        """Likelihood of a log of at least one rollout.
+        """Likelihood of the decisions of a log of at least one rollout.
 
-        decisions: of the log; by default all of them.
+        features: of steps, for a family and its prior.
         """
-        decisions = decisions_of(log) if decisions is None else decisions
+        decisions, family = decisions_of(log), features.family
         obs = np.concatenate([rollout.obs for rollout in log.rollouts])
         executed = np.concatenate([rollout.executed for rollout in log.rollouts])
         proposed = np.concatenate([rollout.proposed for rollout in log.rollouts])
-        shown, judged = decisions.shown.steps, decisions.judged.steps
+        shown, judged, known = decisions.shown.steps, decisions.judged.steps, features.of(obs)
         return cls(
             decisions,
-            family_evidence(family, prior, obs[shown], executed[shown]),
-            family_evidence(family, prior, obs[judged], proposed[judged]),
+            known.evidence(family, shown, executed[shown]),
+            known.evidence(family, judged, proposed[judged]),
             model,
             tolerance,
             most_rational,
@@ -87,23 +84,33 @@ class FamilyLikelihood:
             family.region,
         )
 
-    def _shown(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
+    def without_passed(self) -> "FamilyLikelihood":
+        """Likelihood of the decisions without the stretches that the supervisor let pass."""
+        kept, steps = self.decisions.without_passed()
+        return replace(self, decisions=kept, judged=self.judged.only(steps))
+
+    def of_steps(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "used coordinates m"]:
+        """Log-probability of each coordinate of the action in each step of `decisions.shown`."""
         given = Parameters.of(x, self.region)
         return self.shown.log_probs(given.theta, np.minimum(given.rationality, self.most_rational), given.habit)
 
     def of_shown_steps(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
         """Log-likelihood of the actions in the interventions' steps, each for itself and none of them a slip."""
-        return self._shown(x).sum(axis=(0, 1))
+        return self.of_steps(x).sum(axis=(0, 1))
 
     def of_interventions(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of what each intervention shows."""
-        return intervention_log_likelihoods(self._shown(x), self.decisions, self.model, uniform=self.uniform)
+        return intervention_log_likelihoods(self.of_steps(x), self.decisions, self.model, uniform=self.uniform)
 
     def of_stretches(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "stretches m"]:
         """Log-likelihood of taking over or not in each stretch of the policy's proposals."""
+        attention = Parameters.of(x, self.region).attention
+        return judgement_log_likelihoods(self.proposals(x), attention, self.decisions, self.model, uniform=self.uniform)
+
+    def proposals(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "steps coordinates m"]:
+        """log pi_theta of the policy's proposals in the steps of `decisions.judged`, as the supervisor judges them."""
         given = Parameters.of(x, self.region)
-        log_probs = self.judged.log_probs(given.theta, np.full(len(x), self.tolerance), given.habit)
-        return judgement_log_likelihoods(log_probs, given.attention, self.decisions, self.model, uniform=self.uniform)
+        return self.judged.log_probs(given.theta, np.full(len(x), self.tolerance), given.habit)
 
     def with_takeovers(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions m"]:
         """Log-likelihood of each intervention as a whole: that it began, and what it shows."""
@@ -114,7 +121,7 @@ class FamilyLikelihood:
 
     def votes(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, "interventions coordinates m"]:
         """v_kc of each intervention."""
-        return votes(self._shown(x), self.decisions)
+        return votes(self.of_steps(x), self.decisions)
 
     def __call__(self, x: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
         """Log-likelihood of all decisions, under each row of parameters."""

@@ -109,3 +109,19 @@ def apply_mlp_numpy(mlp: MLP, x: Float[np.ndarray, "n inputs"]) -> Float[np.ndar
         x += layer.bias
         np.maximum(x, 0.0, out=x)
     return x @ mlp[-1].weight + mlp[-1].bias
+
+
+def beside(mlp: MLP, units: Layer, head: Layer) -> MLP:
+    """The MLP whose outputs are those of an MLP plus relu(units(x)) @ head. In NumPy.
+
+    The units pass through the further hidden layers unchanged, because they are not negative.
+    """
+    first, *hidden, last = mlp_to_numpy(mlp)
+    layers = [Layer(np.concatenate([first.weight, units.weight], axis=1), np.concatenate([first.bias, units.bias]))]
+    n = len(units.bias)
+    for layer in hidden:
+        inputs, outputs = layer.weight.shape
+        weight = np.zeros((inputs + n, outputs + n), layer.weight.dtype)
+        weight[:inputs, :outputs], weight[inputs:, outputs:] = layer.weight, np.eye(n)
+        layers.append(Layer(weight, np.concatenate([layer.bias, np.zeros(n, layer.bias.dtype)])))
+    return (*layers, Layer(np.concatenate([last.weight, head.weight]), last.bias + head.bias))

@@ -14,12 +14,20 @@ from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING,
 from mereq.alignment.preference_learning import PPL
 from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
 from mereq.alignment.thrifty_dagger import THRIFTY_DAGGER
+from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
+from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES, WishesAlignment
 from mereq.core.errors import CannotLoad, NotNamed, UnknownName
 from mereq.presets.named import FORMS, is_named, load_named, recorded_name
 
 OWN = f"; or your own method: {FORMS}"
-LearningName = Literal["sequential", "concurrent", "handback"]
-INSTANT: tuple[Method, ...] = (MEREQ_BAYES, MEREQ_BAYES_FADING)
+LearningName = Literal["sequential", "concurrent", "handback", "within"]
+INSTANT: tuple[Method, ...] = (
+    MEREQ_BAYES,
+    MEREQ_BAYES_FADING,
+    MEREQ_BAYES_WISHES,
+    MEREQ_BAYES_CSIL,
+    MEREQ_BAYES_IQ,
+)
 OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, *INSTANT)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
 ROBOT_GATED: tuple[Method, ...] = (AIM, THRIFTY_DAGGER)
@@ -83,5 +91,11 @@ def _checked(found: object, name: str) -> Method:
 
 
 def default_learning(method: str) -> LearningName:
-    """When a method learns, unless something else is asked for: between rounds, or at each handback if it can."""
-    return "handback" if isinstance(known_method(method), PosteriorAlignment) else "sequential"
+    """When a method learns, unless something else is asked for: between rounds, or at each handback if it can.
+
+    A method for supervisors whose wish may have changed learns within an intervention, too.
+    """
+    known = known_method(method)
+    if isinstance(known, WishesAlignment):
+        return "within"
+    return "handback" if isinstance(known, PosteriorAlignment) else "sequential"

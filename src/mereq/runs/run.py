@@ -8,7 +8,7 @@ from typing import Any
 
 from mereq.alignment.algorithm import Event, Round, events
 from mereq.alignment.concurrent import Concurrent
-from mereq.alignment.handback import AtHandback
+from mereq.alignment.handback import AtHandback, WithinIntervention
 from mereq.alignment.schedule import PolicyVersion, Sequential
 from mereq.core.errors import IncompatibleRun
 from mereq.core.simulator import Environment
@@ -27,7 +27,7 @@ from mereq.supervision.noise import Noisy, slips
 from mereq.supervision.paced import Paced
 from mereq.supervision.robot_environment import stop_robot_on_exit
 
-SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent, "handback": AtHandback}
+SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent, "handback": AtHandback, "within": WithinIntervention}
 
 
 def run(

@@ -102,7 +102,7 @@ class RunSpec:
         find_method(method)
         learning = learning or default_learning(method)
         if own_rate_steps is None:
-            measured = learning == "handback" and supervisor == "expert" and robot is None
+            measured = learning in ("handback", "within") and supervisor == "expert" and robot is None
             own_rate_steps = settings.rollout_steps if measured else 0
         spec = cls(
             task=task,

@@ -9,7 +9,7 @@ from mereq.core.errors import IncompatibleRun
 READ_BY: dict[
     str, tuple[str, ...]
 ] = {  # names of the methods that read these settings; others run the same, whatever they are
-    "posterior": ("mereq-bayes",),
+    "posterior": ("mereq-bayes", "mereq-bayes-fading", "mereq-bayes-wishes", "mereq-bayes-csil", "mereq-bayes-iq"),
     "takeovers": ("rlif", "rift", "pvp"),
     "coherent": ("csil",),
     "gates": ("aim", "thrifty-dagger"),

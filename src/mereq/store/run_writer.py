@@ -274,7 +274,7 @@ def is_repeatable(config: dict[str, Any]) -> bool:
         from_spec
         and config.get("supervisor", "expert") == "expert"
         and config.get("robot") in (None, "perturbed")
-        and config.get("learning", "sequential") in ("sequential", "handback")
+        and config.get("learning", "sequential") in ("sequential", "handback", "within")
     )
 
 
