@@ -1,9 +1,10 @@
-"""Whole episodes of the bottle: the shipped prior under the rule's supervision, in the emulated cell and the simulator.
+"""Whole episodes of a task: the shipped prior under the rule's supervision, in the emulated cell and the simulator.
 
     .venv/bin/python benchmarks/robots/episodes.py --episodes 20 --out results/robot/episodes.json
+    .venv/bin/python benchmarks/robots/episodes.py --task pillow-grasping --out results/robot/episodes_pillow.json
 
 The emulated cell is used through RMI packets and rendered pictures, in driven time (no sockets, no clock). Starts are
-the same in all columns: the emulated person puts the bottle where the simulator's episode of this seed has it. What
+the same in all columns: the emulated person puts the object where the simulator's episode of this seed has it. What
 differs is taken away step by step: the whole cell, then the cell with the true poses in place of its camera, then the
 simulator, as it is and with actions one step late.
 """
@@ -12,12 +13,10 @@ import argparse
 import json
 from pathlib import Path
 
-import mujoco
 import numpy as np
 
 from mereq.presets.registry import definition_of
-from mereq.robots.emulator.in_process import InProcess, emulated_tracker
-from mereq.robots.sight.tracker import Sighting
+from mereq.robots.emulator.in_process import InProcess, TrueSight
 from mereq.runs.policies import policy_of
 from mereq.runs.run import supervisor_of
 from mereq.runs.spec import RunSpec
@@ -29,51 +28,15 @@ from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.perturbed import Disturbance, Perturbed
 
 
-class TrueSight:
-    """Sight of an emulated cell that sees everything, exactly and at once."""
-
-    pictures = 1_000
-
-    def __init__(self, emulated):
-        self._plant = emulated.plant
-        self.layout = emulated_tracker(emulated, lambda _: {}).layout
-
-    def tracker(self):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def bottle(self, now):
-        rotation = np.empty(9)
-        mujoco.mju_quat2Mat(rotation, self._plant.objects[3:7])
-        return Sighting(self._plant.objects[:3], rotation.reshape(3, 3), 0.0)
-
-    def goal(self):
-        return self._plant.data.mocap_pos[0, :2].copy()
-
-    def goal_spread(self):
-        return 0.0
-
-    def forget_goal(self):
-        pass
-
-    def table_shift(self):
-        return {0: 0.0}
-
-
 class Counted:
     """An environment that keeps the last measurements of each episode, and tells a cell's person where it starts."""
 
-    def __init__(self, environment, expect):
-        self._environment, self._expect, self.ends = environment, expect, []
+    def __init__(self, environment, expect, name="bottle-pushing"):
+        self._environment, self._expect, self._name, self.ends = environment, expect, name, []
 
     def reset(self, *, seed=None):
         if self._expect is not None:
-            self._expect(ARM_TASKS["bottle-pushing"].begin(np.random.default_rng(seed)))
+            self._expect(ARM_TASKS[self._name].begin(np.random.default_rng(seed)))
         return self._environment.reset(seed=seed)
 
     def step(self, action):
@@ -83,31 +46,34 @@ class Counted:
         return found
 
 
-def outcomes(environment, n: int, expect=None):
+def outcomes(name: str, environment, n: int, expect=None):
     """Success, intervention rate and mean features of the episodes so far, after each of n episodes."""
-    spec = RunSpec.named(task="bottle-pushing")
-    task, counted, prior = definition_of(spec.task).task, Counted(environment, expect), policy_of(spec, "prior")
+    spec = RunSpec.named(task=name)
+    task, counted, prior = definition_of(spec.task).task, Counted(environment, expect, name), policy_of(spec, "prior")
     rollout = []
     for step in supervise(
         counted, lambda _: (0, prior), supervisor_of(spec), n * N_STEPS, episode_seed=lambda k: 1000 + k, task=task
     ):
         rollout.append(step)
         if step.truncated or step.terminated:
-            yield summary(rollout, counted.ends)
+            yield summary(name, rollout, counted.ends)
         if len(counted.ends) == n:
             return
 
 
-def summary(rollout: list, ends: list) -> dict:
-    """Success, intervention rate and mean features."""
-    toppled = [bool(end.toppled) for end in ends]
-    success = [bool(end.bottle_to_goal < 0.03 and not fell) for end, fell in zip(ends, toppled, strict=True)]
+def summary(name: str, rollout: list, ends: list) -> dict:
+    """Success, intervention rate and mean features; of the bottle also which toppled."""
+    success = [float(np.ravel(ARM_TASKS[name].success(end))[0]) for end in ends]
+    toppled = [bool(getattr(end, "toppled", False)) for end in ends]
+    fell = {
+        "toppled": float(np.mean(toppled)),
+        "toppled_seeds": [1000 + k for k, fell in enumerate(toppled) if fell],
+    }
     return {
         "episodes": len(ends),
         "steps": len(rollout),
-        "success": float(np.mean(success)),
-        "toppled": float(np.mean(toppled)),
-        "toppled_seeds": [1000 + k for k, fell in enumerate(toppled) if fell],
+        "success": round(float(np.mean(success)), 4),
+        **(fell if name == "bottle-pushing" else {}),
         "intervention_rate": float(np.mean([int(step.controller) for step in rollout])),
         "features": np.mean([step.features for step in rollout], axis=0).round(4).tolist(),
     }
@@ -115,32 +81,40 @@ def summary(rollout: list, ends: list) -> dict:
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--task", choices=[*ARM_TASKS], default="bottle-pushing")
     words.add_argument("--episodes", type=int, default=20)
     words.add_argument("--rate", type=float, default=12.0)
     words.add_argument("--out", type=Path, required=True)
     arguments = words.parse_args()
-    task = ARM_TASKS["bottle-pushing"]
-    n = arguments.episodes
+    chosen, n = arguments.task, arguments.episodes
+    size = (1280, 720) if chosen == "pillow-grasping" else (640, 480)  # a lifted object needs the larger one
+    task = ARM_TASKS[chosen]
     result: dict[str, dict] = {}
 
     def keep(name: str, found) -> None:
         """Write the results so far after each episode: the cell's take minutes."""
         for result[name] in found:
-            config = {"episodes": n, "pictures_per_second": arguments.rate, "size": [640, 480], "seed": 1000}
+            config = {
+                "task": chosen,
+                "episodes": n,
+                "pictures_per_second": arguments.rate,
+                "size": list(size),
+                "seed": 1000,
+            }
             content = {"config": config, "results": result, "provenance": clean_provenance(provenance())}
             arguments.out.parent.mkdir(parents=True, exist_ok=True)
             arguments.out.write_text(json.dumps(content, indent=1) + "\n")
         print(name, result[name], flush=True)
 
     for termination, sees in (("cnt", True), ("cnt", False), ("noblend", False)):
-        lab = InProcess(task, termination, rate=arguments.rate, sight=None if sees else TrueSight)
+        lab = InProcess(task, termination, rate=arguments.rate, size=size, sight=None if sees else TrueSight)
         with lab.robot:
             name = f"emulated cell, {termination}, {'its camera' if sees else 'true poses'}"
-            keep(name, outcomes(lab.robot, n, lab.emulated.expect))
+            keep(name, outcomes(chosen, lab.robot, n, lab.emulated.expect))
         lab.close()
-    keep("simulator", outcomes(ArmEnv(task, ends=task.over), n))
+    keep("simulator", outcomes(chosen, ArmEnv(task, ends=task.over), n))
     late = Perturbed(ArmEnv(task, ends=task.over), Disturbance(1, np.zeros(3), np.zeros(task.obs_size)))
-    keep("simulator, a step late", outcomes(late, n))
+    keep("simulator, a step late", outcomes(chosen, late, n))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""LeRobot's own library reads, splits and merges exported datasets, and acts with exported policies: `make lerobot`.
+"""LeRobot's own library reads, splits and merges exported datasets, acts with exported policies, and drives a robot.
 
-    python tests/helpers/read_with_lerobot.py FOLDER
+    make lerobot, or python tests/helpers/read_with_lerobot.py FOLDER
 
 FOLDER is what tests/helpers/lerobot_files.py has written. Needs LeRobot (Python 3.12) and the plug-ins of plugins/.
 """
@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -22,9 +23,13 @@ from lerobot.configs import PreTrainedConfig
 from lerobot.datasets.dataset_tools import delete_episodes, merge_datasets, split_dataset
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from lerobot.robots.config import RobotConfig
+from lerobot.robots.robot import Robot as LeRobotsRobot
 from lerobot.teleoperators.config import TeleoperatorConfig
 from lerobot.teleoperators.utils import TeleopEvents, make_teleoperator_from_config
 from lerobot.utils.import_utils import register_third_party_plugins
+
+from mereq.robots.lerobot import Joint, LeRobotBody
 
 Columns = dict[str, np.ndarray]
 NAMES = {
@@ -110,6 +115,71 @@ def _without_places(columns: Columns) -> Columns:
     return {name: values for name, values in columns.items() if name not in ("index", "episode_index", "timestamp")}
 
 
+@dataclass
+class TwoMotorsConfig(RobotConfig):
+    """Configuration of `TwoMotors`."""
+
+
+class TwoMotors(LeRobotsRobot):
+    """Two motors that are where they are told, as a subclass of LeRobot's abstract class."""
+
+    config_class, name = TwoMotorsConfig, "two_motors"
+
+    def __init__(self, config: TwoMotorsConfig):
+        super().__init__(config)
+        self._connected, self.at, self.told = False, {"a.pos": 0.0, "b.pos": 0.0}, 0
+
+    @property
+    def observation_features(self) -> dict:
+        return {"a.pos": float, "b.pos": float}
+
+    action_features = observation_features
+    is_connected = property(lambda self: self._connected)
+    is_calibrated = True
+
+    def connect(self, calibrate: bool = True) -> None:
+        assert not calibrate
+        self._connected = True
+
+    def calibrate(self) -> None: ...
+
+    def configure(self) -> None: ...
+
+    def get_observation(self) -> dict:
+        return dict(self.at)
+
+    def send_action(self, action: dict) -> dict:
+        assert set(action) == set(self.action_features)
+        self.at, self.told = dict(action), self.told + 1
+        return action
+
+    def disconnect(self) -> None:
+        self._connected = False
+
+
+def try_robot(work: Path) -> None:
+    """Step a subclass of LeRobot's own abstract `Robot` through mereq's adapter."""
+
+    def both(seen):
+        return np.array([seen["a.pos"], seen["b.pos"]], np.float32)
+
+    theirs = TwoMotors(TwoMotorsConfig(calibration_dir=work / "calibration"))
+    joints = [Joint("a.pos", 1.0, -5.0, 5.0, 2.0), Joint("b.pos", 1.0, -5.0, 5.0, 0.0)]
+    robot = LeRobotBody(
+        theirs, joints, hz=50.0, observe=both, features=lambda _, seen: both(seen), over=lambda steps, _: steps == 20
+    )
+    with robot:
+        obs, _ = robot.reset()
+        np.testing.assert_allclose(obs, [2.0, 0.0], atol=2.0)
+        for _ in range(20):
+            obs, *_, over, _ = robot.step([0.5, -1.0])
+        robot.stop()
+    np.testing.assert_array_equal(obs, [5.0, -5.0])
+    assert over
+    assert not theirs.is_connected
+    print(f"a robot of LeRobot's: {theirs.told} actions sent, at {obs.tolist()}, disconnected")
+
+
 def try_policies(folder: Path, work: Path) -> None:
     """Convert each exported policy, load it as LeRobot's commands do, and compare its actions at 1000 observations."""
     from lerobot_policy_mereq.__main__ import convert
@@ -179,6 +249,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         try_datasets(folder, Path(temporary))
         try_policies(folder, Path(temporary))
+        try_robot(Path(temporary))
     try_teleoperator()
 
 

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from arm_scripts import push
 from mereq.commands.jog import jog
-from mereq.core.errors import NeedsPerson, NotNamed, UnknownName, WrongRobot
+from mereq.core.errors import NeedsPerson, NotNamed, RobotLost, UnknownName, WrongRobot
 from mereq.core.robot import Robot
 from mereq.presets.registry import definition_of
+from mereq.robots import cell as cell_module
 from mereq.robots.cell_file import CalibrationEntry, read_cell, write_calibration
-from mereq.robots.emulator.cell import toml_of
+from mereq.robots.emulator.cell import EmulatedCell, toml_of
 from mereq.robots.emulator.in_process import InProcess
 from mereq.robots.known import is_known, recorded
 from mereq.robots.sight.detect import apriltag_detector
@@ -40,8 +41,14 @@ def file(lab, tmp_path):
     return path
 
 
-def test_an_episode(lab):
+def stay(robot, steps):
+    for _ in range(steps):
+        robot.step(np.zeros(3))
+
+
+def test_an_episode(lab, monkeypatch):
     """Observations agree with the emulated truth; a hidden bottle is held, then ends it, and so does one that falls."""
+    monkeypatch.setattr(cell_module, "RESET_SPEED", 0.4)
     robot, act = lab.robot, push(0.02)
     assert isinstance(robot, Robot)
     with robot:
@@ -76,6 +83,12 @@ def test_an_episode(lab):
         finally:
             lab.emulated.stage.faults.hidden = set()
         assert held.startswith("bottle hidden")
+        lab.emulated.happen("unplug")
+        try:
+            with pytest.raises(RobotLost, match=r"no new picture for 0\.[56] s"):
+                stay(robot, 8)
+        finally:
+            lab.emulated.happen("plug")
         robot.stop()
         at = lab.emulated.plant.tool
         lab.emulated.advance(0.5)
@@ -98,7 +111,7 @@ def test_every_tag_is_on_the_sheets_in_its_size(file):
     tags, found = read_cell(file).tags, {}
     for page in sheets(tags):
         found |= apriltag_detector()(np.asarray(page.reduce(4)))
-    for face in (*tags.cube, tags.goal_face):
+    for face in (*tags.cubes["bottle"].faces, tags.goal_face):
         width = np.linalg.norm(found[face.tag][1] - found[face.tag][0])
         assert width * 4 / DPI * 0.0254 == pytest.approx(face.side, abs=2e-4)
     assert set(tags.table.ids) < set(found)
@@ -107,7 +120,7 @@ def test_every_tag_is_on_the_sheets_in_its_size(file):
 def test_faces_are_glued_as_the_sheets_say(file):
     """x is away from the robot, y to the left."""
     sides = {"away from the robot": (1, 0, 0), "left": (0, 1, 0), "towards the robot": (-1, 0, 0), "right": (0, -1, 0)}
-    for face, words in zip(read_cell(file).tags.cube, FACES, strict=True):
+    for face, words in zip(read_cell(file).tags.cubes["bottle"].faces, FACES, strict=True):
         _, where, how = words.split(", ")
         np.testing.assert_allclose(face.outwards, sides.get(where, (0, 0, 1)), atol=1e-12)
         np.testing.assert_allclose(face.up, (0, 0, 1) if how == "upright" else sides["left"], atol=1e-12)
@@ -115,18 +128,18 @@ def test_faces_are_glued_as_the_sheets_say(file):
 
 def test_tags_may_be_on_a_bracket(file):
     tags = read_cell(file).tags
-    assert np.mean([face.middle[0] for face in tags.cube[:4]]) == pytest.approx(tags.bottle.ahead)
+    assert np.mean([face.middle[0] for face in tags.bottle.faces[:4]]) == pytest.approx(tags.bottle.ahead)
     file.write_text(file.read_text().replace("ahead = 0.046", "ahead = -0.046"))
     with pytest.raises(WrongRobot, match="ahead"):
         read_cell(file)
     file.write_text(file.read_text().replace(", ahead = -0.046", ""))
-    assert np.mean([face.middle[0] for face in read_cell(file).tags.cube[:4]]) == pytest.approx(0.0)
+    assert np.mean([face.middle[0] for face in read_cell(file).tags.bottle.faces[:4]]) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "match"),
     [
-        ('wire = "rmi"', 'wire = "stream"', "speaks 'rmi'"),
+        ('wire = "rmi"', 'wire = "stream"', "speaks 'rmi' and 'rosbridge'"),
         ("override = 100", "override = 0", "1 to 100"),
         ("override = 100", "overide = 100", "unknown overide"),
         ('termination = "cnt"', 'termination = "x"', "termination"),
@@ -175,5 +188,24 @@ def test_names(file):
         find_driver("fanuc:other.toml", definition_of("bottle-pushing"))
     name_robot(f"fanuc:{file}")
     assert callable(find_driver(f"fanuc:{file}", definition_of("bottle-pushing-human")))
-    with pytest.raises(WrongRobot, match="not erasing"):
+    with pytest.raises(WrongRobot, match="lacks spring, which erasing needs"):
         find_driver(f"fanuc:{file}", definition_of("erasing"))
+    with pytest.raises(WrongRobot, match="not highway"):
+        find_driver(f"fanuc:{file}", definition_of("highway"))
+
+
+@pytest.mark.parametrize("task", ["pillow-grasping", "erasing"])
+def test_files_of_the_other_tools(task, tmp_path):
+    """Gripper and spring are in it, and mistakes in them are refused."""
+    path, cell = tmp_path / "lab.toml", EmulatedCell(ARM_TASKS[task])
+    path.write_text(toml_of(cell, port=1, camera_port=2))
+    name_robot(f"fanuc:{path}")
+    find_driver(f"fanuc:{path}", definition_of(f"{task}-human"))()
+    assert write_sheets(read_cell(path).tags, tmp_path / "tags.pdf") >= 1
+    before, after, match = {
+        "pillow-grasping": ("close = 101", "close = 0", "numbers of DO"),
+        "erasing": ("travel = 0.03", "travel = 3.0", "travel"),
+    }[task]
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(WrongRobot, match=match):
+        read_cell(path)

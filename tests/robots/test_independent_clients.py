@@ -19,7 +19,9 @@ from mereq.tasks.arm.tasks import ARM_TASKS
 @pytest.fixture
 def served():
     def serve(port=0):
-        return EmulatorServer(EmulatedCell(ARM_TASKS["bottle-pushing"], rate=0.1), port=port, session_port=0)
+        cell = EmulatedCell(ARM_TASKS["bottle-pushing"], rate=0.1)
+        cell.happen("unplug")  # no picture is rendered
+        return EmulatorServer(cell, port=port, session_port=0)
 
     return serve
 

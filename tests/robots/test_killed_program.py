@@ -18,6 +18,7 @@ from waiting import until
 def test_kill_9_in_motion(termination):
     """The tool goes on for 2 cm at most, and stands; the controller takes the next program."""
     cell = EmulatedCell(ARM_TASKS["bottle-pushing"], rate=0.1)
+    cell.happen("unplug")  # no picture is rendered
     motion = cell.controller.motion
     with EmulatorServer(cell, port=0, session_port=0) as server:
         began = motion.tool

@@ -186,17 +186,30 @@ def test_a_cut_cable_is_noticed_in_half_a_second():
     assert bench.clock.now() - before <= 0.5
 
 
-def test_an_emergency_stop_halts_at_once():
+@pytest.mark.parametrize(
+    ("switch", "alarm"),
+    [("emergency_stop", "SRVO-002 Teach pendant E-stop"), ("pendant_on", "SYST-011 Teach pendant is enabled")],
+)
+def test_a_stop_at_the_controller_halts_at_once(switch, alarm):
+    """And is named: the emergency stop, or the pendant that is switched on in motion. It must not be told to stop."""
     bench = Bench()
     with bench.arm as arm:
         for k in range(1, 5):
             arm.send(START + k * AHEAD, 0.1)
             bench.clock.sleep(0.1)
-        bench.controller.switches.emergency_stop = True
+        setattr(bench.controller.switches, switch, True)
         bench.clock.sleep(0.1)
-        with pytest.raises(ArmFault, match="fault"):
+        with pytest.raises(ArmFault, match=f"has paused: {alarm}. Clear it"):
             arm.send(START + 5 * AHEAD, 0.1)
-        assert bench.controller.motion.tool[0] - START[0] < 0.05
+        arm.stand()
+        at = bench.controller.motion.tool
+        bench.clock.sleep(1.0)
+        np.testing.assert_array_equal(bench.controller.motion.tool, at)
+        assert at[0] - START[0] < 0.05
+    setattr(bench.controller.switches, switch, False)
+    with bench.arm as arm:
+        arm.go([START], 0.1)
+        np.testing.assert_allclose(arm.tool(), START, atol=1e-4)
 
 
 def test_refusals_before_anything_moves():

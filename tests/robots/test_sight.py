@@ -6,7 +6,7 @@ import pytest
 
 from mereq.core.errors import RobotLost, WrongRobot
 from mereq.robots.calibration import calibrated
-from mereq.robots.cell import StartRegion, refuse_moved
+from mereq.robots.cell import refuse_moved
 from mereq.robots.emulator.cell import EmulatedCell, table_corners
 from mereq.robots.emulator.in_process import emulated_tracker
 from mereq.robots.emulator.stage import CUBE, CUBE_AHEAD, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE
@@ -24,6 +24,7 @@ from mereq.robots.sight.pose import (
 )
 from mereq.robots.sight.tags import CODES, cube_of_tags, tag_picture
 from mereq.robots.sight.tracker import PositionFilter, Sighting
+from mereq.robots.workpieces import StartRegion
 from mereq.tasks.arm import bottle_pushing, kinematics
 from mereq.tasks.arm.tasks import ARM_TASKS
 
@@ -110,7 +111,7 @@ def test_accuracy_on_rendered_pictures(cell, tracker):
         cell.plant.place(start)
         fresh = emulated_tracker(cell, DETECT)
         fresh.see(cell.picture(), float(k))
-        found = fresh.bottle(float(k))
+        found = fresh.sighting(float(k))
         assert found is not None
         assert found.stands
         errors.append(1000.0 * np.linalg.norm(found.position - start.joints[:3]))
@@ -131,7 +132,7 @@ def test_a_leaning_bottle_is_where_it_is(cell, lean):
         cell.plant.place(start)
         fresh = emulated_tracker(cell, DETECT)
         fresh.see(cell.picture(), 0.0)
-        found = fresh.bottle(0.0)
+        found = fresh.sighting(0.0)
         assert np.linalg.norm(found.position - start.joints[:3]) < 0.003
         assert found.rotation[2, 2] == pytest.approx(up, abs=0.015)
 
@@ -154,7 +155,7 @@ def test_a_lying_bottle_is_seen_as_lying(cell, tracker):
     start.joints[2:7] = [bottle_pushing.RADIUS, np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0]
     cell.plant.place(start)
     tracker.see(cell.picture(), 0.0)
-    found = tracker.bottle(0.0)
+    found = tracker.sighting(0.0)
     assert not found.stands
     assert found.rotation[2, 2] < bottle_pushing.UPRIGHT
 

@@ -99,7 +99,7 @@ def align(
             fourth step of an intervention.
         pace: supervised steps per second, to simulate a person's time.
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot),
-            `fanuc:FILE.toml` (a FANUC arm and a camera, docs/fanuc.md), or a driver of yours:
+            `fanuc:FILE.toml` or `ros:FILE.toml` (an arm and a camera, docs/fanuc.md), or a driver of yours:
             package.module:NAME or file.py:NAME (docs/robots.md). The simulation still serves the learner.
         track: curves of rates, weights and losses for `tensorboard` (in DIR/tracking), `wandb` (there, too,
             offline unless WANDB_MODE=online), or `trackio` (its local database). Each is an extra, as mereq[wandb].
@@ -211,9 +211,9 @@ def supervise(
         learning: `sequential`: between rounds, while you wait; `concurrent`: during supervision, and a new policy acts
             from the next episode on; `handback`: whenever you hand back, and the new policy acts from the next step on;
             or `within`: also after every fourth step of an intervention.
-        robot: what you supervise: `perturbed` (another simulation, which represents a real robot), `fanuc:FILE.toml` (a
-            FANUC arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or file.py:NAME
-            (docs/robots.md). The simulation still serves the learner.
+        robot: what you supervise: `perturbed` (another simulation, which represents a real robot), `fanuc:FILE.toml` or
+            `ros:FILE.toml` (an arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or
+            file.py:NAME (docs/robots.md). The simulation still serves the learner.
         hz: steps per second to begin with, 0.2 to 20. A step of the highway is a second of traffic.
         host: address to serve on. Any but 127.0.0.1 lets others on your network in, if they know the address with its
             token, and is not encrypted.

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from mereq.core.errors import NeedsPerson
 from mereq.robots.arm import Arm, Finding
+from mereq.robots.assembly import arm_of
 from mereq.robots.cell_file import CellFile
-from mereq.robots.fanuc.rmi_arm import RmiArm
 
 WAY, SPEED = 0.001, 0.02  # of a key [m], [m/s]
 KEYS = {
@@ -38,8 +38,7 @@ def jog(cell: CellFile, console: Console) -> bool:
     """
     if not sys.stdin.isatty():
         raise NeedsPerson("`mereq robot jog` needs a person at a terminal.")
-    utool = None if cell.calibration is None else cell.calibration.utool
-    with RmiArm(cell.arm, utool) as arm:
+    with arm_of(cell) as arm:
         if not may_jog(arm.findings(), console):
             return False
         console.print(HELP)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,10 @@ from mereq.commands.jog import jog
 from mereq.commands.output import words
 from mereq.core.errors import MereqError
 from mereq.robots.arm import Finding
+from mereq.robots.assembly import arm_of, sight_of
 from mereq.robots.calibration import calibrated
 from mereq.robots.cell import CAMERA_MOVED
 from mereq.robots.cell_file import CalibrationEntry, CellFile, read_cell, write_calibration
-from mereq.robots.clock import RealClock
-from mereq.robots.fanuc.cell import sight_of
-from mereq.robots.fanuc.rmi_arm import RmiArm
 from mereq.robots.sight.cameras import camera_of
 from mereq.robots.sight.detect import apriltag_detector, contrast, grey_of
 from mereq.robots.sight.sheets import write_sheets
@@ -64,8 +63,7 @@ def _part(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _arm_findings(cell: CellFile) -> list[Finding]:
-    utool = None if cell.calibration is None else cell.calibration.utool
-    with RmiArm(cell.arm, utool) as arm:
+    with arm_of(cell) as arm:
         return arm.findings()
 
 
@@ -77,16 +75,15 @@ def _camera_findings(cell: CellFile) -> list[Finding]:
         picture, seen = tracker.seen()
         shifts = tracker.table_shift()
     found = [Finding("pictures", f"{rate:.0f} a second", rate > 8.0, "use a faster camera, a smaller size, `decimate`")]
-    everything = {**{tag: "bottle" for tag in cell.tags.bottle.cube}, cell.tags.goal.id: "goal"}
-    for tag, where in (everything | dict.fromkeys(cell.tags.table.ids, "table")).items():
-        if picture is not None and tag in seen:
-            light = contrast(grey_of(picture), seen[tag])
-            found.append(
-                Finding(f"tag {tag} ({where})", f"contrast {light:.0f} of 255", light > DIM, "put a lamp at the camera")
-            )
-    for what, tags in (("bottle", cell.tags.bottle.cube), ("goal", [cell.tags.goal.id])):
-        n = len(set(tags) & set(seen))
-        found.append(Finding(what, f"{n} tags seen", n > 0, "turn it, move the camera, add light"))
+    for where, tags in cell.tags.numbers.items():
+        for tag in tags:
+            if picture is not None and tag in seen:
+                light = contrast(grey_of(picture), seen[tag])
+                what = f"tag {tag} ({where})"
+                found.append(Finding(what, f"contrast {light:.0f} of 255", light > DIM, "put a lamp at the camera"))
+        if where != "table":
+            n = len(set(tags) & set(seen))
+            found.append(Finding(where, f"{n} tags seen", n > 0, "turn it, move the camera, add light"))
     moved = max(shifts.values(), default=np.inf)
     words_ = f"at most {1000 * moved:.1f} mm off" if shifts else "no tag is seen"
     found.append(Finding("table's tags", words_, moved <= CAMERA_MOVED, "calibrate again"))
@@ -97,7 +94,7 @@ def _calibrate(file: Path, console: Console) -> None:
     """Ask for touches at the terminal, look, and write the calibration into the file."""
     cell = read_cell(file)
     side, touched = cell.tags.table.side, {}
-    with RmiArm(cell.arm, None, RealClock()) as arm:
+    with arm_of(replace(cell, calibration=None)) as arm:
         utool = arm.tool_frame()
         console.print(
             "Jog the tool's tip to the corners of the black squares with the pendant, one after the other. Turn the "

@@ -61,3 +61,15 @@ class Arm(Protocol):
     def stand(self) -> None:
         """Stand still as soon as possible. A `go` under way raises `RobotLost`."""
         ...
+
+
+class Gripper(Protocol):
+    """A tool with two states, such as a pair of fingers that a valve closes."""
+
+    def close(self, closed: bool) -> None:
+        """Close, or open. Returns at once."""
+        ...
+
+    def is_open(self) -> bool:
+        """Whether it is open; True if it has no sensor for that."""
+        ...

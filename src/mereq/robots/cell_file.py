@@ -13,8 +13,10 @@ from mereq.core.toml_file import read_toml, wrong_file
 from mereq.robots.sight.pose import Intrinsics, Pose
 from mereq.robots.sight.tags import CODES, TagFace, cube_of_tags, flat_tag
 
+WIRES = ("rmi", "rosbridge")
 TERMINATIONS = ("cnt", "fine", "noblend")
 HEADER = re.compile(r"\s*\[+\s*[A-Za-z_][\w.\s-]*\]+\s*(#.*)?$")  # of a table, and no row of a list
+LEAST_SPREAD = 0.01  # of the points that the board was touched at
 NOT_CALIBRATED = "It is not calibrated: run `mereq robot calibrate`"
 
 
@@ -37,7 +39,7 @@ class ArmEntry:
     termination: str = "cnt"
 
     def __post_init__(self):
-        _require(self.wire == "rmi", f"wire is {self.wire!r}; this version speaks 'rmi'")
+        _require(self.wire in WIRES, f"wire is {self.wire!r}; this version speaks {' and '.join(map(repr, WIRES))}")
         _require(bool(self.address), "address is empty")
         _require(0 < self.port < 65_536, f"port is {self.port}, and must be 1 to 65535")
         _require(0 <= self.uframe <= 61 and 0 <= self.utool <= 29, "uframe must be 0 to 61, and utool 0 to 29")
@@ -85,17 +87,31 @@ class CameraEntry:
 
 @dataclass(frozen=True)
 class CubeEntry:
-    """The cube of tags on the bottle's neck."""
+    """The cube of tags on an object."""
 
     cube: list[int]  # on its sides, counterclockwise seen from above, then on its top
     side: float  # of the cube [m]
-    height: float  # of the cube's middle above the bottle's geometric centre [m]
-    ahead: float = 0.0  # of the cube's middle from the bottle's axis, on a bracket towards the first tag [m]
+    height: float  # of the cube's middle above the object's geometric centre [m]
+    ahead: float = 0.0  # of the cube's middle from the object's axis, on a bracket towards the first tag [m]
+    sheet: float = 0.0  # side of a printed tag with its white frame, on a dark cube that is larger; 0: it covers a face
+    turned: float = 0.0  # of cube and bracket about the object's axis, counterclockwise seen from above [deg]
 
     def __post_init__(self):
         _require(len(self.cube) == 5, "cube must be five tags")
         fine = 0.005 < self.side < 0.5 and 0.0 < self.height < 1.0 and 0.0 <= self.ahead < 0.5
         _require(fine, "side, height and ahead are in metres")
+        _require(self.sheet == 0.0 or 0.005 < self.sheet <= self.side, "sheet is in metres, and no larger than side")
+        _require(-360.0 <= self.turned <= 360.0, f"turned is {self.turned}, and must be -360 to 360 degrees")
+
+    @property
+    def faces(self) -> tuple[TagFace, ...]:
+        """Faces of the cube, in the object's frame."""
+        return cube_of_tags(tuple(self.cube), self.side, self.height, self.ahead, self.turned, self.printed)
+
+    @property
+    def printed(self) -> float:
+        """Side of a printed tag with its white frame [m]."""
+        return self.sheet or self.side
 
 
 @dataclass(frozen=True)
@@ -123,26 +139,78 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class TagsEntry:
-    """All tags."""
+    """All tags. A task needs those of its own objects, and the table's."""
 
-    bottle: CubeEntry
-    goal: GoalEntry
     table: TableEntry
+    bottle: CubeEntry | None = None
+    pillow: CubeEntry | None = None
+    goal: GoalEntry | None = None
 
     def __post_init__(self):
-        everything = [*self.bottle.cube, self.goal.id, *self.table.ids]
+        everything = [tag for tags in self.numbers.values() for tag in tags]
         _require(len(set(everything)) == len(everything), "a tag is named twice; each number may be on one sheet only")
         _require(all(0 <= tag < len(CODES) for tag in everything), f"tags have the numbers 0 to {len(CODES) - 1}")
 
     @property
-    def cube(self) -> tuple[TagFace, ...]:
-        """Faces of the bottle's cube, in the bottle's frame."""
-        return cube_of_tags(tuple(self.bottle.cube), self.bottle.side, self.bottle.height, self.bottle.ahead)
+    def cubes(self) -> dict[str, CubeEntry]:
+        """Cubes of tags, by object."""
+        given = {"bottle": self.bottle, "pillow": self.pillow}
+        return {name: entry for name, entry in given.items() if entry is not None}
 
     @property
-    def goal_face(self) -> TagFace:
-        """The goal's tag, in its own frame."""
-        return flat_tag(self.goal.id, self.goal.side)
+    def numbers(self) -> dict[str, list[int]]:
+        """Numbers of the tags, by what they are on."""
+        cubes = {name: list(entry.cube) for name, entry in self.cubes.items()}
+        return {**cubes, **({} if self.goal is None else {"goal": [self.goal.id]}), "table": list(self.table.ids)}
+
+    @property
+    def goal_face(self) -> TagFace | None:
+        """The goal's tag, in its own frame; None: there is none."""
+        return None if self.goal is None else flat_tag(self.goal.id, self.goal.side)
+
+
+@dataclass(frozen=True)
+class RosEntry:
+    """Names in ROS 2 of an arm behind MoveIt Servo."""
+
+    pose: str = "/tool_pose"  # geometry_msgs/PoseStamped of the tool centre, 20 a second or more
+    twist: str = "/servo_node/delta_twist_cmds"  # geometry_msgs/TwistStamped, in m/s ("speed_units")
+    status: str = "/servo_node/status"  # moveit_msgs/ServoStatus
+    command_type: str = "/servo_node/switch_command_type"  # moveit_msgs/ServoCommandType
+    frame: str = "table"  # of pose and twist: z = 0 on the table, x away from the robot
+
+    def __post_init__(self):
+        names = (self.pose, self.twist, self.status, self.command_type)
+        _require(all(name.startswith("/") for name in names) and bool(self.frame), "topics and services begin with /")
+
+
+@dataclass(frozen=True)
+class GripperEntry:
+    """A gripper that a valve closes, at the controller's digital outputs."""
+
+    close: int  # number of the output that closes it
+    opened: int = 0  # number of the input that says that it is open; 0: there is none
+
+    def __post_init__(self):
+        _require(0 < self.close < 10_000 and 0 <= self.opened < 10_000, "close and opened are numbers of DO and DI")
+
+
+@dataclass(frozen=True)
+class SpringEntry:
+    """The spring of the eraser, and the board that it is pressed on."""
+
+    stiffness: float  # of spring and felt together [N/m]
+    travel: float  # of the spring [m]
+    board: list[list[float]]  # points of the board's surface, touched with the felt at rest; three or more [m]
+
+    def __post_init__(self):
+        _require(1.0 <= self.stiffness <= 1e5, f"stiffness is {self.stiffness}, and must be 1 to 100000 N/m")
+        _require(0.0 < self.travel < 0.2, "travel is in metres")
+        points = [point for point in self.board if len(point) == 3]
+        _require(len(points) == len(self.board) >= 3, "board must be three or more points of three numbers [m]")
+        flat = np.column_stack([np.array(points)[:, :2], np.ones(len(points))])
+        fine = np.isfinite(points).all() and np.linalg.svd(flat, compute_uv=False)[-1] > LEAST_SPREAD
+        _require(bool(fine), "board's points must be apart, and not on one line")
 
 
 @dataclass(frozen=True)
@@ -185,6 +253,9 @@ class CellFile:
     arm: ArmEntry
     camera: CameraEntry
     tags: TagsEntry
+    ros: RosEntry = field(default_factory=RosEntry)
+    gripper: GripperEntry | None = None
+    spring: SpringEntry | None = None
     calibration: CalibrationEntry | None = None
 
     @property

@@ -5,8 +5,8 @@ from pathlib import Path, PurePath
 
 from mereq.core.robot import Robot
 
-KINDS = ("fanuc",)
-FORMS = "fanuc or fanuc:FILE.toml (docs/fanuc.md)"
+KINDS = ("fanuc", "ros")
+FORMS = "fanuc or fanuc:FILE.toml (docs/fanuc.md), ros or ros:FILE.toml (docs/robots.md)"
 
 
 def is_known(name: str) -> bool:
@@ -27,8 +27,8 @@ def known_robot(name: str, task_name: str) -> Callable[[], Robot]:
     Raises:
         WrongRobot: the file is wrong, or its robot cannot do the task.
     """
-    from mereq.robots.fanuc.cell import DEFAULT_FILE, fanuc_robot  # MuJoCo: names are known without it
+    from mereq.robots.assembly import cell_robot  # MuJoCo: names are known without it
 
-    _, _, file = name.partition(":")
-    robot = fanuc_robot(task_name, Path(file or DEFAULT_FILE))
+    kind, _, file = name.partition(":")
+    robot = cell_robot(task_name, Path(file or f"{kind}.toml"))
     return lambda: robot

@@ -45,7 +45,7 @@ def find_driver(name: str, definition: TaskDefinition) -> Callable[[], object]:
     """Function that makes the robot of this name for a task. The code of a driver that the user named is imported.
 
     Args:
-        name: "perturbed", `fanuc:FILE.toml`, `package.module:callable` or `file.py:callable`.
+        name: "perturbed", `fanuc:FILE.toml`, `ros:FILE.toml`, `package.module:callable` or `file.py:callable`.
         definition: definition of the task.
 
     Returns:

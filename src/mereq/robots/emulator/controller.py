@@ -16,15 +16,15 @@ from jaxtyping import Float
 from mereq.robots.emulator.motion import ITP, MOST, Motion, Segment
 from mereq.robots.fanuc.rmi_arm import FLANGE_ABOVE_BASE, wire_joints_of
 from mereq.robots.fanuc.rmi_packets import AXES, FIRST_CODE, Packet
+from mereq.tasks.arm.model import FINGER_LENGTH
 
 SESSION_PORT = 16002
 DOWN = (180.0, 0.0, 0.0)  # W, P, R of a tool that points down [deg]
 REACH = 0.93  # from the base's axis, with the tool down [m]
 LOWEST = -0.02  # of the tool centre: the limit that a lab sets against the table [m]
-TOOL_LENGTH = 0.32
 SPEED_TYPES = ("mmSec", "InchMin", "Time", "mSec")
 IDLE_END = 3600.0  # s without a packet after which the session is ended
-TOOL_FRAMES, USER_FRAMES = 10, 9
+TOOL_FRAMES, USER_FRAMES, PORTS = 10, 9, 512
 
 
 def rmit(number: int) -> int:
@@ -54,16 +54,22 @@ class Controller:
     Args:
         position: of the tool, in the table's frame [m].
         measured: the tool's position by the encoders, and the joints of our chain [m, rad].
+        tool_length: from the flange to the tool centre [m].
+        inputs: state of a digital input, by its number.
     """
 
     def __init__(
         self,
         position: Float[np.ndarray, "3"],
         measured: Callable[[], tuple[Float[np.ndarray, "3"], Float[np.ndarray, "6"]]],
+        tool_length: float = FINGER_LENGTH,
+        inputs: Callable[[int], bool] = lambda number: False,
     ):
         self.motion, self.switches = Motion(position), Switches()
         self._measured = measured
-        self.tool_frames = {1: [0.0, 0.0, 1000.0 * TOOL_LENGTH, 0.0, 0.0, 0.0]}
+        self._inputs = inputs
+        self.outputs: dict[int, bool] = {}  # digital ones, by number; those that were never switched are off
+        self.tool_frames = {1: [0.0, 0.0, 1000.0 * tool_length, 0.0, 0.0, 0.0]}
         self.user_frames = {1: [0.0, 0.0, -1000.0 * FLANGE_ABOVE_BASE, 0.0, 0.0, 0.0]}
         self._time = self._heard = 0.0
         self._tell: Callable[[Packet], None] | None = None  # the session's client
@@ -348,6 +354,21 @@ class Controller:
         angles = {f"J{k + 1}": angle for k, angle in enumerate([*wire, 0.0, 0.0, 0.0])}
         return {"TimeTag": round(1000.0 * self._time), "JointAngle": angles, "Group": 1}
 
+    def _writedout(self, packet: Packet) -> Packet | int:
+        number, value = packet.get("PortNumber"), packet.get("PortValue")
+        if not isinstance(number, int) or not 0 < number <= PORTS:
+            return rmit(38)
+        if value not in ("ON", "OFF"):
+            return rmit(21)
+        self.outputs[number] = value == "ON"
+        return {}
+
+    def _readdin(self, packet: Packet) -> Packet | int:
+        number = packet.get("PortNumber")
+        if not isinstance(number, int) or not 0 < number <= PORTS:
+            return rmit(38)
+        return {"PortNumber": number, "PortValue": "ON" if self._inputs(number) else "OFF"}
+
     def _setoverride(self, packet: Packet) -> Packet | int:
         value = packet.get("Value")
         if not isinstance(value, int) or not 1 <= value <= 100:
@@ -364,7 +385,7 @@ class Controller:
 COMMANDS = (
     "FRC_Initialize", "FRC_Abort", "FRC_Reset", "FRC_Pause", "FRC_Continue", "FRC_GetStatus", "FRC_ReadError",
     "FRC_SetUFrameUTool", "FRC_GetUFrameUTool", "FRC_ReadUToolData", "FRC_ReadUFrameData", "FRC_ReadCartesianPosition",
-    "FRC_ReadJointAngles", "FRC_SetOverRide",
+    "FRC_ReadJointAngles", "FRC_SetOverRide", "FRC_WriteDOUT", "FRC_ReadDIN",
 )  # fmt: skip
 
 

@@ -6,23 +6,24 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
-from mereq.robots.cell import ArmCell
-from mereq.robots.cell_file import ArmEntry
+from mereq.robots.assembly import gripper_of, layout_of, workpiece_of
+from mereq.robots.cell import FIRST_PICTURES, ArmCell
+from mereq.robots.cell_file import ArmEntry, GoalEntry, GripperEntry, TableEntry, TagsEntry
 from mereq.robots.clock import DrivenClock
-from mereq.robots.emulator.cell import EmulatedCell, table_corners
-from mereq.robots.emulator.controller import SESSION_PORT, TOOL_LENGTH
-from mereq.robots.emulator.stage import CUBE, CUBE_AHEAD, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE, GOAL_TAG
+from mereq.robots.emulator.cell import OPENED, VALVE, EmulatedCell, emulated_spring, table_corners
+from mereq.robots.emulator.controller import SESSION_PORT
+from mereq.robots.emulator.stage import CUBES, FLAT_SIDE, GOAL_TAG, TABLE_TAGS
 from mereq.robots.fanuc.rmi_arm import RmiArm
 from mereq.robots.fanuc.rmi_packets import PORT, Packet, encoded
 from mereq.robots.sight.detect import Detector, apriltag_detector
-from mereq.robots.sight.tags import cube_of_tags, flat_tag
-from mereq.robots.sight.tracker import Layout, Tracker
+from mereq.robots.sight.pose import rotation_of_quaternion
+from mereq.robots.sight.tracker import Sighting, Tracker
 from mereq.robots.sight.watching import Sight
-from mereq.tasks.arm.bottle_pushing import CENTRE, RADIUS
 from mereq.tasks.arm.definition import ArmTask
 
-UTOOL = [0.0, 0.0, 1000.0 * TOOL_LENGTH, 0.0, 0.0, 0.0]
+TAGS = TagsEntry(TableEntry(list(TABLE_TAGS), FLAT_SIDE), goal=GoalEntry(GOAL_TAG, FLAT_SIDE), **CUBES)
 
 
 class MemoryWire:
@@ -79,13 +80,59 @@ class MemorySight:
         return self._tracker
 
 
+class TrueTracker(Tracker):
+    """Tracker that knows the state of an emulated cell of the same process, exactly and at once."""
+
+    def __init__(self, cell: EmulatedCell):
+        layout = layout_of(TAGS, cell.task.name, table_corners())
+        super().__init__(layout, cell.stage.intrinsics, cell.stage.camera, lambda grey: {})
+        self._cell, self.pictures = cell, FIRST_PICTURES
+
+    def sighting(self, now: float) -> Sighting | None:
+        """The object as it is."""
+        placed = self._cell.placed
+        return None if placed is None else Sighting(placed[:3], rotation_of_quaternion(placed[3:]), 0.0)
+
+    def goal(self) -> Float[np.ndarray, "2"]:
+        """The goal as it is."""
+        return self._cell.plant.data.mocap_pos[0, :2].copy()
+
+    def blind_for(self, now: float) -> float:
+        """No time since the last picture."""
+        return 0.0
+
+    def table_shift(self) -> dict[int, float]:
+        """No tag of the table was moved."""
+        return {TABLE_TAGS[0]: 0.0}
+
+
+class TrueSight:
+    """Sight of an emulated cell of the same process, without pictures."""
+
+    def __init__(self, cell: EmulatedCell):
+        self._tracker = TrueTracker(cell)
+
+    def __enter__(self) -> "TrueSight":
+        """Nothing begins."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing ends."""
+
+    def tracker(self) -> Tracker:
+        """The tracker."""
+        return self._tracker
+
+
 class InProcess:
     """An emulated cell and the robot that drives it, in one process.
 
     Args:
         task: the task.
         termination: of the arm's steps.
-        sight: makes the sight of the cell; None: its camera.
+        sight: makes the sight of the cell, such as `TrueSight`; None: its camera.
         cell: further arguments of `EmulatedCell`.
     """
 
@@ -102,9 +149,17 @@ class InProcess:
         self.wires: list[MemoryWire] = []
         workspace = task.setup.workspace
         self.entry = ArmEntry("emulated", workspace.tolist(), override=100, termination=termination)
-        self.arm = RmiArm(self.entry, UTOOL, self.clock, self._wire)
-        sees = MemorySight(self.emulated, apriltag_detector()) if sight is None else sight(self.emulated)
-        self.robot = ArmCell(task, self.arm, sees, workspace=np.array(workspace), clock=self.clock)
+        self.arm = RmiArm(self.entry, self.emulated.controller.tool_frames[1], self.clock, self._wire)
+        sees: Sight = MemorySight(self.emulated, apriltag_detector()) if sight is None else sight(self.emulated)
+        self.robot = ArmCell(
+            task,
+            workpiece_of(task.name, emulated_spring()),
+            self.arm,
+            sees,
+            gripper=gripper_of(task.name, self.arm, GripperEntry(VALVE, OPENED)),
+            workspace=np.array(workspace),
+            clock=self.clock,
+        )
 
     def close(self) -> None:
         """Free the graphics."""
@@ -118,6 +173,4 @@ class InProcess:
 
 def emulated_tracker(cell: EmulatedCell, detect: Detector) -> Tracker:
     """Tracker of an emulated cell, with the exact calibration."""
-    cube = cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT, CUBE_AHEAD)
-    layout = Layout(cube, CENTRE, RADIUS, flat_tag(GOAL_TAG, FLAT_SIDE), table_corners())
-    return Tracker(layout, cell.stage.intrinsics, cell.stage.camera, detect)
+    return Tracker(layout_of(TAGS, cell.task.name, table_corners()), cell.stage.intrinsics, cell.stage.camera, detect)

@@ -28,6 +28,7 @@ class Plant:
         self._reference = kinematics.pose(position, setup.tool.length)
         self.data.qpos[:6] = self._reference
         self._time = 0.0
+        self.grip = 0.0  # set-point of the tool's own actuators
         body = model.body(setup.slider).id if setup.slider else -1
         self._sliding = np.flatnonzero(model.geom_bodyid == body)
         self._friction = model.geom_friction[self._sliding, 0].copy()
@@ -52,7 +53,8 @@ class Plant:
         """Put objects and goal where an episode starts. The arm stays where it is."""
         self.data.qpos[6:] = start.joints
         self.data.qvel[6:] = 0.0
-        self.data.mocap_pos[0, :2] = start.goal
+        if start.goal.size:
+            self.data.mocap_pos[0, :2] = start.goal
         friction = start.friction * self._setup.friction
         self.model.geom_friction[self._sliding, 0] = self._friction if np.isnan(friction) else friction
         mujoco.mj_forward(self.model, self.data)
@@ -66,4 +68,5 @@ class Plant:
         while self.data.time + TIMESTEP <= self._time + 1e-9:
             passed = (self.data.time - began) / ITP
             self.data.ctrl[:6] = before + passed * way + LEAD * way / ITP
+            self.data.ctrl[6:] = self.grip
             mujoco.mj_step(self.model, self.data)

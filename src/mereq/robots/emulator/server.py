@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from mereq.robots.arm import ArmFault
+from mereq.robots.cell_file import RosEntry
 from mereq.robots.emulator.cell import EmulatedCell, Picture, toml_of
 from mereq.robots.emulator.controller import SESSION_PORT
 from mereq.robots.emulator.motion import ITP
@@ -17,6 +18,7 @@ from mereq.robots.sight.cameras import HEADER
 
 LOOPBACK = "127.0.0.1"
 SLOW_BY = 0.2  # s that the emulator may be behind; more is forgotten, so that it never hurries
+ENDING = 10.0  # s for a thread to end
 logger = logging.getLogger("mereq")
 
 
@@ -29,6 +31,7 @@ class EmulatorServer:
         session_port: where it continues.
         camera_port: where pictures are sent.
         delay: of each answer [s].
+        ros: names of an emulated MoveIt Servo behind a rosbridge at `port`, in the controller's place; None: RMI.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class EmulatorServer:
         session_port: int = SESSION_PORT,
         camera_port: int = 0,
         delay: float = 0.0,
+        ros: RosEntry | None = None,
     ):
         self.cell, self._delay = cell, delay
         self._lock = threading.RLock()  # of the cell, but not of its pictures
@@ -48,6 +52,11 @@ class EmulatorServer:
         self._listening = [_listen(port), _listen(session_port), _listen(camera_port)]
         self.port, self.session_port, self.camera_port = (each.getsockname()[1] for each in self._listening)
         self._clients: list[socket.socket] = []
+        self._rosbridge = None
+        if ros is not None:
+            from mereq.robots.emulator.rosbridge import RosbridgeServer  # websockets: not needed for RMI
+
+            self._rosbridge = RosbridgeServer(self._listening[0], cell.serve_ros(ros), self._lock)
 
     @property
     def toml(self) -> str:
@@ -56,18 +65,27 @@ class EmulatorServer:
 
     def __enter__(self) -> "EmulatorServer":
         """Start."""
-        for act in (self._boot, self._serve, self._film, self._run, self._look):
-            threading.Thread(target=act, name="emulator", daemon=True).start()
+        if self._rosbridge is None:
+            acts = (self._boot, self._serve, self._film, self._run, self._look)
+        else:
+            self._rosbridge.__enter__()
+            acts = (self._film, self._run, self._look)
+        self._threads = [threading.Thread(target=act, name="emulator", daemon=True) for act in acts]
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         """Stop, and disconnect all clients."""
         self._closed.set()
+        if self._rosbridge is not None:
+            self._rosbridge.__exit__()
         for each in (*self._listening, *self._clients):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        time.sleep(2.0 * ITP)
+        for thread in self._threads:
+            thread.join(ENDING)  # a picture that is being taken needs the graphics
         with self._lock:
             self.cell.close()
 

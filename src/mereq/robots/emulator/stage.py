@@ -10,9 +10,10 @@ import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from mereq.robots.cell_file import CubeEntry
 from mereq.robots.emulator.canvas import Canvas
 from mereq.robots.sight.pose import Intrinsics, Pose, quaternion_of
-from mereq.robots.sight.tags import INK, TagFace, cube_of_tags, flat_tag, tag_picture
+from mereq.robots.sight.tags import INK, TagFace, flat_tag, tag_picture
 from mereq.tasks.arm.world import Setup
 
 FOVY = 42.0  # of a RealSense D435's colour camera at 16:9 [deg]
@@ -21,6 +22,13 @@ CUBE, CUBE_HEIGHT = 0.056, 0.125  # side, and its middle above the bottle's [m]
 CUBE_AHEAD = 0.046  # of its middle from the bottle's axis: on the neck, the tool's holder would run into it [m]
 LAMP = np.array([1.35, -0.55, 1.2])  # beside the camera, so that the tags are bright which it sees [m]
 CUBE_TAGS, GOAL_TAG, TABLE_TAGS = (0, 1, 2, 3, 4), 10, (20, 21, 22, 23)
+PILLOW_TAGS = (5, 6, 7, 8, 9)
+# By object. The pillow's is on a bracket towards the camera, where no finger comes, and dark: beside a bright table the
+# white frame of an oblique tag is too narrow for the detector, which then sees a larger tag.
+CUBES = {
+    "bottle": CubeEntry(list(CUBE_TAGS), CUBE, CUBE_HEIGHT, CUBE_AHEAD),
+    "pillow": CubeEntry(list(PILLOW_TAGS), 0.068, 0.03, 0.11, CUBE, -90.0),
+}
 FLAT_SIDE = 0.064  # of the black square of the goal's and the table's tags [m]
 TABLE_PLACES = np.array([[0.36, 0.27], [0.36, -0.24], [0.80, 0.24], [0.66, -0.24]])  # middles [m]
 THICKNESS = 0.0005  # of paper, which keeps the picture above the table [m]
@@ -107,26 +115,16 @@ def _model(setup: Setup, size: tuple[int, int]) -> mujoco.MjModel:
     spec = setup.spec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = size
     spec.visual.quality.offsamples = 4
-    for tag in (*CUBE_TAGS, GOAL_TAG, *TABLE_TAGS):
-        _add_material(spec, tag)
     for name, side in (("cube", CUBE), ("flat", FLAT_SIDE / INK)):
         _add_square(spec, name, side)
-    bottle = spec.body("bottle")
-    if bottle is not None:
-        half = 0.5 * CUBE - 2.0 * THICKNESS
-        bottle.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_BOX,
-            size=[half] * 3,
-            pos=[CUBE_AHEAD, 0, CUBE_HEIGHT],
-            rgba=[1, 1, 1, 1],
-            **_unfelt(),
-        )
-        for face in cube_of_tags(CUBE_TAGS, CUBE, CUBE_HEIGHT, CUBE_AHEAD):
-            _add_tag(bottle, face, "cube")
-    goal = spec.worldbody.add_body(name="goal_tag", mocap=True, pos=[0.7, 0.0, 0.0])
-    _add_tag(goal, flat_tag(GOAL_TAG, FLAT_SIDE, (0.0, 0.0, THICKNESS)), "flat")
+    for name, entry in CUBES.items():
+        if (body := spec.body(name)) is not None:
+            _add_cube(spec, body, entry)
+    if spec.body("bottle") is not None:
+        goal = spec.worldbody.add_body(name="goal_tag", mocap=True, pos=[0.7, 0.0, 0.0])
+        _add_tag(spec, goal, flat_tag(GOAL_TAG, FLAT_SIDE, (0.0, 0.0, THICKNESS)), "flat")
     for tag, (x, y) in zip(TABLE_TAGS, TABLE_PLACES, strict=True):
-        _add_tag(spec.worldbody, flat_tag(tag, FLAT_SIDE, (x, y, THICKNESS)), "flat")
+        _add_tag(spec, spec.worldbody, flat_tag(tag, FLAT_SIDE, (x, y, THICKNESS)), "flat")
     spec.worldbody.add_light(pos=LAMP, dir=LOOKED_AT - LAMP, diffuse=[0.35] * 3, specular=[0.0] * 3, castshadow=False)
     right, up, _ = _axes_of_camera()
     spec.worldbody.add_camera(name=CAMERA, pos=EYE, fovy=FOVY, quat=_quaternion(right, up))
@@ -143,6 +141,17 @@ def _axes_of_camera() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _unfelt() -> dict[str, Any]:
     return {"mass": 0.0, "contype": 0, "conaffinity": 0}
+
+
+def _add_cube(spec: Any, body: Any, entry: CubeEntry) -> None:
+    faces = entry.faces
+    half, middle = 0.5 * entry.side - 2.0 * THICKNESS, faces[4].middle - 0.5 * entry.side * faces[4].outwards
+    turn = _quaternion(faces[0].outwards, faces[1].outwards)
+    box = mujoco.mjtGeom.mjGEOM_BOX
+    colour = [1, 1, 1, 1] if entry.printed == entry.side else [0.05, 0.05, 0.05, 1]
+    body.add_geom(type=box, size=[half] * 3, pos=middle, quat=turn, rgba=colour, **_unfelt())
+    for face in faces:
+        _add_tag(spec, body, face, "cube")
 
 
 def _add_material(spec: Any, tag: int) -> None:
@@ -166,7 +175,8 @@ def _add_square(spec: Any, name: str, side: float) -> None:
     )
 
 
-def _add_tag(body: Any, face: TagFace, sheet: str) -> None:
+def _add_tag(spec: Any, body: Any, face: TagFace, sheet: str) -> None:
+    _add_material(spec, face.tag)
     body.add_geom(
         name=f"tag{face.tag}",
         type=mujoco.mjtGeom.mjGEOM_MESH,

@@ -17,6 +17,7 @@ CONNECTING = 5.0  # s for a connection
 ANSWER = 0.35  # s for the answer to a command that takes the controller no time
 SLOW = 60.0  # s for the answer to a command that may take long, such as FRC_Abort
 LONGEST_LINE = 65_536  # bytes
+AT_THE_PENDANT = "Clear it at the pendant: release the stops, turn the pendant off, press RESET"
 
 
 class Wire(Protocol):
@@ -95,7 +96,7 @@ class RmiSession:
     ):
         self._host, self._clock, self._open = host, clock, open_wire
         self._changed = threading.Condition()
-        self._commands = threading.Lock()  # held from a command to its answer
+        self._commands = threading.RLock()  # held from a command to its answer
         self._order = threading.Lock()  # from an instruction's number to its being sent
         self._answers: list[Packet] = []
         self._waiting: dict[int, str] = {}  # instructions without an answer, by sequence number
@@ -118,6 +119,11 @@ class RmiSession:
         """Number of instructions that are not executed yet."""
         return len(self._waiting)
 
+    @property
+    def halted(self) -> bool:
+        """Whether the controller has reported a fault, and stands by itself."""
+        return isinstance(self._fault, _SystemFault)
+
     def request(self, packet: Packet, patience: float = ANSWER) -> Packet:
         """The answer to a command, which reports no error. patience: [s]."""
         name = packet.get("Command") or packet.get("Communication")
@@ -125,20 +131,28 @@ class RmiSession:
             raise ArmFault(f"The controller was not asked {name}: an earlier command has no answer")
         try:
             self._check()
-            self._answers.clear()
-            self._send(packet)
-            self._clock.wait(self._changed, lambda: bool(self._answers) or self._fault is not None, patience)
-            while self._answers:
-                answer = self._answers.pop(0)
-                if name in (answer.get("Command"), answer.get("Communication")):
-                    return check(answer)
-                logger.warning("The controller answered %s to %s", str(answer)[:200], name)
+            answer = self._answer_to(packet, patience, lambda: self._fault is not None)
+            if answer is not None:
+                return check(answer)
             self._check()
             raise ArmFault(
                 f"The controller did not answer {name} within {patience:g} s: check the cable, and that it is on"
             )
         finally:
             self._commands.release()
+
+    def _answer_to(self, packet: Packet, patience: float, given_up: Callable[[], bool]) -> Packet | None:
+        """The answer to a command; None: there is none within a time [s]."""
+        name = packet.get("Command") or packet.get("Communication")
+        self._answers.clear()
+        self._send(packet)
+        self._clock.wait(self._changed, lambda: bool(self._answers) or given_up(), patience)
+        while self._answers:
+            answer = self._answers.pop(0)
+            if name in (answer.get("Command"), answer.get("Communication")):
+                return answer
+            logger.warning("The controller answered %s to %s", str(answer)[:200], name)
+        return None
 
     def instruct(self, packet: Packet) -> int:
         """Send an instruction, with the next sequence number, which is returned. Its answer is not waited for."""
@@ -202,8 +216,18 @@ class RmiSession:
             raise self._lost(str(error)) from error
 
     def _check(self) -> None:
+        if isinstance(self._fault, _SystemFault) and not self._fault.named:
+            self._fault = self._named_fault()
         if self._fault is not None:
             raise self._fault
+
+    def _named_fault(self) -> "_SystemFault":
+        """The fault that the controller has reported, with the alarm that the pendant shows, if it tells."""
+        with self._commands:
+            answer = self._answer_to(command("FRC_ReadError", Count=1), ANSWER, lambda: False) or {}
+        alarm = answer.get("ErrorData")
+        what = f": {alarm[:200]}" if isinstance(alarm, str) and alarm else ""
+        return _SystemFault(f"The controller reports a fault and has paused{what}. {AT_THE_PENDANT}", named=True)
 
     def _lost(self, why: str) -> ArmFault:
         return _ConnectionLost(f"The connection to the controller is lost ({why}): check the cable, and that it is on")
@@ -223,7 +247,7 @@ class RmiSession:
         if packet is None:
             raise self._lost("the controller closed it")
         if packet.get("Command") == "FRC_SystemFault" or packet.get("Communication") == "FRC_SystemFault":
-            raise ArmFault("The controller reports a fault and has paused: look at the alarm that the pendant shows")
+            raise _SystemFault(f"The controller reports a fault and has paused. {AT_THE_PENDANT}")
         if packet.get("Communication") == "FRC_Terminate":
             raise self._lost("the controller ended the session, for instance after an hour without a command")
         if "Instruction" in packet:
@@ -233,6 +257,14 @@ class RmiSession:
             check(packet)
         else:
             self._answers.append(packet)
+
+
+class _SystemFault(ArmFault):
+    """A fault that the controller has reported, by itself. named: whether its alarm is told."""
+
+    def __init__(self, message: str, named: bool = False):
+        super().__init__(message)
+        self.named = named
 
 
 class _ConnectionLost(ArmFault):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mereq.robots.arm import ArmFault, Finding, Point
-from mereq.robots.cell_file import ArmEntry
+from mereq.robots.cell_file import ArmEntry, GripperEntry
 from mereq.robots.clock import Clock, RealClock
 from mereq.robots.fanuc.rmi import SLOW, Open, RmiSession, SocketWire
 from mereq.robots.fanuc.rmi_packets import AXES, MOST_IN_FLIGHT, Packet, command, linear_motion, numbers
@@ -116,12 +116,18 @@ class RmiArm:
             self._going = False
 
     def stand(self) -> None:
-        """Stand still: an instruction without a way flushes what waits; a long move, or a late answer, is paused."""
+        """Stand still: an instruction without a way flushes what waits; a long move, or a late answer, is paused.
+
+        After a fault the controller has paused by itself.
+        """
         session = self._session
         self._stopped.set()
         if session is None:
             return
         session.wake()
+        if session.halted:
+            self._paused = True
+            return
         if not self._going and self._target is not None and not self._paused:
             try:
                 self._instruct(self._target, "FINE", 0, False, speed_type="mSec", speed=100)
@@ -131,6 +137,14 @@ class RmiArm:
                 pass  # it is paused below; a lost connection raises there
         session.request(command("FRC_Pause"))
         self._paused = True
+
+    def write_output(self, number: int, on: bool) -> None:
+        """Switch a digital output of the controller. Motion goes on meanwhile."""
+        self._connected.request(command("FRC_WriteDOUT", PortNumber=number, PortValue="ON" if on else "OFF"))
+
+    def read_input(self, number: int) -> bool:
+        """State of a digital input of the controller."""
+        return self._connected.request(command("FRC_ReadDIN", PortNumber=number)).get("PortValue") in ("ON", 1, True)
 
     def findings(self) -> list[Finding]:
         """State of the arm, for `mereq robot check`."""
@@ -267,6 +281,21 @@ class RmiArm:
         wire = np.radians(numbers(answer.get("JointAngle"), ("J1", "J2", "J3", "J4", "J5", "J6"), "joints"))
         length = self._tool_frame()[2] / 1000.0
         return 1000.0 * float(np.linalg.norm(kinematics.forward(joints_of(wire), length)[0] - self.tool()))
+
+
+class RmiGripper:
+    """A gripper whose valve is at an output of the controller."""
+
+    def __init__(self, arm: RmiArm, entry: GripperEntry):
+        self._arm, self._entry = arm, entry
+
+    def close(self, closed: bool) -> None:
+        """Close, or open. Returns when the controller has switched the valve."""
+        self._arm.write_output(self._entry.close, closed)
+
+    def is_open(self) -> bool:
+        """Whether its input says that it is open; True if it has none."""
+        return not self._entry.opened or self._arm.read_input(self._entry.opened)
 
 
 def joints_of(wire: np.ndarray) -> np.ndarray:

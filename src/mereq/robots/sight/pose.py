@@ -106,6 +106,13 @@ def quaternion_of(rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "4"]:
     return -q if q[0] < 0.0 else q
 
 
+def rotation_of_quaternion(quaternion: Float[np.ndarray, "4"]) -> Float[np.ndarray, "3 3"]:
+    """Rotation of a unit quaternion w, x, y, z."""
+    w, (x, y, z) = quaternion[0], quaternion[1:]
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + 2.0 * w * cross + 2.0 * cross @ cross
+
+
 def free_pose(points: Points, pixels: Pixels, intrinsics: Intrinsics, starts: list[Pose]) -> Fit:
     """The object's pose in the camera with the least reprojection: six unknowns, best of the given starts."""
     fits = [_refined(points, pixels, intrinsics, start) for start in starts]

@@ -10,12 +10,19 @@ from mereq.robots.sight.tags import INK, MODULES, tag_picture
 DPI = 300
 PAGE = (210.0, 297.0)  # A4 [mm]
 MARGIN, GAP, RULER = 15.0, 12.0, 100.0  # [mm]
-FACES = (  # of the bottle's cube, in the order of `cube_of_tags`; left is seen from the robot
+FACES = (  # of a cube that is not turned, in the order of `cube_of_tags`; left is seen from the robot
     "cube, away from the robot, upright",
     "cube, left, upright",
     "cube, towards the robot, upright",
     "cube, right, upright",
     "cube, on top, upper edge to the left",
+)
+TURNED_FACES = (  # of a cube that is
+    "cube, away from the object, upright",
+    "cube, left of that, upright",
+    "cube, towards the object, upright",
+    "cube, right of that, upright",
+    "cube, on top, upper edge to the left of that",
 )
 
 
@@ -27,11 +34,14 @@ def write_sheets(tags: TagsEntry, file: Path) -> int:
 
 
 def sheets(tags: TagsEntry) -> list[Image.Image]:
-    """Pages with a cell's tags. Below each of the bottle's is written which face of the cube it belongs to, and how."""
-    bottle = tags.bottle
-    flat = [(tags.goal.id, tags.goal.side, "goal"), *((tag, tags.table.side, "table") for tag in tags.table.ids)]
-    cube = [(tag, bottle.side * INK, face) for tag, face in zip(bottle.cube, FACES, strict=True)]
-    wanted = cube + flat
+    """Pages with a cell's tags. Below each of a cube's is written which face it belongs to, and how."""
+    wanted: list[tuple[int, float, str]] = []
+    for name, cube in tags.cubes.items():
+        faces = TURNED_FACES if cube.turned else FACES
+        wanted += [(tag, cube.printed * INK, f"{name}'s {f}") for tag, f in zip(cube.cube, faces, strict=True)]
+    if tags.goal is not None:
+        wanted.append((tags.goal.id, tags.goal.side, "goal"))
+    wanted += [(tag, tags.table.side, "table") for tag in tags.table.ids]
     pages = [_page()]
     x, y, row = MARGIN, MARGIN + 25.0, 0.0
     for tag, ink, where in wanted:

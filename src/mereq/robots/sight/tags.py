@@ -64,17 +64,27 @@ def flat_tag(tag: int, side: float, middle: tuple[float, float, float] = (0.0, 0
     return TagFace(tag, np.array(middle), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]), side)
 
 
-def cube_of_tags(tags: tuple[int, ...], side: float, height: float, ahead: float = 0.0) -> tuple[TagFace, ...]:
+def cube_of_tags(
+    tags: tuple[int, ...],
+    side: float,
+    height: float,
+    ahead: float = 0.0,
+    turned: float = 0.0,
+    sheet: float | None = None,
+) -> tuple[TagFace, ...]:
     """Tags on a cube: four on its sides (outwards +x, +y, -x, -y), the fifth on its top.
 
     Args:
         tags: five numbers.
-        side: of the cube; a printed tag with its white frame covers a face [m].
+        side: of the cube [m].
         height: of the cube's middle above the object's origin [m].
         ahead: of the cube's middle from the object's axis, along x [m].
+        turned: of all this about the object's axis, counterclockwise seen from above [deg].
+        sheet: side of a printed tag with its white frame [m]; None: it covers a face.
     """
-    middle, ink = np.array([ahead, 0.0, height]), INK * side
-    up, x, y = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
+    cos, sin = np.cos(np.radians(turned)), np.sin(np.radians(turned))
+    up, x, y = np.array([0.0, 0.0, 1.0]), np.array([cos, sin, 0.0]), np.array([-sin, cos, 0.0])
+    middle, ink = ahead * x + height * up, INK * (sheet or side)
     sides = [(x, y), (y, -x), (-x, -y), (-y, x)]
     faces = [TagFace(tags[k], middle + 0.5 * side * out, right, up, ink) for k, (out, right) in enumerate(sides)]
     return (*faces, TagFace(tags[4], middle + 0.5 * side * up, x, y, ink))

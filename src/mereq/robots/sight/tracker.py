@@ -1,7 +1,8 @@
-"""Tracker of the bottle and the goal: poses from each picture, a filter, and how old the knowledge is."""
+"""Tracker of an object and the goal: poses from each picture, a filter, and how old the knowledge is."""
 
 import threading
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,18 +39,13 @@ Picture = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True)
 class Layout:
-    """Which tags are on what. The bottle's frame has its origin in the geometric centre, z along the axis."""
+    """Which tags are on what. The object's frame has its origin in the geometric centre; z is up when it stands."""
 
-    bottle: tuple[TagFace, ...]
-    height: float  # of the bottle's origin when it stands [m]
-    radius: float  # of the foot [m]
-    goal: TagFace
+    faces: tuple[TagFace, ...]  # of the object that is tracked; none: only the table is seen
+    height: float  # of the object's origin when it stands [m]
+    radius: float | None  # of its foot, on whose edge it leans [m]; None: it is lifted, and does not lean
+    goal: TagFace | None
     table: dict[int, Float[np.ndarray, "4 3"]]  # corners in the table's frame [m]
-
-    @property
-    def lopsided(self) -> bool:
-        """Whether the bottle's tags are beside it, on a bracket, and not around its neck."""
-        return bool(np.mean([face.middle[0] for face in self.bottle]) > 1e-3)
 
 
 class Sighting(NamedTuple):
@@ -130,10 +126,11 @@ class Tracker:
         self._filter = PositionFilter()
         self._rotation = np.eye(3)
         self._goal_yaw = 0.0
-        self._bottle_seen: float | None = None
+        self._object_seen: float | None = None
         self._goals: deque[Float[np.ndarray, 2]] = deque(maxlen=GOALS)
         self._goal_seen: float | None = None
         self._picture: Picture | None = None
+        self._taken = -np.inf
         self._seen: Seen = {}
         self.pictures = 0
 
@@ -141,23 +138,28 @@ class Tracker:
         """Take in a picture. taken: when [s]."""
         seen = self._detect(grey_of(picture))
         straight = {tag: self._intrinsics.undistorted(corners) for tag, corners in seen.items()}
-        bottle, goal = self._bottle_in(straight), self._goal_in(straight)
+        found, goal = self._object_in(straight), self._goal_in(straight)
         with self._lock:
             self.pictures += 1
-            self._picture, self._seen = picture, seen
-            if bottle is not None:
-                self._filter.update(taken, bottle.position)
-                self._rotation, self._bottle_seen = bottle.rotation, taken
+            self._picture, self._taken, self._seen = picture, taken, seen
+            if found is not None:
+                self._filter.update(taken, found.position)
+                self._rotation, self._object_seen = found.rotation, taken
             if goal is not None:
                 self._goals.append(goal)
                 self._goal_seen = taken
 
-    def bottle(self, now: float) -> Sighting | None:
-        """The bottle at a time; None: it was never seen."""
+    def blind_for(self, now: float) -> float:
+        """Time since the last picture was taken, whatever it shows [s]."""
         with self._lock:
-            if self._bottle_seen is None:
+            return max(0.0, now - self._taken)
+
+    def sighting(self, now: float) -> Sighting | None:
+        """The object at a time; None: it was never seen."""
+        with self._lock:
+            if self._object_seen is None:
                 return None
-            age = max(0.0, now - self._bottle_seen)
+            age = max(0.0, now - self._object_seen)
             return Sighting(self._filter.at(now), self._rotation, age)
 
     def goal(self) -> Float[np.ndarray, "2"] | None:
@@ -180,6 +182,10 @@ class Tracker:
         with self._lock:
             return self._picture, dict(self._seen)
 
+    def pixels_of(self, points: Points) -> Pixels:
+        """Where the camera sees points of the table's frame, without the lens's distortion [px]."""
+        return self._intrinsics.project(self._camera.inverse().of(points))
+
     def table_shift(self) -> dict[int, float]:
         """Distance of each visible tag of the table from its calibrated place [m]. A moved camera shifts them all."""
         _, seen = self.seen()
@@ -192,35 +198,41 @@ class Tracker:
                 shifts[tag] = float(np.linalg.norm(fit.pose.position[:2] - middle[:2]))
         return shifts
 
-    def _bottle_in(self, seen: Seen) -> Pose | None:
-        """Pose of the bottle that stands, leans or lies; None: it is not seen, or no pose explains the picture.
+    def _object_in(self, seen: Seen) -> Pose | None:
+        """Pose of the object that stands, leans, lies or is lifted; None: it is not seen, or no pose explains it.
 
-        A standing bottle has three unknowns, which is why it is seen best. But one that is being pushed rocks by some
-        degrees, and its tags are high: taken for standing, it would seem to jump by 3 mm for each degree.
+        A standing object has three unknowns, which is why it is seen best. But a bottle that is being pushed rocks by
+        some degrees, and its tags are high: taken for standing, it would seem to jump by 3 mm for each degree.
         """
-        faces = [face for face in self.layout.bottle if face.tag in seen]
+        faces = [face for face in self.layout.faces if face.tag in seen]
         if not faces:
             return None
-        intrinsics, camera, layout = self._intrinsics, self._camera, self.layout
         points = np.concatenate([face.corners for face in faces])
         pixels = np.concatenate([seen[face.tag] for face in faces])
-        standing = self._standing(points, pixels, layout.height, float(np.arctan2(*self._rotation[1::-1, 0])))
+        standing = self._standing(points, pixels, self.layout.height, float(np.arctan2(*self._rotation[1::-1, 0])))
         starts = [standing.pose]
         if standing.error > STANDS * self._scale:
-            squares = [start for f in faces for start in starts_of_square(f.corners, seen[f.tag], intrinsics)]
-            starts += [camera.after(start) for start in squares]
-        leaning = leaning_pose(points, pixels, intrinsics, camera, layout.height, layout.radius, starts)
-        times, more = LEANS
-        if standing.error < min(STANDS * self._scale, times * leaning.error + more * self._scale):
-            return standing.pose
-        if leaning.error < UNEXPLAINED * self._scale:
-            return leaning.pose
+            squares = [start for f in faces for start in starts_of_square(f.corners, seen[f.tag], self._intrinsics)]
+            starts += [self._camera.after(start) for start in squares]
+        for other in self._others(points, pixels, starts):
+            times, more = LEANS
+            if standing.error < min(STANDS * self._scale, times * other.error + more * self._scale):
+                return standing.pose
+            if other.error < UNEXPLAINED * self._scale:
+                return other.pose
+        return None
+
+    def _others(self, points: Points, pixels: Pixels, starts: list[Pose]) -> Iterator[Fit]:
+        """Poses of an object that does not stand, in the table's frame: leaning, if it can lean, then any."""
+        intrinsics, camera, layout = self._intrinsics, self._camera, self.layout
+        if layout.radius is not None:
+            yield leaning_pose(points, pixels, intrinsics, camera, layout.height, layout.radius, starts)
         free = free_pose(points, pixels, intrinsics, [camera.inverse().after(start) for start in starts])
-        return camera.after(free.pose) if free.error < UNEXPLAINED * self._scale else None
+        yield Fit(camera.after(free.pose), free.error)
 
     def _goal_in(self, seen: Seen) -> Float[np.ndarray, "2"] | None:
         face = self.layout.goal
-        if face.tag not in seen:
+        if face is None or face.tag not in seen:
             return None
         fit = self._standing(face.corners, seen[face.tag], 0.0, self._goal_yaw)
         self._goal_yaw = float(np.arctan2(*fit.pose.rotation[1::-1, 0]))

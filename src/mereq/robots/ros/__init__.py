@@ -1,0 +1,1 @@
+"""Arms of ROS 2 through rosbridge and MoveIt Servo."""
