@@ -20,6 +20,7 @@ share of stretches that are looked at. The last R proposals before a takeover ar
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -81,7 +82,8 @@ class Windows:
 
     def means(self, values: Float[np.ndarray, "steps *rest"]) -> Float[np.ndarray, "windows *rest"]:
         """Mean over each window's steps."""
-        means: np.ndarray = self._averaging(values.dtype) @ values.reshape(len(values), -1)
+        averaging = cast(Any, self._averaging(values.dtype))  # SciPy has no types
+        means: np.ndarray = averaging @ values.reshape(len(values), -1)
         return means.reshape(-1, *values.shape[1:])
 
     def _averaging(self, dtype: np.dtype) -> csr_array:

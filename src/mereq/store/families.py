@@ -84,7 +84,7 @@ def _family_of(checkpoint: Checkpoint, file: str, task: Task) -> PolicyFamily:
         temperatures = _numbers([about.get(name) for name in ("temperature", "prior_temperature")])
         if len(temperatures) != 2 or 0 in temperatures:
             raise corrupt(file, "its temperatures are missing or impossible")
-        return PolicyFamily(QPolicy(q, None, *temperatures), region)
+        return PolicyFamily(QPolicy(q, None, temperatures[0], temperatures[1]), region)
     actor = _two_stream(under("actor.", arrays), n, file)
     _refuse_sizes(actor, (task.state_size, 2 * task.actions.size), file, task)
     first, second = (_two_stream(under(f"critic{i}.", arrays), n, file) for i in range(2))

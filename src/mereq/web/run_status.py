@@ -7,11 +7,12 @@ import numpy as np
 
 from mereq.alignment.algorithm import Event, Round
 from mereq.alignment.method import Progress
-from mereq.alignment.posterior_alignment import MEREQ_BAYES
+from mereq.alignment.posterior_alignment import PosteriorAlignment
 from mereq.alignment.schedule import PolicyVersion
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
 from mereq.irl.belief import Belief, InterventionEffect, WeightBelief
+from mereq.presets.methods import known_method
 from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RecordedRound, RunReader
@@ -55,7 +56,7 @@ class RunStatus:
         versions = store.versions()
         self._version = versions[-1].number if versions else 0
         self._theta = versions[-1].theta if versions else self._theta
-        self._infers = spec.method == MEREQ_BAYES.name
+        self._infers = isinstance(known_method(spec.method), PosteriorAlignment)
         last = store.last_beliefs(2) if self._infers else []
         self._before, self._belief = [None, None, *last][-2:]  # before and after the last handback
         self._begin_round()
