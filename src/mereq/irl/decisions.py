@@ -18,12 +18,14 @@ A proposal is bad as far as it is less probable than one that is drawn uniformly
 share of stretches that are looked at. The last R proposals before a takeover are a stretch of their own.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array  # pyright: ignore[reportMissingTypeStubs]
 
 from mereq.core.supervisor import Controller
 from mereq.interventions.log import InterventionLog
@@ -81,9 +83,10 @@ class Windows:
 
     def means(self, values: Float[np.ndarray, "steps *rest"]) -> Float[np.ndarray, "windows *rest"]:
         """Mean over each window's steps."""
-        return (self._averaging(values.dtype) @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+        found: np.ndarray = self._averaging(values.dtype) @ values.reshape(len(values), math.prod(values.shape[1:]))
+        return found.reshape(len(self.group), *values.shape[1:])
 
-    def _averaging(self, dtype: np.dtype) -> csr_array:
+    def _averaging(self, dtype: np.dtype) -> Any:
         """Matrix that takes the means of windows."""
         counts = np.bincount(self.window, minlength=len(self.group))
         shares = (1.0 / np.maximum(counts, 1)).astype(dtype)[self.window]

@@ -87,8 +87,11 @@ class _Block:
     @classmethod
     def joined(cls, blocks: list["_Block"], n_steps: int) -> "_Block":
         """The first steps of consecutive blocks."""
-        columns = ((block.obs, block.phi, block.parameters) for block in blocks)
-        return cls(*(np.concatenate(column)[:n_steps] for column in zip(*columns, strict=True)), blocks[0].given)
+        obs, phi, parameters = (
+            np.concatenate([getattr(block, name) for block in blocks])[:n_steps]
+            for name in ("obs", "phi", "parameters")
+        )
+        return cls(obs, phi, parameters, blocks[0].given)
 
     def evidence(
         self, family: PolicyFamily, steps: Int[np.ndarray, " used"] | slice, actions: np.ndarray
