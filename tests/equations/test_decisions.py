@@ -65,7 +65,9 @@ def test_evenly_spaced_steps_and_windows_represent_a_long_segment():
 
 
 def test_an_empty_log_has_no_decisions():
-    assert decisions_of(InterventionLog()).n_interventions == 0
+    found = decisions_of(InterventionLog())
+    assert found.n_interventions == 0
+    assert found.shown.means(np.zeros((0, 2, 3))).shape == (0, 2, 3)
 
 
 DECISIONS = Decisions(

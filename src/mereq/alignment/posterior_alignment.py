@@ -97,7 +97,7 @@ class PosteriorImprover:
         if not likelihood.decisions.n_interventions:
             self.theta, self.posterior, self._effects = np.zeros(self._family.n_weights), None, ()
             return
-        self.posterior = self._inferred(log, likelihood)
+        self.posterior = self.infer(log)
         judged = likelihood.without_passed()
         self._effects = intervention_effects(log, judged, self.posterior, self._family.region.limit)
         theta = self.posterior.mean[: self._family.n_weights]
@@ -127,10 +127,7 @@ class PosteriorImprover:
 
     def infer(self, log: InterventionLog) -> Posterior:
         """Posterior of the parameters, given the decisions of a log. Each theta is within the family's region."""
-        return self._inferred(log, self.likelihood(log))
-
-    def _inferred(self, log: InterventionLog, likelihood: FamilyLikelihood) -> Posterior:
-        settings, n = self._settings, self._family.n_weights
+        likelihood, settings, n = self.likelihood(log), self._settings, self._family.n_weights
         rng = stream(self._seed, "posterior", log.steps)
         before, draws, iterations = self.before, settings.draws, settings.iterations
         if self._fading:

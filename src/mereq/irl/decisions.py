@@ -18,9 +18,10 @@ A proposal is bad as far as it is less probable than one that is drawn uniformly
 share of stretches that are looked at. The last R proposals before a takeover are a stretch of their own.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -82,11 +83,10 @@ class Windows:
 
     def means(self, values: Float[np.ndarray, "steps *rest"]) -> Float[np.ndarray, "windows *rest"]:
         """Mean over each window's steps."""
-        averaging = cast(Any, self._averaging(values.dtype))  # SciPy has no types
-        means: np.ndarray = averaging @ values.reshape(len(values), -1)
-        return means.reshape(-1, *values.shape[1:])
+        found: np.ndarray = self._averaging(values.dtype) @ values.reshape(len(values), math.prod(values.shape[1:]))
+        return found.reshape(len(self.group), *values.shape[1:])
 
-    def _averaging(self, dtype: np.dtype) -> csr_array:
+    def _averaging(self, dtype: np.dtype) -> Any:
         """Matrix that takes the means of windows."""
         counts = np.bincount(self.window, minlength=len(self.group))
         shares = (1.0 / np.maximum(counts, 1)).astype(dtype)[self.window]

@@ -87,9 +87,10 @@ class _Block:
     @classmethod
     def joined(cls, blocks: list["_Block"], n_steps: int) -> "_Block":
         """The first steps of consecutive blocks."""
-        obs = np.concatenate([block.obs for block in blocks])[:n_steps]
-        phi = np.concatenate([block.phi for block in blocks])[:n_steps]
-        parameters = np.concatenate([block.parameters for block in blocks])[:n_steps]
+        obs, phi, parameters = (
+            np.concatenate([getattr(block, name) for block in blocks])[:n_steps]
+            for name in ("obs", "phi", "parameters")
+        )
         return cls(obs, phi, parameters, blocks[0].given)
 
     def evidence(
