@@ -211,7 +211,7 @@ def test_what_is_no_dataset_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"n_rounds": 3, "pace": 5.0}, "nothing is supervised: leave out pace, n_rounds"),
+        ({"n_rounds": 3, "pace": 5.0}, "nothing is supervised: leave out --pace, --rounds"),
         ({"method": "mereq"}, "which needs the recorded steps alone; mereq was asked for"),
     ],
 )

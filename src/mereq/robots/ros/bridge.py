@@ -29,11 +29,10 @@ class Bridge:
         except ImportError as error:
             raise WrongRobot('rosbridge needs a library for WebSockets: pip install "mereq[web]"') from error
         self._failures = OSError, WebSocketException
-        self._where = f"ws://{host}:{port}"
+        self._where, self._connection = f"ws://{host}:{port}", contextlib.ExitStack()
         try:
-            self._socket = connect(
-                self._where, open_timeout=CONNECTING, close_timeout=1.0, max_size=LARGEST, proxy=None
-            )
+            connecting = connect(self._where, open_timeout=CONNECTING, close_timeout=1.0, max_size=LARGEST, proxy=None)
+            self._socket = self._connection.enter_context(connecting)
         except self._failures as error:
             raise ArmFault(
                 f"No rosbridge answers at {self._where} ({error}): ros2 launch rosbridge_server "
@@ -90,7 +89,7 @@ class Bridge:
     def close(self) -> None:
         """Disconnect."""
         with contextlib.suppress(*self._failures):
-            self._socket.close()
+            self._connection.close()
 
     def _send(self, message: Message) -> None:
         self._check()
