@@ -56,7 +56,7 @@ def moves(label: np.ndarray, next_actions: np.ndarray) -> ValueSteps:
 
 @pytest.mark.parametrize("any_action", [True, False])
 def test_values_are_the_fixed_point_of_labels_and_temporal_differences(any_action):
-    """Of the failures of a policy that walks on, and of the best action: Bellman's equation solved in NumPy."""
+    """Values of the failures of a policy that walks on, and of the best action: Bellman's equation solved in NumPy."""
     _, _, reached = every_move()
     chosen = np.tile(np.arange(A), (len(reached), 1)) if any_action else np.zeros((len(reached), 1), int)
     label = MDP.terminal[reached].astype(float)

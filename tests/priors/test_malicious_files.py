@@ -253,7 +253,7 @@ def test_models(tmp_path, monkeypatch, name):
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 @pytest.mark.parametrize("how", ["nested", "endless", "waiting", "a folder"])
 def test_folders(tmp_path, name, how):
-    """Of the Hub's layout. A link to an ordinary file is one of the Hub's own."""
+    """Folder in the Hub's layout. A link to an ordinary file is one of the Hub's own."""
     (tmp_path / "config.json").write_text(json.dumps({"format": 1, "policy": {}}))
     (tmp_path / "model.safetensors").write_bytes(bytes(8))
     file = tmp_path / name

@@ -168,7 +168,7 @@ class Evidence:
     shown: Changed
     shown_basis: Float[np.ndarray, "shown basis"]
     intervention: Int[np.ndarray, " shown"]  # number of each step's intervention, ascending
-    supervised: Changed  # executed actions of supervised steps, whoever was in control
+    supervised: Changed  # executed actions of supervised steps, of either controller
     basis: Float[np.ndarray, "steps basis"]
     next_basis: Float[np.ndarray, "steps basis"]  # zero after a termination
 
