@@ -1,7 +1,7 @@
 """Family of residual policies: one for every theta of a region, learned before supervision begins.
 
 The learner observes theta beside the state. A transition serves every theta, because the replay stores features: each
-element of a batch is priced with a theta of its own (universal value functions, Schaul et al. 2015). At theta = 0 a
+group of a batch is priced with a theta of its own (universal value functions, Schaul et al. 2015). At theta = 0 a
 member is the prior itself, by construction of the networks (`mereq.maxent_rl.two_stream`).
 """
 
@@ -23,6 +23,8 @@ from mereq.maxent_rl.networks import Layer
 from mereq.maxent_rl.replay import Batch, Replay
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.two_stream import TwoStream, at_theta
+
+THETAS_PER_BATCH = 32  # at least; fewer learn less from an update: docs/results/speed.md#updates-of-the-learners
 
 
 @dataclass(frozen=True)
@@ -154,21 +156,33 @@ def conditioned(task: Task, region: ThetaRegion) -> Task:
     )
 
 
+def n_groups(batch_size: int) -> int:
+    """Number of thetas in a batch: the smallest divisor of its size that is at least `THETAS_PER_BATCH`."""
+    return next((n for n in range(THETAS_PER_BATCH, batch_size) if batch_size % n == 0), batch_size)
+
+
 class ConditionedReplay(Replay):
-    """Replay that prices each transition of a batch with a theta of its own, whatever theta it was collected under."""
+    """Replay that prices each group of transitions of a batch with a theta of its own.
+
+    Which theta a transition was collected under does not matter.
+    """
 
     def __init__(self, region: ThetaRegion, *args, **sizes):
         super().__init__(*args, **sizes)
         self._region = region
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...], reward: LinearReward) -> Batch:
-        """Batch of the given leading shape with fresh thetas. `reward` is not used.
+        """Batch with fresh thetas, one for each group: of the given shape, its last axis divided into groups.
+
+        `reward` is not used.
 
         Raises:
             ValueError: the replay is empty.
         """
-        index = self._indices(rng, shape)
-        theta = self._region.draw(rng, shape)
+        *updates, batch_size = shape
+        groups = *updates, n_groups(batch_size)
+        index = self._indices(rng, (*groups, batch_size // groups[-1]))
+        theta = self._region.draw(rng, groups)[..., None, :]
         batch = self._batch(index, (self.columns.features[index] * theta).sum(axis=-1))
         batch.obs[..., : theta.shape[-1]] = theta
         batch.next_obs[..., : theta.shape[-1]] = theta

@@ -86,9 +86,38 @@ def check_sizes(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
 
 def apply_mlp(mlp: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
     """Forward pass in JAX."""
-    for layer in mlp[:-1]:
-        x = jax.nn.relu(_affine(layer, x))
-    return _affine(mlp[-1], x)
+    return _affine(mlp[-1], apply_hidden(mlp[:-1], x))
+
+
+def apply_hidden(layers: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """Forward pass through hidden layers in JAX."""
+    for layer in layers:
+        x = hidden_layer(layer, x)
+    return jnp.asarray(x)
+
+
+@jax.custom_vjp
+def hidden_layer(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """relu(x @ weight + bias), whose backward pass needs the output only.
+
+    JAX's own would read the sum before the ReLU too: one more array of the size of the batch to keep and to read.
+    """
+    return jax.nn.relu(_affine(layer, x))
+
+
+def _hidden_forward(layer: Layer, x: Any) -> tuple[Array, tuple[Layer, Any, Array]]:
+    y = jax.nn.relu(_affine(layer, x))
+    return y, (layer, x, y)
+
+
+def _hidden_backward(kept: tuple[Layer, Any, Array], gradient: Array) -> tuple[Layer, Array]:
+    layer, x, y = kept
+    gradient = jnp.where(y > 0.0, gradient, 0.0)
+    rows = gradient.reshape(-1, gradient.shape[-1])
+    return Layer(x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(axis=0)), gradient @ layer.weight.T
+
+
+hidden_layer.defvjp(_hidden_forward, _hidden_backward)
 
 
 def _affine(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
