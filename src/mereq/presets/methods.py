@@ -16,8 +16,8 @@ from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
 from mereq.alignment.thrifty_dagger import THRIFTY_DAGGER
 from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
 from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES, WishesAlignment
-from mereq.core.errors import CannotLoad, NotNamed, UnknownName
-from mereq.presets.named import FORMS, is_named, load_named, recorded_name
+from mereq.core.errors import CannotLoad, UnknownName
+from mereq.presets.named import FORMS, NamedByUser, is_named
 
 OWN = f"; or your own method: {FORMS}"
 LearningName = Literal["sequential", "concurrent", "handback", "within"]
@@ -34,7 +34,17 @@ ROBOT_GATED: tuple[Method, ...] = (AIM, THRIFTY_DAGGER)
 METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS, *ROBOT_GATED)}
 
 
-_named: dict[str, tuple[str, Method]] = {}  # methods that the user has named in this process, by recorded name
+def _checked(found: object, name: str) -> Method:
+    """The object as a method."""
+    if isinstance(found, Method) and not isinstance(found, type):
+        return found
+    raise CannotLoad(
+        f"{name} is of type {type(found).__name__}, and no method: it needs a `name` and start(task, prior, settings, "
+        "seed=...), which returns an improver (docs/benchmark.md)."
+    )
+
+
+USERS = NamedByUser("method", "with --method", _checked)
 
 
 def find_method(name: str) -> Method:
@@ -44,15 +54,7 @@ def find_method(name: str) -> Method:
         UnknownName: no method has this name.
         CannotLoad: the object cannot be imported, or is no method.
     """
-    if not is_named(name):
-        return method_named(name)
-    recorded = recorded_name(name)
-    if recorded in _named and _named[recorded][0] != name:
-        before = _named[recorded][0]
-        raise CannotLoad(f"Two methods are called {recorded}: {before} and {name}. Rename one of the files.")
-    if recorded not in _named:
-        _named[recorded] = name, _checked(load_named(name, "method"), name)
-    return _named[recorded][1]
+    return USERS.load(name) if is_named(name) else method_named(name)
 
 
 def method_named(name: str) -> Method:
@@ -64,30 +66,14 @@ def method_named(name: str) -> Method:
     """
     if name in METHODS:
         return METHODS[name]
-    if recorded_name(name) in _named:
-        return _named[recorded_name(name)][1]
     if is_named(name):
-        raise NotNamed(
-            f"The method {name} is code that is imported only if you name it, since a recorded run may come from "
-            f"another person. Name it with --method (a file with its path): {name}."
-        )
+        return USERS.recorded(name)
     raise UnknownName("method", name, list(METHODS), else_allowed=OWN)
 
 
 def known_method(name: str) -> Method | None:
     """The method of a recorded name; None unless mereq offers it, or the user named it in this process."""
-    named = _named.get(recorded_name(name))
-    return named[1] if named else METHODS.get(name)
-
-
-def _checked(found: object, name: str) -> Method:
-    """The object as a method."""
-    if isinstance(found, Method) and not isinstance(found, type):
-        return found
-    raise CannotLoad(
-        f"{name} is of type {type(found).__name__}, and no method: it needs a `name` and start(task, prior, settings, "
-        "seed=...), which returns an improver (docs/benchmark.md)."
-    )
+    return USERS.get(name) or METHODS.get(name)
 
 
 def default_learning(method: str) -> LearningName:
