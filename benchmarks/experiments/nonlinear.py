@@ -5,8 +5,11 @@ python benchmarks/experiments/nonlinear.py [--wish slow-right|linear] [--methods
 
 Highway-Sim. The expert of "slow-right" wants the right lane while it is slower than 25 m/s, and to be elsewhere when it
 is faster: W right_lane (slower ? 1 : -1), beside high speed. It is a residual soft DQN on the prior, trained here in
-the simulator. The expert of "linear" is the task's own. Per run: expert samples until the own rate stays below .05, the
-last own rate, and shares of the policy's fit. Results of several calls are joined; seeds in the file are not repeated.
+the simulator. The expert of "linear" is the task's own. Methods that infer a posterior learn at each handback, the others
+between rounds of one episode. "mereq+truth" is MEReQ with the wish as a fourth feature: what could be reached. Per run: expert
+samples until the own rate stays below .05, the last own rate, and what the unnamed part is worth: in nats, or
+(mereq-deep) as its share of the inferred reward. Results of several calls are joined; seeds in the file are not
+repeated.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from mereq.alignment.added_features import with_features
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback
 from mereq.alignment.posterior_alignment import PosteriorAlignment
@@ -40,6 +44,7 @@ from mereq.store.policies import load_policy, save_policy
 from mereq.store.provenance import clean_provenance, provenance
 
 SLOW = 0.4  # of high_speed, below which a car is slower than 25 m/s; one that keeps to 25 m/s has .45 to .55
+TRUTH = "+truth"  # after the name of a method: the wish is one of its features
 W = 0.8  # weight of the wish, in either direction
 SPEED = 1.0  # weight of high_speed, so that both speeds occur
 UPDATES = 10_000
@@ -110,17 +115,24 @@ def trained_expert(folder: Path) -> Policy:
     return phases.policy
 
 
-def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: int) -> dict[str, Any]:
+def supervised(name: str, expert: Policy, seed: int, episodes: int) -> dict[str, Any]:
     """One run: own rate after each episode in which the policy changed, with the expert samples so far."""
-    assert HIGHWAY.family is not None
-    prior, (family, _) = HIGHWAY.policy("prior"), HIGHWAY.family()
+    method, task, prior = METHODS[name.removesuffix(TRUTH)], HIGHWAY.task, HIGHWAY.policy("prior")
     supervisor, judge = (HIGHWAY.make_supervisor(lambda: expert) for _ in range(2))
-    settings = replace(HIGHWAY.settings["fast"], rollout_steps=100_000, rollout_episodes=episodes)
-    method, how = replace(method, family=family), {"seed": seed, "n_rounds": 1, "rate_threshold": 0.0}
+    how: dict[str, Any] = {"seed": seed, "rate_threshold": 0.0}
+    settings = replace(HIGHWAY.settings["fast"], rollout_steps=100_000)
+    if isinstance(method, PosteriorAlignment):
+        assert HIGHWAY.family is not None
+        method, how = replace(method, family=HIGHWAY.family()[0]), how | {"n_rounds": 1, "learning": AtHandback}
+        settings = replace(settings, rollout_episodes=episodes)
+    else:
+        settings, how = replace(settings, rollout_episodes=1), how | {"n_rounds": episodes}
+    if name.endswith(TRUTH):
+        task = with_features(task, ["slow_right_lane"], lambda moves: with_wish(moves.features)[:, 3:])
     measure = partial(own_rate, HIGHWAY.task, supervisor=judge, environment=HIGHWAY.task.make(), seed=seed)
     rates, newest, samples, waits, shares = list[tuple[int, float]](), None, 0, list[float](), list[float]()
     theta, last = np.zeros(3), prior
-    for event in events(HIGHWAY.task, prior, supervisor, method, settings, learning=AtHandback, **how):
+    for event in events(task, prior, supervisor, method, settings, **how):
         if isinstance(event, SupervisedStep):
             if event.step == 0 and newest is not None:
                 rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
@@ -132,8 +144,15 @@ def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: 
             waits.append(event.seconds)
             belief = event.belief
             shares.append(0.0 if belief is None or belief.unnamed is None else float(np.sum(belief.unnamed)))
-        elif isinstance(event, Round) and newest is not None:
-            rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
+        elif isinstance(event, Round):
+            if event.progress and newest is None:
+                newest = last = event.policy
+                theta, share = event.theta, event.state().get("unnamed.share", 0.0)
+                waits.append(event.seconds_waited)
+                shares.append(float(share))
+            if newest is not None:
+                rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
+                newest = None
     reached = samples_to_stay_below([rate for _, rate in rates], [n for n, _ in rates], delta=0.05)
     return {
         "seed": seed,
@@ -143,7 +162,7 @@ def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: 
         "own_rates": [[n, round(rate, 4)] for n, rate in rates],
         "last_own_rate": round(measure(last, n_steps=LAST_STEPS), 4),
         "theta": np.round(theta, 3).tolist(),
-        "unnamed_nats": [round(each, 2) for each in shares],
+        "unnamed": [round(each, 2) for each in shares],
         "seconds_median": round(float(np.median(waits)), 3),
     }
 
@@ -160,7 +179,7 @@ def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
         "censored": sum(run["censored"] for run in each),
         "expert_samples": mean("expert_samples"),
         "last_own_rate": mean("last_own_rate"),
-        "unnamed_at_the_end": sum(run["unnamed_nats"][-1] > 0 for run in each),
+        "unnamed_at_the_end": sum(run["unnamed"][-1] > 0 for run in each),
         "seconds_median": round(float(np.median([run["seconds_median"] for run in each])), 3),
     }
 
@@ -185,9 +204,7 @@ def main() -> None:
             each = results.get(key, {}).get("each", [])
             if seed in [run["seed"] for run in each]:
                 continue
-            method = METHODS[name]
-            assert isinstance(method, PosteriorAlignment)
-            each = [*each, supervised(method, expert, seed, asked.episodes)]
+            each = [*each, supervised(name, expert, seed, asked.episodes)]
             print(key, json.dumps(each[-1]), flush=True)
             results[key] = {**summary(each), "each": each, "provenance": clean_provenance(provenance())}
             path.write_text(json.dumps(results) + "\n")

@@ -55,9 +55,22 @@ MAXENT_FT_PSEUDO = InverseRL("maxent-ft-pseudo", prior_parameters, pseudo_expert
 
 
 class RewardImprover:
-    """Inner loop of Algorithm 1: an ascent step of theta, training with the reward theta . f, repeat."""
+    """Inner loop of Algorithm 1: an ascent step of theta, training with the reward theta . f, repeat.
 
-    def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, method: InverseRL, seed: int):
+    precision: of each weight's normal distribution around 0 before any evidence; None: of none of them.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        prior: Policy,
+        settings: AlignSettings,
+        *,
+        method: InverseRL,
+        seed: int,
+        precision: Float[np.ndarray, " features"] | None = None,
+    ):
+        self._precision = precision
         self._task, self._prior, self._settings, self._method, self._seed = task, prior, settings, method, seed
         self._kappa = settings.inference.kappa if method.pseudo_expert else 1.0
         self._weighed = weighed_features(task.feature_names, settings.inference.features)
@@ -98,7 +111,8 @@ class RewardImprover:
         """
         inference, training = self._settings.inference, self._training
         self._remember(log)
-        if self._estimator.observe(log, kappa=self._kappa) == 0:
+        expert_steps = self._estimator.observe(log, kappa=self._kappa)
+        if expert_steps == 0:
             return
         if repeated := getattr(self._estimator, "repeated_steps", 0):
             seconds = repeated * self._estimator.seconds_a_step if isinstance(self._estimator, FromSegmentStarts) else 0
@@ -111,10 +125,13 @@ class RewardImprover:
             )
         training.start_phase(self._seed, iteration)
         weighed = self._weighed
+        pull = None if self._precision is None else self._precision[weighed] / expert_steps
         supervised = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
         for step in range(inference.max_updates):
             sampling = seed_for(self._seed, "expectation", iteration, step)
             gradient = np.where(weighed, self._estimator.gradient(self.policy, seed=sampling), 0.0)
+            if pull is not None:
+                gradient[weighed] -= pull * self._theta[weighed]
             checked_features(gradient, self._task.feature_names)
             progress = Progress(step, inference.max_updates, self._theta, gradient, training.loss)
             if progress.gradient_norm < inference.tolerance:
@@ -124,7 +141,7 @@ class RewardImprover:
                 restart = seed_for(self._seed, "anew", iteration)
                 _, training.state = self._method.policy_start(self._task, self._prior, self._settings, seed=restart)
             update = np.zeros_like(gradient)
-            update[weighed] = direction(gradient[weighed], supervised, inference.ascent)
+            update[weighed] = direction(gradient[weighed], supervised, inference.ascent, pull)
             self._theta = self._theta + inference.step_size * update
             epsilon = self._settings.schedule.epsilon(step / inference.max_updates)
             training.train(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)

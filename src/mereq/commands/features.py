@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mereq.alignment.missing_features import LEAST, LEVEL, missing_features, recorded_moves
+from mereq.alignment.added_features import recorded_moves
+from mereq.alignment.missing_features import LEAST, LEVEL, missing_features
 from mereq.alignment.two_part_alignment import TwoPartImprover
 from mereq.commands.fit import fit_lines, fit_of, place, place_words
 from mereq.commands.output import command
