@@ -7,9 +7,9 @@ The non-linear wishes: on the highway, the right lane while the car is slower th
 faster, beside high speed; on the bottle, low fingers near the goal, and high ones before. Their experts are residual
 learners on the prior, trained here in the simulator with the wish as one more feature. The expert of "linear" is the
 task's own. Methods that infer a posterior learn at each handback, the others between rounds of one episode.
-"mereq+truth" is MEReQ with the wish as a feature of the task: what can be reached. Per run: expert samples until the own
-rate stays below .05, the last own rate, and what the unnamed part is worth: in nats, or (mereq-deep) as its share of
-the inferred reward. Results of several calls are joined; seeds in the file are not repeated.
+"mereq+truth" is MEReQ with the wish as a feature of the task: what can be reached. Per run: expert samples until the
+own rate stays below .05, the last own rate, and what the unnamed part is worth: in nats, or (mereq-deep) as its share
+of the inferred reward. Results of several calls are joined; seeds in the file are not repeated.
 """
 
 import argparse
