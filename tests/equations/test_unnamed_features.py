@@ -76,6 +76,17 @@ def test_without_evidence_beyond_the_prior_weights_are_pulled_to_zero():
     np.testing.assert_allclose(plain - pulled, 5.0 * 2.0 / n)
 
 
+def test_a_round_keeps_the_policy_at_which_the_least_is_left_to_gain():
+    """An estimator that knows what is left: the second of three steps is the best one, and its weights are kept."""
+    log = InterventionLog(tuple(each.rollout for each in run(settings=QUICK, n_rounds=1)))
+    improver = RewardImprover(task_of(), PRIOR, inner(max_updates=3), method=MEREQ, seed=0, precision=np.full(N, 1e-9))
+    sizes = iter([4.0, 1.0, 3.0, 2.0])
+    improver._estimator.gradient = lambda policy, *, seed: np.full(N, next(sizes))  # pyright: ignore
+    thetas = [progress.theta for progress in improver.improve(log, 0)]
+    np.testing.assert_array_equal(improver.theta, thetas[0])  # after the first step, before the second
+    np.testing.assert_allclose(thetas[0], SETTINGS.inference.step_size * 4.0)
+
+
 def test_only_named_weights_are_reported_and_a_run_goes_on_exactly():
     settings = replace(QUICK, inference=replace(QUICK.inference, ascent="natural", features=FEATURE_NAMES[-1:]))
     rounds = run(MEREQ_DEEP, settings, n_rounds=2, rate_threshold=0.0)

@@ -87,8 +87,12 @@ class DeepImprover:
             tuple(replace(each, features=np.column_stack([each.features, part])) for each, part in more)
         )
         for progress in self._inner.improve(seen, iteration):
-            self._share = self.unnamed_share(np.concatenate([rollout.features for rollout in seen.rollouts]))
             yield replace(progress, theta=progress.theta[: self._n], gradient=progress.gradient[: self._n])
+        self._share = self.unnamed_share(np.concatenate([rollout.features for rollout in seen.rollouts]))
+
+    def unnamed_reward(self, log: InterventionLog) -> Float[np.ndarray, " steps"]:
+        """w . g in all steps of a log."""
+        return self._unnamed(recorded_moves(self._task, log)) @ self._inner.theta[self._n :]
 
     def unnamed_share(self, features: Float[np.ndarray, "steps features"]) -> float:
         """Share of the unnamed part in the residual reward: of its variance in some steps, and of that of theta . f."""
