@@ -7,7 +7,6 @@ that time and then stands.
 """
 
 import threading
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,13 @@ from airo_fanuc.testing import ControllerState, FakeCRXConfig, FakeRmiServer, Fa
 from jaxtyping import Float
 
 from mereq.robots.emulator.controller import Controller
-from mereq.robots.emulator.motion import ITP
+from mereq.robots.emulator.motion import ITP, Line
 from mereq.robots.emulator.plant import Plant
 from mereq.robots.fanuc.rmi_arm import FLANGE_ABOVE_BASE
 from mereq.robots.fanuc.rmi_packets import Packet, command
 from mereq.tasks.arm import kinematics
 
 AXES = 9  # of the protocol; the last three are not used
-LAG = 0.12  # from a command to the arm [s]: measured by airo-fanuc's authors on a CRX, 0.084 to 0.180
 TOO_FAR = 5.0  # between two commands, after which the controller faults [deg]
 OURS = (
     "FRC_SetUFrameUTool", "FRC_GetUFrameUTool", "FRC_ReadUToolData", "FRC_ReadUFrameData", "FRC_ReadCartesianPosition",
@@ -30,23 +28,6 @@ OURS = (
 )  # fmt: skip
 LOOPBACK = "127.0.0.1"
 Joints = Float[np.ndarray, "6"]
-
-
-class Line:
-    """Commands on their way to the arm: each arrives `LAG` later, and the last one stays."""
-
-    def __init__(self, joints: Joints):
-        self.hold(joints)
-
-    def hold(self, joints: Joints) -> None:
-        """Forget what is on its way, and stay."""
-        n = round(LAG / ITP)
-        self._commands: deque[Joints] = deque([joints.copy()] * n, maxlen=n)
-
-    def passes(self, joints: Joints | None) -> Joints:
-        """Let an interpolation period pass, with a new command or without. Returns where the arm is to be."""
-        self._commands.append(self._commands[-1] if joints is None else joints)
-        return self._commands[0]
 
 
 class EmulatedStream:

@@ -297,6 +297,8 @@ class StreamArm:
             raise ArmFault(
                 f"The controller has reported nothing for {state.age:.1f} s: check the cable, and that it is on"
             )
+        if state.pendant_on:
+            raise ArmFault("The teach pendant is enabled: turn its switch to OFF")
         if state.fault:
             raise ArmFault(f"The controller has stopped the arm: {self._alarm(state)}. {AT_THE_PENDANT}")
         return state
@@ -307,7 +309,7 @@ class StreamArm:
             alarm = self._connected.ask(command("FRC_ReadError", Count=1)).get("ErrorData")
         except ArmFault:
             alarm = None
-        return alarm[:200] if isinstance(alarm, str) and alarm else state.fault
+        return alarm[:200] if isinstance(alarm, str) and alarm not in ("", "No Error") else state.fault
 
     def _ready(self) -> None:
         """Begin where the arm stands, unless it is moving already."""
