@@ -11,6 +11,7 @@ simulator, as it is and with actions one step late.
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def outcomes(name: str, environment, n: int, expect=None):
 
 def summary(name: str, rollout: list, ends: list) -> dict:
     """Success, intervention rate and mean features; of the bottle also which toppled."""
-    success = [float(np.ravel(ARM_TASKS[name].success(end))[0]) for end in ends]
+    success = [float(ARM_TASKS[name].success(one_of_many(end))[0]) for end in ends]
     toppled = [bool(getattr(end, "toppled", False)) for end in ends]
     fell = {
         "toppled": float(np.mean(toppled)),
@@ -77,6 +78,11 @@ def summary(name: str, rollout: list, ends: list) -> dict:
         "intervention_rate": float(np.mean([int(step.controller) for step in rollout])),
         "features": np.mean([step.features for step in rollout], axis=0).round(4).tolist(),
     }
+
+
+def one_of_many(end):
+    """Measurements of one environment as those of one among several."""
+    return type(end)(**{each.name: np.asarray(getattr(end, each.name))[None] for each in fields(end)})
 
 
 def main() -> None:

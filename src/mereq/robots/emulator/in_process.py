@@ -27,7 +27,7 @@ from mereq.robots.sight.tracker import Sighting, Tracker
 from mereq.robots.sight.watching import Sight
 from mereq.tasks.arm.definition import ArmTask
 
-BRAKING = 0.2  # s
+BRAKING = 0.1  # s
 TAGS = TagsEntry(TableEntry(list(TABLE_TAGS), FLAT_SIDE), goal=GoalEntry(GOAL_TAG, FLAT_SIDE), **CUBES)
 
 
@@ -65,7 +65,7 @@ class MemoryWire:
 class MemoryStream:
     """Stream Motion of an emulated cell in the same process: the controller, and a driver with airo-fanuc's behaviour.
 
-    A target is reached evenly in its time, and the last one is held. Braking takes 0.2 s.
+    A target is reached evenly in its time, and the last one is held. Braking takes 0.1 s.
     """
 
     def __init__(self, cell: EmulatedCell):

@@ -14,7 +14,7 @@ from airo_fanuc.testing import ControllerState, FakeCRXConfig, FakeRmiServer, Fa
 from jaxtyping import Float
 
 from mereq.robots.emulator.controller import Controller
-from mereq.robots.emulator.motion import ITP, Line
+from mereq.robots.emulator.motion import ITP, LAG, Line
 from mereq.robots.emulator.plant import Plant
 from mereq.robots.fanuc.rmi_arm import FLANGE_ABOVE_BASE
 from mereq.robots.fanuc.rmi_packets import Packet, command
@@ -55,7 +55,8 @@ class EmulatedStream:
         self._rmi.controller, self._rmi.held = controller, lock
         self.stream_port, self.rmi_port = self._stream.port, self._rmi.bootstrap_port
         self.command: Joints | None = None  # that arrived in this period
-        self._stopped = False
+        self._quiet = 0  # periods without a command
+        self.forgives = LAG  # s without a command after which no motion is possible until the next start
         controller.answer(command("FRC_SetUFrameUTool", UFrameNumber=1, UToolNumber=1))
         self._look()
 
@@ -79,9 +80,18 @@ class EmulatedStream:
         return self._stream.commands
 
     @property
+    def silent(self) -> bool:
+        """Whether no command is on its way to the arm."""
+        return self._quiet * ITP > LAG
+
+    @property
     def measured(self) -> Joints:
         """Joint angles of the arm [rad]."""
         return self._plant.joints
+
+    def drop_reports(self, n: int = 1_000_000) -> None:
+        """Send none of the next reports, as with a cable that is cut."""
+        self._stream.drop_status(n)
 
     def tick(self) -> Joints:
         """Let one interpolation period pass. Returns where the arm is to be."""
@@ -89,7 +99,10 @@ class EmulatedStream:
         self._look()
         self.command = None
         self._stream.tick(ITP, raise_on_violation=False)
+        self._quiet = self._quiet + 1 if self.command is None else 0
         with self.state.lock:
+            if self._stream.commanded and self._quiet * ITP > self.forgives:
+                self.state.motion_possible_forced_off = True
             moves = self.state.motion_possible() and not self.state.tp_enabled
         if not moves:
             self._line.hold(self._plant.reference)
@@ -149,6 +162,11 @@ class _Stream(FakeStreamMotionServer):
     def __init__(self, *parts: Any, **more: Any):
         super().__init__(*parts, **more)
         self.commands: list[Joints] = []
+
+    @property
+    def commanded(self) -> bool:
+        """Whether the present client has begun to command."""
+        return self.streaming and self._commands_seen > 0
 
     def _on_command(self, buf: bytes, kernel_ns: int | None = None) -> None:
         first = self._commands_seen == 0

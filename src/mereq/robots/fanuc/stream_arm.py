@@ -87,7 +87,7 @@ class Targets:
         if self._k >= self._n or now < self._due - 1e-9:
             return None
         self._k += 1
-        self._due = max(self._due + TARGET, now)
+        self._due = (self._due if now < self._due + TARGET else now) + TARGET
         self.given = self._begin + self._k / self._n * (self._end - self._begin)
         return self.given
 
@@ -149,7 +149,7 @@ class StreamArm:
         if stream is None:
             return
         self.stand()
-        self._clock.wait(threading.Condition(), lambda: _gone(stream.state()) or stream.state().stands, STANDING)
+        self._stood(stream)
         self._sending.close()
         self._stream = None
         stream.close()
@@ -290,8 +290,6 @@ class StreamArm:
 
     def _fine(self) -> StreamState:
         """The present state, in which nothing is wrong."""
-        if self._failure is not None:
-            raise self._failure
         state = self._connected.state()
         if state.age > SILENT:
             raise ArmFault(
@@ -301,6 +299,8 @@ class StreamArm:
             raise ArmFault("The teach pendant is enabled: turn its switch to OFF")
         if state.fault:
             raise ArmFault(f"The controller has stopped the arm: {self._alarm(state)}. {AT_THE_PENDANT}")
+        if self._failure is not None:
+            raise self._failure
         return state
 
     def _alarm(self, state: StreamState) -> str:
@@ -315,13 +315,21 @@ class StreamArm:
         """Begin where the arm stands, unless it is moving already."""
         self._fine()
         if self._targets is None:
-            stream = self._connected
-            if not self._clock.wait(threading.Condition(), lambda: stream.state().stands, STANDING):
+            if not self._stood(self._connected):
                 raise ArmFault(f"The arm does not stand {STANDING:g} s after it was stopped: look at it")
             self._reference = self._fine().commanded
             with self._order:
                 self._targets = Targets(self._reference)
         self._stopped.clear()
+
+    def _stood(self, stream: Stream) -> bool:
+        """Wait until nothing is commanded to move, or nothing is to be waited for. Returns whether it came in time."""
+        until = self._clock.now() + STANDING
+        while not (state := stream.state()).stands and state.age <= SILENT and not state.fault:
+            if self._clock.now() > until:
+                return False
+            self._clock.sleep(TARGET)
+        return True
 
     def _line(self, point: Point, speed: float) -> None:
         """Move on a straight line to a point, and stop there."""
@@ -384,8 +392,3 @@ def pose_of(frame: list[float]) -> Pose:
     about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
     foot: Float[np.ndarray, "3"] = np.array([0.0, 0.0, FLANGE_ABOVE_BASE])
     return Pose(about_z @ about_y @ about_x, np.array(frame[:3]) / 1000.0 + foot)
-
-
-def _gone(state: StreamState) -> bool:
-    """Whether nothing is to be waited for."""
-    return state.age > SILENT or bool(state.fault)
