@@ -1,4 +1,4 @@
-"""A program that moves an arm until it is killed: `moving_arm.py PORT TERMINATION [STREAM_PORT]`, the last for a stream."""
+"""A program that moves an arm until it is killed: `moving_arm.py PORT TERMINATION`, or `PORT cnt STREAM_PORT`."""
 
 import sys
 from dataclasses import replace

@@ -19,4 +19,5 @@ def be_patient(change: Callable[[Any, str, Any], None]) -> None:
     change(airo, "DriverPolicy", partial(airo.DriverPolicy, hold_wait_s=HANG))
     for wait in ("SILENT", "STANDING", "ARRIVING"):
         change(stream_arm, wait, HANG)
+    change(stream, "FREED", HANG)
     change(stream, "SETTLING", 0.0)

@@ -76,9 +76,7 @@ def workpiece_of(task_name: str, spring: SpringEntry | None) -> Workpiece:
     return Bottle() if task_name == "bottle-pushing" else Pillow()
 
 
-def gripper_of(
-    task_name: str, arm: RmiArm | StreamArm | RosArm, entry: GripperEntry | None
-) -> FanucGripper | None:
+def gripper_of(task_name: str, arm: RmiArm | StreamArm | RosArm, entry: GripperEntry | None) -> FanucGripper | None:
     """The gripper of a task; None: its tool has none.
 
     Raises:

@@ -15,8 +15,8 @@ from mereq.robots.cell_file import ArmEntry, GoalEntry, GripperEntry, TableEntry
 from mereq.robots.clock import DrivenClock
 from mereq.robots.emulator.cell import OPENED, VALVE, EmulatedCell, emulated_spring, table_corners
 from mereq.robots.emulator.controller import SESSION_PORT
-from mereq.robots.emulator.stage import CUBES, FLAT_SIDE, GOAL_TAG, TABLE_TAGS
 from mereq.robots.emulator.motion import ITP, Line
+from mereq.robots.emulator.stage import CUBES, FLAT_SIDE, GOAL_TAG, TABLE_TAGS
 from mereq.robots.fanuc.rmi_arm import RmiArm
 from mereq.robots.fanuc.rmi_packets import PORT, Packet, check, command, encoded
 from mereq.robots.fanuc.stream import StreamState
@@ -76,7 +76,7 @@ class MemoryStream:
         self._left, self._braking = 0.0, 0
         self._heard, self._report = cell.time, cell.plant.joints
         self.cut = False
-        self.targets: list[Float[np.ndarray, "6"]] = []  # that were streamed
+        self.targets: list[np.ndarray] = []  # that were streamed
         cell.stream = self
         cell.controller.answer(command("FRC_SetUFrameUTool", UFrameNumber=1, UToolNumber=1))
 

@@ -141,7 +141,7 @@ class Line:
     def hold(self, joints: Float[np.ndarray, "6"]) -> None:
         """Forget what is on its way, and stay."""
         n = round(LAG / ITP)
-        self._commands: deque[Float[np.ndarray, "6"]] = deque([joints.copy()] * n, maxlen=n)
+        self._commands: deque[np.ndarray] = deque([joints.copy()] * n, maxlen=n)
 
     def passes(self, joints: Float[np.ndarray, "6"] | None) -> Float[np.ndarray, "6"]:
         """Let an interpolation period pass, with a new command or without. Returns where the arm is to be."""

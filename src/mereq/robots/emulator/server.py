@@ -1,4 +1,4 @@
-"""The emulated cell on this machine's loopback: its wire by two ports, the camera's pictures by a third, in real time."""
+"""The emulated cell on this machine's loopback: the arm by two ports, the camera's pictures by one, in real time."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ class EmulatorServer:
         camera_port: where pictures are sent.
         delay: of each answer [s].
         ros: names of an emulated MoveIt Servo behind a rosbridge at `port`, in the controller's place; None: none.
-        stream: whether the arm is moved by Stream Motion, at port `stream_port`, and RMI at `port` is what belongs to it.
+        stream: whether Stream Motion moves the arm, with what it needs of RMI at `port`.
         stream_port: of Stream Motion; 0: any free one.
     """
 
@@ -119,7 +119,7 @@ class EmulatorServer:
                 self.cell.advance(passed)
 
     def _tick(self) -> None:
-        """Let the cell's time pass period by period, as a stream needs it. What the emulator is late is never made up."""
+        """Let the cell's time pass period by period, as a stream needs it. A late emulator does not hurry."""
         due = time.monotonic()
         while not self._closed.wait(max(0.0, due - time.monotonic())):
             due = max(due + ITP, time.monotonic() - ITP)

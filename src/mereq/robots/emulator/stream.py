@@ -1,9 +1,9 @@
-"""The emulated controller with Stream Motion: airo-fanuc's own emulated controller, with our arm in place of its joints.
+"""The emulated controller with Stream Motion: that of airo-fanuc, with our arm in place of its joints.
 
 airo-fanuc's part speaks the protocols (UDP for the stream, TCP for RMI) and notes every packet that breaks their rules
-(`violations`). Ours is the arm, what a person does at the controller, frames, override, outputs, and the position of the
-tool. A command reaches the arm late, as was measured on a real one, so that an arm whose program is gone goes on for
-that time and then stands.
+(`violations`). Ours is the arm, what a person does at the controller, frames, override, outputs, and where the tool
+is. A command reaches the arm late, as was measured on a real one, so that an arm whose program is gone goes on for that
+time and then stands.
 """
 
 import threading
@@ -41,9 +41,7 @@ class EmulatedStream:
         stream_port: of Stream Motion; 0: any free one.
     """
 
-    def __init__(
-        self, plant: Plant, controller: Controller, lock: Any, *, rmi_port: int = 0, stream_port: int = 0
-    ):
+    def __init__(self, plant: Plant, controller: Controller, lock: Any, *, rmi_port: int = 0, stream_port: int = 0):
         self._plant, self._controller = plant, controller
         self._line = Line(plant.joints)
         self._arm, clock, config = _Arm(self), ManualClock(), FakeCRXConfig()
@@ -89,9 +87,9 @@ class EmulatedStream:
         """Joint angles of the arm [rad]."""
         return self._plant.joints
 
-    def drop_reports(self, n: int = 1_000_000) -> None:
-        """Send none of the next reports, as with a cable that is cut."""
-        self._stream.drop_status(n)
+    def cut(self, cut: bool) -> None:
+        """Report nothing, as with a cable that is cut, or report again."""
+        self._stream.cut = cut
 
     def tick(self) -> Joints:
         """Let one interpolation period pass. Returns where the arm is to be."""
@@ -162,6 +160,11 @@ class _Stream(FakeStreamMotionServer):
     def __init__(self, *parts: Any, **more: Any):
         super().__init__(*parts, **more)
         self.commands: list[Joints] = []
+        self.cut = False
+
+    def _send_status(self, dt: float) -> None:
+        if not self.cut:
+            super()._send_status(dt)
 
     @property
     def commanded(self) -> bool:

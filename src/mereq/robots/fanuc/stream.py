@@ -6,6 +6,7 @@ and not from the horizontal as on the pendant and over RMI.
 """
 
 import logging
+import time
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
@@ -15,10 +16,12 @@ from jaxtyping import Float
 from mereq.core.errors import WrongRobot
 from mereq.robots.arm import ArmFault
 from mereq.robots.cell_file import ArmEntry
-from mereq.robots.fanuc.rmi_packets import Packet, sentence_of
+from mereq.robots.fanuc.rmi_packets import FIRST_CODE, Packet, sentence_of
 from mereq.tasks.arm import kinematics
 
 logger = logging.getLogger("mereq")
+CONNECTED = FIRST_CODE + 25  # another computer is connected, or this one was and is not forgotten yet
+FREED = 5.0  # s in which a controller forgets that it was connected: 2.7 were measured
 SETTLING = 2.0  # s for which motion must stay possible before the connection counts as made
 FASTEST, ACCELERATION, JERK = 120.0, 1200.0, 24_000.0  # of each joint, what the driver lets pass [deg/s, /s^2, /s^3]
 Joints = Float[np.ndarray, "6"]
@@ -97,13 +100,20 @@ class AiroStream:
             enable_gripper=False,
             enable_ownership=False,  # the controller has one session, and RMI refuses a second one before any motion
         )
-        try:
-            self._driver: Any = airo.FanucDriver(entry.address, policy)
-        except self._errors as error:
-            raise ArmFault(
-                f"Stream Motion does not start at {entry.address}: {str(error)[:300]}. It needs option S636, the "
-                "pendant off, and no alarm"
-            ) from error
+        until = time.monotonic() + FREED
+        while True:
+            try:
+                self._driver: Any = airo.FanucDriver(entry.address, policy)
+                return
+            except self._errors as error:
+                if str(CONNECTED) not in str(error):
+                    raise ArmFault(
+                        f"Stream Motion does not start at {entry.address}: {str(error)[:300]}. It needs option S636, "
+                        "the pendant off, and no alarm"
+                    ) from error
+                if time.monotonic() > until:
+                    raise ArmFault(sentence_of(CONNECTED)) from error
+            time.sleep(0.1)
 
     def state(self) -> StreamState:
         """The present state."""

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float
 
 from mereq.robots.arm import ArmFault, Finding, Point
 from mereq.robots.cell_file import ArmEntry
@@ -390,5 +389,5 @@ def pose_of(frame: list[float]) -> Pose:
     about_x = np.array([[1, 0, 0], [0, np.cos(w), -np.sin(w)], [0, np.sin(w), np.cos(w)]])
     about_y = np.array([[np.cos(p), 0, np.sin(p)], [0, 1, 0], [-np.sin(p), 0, np.cos(p)]])
     about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    foot: Float[np.ndarray, "3"] = np.array([0.0, 0.0, FLANGE_ABOVE_BASE])
+    foot = np.array([0.0, 0.0, FLANGE_ABOVE_BASE])
     return Pose(about_z @ about_y @ about_x, np.array(frame[:3]) / 1000.0 + foot)
