@@ -30,7 +30,6 @@ from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.perturbed import Disturbance, Perturbed
 
-
 ROWS = {  # termination of a step, and whether the cell's camera is used, by wire
     "rmi": (("cnt", True), ("cnt", False), ("noblend", False)),
     "stream": (("cnt", False), ("cnt", True)),

@@ -11,10 +11,8 @@ of the controller (RMI) or of the client (stream). The load of the machine is no
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -60,7 +58,7 @@ def move(port: int, stream_port: int, way: str, ways: int) -> None:
     with made as arm:
         if targets:
             stream_arm.TARGET = 0.02  # resets are not what is compared
-        for k in range(ways + 1):
+        for _ in range(ways + 1):
             arm.go([BEGIN], 0.1)
             stream_arm.TARGET = PERIOD / max(targets, 1)
             print("way", flush=True)
@@ -75,7 +73,7 @@ def move(port: int, stream_port: int, way: str, ways: int) -> None:
                 print(now - before, flush=True)
                 before = now
             stream_arm.TARGET = 0.02
-            print("end" if k < ways else "last", flush=True)
+            print("end", flush=True)
 
 
 class Emulated:

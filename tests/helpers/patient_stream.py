@@ -17,7 +17,7 @@ def be_patient(change: Callable[[Any, str, Any], None]) -> None:
     waits = ("preroll_timeout_s", "supervisor_lost_s", "rmi_connect_timeout", "rmi_request_timeout")
     change(airo, "DriverConfig", partial(airo.DriverConfig, **dict.fromkeys(waits, HANG)))
     change(airo, "DriverPolicy", partial(airo.DriverPolicy, hold_wait_s=HANG))
-    for wait in ("SILENT", "STANDING", "ARRIVING"):
+    for wait in ("ANSWER", "SILENT", "STANDING", "ARRIVING"):
         change(stream_arm, wait, HANG)
     change(stream, "FREED", HANG)
     change(stream, "SETTLING", 0.0)

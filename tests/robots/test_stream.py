@@ -15,7 +15,7 @@ from mereq.core.errors import RobotLost, WrongRobot
 from mereq.presets.registry import definition_of
 from mereq.robots.arm import ArmFault
 from mereq.robots.cell_file import ArmEntry, read_cell
-from mereq.robots.emulator.cell import EmulatedCell
+from mereq.robots.emulator.cell import VALVE, EmulatedCell
 from mereq.robots.emulator.in_process import InProcess, TrueSight
 from mereq.robots.emulator.motion import ITP, LAG
 from mereq.robots.emulator.server import EmulatorServer
@@ -149,7 +149,7 @@ def longer_tool(lab, stream):
 
 
 def other_frames(lab, stream):
-    stream.ask({"Command": "FRC_SetUFrameUTool", "UFrameNumber": 2, "UToolNumber": 1})
+    stream.ask({"Command": "FRC_SetUFrameUTool", "UFrameNumber": 2, "UToolNumber": 1}, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def other_frames(lab, stream):
         (other_tool, "differs by 20.0 from that of the calibration"),
         (longer_tool, "kinematics of the joints differ by 20.0 mm"),
         (other_frames, "UTOOL 1 and UFRAME 2, and must be 1 and 1"),
-        (lambda lab, stream: stream.ask({"Command": "FRC_SetOverRide", "Value": 30}), "override is 30 %"),
+        (lambda lab, stream: stream.ask({"Command": "FRC_SetOverRide", "Value": 30}, 1.0), "override is 30 %"),
         (lambda lab, stream: lab.emulated.happen("pendant") or stream.tick(), "pendant is enabled"),
     ],
 )
@@ -221,6 +221,12 @@ def arm_at(server):
     return StreamArm(entry, server.cell.controller.tool_frames[1])
 
 
+def broken(server):
+    """Rules of the protocol that were broken. Two commands at once are counted by the driver (`double_send_guard`): by
+    their arrival, a busy machine that sends one late looks the same."""
+    return [violation for violation in server.stream.violations if "double-send" not in violation]
+
+
 def tools(commands):
     return np.array([kinematics.forward(joints, LENGTH)[0] for joints in commands])
 
@@ -237,6 +243,13 @@ def test_our_wire_and_airo_fanucs_controller(server, monkeypatch):
         way = tools(server.stream.commands[n:])
         np.testing.assert_allclose(way[:, 1:], np.broadcast_to(target[1:], way[:, 1:].shape), atol=1e-3)
         assert (np.diff(way[:, 0]) > -1e-4).all()
+        arm.write_output(VALVE, True)
+        assert server.cell.controller.outputs == {VALVE: True}
+        assert arm.read_input(VALVE) is False
+        with pytest.raises(ArmFault, match="RMIT-002"):
+            arm._ask("FRC_ReadUToolData", ToolNumber=99)
+        with server._lock, pytest.raises(ArmFault, match="did not answer FRC_ReadDIN within 0 s"):
+            arm._connected.ask({"Command": "FRC_ReadDIN", "PortNumber": 1}, 0.0)
     for what, undone, match in (("stop", "release", "SRVO-002"), ("pendant", "remote", "pendant is enabled")):
         with arm_at(server) as arm:
             server.cell.happen(what)
@@ -249,8 +262,9 @@ def test_our_wire_and_airo_fanucs_controller(server, monkeypatch):
         monkeypatch.setattr(stream_arm, "SILENT", 0.3)
         with pytest.raises(ArmFault, match="reported nothing"):
             until(lambda: arm.tool() is None)
+        assert arm._connected._driver.timing_stats()["double_send_guard"] == 0
     server.stream.cut(False)
-    assert server.stream.violations == []
+    assert broken(server) == []
 
 
 def test_kill_9_in_motion(server):
@@ -270,7 +284,7 @@ def test_kill_9_in_motion(server):
     way = tools(stream.commands[-round(LAG / ITP) - 1 :])
     assert np.linalg.norm(way[-1] - way[0]) <= 0.02
     until(lambda: np.abs(plant.tool - way[-1]).max() < 1e-3)
-    assert stream.violations == []
+    assert broken(server) == []
 
 
 def test_its_file(server, tmp_path):

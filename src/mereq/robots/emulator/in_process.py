@@ -99,7 +99,7 @@ class MemoryStream:
             self._way, self._braking = self._command - self._before, round(BRAKING / ITP)
         self._left = 0.0
 
-    def ask(self, packet: Packet) -> Packet:
+    def ask(self, packet: Packet, patience: float) -> Packet:
         """Answer of the controller to a command."""
         if self.cut:
             raise ArmFault("There is no answer")

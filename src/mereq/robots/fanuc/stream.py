@@ -6,6 +6,8 @@ and not from the horizontal as on the pendant and over RMI.
 """
 
 import logging
+import queue
+import threading
 import time
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
@@ -53,8 +55,8 @@ class Stream(Protocol):
         """Brake, now. Returns at once."""
         ...
 
-    def ask(self, packet: Packet) -> Packet:
-        """Answer of the controller to a command of RMI, which reports no error. Raises ArmFault."""
+    def ask(self, packet: Packet, patience: float) -> Packet:
+        """Answer of the controller to a command of RMI, which reports no error, within a time [s]. Raises ArmFault."""
         ...
 
     def close(self) -> None:
@@ -139,18 +141,31 @@ class AiroStream:
         """Brake, now."""
         self._driver.stop_j()
 
-    def ask(self, packet: Packet) -> Packet:
+    def ask(self, packet: Packet, patience: float) -> Packet:
         """Answer of the controller over the driver's own session: a controller has no second one.
 
-        The driver has methods for some commands only, so its general one is used, which is not public.
+        The driver has methods for some commands only, so its general one is used, which is not public. It may try again
+        for half a minute when nothing answers, and is not waited for then.
         """
+        name = next(iter(packet.values()))
+        answers: queue.SimpleQueue[Packet | Exception] = queue.SimpleQueue()
+
+        def exchange() -> None:
+            try:
+                answers.put(self._driver.rmi._exchange_with_retry(packet))
+            except self._errors as error:
+                answers.put(error)
+
+        threading.Thread(target=exchange, name="rmi", daemon=True).start()
         try:
-            return self._driver.rmi._exchange_with_retry(packet)
-        except self._errors as error:
-            number = getattr(error, "error_id", None)
-            name = next(iter(packet.values()))
-            told = sentence_of(number) if isinstance(number, int) and number else str(error)[:200]
-            raise ArmFault(f"{name}: {told}") from error
+            answer = answers.get(timeout=patience)
+        except queue.Empty:
+            raise ArmFault(f"The controller did not answer {name} within {patience:g} s: check the cable") from None
+        if isinstance(answer, Exception):
+            number = getattr(answer, "error_id", None)
+            told = sentence_of(number) if isinstance(number, int) and number else str(answer)[:200]
+            raise ArmFault(f"{name}: {told}") from answer
+        return answer
 
     def close(self) -> None:
         """Stop, and end the connection. Errors are not raised: the end is the end."""

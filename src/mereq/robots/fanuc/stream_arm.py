@@ -16,9 +16,9 @@ import numpy as np
 from mereq.robots.arm import ArmFault, Finding, Point
 from mereq.robots.cell_file import ArmEntry
 from mereq.robots.clock import Clock, RealClock
-from mereq.robots.fanuc.rmi import AT_THE_PENDANT
+from mereq.robots.fanuc.rmi import ANSWER, AT_THE_PENDANT
 from mereq.robots.fanuc.rmi_arm import FK_AGREES, FLANGE_ABOVE_BASE, TOOL_MOVED, joints_of
-from mereq.robots.fanuc.rmi_packets import AXES, command, numbers
+from mereq.robots.fanuc.rmi_packets import AXES, Packet, command, numbers
 from mereq.robots.fanuc.stream import AiroStream, Joints, Stream, StreamState
 from mereq.robots.sight.pose import Pose
 from mereq.tasks.arm import kinematics
@@ -189,11 +189,11 @@ class StreamArm:
 
     def write_output(self, number: int, on: bool) -> None:
         """Switch a digital output of the controller. Motion goes on meanwhile."""
-        self._connected.ask(command("FRC_WriteDOUT", PortNumber=number, PortValue="ON" if on else "OFF"))
+        self._ask("FRC_WriteDOUT", PortNumber=number, PortValue="ON" if on else "OFF")
 
     def read_input(self, number: int) -> bool:
         """State of a digital input of the controller."""
-        return self._connected.ask(command("FRC_ReadDIN", PortNumber=number)).get("PortValue") in ("ON", 1, True)
+        return self._ask("FRC_ReadDIN", PortNumber=number).get("PortValue") in ("ON", 1, True)
 
     def findings(self) -> list[Finding]:
         """State of the arm, for `mereq robot check`: what is not fine was refused when it was connected."""
@@ -220,12 +220,15 @@ class StreamArm:
             raise ArmFault("The arm is not connected")
         return self._stream
 
+    def _ask(self, name: str, **values: int | str) -> Packet:
+        return self._connected.ask(command(name, **values), ANSWER)
+
     # Before anything moves
 
     def _prepare(self) -> None:
         """Refuse what is not as it was calibrated."""
         entry, state = self._entry, self._fine()
-        status = self._connected.ask(command("FRC_GetStatus"))
+        status = self._ask("FRC_GetStatus")
         if status.get("TPMode") not in (0, 2):  # 2 is AUTO on controllers that have a key for the mode
             raise ArmFault("The teach pendant is enabled: turn its switch to OFF")
         if (override := status.get("Override")) != entry.override:
@@ -233,7 +236,7 @@ class StreamArm:
                 f"The override is {override} %, and `override` is {entry.override}: set it to that at the pendant, or "
                 "change the file"
             )
-        frame = self._connected.ask(command("FRC_ReadUToolData", ToolNumber=entry.utool)).get("Frame")
+        frame = self._ask("FRC_ReadUToolData", ToolNumber=entry.utool).get("Frame")
         self._tool_frame = numbers(frame, AXES, "tool frame")
         if self._utool is not None:
             off = float(np.abs(np.subtract(self._tool_frame, self._utool)).max())
@@ -243,13 +246,13 @@ class StreamArm:
                     "at the pendant, or calibrate again"
                 )
         self._length = self._tool_frame[2] / 1000.0
-        frame = self._connected.ask(command("FRC_ReadUFrameData", FrameNumber=entry.uframe)).get("Frame")
+        frame = self._ask("FRC_ReadUFrameData", FrameNumber=entry.uframe).get("Frame")
         self._table = pose_of(numbers(frame, AXES, "user frame"))
         self._refuse_other_kinematics(state.measured)
 
     def _refuse_other_kinematics(self, joints: Joints) -> None:
         """Refuse joints, tool or frame that do not lead where the controller says that the tool is."""
-        found = self._connected.ask(command("FRC_ReadCartesianPosition"))
+        found = self._ask("FRC_ReadCartesianPosition")
         frames = numbers(found.get("Configuration"), ("UToolNumber", "UFrameNumber"), "configuration")
         if frames != [self._entry.utool, self._entry.uframe]:
             raise ArmFault(
@@ -305,7 +308,7 @@ class StreamArm:
     def _alarm(self, state: StreamState) -> str:
         """What the pendant shows, or else what the driver says."""
         try:
-            alarm = self._connected.ask(command("FRC_ReadError", Count=1)).get("ErrorData")
+            alarm = self._ask("FRC_ReadError", Count=1).get("ErrorData")
         except ArmFault:
             alarm = None
         return alarm[:200] if isinstance(alarm, str) and alarm not in ("", "No Error") else state.fault
