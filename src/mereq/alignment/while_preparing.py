@@ -33,7 +33,7 @@ class WhilePreparing(AtHandback):
     """Learning schedule that learns at each handback, from the newest snapshot of a family that is being prepared.
 
     Until there is a snapshot, interventions are recorded, and the prior acts. With the first one, the policy learns
-    from all of them as soon as it is in control. A version records its snapshot.
+    from all of them as soon as it is in control. A version records its snapshot. The preparation is not closed here.
 
     Raises:
         WrongValue: the method uses no policy family.
@@ -63,11 +63,6 @@ class WhilePreparing(AtHandback):
         """The new policy and what led to it, if there is a family and the round has cut an intervention off."""
         if self._preparation.newest is not None:
             yield from super().after_round(log, iteration)
-
-    def close(self) -> None:
-        """Stop the preparation."""
-        self._preparation.close()
-        super().close()
 
     def _learns_first_from(self, log: InterventionLog, steps: Sequence[SupervisedStep]) -> bool:
         """Whether nothing was learned yet from the interventions, and none goes on."""

@@ -1,7 +1,7 @@
 """Execution of a run: from its specification to recorded events of Algorithm 1."""
 
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def run(
         environment=chosen,
     )
     recorded = measured(record(stream, writer), spec, writer)
-    return _logged(stop_robot_on_exit(recorded, chosen), spec, writer)
+    return _logged(stop_robot_on_exit(recorded, chosen), spec, writer, preparation)
 
 
 def _schedule(spec: RunSpec, preparation: Preparation | None) -> Callable[[Improver, Resume], LearningSchedule]:
@@ -82,9 +82,14 @@ def _schedule(spec: RunSpec, preparation: Preparation | None) -> Callable[[Impro
     return partial(WhilePreparing, preparation=preparation)
 
 
-def _logged(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWriter) -> Generator[Event, None, None]:
-    """The same events; the run's log says when it started, what each round and policy came to, and how it ended."""
-    with logged(writer.directory), closing(stream):
+def _logged(
+    stream: Generator[Event, None, None], spec: RunSpec, writer: RunWriter, preparation: Preparation | None
+) -> Generator[Event, None, None]:
+    """The same events; the run's log says when it started, what each round and policy came to, and how it ended.
+
+    At the end the preparation is closed.
+    """
+    with logged(writer.directory), closing(preparation) if preparation else nullcontext(), closing(stream):
         begun = f"{len(writer.start.log.rollouts)} rounds are recorded" if writer.start.log.rollouts else "a new run"
         logger.info("%s on %s, preset %s, seed %d: %s", spec.method, spec.task, spec.preset, spec.seed, begun)
         for event in stream:
