@@ -229,6 +229,7 @@ class RunWriter(RunReader):
 
     def keep_preparation(self, state: dict[str, np.ndarray], about: dict[str, Any]) -> None:
         """Store the state of the preparation of the run's family; it replaces the last one. From any thread."""
+        self.database.check_in_place()
         save_arrays(self._checkpoint(PREPARATION), state, kind="state", about=about)
 
     def add_own_rate(self, measured: OwnRate) -> None:
