@@ -79,10 +79,10 @@ def align(
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
             1; `mereq-bayes`, which learns from each intervention at once (docs/instant.md); `mereq-bayes-fading` and
-            `mereq-bayes-wishes`, for a supervisor who may change their mind or alternates, `mereq-bayes-csil` and
-            `mereq-bayes-iq`, for wishes that the features cannot say (docs/limits.md); `rlif`, `rift`, `pvp`, `mile`,
-            `ppl` or `csil` of other authors, and `aim` or `thrifty-dagger`, where the robot asks (docs/benchmark.md);
-            or your own: file.py:NAME.
+            `mereq-bayes-wishes`, for a supervisor who may change their mind or alternates; `mereq-deep`,
+            `mereq-bayes-csil` and `mereq-bayes-iq`, for wishes that the features cannot say (docs/limits.md);
+            `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of other authors, and `aim` or `thrifty-dagger`, where the
+            robot asks (docs/benchmark.md); or your own: file.py:NAME.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.

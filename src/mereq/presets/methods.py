@@ -9,6 +9,7 @@ from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_P
 from mereq.alignment.aim import AIM
 from mereq.alignment.coherent_imitation import CSIL
 from mereq.alignment.decision_learning import MILE
+from mereq.alignment.deep_inverse_rl import MEREQ_DEEP
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorAlignment
 from mereq.alignment.preference_learning import PPL
@@ -28,7 +29,17 @@ INSTANT: tuple[Method, ...] = (
     MEREQ_BAYES_CSIL,
     MEREQ_BAYES_IQ,
 )
-OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, *INSTANT)
+OURS: tuple[Method, ...] = (
+    MEREQ,
+    MEREQ_NP,
+    MAXENT,
+    MAXENT_FT,
+    HG_DAGGER_FT,
+    IWR_FT,
+    MAXENT_FT_PSEUDO,
+    MEREQ_DEEP,
+    *INSTANT,
+)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
 ROBOT_GATED: tuple[Method, ...] = (AIM, THRIFTY_DAGGER)
 METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS, *ROBOT_GATED)}

@@ -322,6 +322,16 @@ class RunReader(Store):
         log = InterventionLog(tuple(Rollout.of(steps) for steps in rounds[:done]))
         return Resume(log, state, tuple(steps for steps in rounds[done:] if steps), published)
 
+    def unnamed_share(self) -> float | None:
+        """Share of the unnamed part in the reward that was inferred last; None without such a part."""
+        if not (finished := len(self.rounds())):
+            return None
+        try:
+            share = load_arrays(self._checkpoint("state", finished - 1), kind="state").arrays.get("unnamed.share")
+        except CorruptCheckpoint:
+            return None
+        return None if share is None else float(share)
+
     def _layout(self) -> StepRows | None:
         """Layout of the table `steps`; None before the first step."""
         if self._known_layout is None and (fields := self.database.rows("fields")):
