@@ -25,6 +25,7 @@ class Layer(NamedTuple):
 
 
 MLP = tuple[Layer, ...]
+LAST_RATE = 0.05  # share of a learning rate that is left at the end of its fall
 BLOCK = 65_536  # random words that are drawn at once: those of a layer of 256 by 256
 
 
@@ -63,7 +64,7 @@ def _uniform(key: PRNGKeyArray, shape: tuple[int, ...], bound: float) -> Float[A
 
 def learning_rate(rate: float, decay_updates: int) -> float | optax.Schedule:
     """A learning rate that falls linearly to a twentieth over so many updates; with 0 updates, it is constant."""
-    return optax.linear_schedule(rate, 0.05 * rate, decay_updates) if decay_updates else rate
+    return optax.linear_schedule(rate, LAST_RATE * rate, decay_updates) if decay_updates else rate
 
 
 def hidden_sizes(mlp: MLP) -> tuple[int, ...]:

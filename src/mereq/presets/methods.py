@@ -21,7 +21,7 @@ from mereq.core.errors import CannotLoad, UnknownName
 from mereq.presets.named import FORMS, NamedByUser, is_named
 
 OWN = f"; or your own method: {FORMS}"
-LearningName = Literal["sequential", "concurrent", "handback", "within"]
+LearningName = Literal["sequential", "concurrent", "handback", "within", "preparing"]
 INSTANT: tuple[Method, ...] = (
     MEREQ_BAYES,
     MEREQ_BAYES_FADING,
@@ -87,12 +87,18 @@ def known_method(name: str) -> Method | None:
     return USERS.get(name) or METHODS.get(name)
 
 
-def default_learning(method: str) -> LearningName:
+def default_learning(method: str, *, prepared: bool = True) -> LearningName:
     """When a method learns, unless something else is asked for: between rounds, or at each handback if it can.
 
     A method for supervisors whose wish may have changed learns within an intervention, too.
+
+    Args:
+        method: its name.
+        prepared: whether a policy family is finished; without one, a method that needs one prepares it meanwhile.
     """
     known = known_method(method)
+    if isinstance(known, PosteriorAlignment) and not prepared:
+        return "preparing"
     if isinstance(known, WishesAlignment):
         return "within"
     return "handback" if isinstance(known, PosteriorAlignment) else "sequential"
