@@ -4,9 +4,8 @@ python benchmarks/experiments/nonlinear.py [TASK] [--wish nonlinear|linear] [--m
     [--episodes 40] [--out results/limits/nonlinear.json]
 
 The non-linear wishes: on the highway, the right lane while the car is slower than 25 m/s, other lanes when it is
-faster, beside high speed; on the bottle, low fingers near the goal, and high ones before. Their experts are residual
-learners on the prior, trained here in the simulator with the wish as one more feature. The expert of "linear" is the
-task's own. Methods that infer a posterior learn at each handback, the others between rounds of one episode.
+faster, beside high speed; on the bottle, low fingers near the goal only. Their experts are residual learners on the
+prior, trained here in the simulator with the wish as one more feature. The expert of "linear" is the task's own. Methods that infer a posterior learn at each handback, the others between rounds of one episode.
 "mereq+truth" is MEReQ with the wish as a feature of the task: what can be reached. Per run: expert samples until the
 own rate stays below .05, the last own rate, and what the unnamed part is worth: in nats, or (mereq-deep) as its share
 of the inferred reward. Results of several calls are joined; seeds in the file are not repeated.
@@ -57,8 +56,8 @@ def slow_right(moves: Moves) -> np.ndarray:
 
 
 def low_at_the_goal(moves: Moves) -> np.ndarray:
-    """table_distance near the goal, and its negative before."""
-    return moves.features[:, 3] * np.where(moves.features[:, 1] < NEAR, 1.0, -1.0)
+    """table_distance near the goal, and 0 before."""
+    return moves.features[:, 3] * (moves.features[:, 1] < NEAR)
 
 
 @dataclass(frozen=True)
