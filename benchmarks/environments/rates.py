@@ -41,7 +41,7 @@ def rates(name: str, seed: int) -> dict[str, Any]:
     """Rates, weights and seconds of each round of one alignment."""
     task, rounds = NAMES[name]
     definition, begin = find_task(f"{ROOT}/examples/{name}.py:{task}"), time.monotonic()
-    supervisor = definition.supervisor() if callable(definition.supervisor) else definition.supervisor
+    supervisor = definition.make_supervisor()
     settings, prior = definition.settings["fast"], definition.policy("prior")
     found = list(align(definition.task, prior, supervisor, METHODS["mereq"], settings, seed=seed, n_rounds=rounds))
     return {

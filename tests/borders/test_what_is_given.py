@@ -204,6 +204,13 @@ def test_parts_of_a_definition(part):
         TaskDefinition(**({"task": TASK} | part))
 
 
+@pytest.mark.parametrize("part", ["prior", "expert", "supervisor"])
+def test_functions_of_a_definition_that_fail(part):
+    definition = TaskDefinition(task=TASK, **{part: lambda: {}["weights.pt"]})
+    with pytest.raises(OwnCodeFailed, match=rf"{part} of the task strange could not be .*weights.pt.* \(test_"):
+        definition.make_supervisor() if part == "supervisor" else definition.policy(part)
+
+
 def test_a_class_of_policies_is_called():
     class Mine(SimpleNamespace):
         distribution = PRIOR.distribution

@@ -1,7 +1,8 @@
 """Task definitions: a task, with everything that the commands and the page need."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -9,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.alignment.settings import AlignSettings
-from mereq.core.border import check_is_task
-from mereq.core.errors import IncompleteTask, UnknownName, WrongTask
+from mereq.core.border import check_is_task, failed
+from mereq.core.errors import IncompleteTask, MereqError, UnknownName, WrongTask
 from mereq.core.policy import Policy
 from mereq.core.ranges import POSITIVE, SHARE
 from mereq.core.robot import Robot
@@ -136,6 +137,7 @@ class TaskDefinition:
 
         Raises:
             IncompleteTask: the definition has no such policy.
+            OwnCodeFailed: the function that loads it raised an exception.
         """
         source: PolicySource | None = getattr(self, which)
         if source is None:
@@ -143,8 +145,10 @@ class TaskDefinition:
                 f"The task {self.name} has no {which} of its own. Name one with --{which}, or add it to the "
                 f"definition: TaskDefinition(..., {which}=...)."
             )
-        is_policy = hasattr(source, "distribution") and not isinstance(source, type)
-        return cast(Policy, source) if is_policy else cast(Callable[[], Policy], source)()
+        if hasattr(source, "distribution") and not isinstance(source, type):
+            return cast(Policy, source)
+        with _named(f"The {which} of the task {self.name} could not be loaded"):
+            return cast(Callable[[], Policy], source)()
 
     @property
     def needs_expert(self) -> bool:
@@ -163,6 +167,7 @@ class TaskDefinition:
 
         Raises:
             IncompleteTask: the definition has no supervisor.
+            OwnCodeFailed: the function that makes it raised an exception.
         """
         if self.supervisor is None:
             raise IncompleteTask(
@@ -173,9 +178,20 @@ class TaskDefinition:
             return cast(Supervisor, self.supervisor)
         make = cast(Callable[..., Supervisor], self.supervisor)
         numbers = self.supervision if supervision is None else supervision
-        if not self.needs_expert:
-            return make(**numbers)
-        return make(self.policy("expert") if expert is None else expert(), **numbers)
+        experts = [self.policy("expert") if expert is None else expert()] if self.needs_expert else []
+        with _named(f"The supervisor of the task {self.name} could not be made"):
+            return make(*experts, **numbers)
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Context in which an exception of a user's function becomes a sentence with their line."""
+    try:
+        yield
+    except MereqError:
+        raise
+    except Exception as error:
+        raise failed(what, error) from error
 
 
 def _may_load(source: Any) -> bool:
