@@ -16,6 +16,7 @@ from mereq.core.policy import GaussianPolicy, LogitsPolicy
 from mereq.core.view import axis_controls, discrete_controls
 from mereq.presets.definition import TaskDefinition
 from mereq.supervision.rules import Trigger
+from mereq.web.task_view import task_view_of
 from shape_checks import paused
 from strangers import Answers, Stranger, task_of
 
@@ -209,6 +210,12 @@ def test_functions_of_a_definition_that_fail(part):
     definition = TaskDefinition(task=TASK, **{part: lambda: {}["weights.pt"]})
     with pytest.raises(OwnCodeFailed, match=rf"{part} of the task strange could not be .*weights.pt.* \(test_"):
         definition.make_supervisor() if part == "supervisor" else definition.policy(part)
+
+
+def test_a_view_that_fails():
+    definition = TaskDefinition(task=TASK, view=lambda env: {}["camera"])
+    with pytest.raises(OwnCodeFailed, match=r"view of the task strange could not be made: KeyError: 'camera' \(test_"):
+        task_view_of(TASK.make(), definition)
 
 
 def test_a_class_of_policies_is_called():

@@ -1,7 +1,8 @@
 """Border to a user's objects: what they hand over is checked and copied where it enters."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.core.actions import Actions, Discrete
-from mereq.core.errors import OwnCodeFailed, WrongAction, WrongTask
+from mereq.core.errors import MereqError, OwnCodeFailed, WrongAction, WrongTask
 from mereq.core.task import Task, checked_features
 
 ROUNDING = 1e-5  # an action beyond its limit by no more than this is a rounding error, and is clipped
@@ -280,6 +281,21 @@ def failed(what: str, error: Exception, more: str = "") -> OwnCodeFailed:
     read_only = "Arrays that mereq hands over must not be changed: change a copy." if "read-only" in str(error) else ""
     hint = " ".join(part for part in (read_only, more) if part)
     return OwnCodeFailed(f"{what}: {type(error).__name__}: {error}{line_of(error)}.{' ' + hint if hint else ''}")
+
+
+@contextmanager
+def own_code(what: str) -> Iterator[None]:
+    """Context in which an exception of a user's function becomes a sentence with their line. what: as in `failed`.
+
+    Raises:
+        OwnCodeFailed: the function raised an exception.
+    """
+    try:
+        yield
+    except MereqError:
+        raise
+    except Exception as error:
+        raise failed(what, error) from error
 
 
 def line_of(error: BaseException) -> str:

@@ -1,8 +1,7 @@
 """Task definitions: a task, with everything that the commands and the page need."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -10,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.alignment.settings import AlignSettings
-from mereq.core.border import check_is_task, failed
-from mereq.core.errors import IncompleteTask, MereqError, UnknownName, WrongTask
+from mereq.core.border import check_is_task, own_code
+from mereq.core.errors import IncompleteTask, UnknownName, WrongTask
 from mereq.core.policy import Policy
 from mereq.core.ranges import POSITIVE, SHARE
 from mereq.core.robot import Robot
@@ -147,7 +146,7 @@ class TaskDefinition:
             )
         if hasattr(source, "distribution") and not isinstance(source, type):
             return cast(Policy, source)
-        with _named(f"The {which} of the task {self.name} could not be loaded"):
+        with own_code(f"The {which} of the task {self.name} could not be loaded"):
             return cast(Callable[[], Policy], source)()
 
     @property
@@ -179,19 +178,8 @@ class TaskDefinition:
         make = cast(Callable[..., Supervisor], self.supervisor)
         numbers = self.supervision if supervision is None else supervision
         experts = [self.policy("expert") if expert is None else expert()] if self.needs_expert else []
-        with _named(f"The supervisor of the task {self.name} could not be made"):
+        with own_code(f"The supervisor of the task {self.name} could not be made"):
             return make(*experts, **numbers)
-
-
-@contextmanager
-def _named(what: str) -> Iterator[None]:
-    """Context in which an exception of a user's function becomes a sentence with their line."""
-    try:
-        yield
-    except MereqError:
-        raise
-    except Exception as error:
-        raise failed(what, error) from error
 
 
 def _may_load(source: Any) -> bool:
