@@ -199,6 +199,7 @@ class Phases(FamilyTraining):
     """A training whose chunks end when the test says so."""
 
     family: PolicyFamily = object.__new__(PolicyFamily)
+    chunks = 2, 4
 
     def __init__(self):
         self.settings = SimpleNamespace(n_steps=8, checkpoint_interval=4)
@@ -206,13 +207,13 @@ class Phases(FamilyTraining):
         self.may_end, self.ended = threading.Semaphore(0), 0
 
     def run_phase(self):
-        for done in (2, 4):
+        for done in self.chunks:
             self.may_end.acquire()
             self.ended += 1
             if self.ended == 7:
                 raise OSError("the disk is full")
             yield done
-        self.steps += 4
+        self.steps += self.chunks[-1]
 
     def state(self):
         return {"steps": np.array(self.steps)}
@@ -243,6 +244,22 @@ def test_in_the_background_it_goes_on_until_its_end():
     assert preparation.progress() is None
     preparation.close()
     assert phases.closed
+
+
+def test_the_time_that_is_left_is_known_after_the_first_steps():
+    phases = Phases()
+    phases.settings.n_steps, phases.settings.checkpoint_interval, phases.chunks = 300, 150, range(2, 152, 2)
+    preparation, _ = background(phases)
+    phases.may_end.release()
+    until(lambda: preparation._in_phase == 2 or preparation._error)
+    assert preparation.progress().seconds_left is None
+    phases.may_end.release()
+    until(lambda: preparation._per_step is not None or preparation._error)
+    _, learns, following, left = preparation.progress()
+    assert not learns
+    assert 0.0 < following < left
+    phases.may_end.release(300)
+    preparation.close()
 
 
 def test_a_run_without_a_step_leaves_nothing_behind():

@@ -17,6 +17,8 @@ from mereq.maxent_rl.family_training import FamilyTraining
 
 SUPERVISED_STEPS = 600  # that a preparation takes in a simulated run: two minutes at five steps a second
 
+UNTIMED = 0.01  # share of the steps before the speed is measured: in the first of them functions are compiled
+
 Keep = Callable[[dict[str, np.ndarray], int], None]  # keeps a training's state, with the number of its last phase
 
 
@@ -130,7 +132,7 @@ class BackgroundPreparation:
         self._followed = False  # whether the run has a step: without one, nothing is kept
         self._around: ThetaNeighbourhood | None = None
         self._in_phase = 0  # environment steps of the present phase
-        self._since = 0.0, 0  # time and environment steps when it began
+        self._per_step: float | None = None  # seconds of an environment step with its updates; None: not known yet
         self._error: BaseException | None = None
         self._stopping = threading.Event()
         self._training: FamilyTraining | None = None
@@ -153,16 +155,10 @@ class BackgroundPreparation:
             return PreparationProgress(0.0, self.newest is not None, None, None)
         if training.is_finished:
             return None
-        settings, done, (began, steps_before) = training.settings, training.steps + self._in_phase, self._since
-
-        def seconds_to(steps: int) -> float | None:
-            per_step = (time.monotonic() - began) / max(1, done - steps_before)
-            return max(0.0, per_step * (steps - done)) if done > steps_before else None
-
-        following = seconds_to(training.steps + settings.checkpoint_interval)
-        return PreparationProgress(
-            done / settings.n_steps, self.newest is not None, following, seconds_to(settings.n_steps)
-        )
+        settings, done, per_step = training.settings, training.steps + self._in_phase, self._per_step
+        ends = training.steps + settings.checkpoint_interval, settings.n_steps
+        following, left = (None if per_step is None else max(0.0, per_step * (end - done)) for end in ends)
+        return PreparationProgress(done / settings.n_steps, self.newest is not None, following, left)
 
     def close(self) -> None:
         """Stop the thread after its present chunk, and close the simulator."""
@@ -177,7 +173,6 @@ class BackgroundPreparation:
         try:
             beginning = self._make()
             training, begun, newest = beginning
-            self._since = time.monotonic(), training.steps
             self.newest = newest or self.newest
             self._training = training
             self._prepare(training, newest.number if newest else begun)
@@ -185,10 +180,17 @@ class BackgroundPreparation:
             self._error = error
 
     def _prepare(self, training: FamilyTraining, number: int) -> None:
+        untimed = training.steps + UNTIMED * training.settings.n_steps
+        timed_from: tuple[float, int] | None = None
         while not training.is_finished and not self._stopping.is_set():
             training.thetas.around = self._around
             for done in training.run_phase():
                 self._in_phase = done
+                now, steps = time.monotonic(), training.steps + done
+                if timed_from is None or steps <= untimed:
+                    timed_from = now, steps
+                else:
+                    self._per_step = (now - timed_from[0]) / (steps - timed_from[1])
                 if self._stopping.is_set():
                     return
             self._in_phase, number = 0, number + 1
