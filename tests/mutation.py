@@ -65,7 +65,11 @@ TESTS = {  # source file: the test files that hold it to its contract, quick one
     "supervision/robot_environment": [f"{P}/test_robot_environment.py", f"{P}/test_safety_monitor.py"],
     "supervision/rules": [f"{P}/test_rules.py", "tests/borders/test_instances.py", "tests/borders/test_situations.py"],
     "supervision/safety_monitor": [f"{P}/test_safety_monitor.py", f"{P}/test_robot_environment.py"],
-    "supervision/supervise": [f"{P}/test_supervise.py", f"{P}/test_robot_environment.py"],
+    "supervision/supervise": [
+        f"{P}/test_supervise.py",
+        f"{P}/test_robot_environment.py",
+        f"{P}/test_user_mistakes.py",
+    ],
     "supervision/synthesized": [
         f"{P}/test_measurement_expert.py",
         f"{E}/test_app_a1_divergence_rule.py",

@@ -2,8 +2,10 @@
 
     .venv/bin/python benchmarks/robots/episodes.py --episodes 20 --out results/robot/episodes.json
     .venv/bin/python benchmarks/robots/episodes.py --task pillow-grasping --out results/robot/episodes_pillow.json
+    .venv/bin/python benchmarks/robots/episodes.py --wire stream --out results/robot/episodes_stream.json
 
-The emulated cell is used through RMI packets and rendered pictures, in driven time (no sockets, no clock). Starts are
+The emulated cell is used through RMI packets (or streamed joints, without airo-fanuc's driver, which needs real time)
+and rendered pictures, in driven time (no sockets, no clock). Starts are
 the same in all columns: the emulated person puts the object where the simulator's episode of this seed has it. What
 differs is taken away step by step: the whole cell, then the cell with the true poses in place of its camera, then the
 simulator, as it is and with actions one step late.
@@ -11,6 +13,7 @@ simulator, as it is and with actions one step late.
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,11 @@ from mereq.tasks.arm.definition import N_STEPS
 from mereq.tasks.arm.environment import ArmEnv
 from mereq.tasks.arm.tasks import ARM_TASKS
 from mereq.tasks.perturbed import Disturbance, Perturbed
+
+ROWS = {  # termination of a step, and whether the cell's camera is used, by wire
+    "rmi": (("cnt", True), ("cnt", False), ("noblend", False)),
+    "stream": (("cnt", False), ("cnt", True)),
+}
 
 
 class Counted:
@@ -63,7 +71,7 @@ def outcomes(name: str, environment, n: int, expect=None):
 
 def summary(name: str, rollout: list, ends: list) -> dict:
     """Success, intervention rate and mean features; of the bottle also which toppled."""
-    success = [float(np.ravel(ARM_TASKS[name].success(end))[0]) for end in ends]
+    success = [float(ARM_TASKS[name].success(one_of_many(end))[0]) for end in ends]
     toppled = [bool(getattr(end, "toppled", False)) for end in ends]
     fell = {
         "toppled": float(np.mean(toppled)),
@@ -79,9 +87,15 @@ def summary(name: str, rollout: list, ends: list) -> dict:
     }
 
 
+def one_of_many(end):
+    """Measurements of one environment as those of one among several."""
+    return type(end)(**{each.name: np.asarray(getattr(end, each.name))[None] for each in fields(end)})
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--task", choices=[*ARM_TASKS], default="bottle-pushing")
+    words.add_argument("--wire", choices=[*ROWS], default="rmi")
     words.add_argument("--episodes", type=int, default=20)
     words.add_argument("--rate", type=float, default=12.0)
     words.add_argument("--out", type=Path, required=True)
@@ -96,6 +110,7 @@ def main() -> None:
         for result[name] in found:
             config = {
                 "task": chosen,
+                "wire": arguments.wire,
                 "episodes": n,
                 "pictures_per_second": arguments.rate,
                 "size": list(size),
@@ -106,10 +121,12 @@ def main() -> None:
             arguments.out.write_text(json.dumps(content, indent=1) + "\n")
         print(name, result[name], flush=True)
 
-    for termination, sees in (("cnt", True), ("cnt", False), ("noblend", False)):
-        lab = InProcess(task, termination, rate=arguments.rate, size=size, sight=None if sees else TrueSight)
+    for termination, sees in ROWS[arguments.wire]:
+        way = {"wire": arguments.wire, "sight": None if sees else TrueSight}
+        lab = InProcess(task, termination, rate=arguments.rate, size=size, **way)
         with lab.robot:
-            name = f"emulated cell, {termination}, {'its camera' if sees else 'true poses'}"
+            kind = termination if arguments.wire == "rmi" else arguments.wire
+            name = f"emulated cell, {kind}, {'its camera' if sees else 'true poses'}"
             keep(name, outcomes(chosen, lab.robot, n, lab.emulated.expect))
         lab.close()
     keep("simulator", outcomes(chosen, ArmEnv(task, ends=task.over), n))

@@ -16,7 +16,7 @@ import jaxtyping
 import numpy as np
 from beartype import BeartypeConf, FrozenDict, beartype
 
-FIRST_CALLS, ONE_IN = 20, 50  # of a function in a test
+FIRST_CALLS, ONE_IN = 8, 200  # of a function in a test
 
 # a whole number may be NumPy's (actions of a Discrete space are), and may stand where a float is wanted
 NUMBERS = BeartypeConf(is_pep484_tower=True, hint_overrides=FrozenDict({int: int | np.integer}))
