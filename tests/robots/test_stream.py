@@ -212,6 +212,8 @@ def server():
     ):
         be_patient(patched.setattr)
         server.stream.forgives = HANG
+        server.commands = []
+        server.stream.note = server.commands.append
         yield server
 
 
@@ -237,10 +239,10 @@ def test_our_wire_and_airo_fanucs_controller(server, monkeypatch):
         target = arm.tool() + np.array([0.03, 0.02, -0.02])
         arm.go([target], 0.1)
         np.testing.assert_allclose(server.cell.plant.tool, target, atol=2e-3)
-        n = len(server.stream.commands)
+        n = len(server.commands)
         arm.send(target + AHEAD, PERIOD)
         until(lambda: server.cell.plant.tool[0] > target[0] + 0.009)
-        way = tools(server.stream.commands[n:])
+        way = tools(server.commands[n:])
         np.testing.assert_allclose(way[:, 1:], np.broadcast_to(target[1:], way[:, 1:].shape), atol=1e-3)
         assert (np.diff(way[:, 0]) > -1e-4).all()
         arm.write_output(VALVE, True)
@@ -281,7 +283,7 @@ def test_kill_9_in_motion(server):
     program.wait()
     ended = server.cell.time
     until(lambda: stream.silent and server.cell.time > ended + 2.0 * LAG)
-    way = tools(stream.commands[-round(LAG / ITP) - 1 :])
+    way = tools(server.commands[-round(LAG / ITP) - 1 :])
     assert np.linalg.norm(way[-1] - way[0]) <= 0.02
     until(lambda: np.abs(plant.tool - way[-1]).max() < 1e-3)
     assert broken(server) == []
