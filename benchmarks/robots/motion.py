@@ -151,6 +151,8 @@ def one_program(way: str, emulated: Emulated, ways: int) -> tuple[list, list, fl
                 speeds += (np.linalg.norm(way_of, axis=1) / ITP).tolist()
             if k == ways and steps == STEPS // 2:
                 break
+    else:
+        raise RuntimeError("the program has ended by itself")
     at = emulated.cell.plant.tool
     program.kill()
     program.wait()
@@ -164,6 +166,7 @@ def one_program(way: str, emulated: Emulated, ways: int) -> tuple[list, list, fl
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--ways", type=int, default=5)
+    words.add_argument("--way", choices=[*WAYS], help="one of them only")
     words.add_argument("--kills", type=int, default=5)
     words.add_argument("--move", choices=[*WAYS], help=argparse.SUPPRESS)
     words.add_argument("--ports", type=int, nargs=2, help=argparse.SUPPRESS)
@@ -173,7 +176,7 @@ def main() -> None:
         move(*arguments.ports, arguments.move, arguments.ways)
         return
     results = {}
-    for way in WAYS:
+    for way in [arguments.way] if arguments.way else WAYS:
         results[way] = measure(way, arguments.ways, arguments.kills)
         print(way, results[way], flush=True)
     if arguments.out is not None:

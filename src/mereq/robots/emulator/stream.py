@@ -56,7 +56,7 @@ class EmulatedStream:
         self.stream_port, self.rmi_port = self._stream.port, self._rmi.bootstrap_port
         self.command: Joints | None = None  # that arrived in this period
         self.note: Callable[[Joints], None] | None = None  # is told each command; a client sends one every period
-        self._quiet = 0  # periods without a command
+        self._quiet, self._dropped = 0, False  # periods without a command; whether they have ended a program's motion
         self.forgives = LAG  # s without a command after which no motion is possible until the next start
         controller.answer(command("FRC_SetUFrameUTool", UFrameNumber=1, UToolNumber=1))
         self._look()
@@ -96,9 +96,10 @@ class EmulatedStream:
         self.command = None
         self._stream.tick(ITP, raise_on_violation=False)
         self._quiet = self._quiet + 1 if self.command is None else 0
+        self._dropped = self._dropped and self.command is None
         with self.state.lock:
-            if self._stream.commanded and self._quiet * ITP > self.forgives:
-                self.state.motion_possible_forced_off = True
+            if self._stream.commanded and not self._dropped and self._quiet * ITP > self.forgives:
+                self.state.motion_possible_forced_off = self._dropped = True  # once: the next program resets it
             moves = self.state.motion_possible() and not self.state.tp_enabled
         if not moves:
             self._line.hold(self._plant.reference)
