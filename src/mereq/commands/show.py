@@ -38,7 +38,7 @@ def run_report(directory: Path) -> dict[str, Any]:
     refuse_blind(directory)
     with RunReader.open(directory) as reader:
         start, rounds, own_rates = reader.starts()[-1], reader.rounds(), reader.own_rates()
-        posterior, fit = recorded_posterior(reader), recorded_fit(reader)
+        posterior, fit, unnamed_share = recorded_posterior(reader), recorded_fit(reader), reader.unnamed_share()
     return {
         **{name: start.config[name] for name in FIELDS if name in start.config},
         "feature_names": _feature_names(start.config, rounds),
@@ -62,6 +62,7 @@ def run_report(directory: Path) -> dict[str, Any]:
         ),
         "posterior": posterior,
         "fit": fit,
+        "unnamed_share": unnamed_share,
         "config": start.config,
         "provenance": start.provenance,
     }
@@ -90,6 +91,8 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
         out.print(line)
     for line in fit_lines(report["fit"]) if report["fit"] else ():
         out.print(words(line))
+    if (share := report["unnamed_share"]) is not None:
+        out.print(f"an unnamed part, which no feature says, has {share:.0%} of the inferred reward's variance")
     if not report["rounds"]:
         out.print("No round is finished yet.")
         return
