@@ -85,6 +85,8 @@ def test_it_holds_after_the_fifth_and_brakes_when_told(lab):
         steps(lab, 1)
         arm.go([np.array([0.4, 0.05, 0.1])], 0.1)
         np.testing.assert_allclose(arm.tool(), [0.4, 0.05, 0.1], atol=stream_arm.NEAR)
+        arm.go([np.array([0.401, 0.05, 0.1])], 0.02)
+        np.testing.assert_allclose(arm._tool_of(arm._reference), [0.401, 0.05, 0.1], atol=stream_arm.COMMANDED)
 
 
 def test_a_late_thread_makes_a_step_slower():

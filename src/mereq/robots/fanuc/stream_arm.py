@@ -365,7 +365,7 @@ class StreamArm:
             pace = min(pace + ACCELERATION * TARGET, speed, math.sqrt(2.0 * ACCELERATION * left))
             if np.abs(at - tool).max() > self.lead:
                 pace = 0.0
-            way = min(left, max(pace, COMMANDED) * TARGET)
+            way = min(left, pace * TARGET)
             at = point if left <= way else at + way / left * (point - at)
             self._reference = kinematics.towards(self._reference, self._in_base(at), self._length, SLOW * TARGET)
             self._lead_to(self._reference, TARGET)
