@@ -25,7 +25,7 @@ from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.world import CENTIMETRE, LEASH, PERIOD
 
 TARGET = 0.02  # s of one target
-LAG = 0.15  # s by which the arm follows its commands, at most: 0.084 to 0.180 were measured on a CRX
+LAG = 0.15  # s by which the arm is taken to follow its commands: 0.084 to 0.180 were measured on a CRX
 IDLE = 1.0  # s between two looks for targets, when none is known
 SILENT = 0.3  # s without a report of the controller after which the arm counts as lost
 STANDING = 1.0  # s to come to a stand
