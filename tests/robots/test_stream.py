@@ -203,16 +203,13 @@ def test_a_supervised_episode_beside_the_simulators(lab):
 # airo-fanuc's driver and emulated controller, in real time
 
 
-@pytest.fixture(scope="module")
-def server():
+@pytest.fixture
+def server(monkeypatch):
     pytest.importorskip("airo_fanuc")
     cell = EmulatedCell(TASK, rate=0.1)
     cell.happen("unplug")  # no picture is rendered
-    with (
-        pytest.MonkeyPatch.context() as patched,
-        EmulatorServer(cell, port=0, session_port=0, stream=True) as server,
-    ):
-        be_patient(patched.setattr)
+    be_patient(monkeypatch.setattr)
+    with EmulatorServer(cell, port=0, session_port=0, stream=True) as server:
         server.stream.forgives = HANG
         server.commands = []
         server.stream.note = server.commands.append
@@ -266,7 +263,6 @@ def test_our_wire_and_airo_fanucs_controller(server, monkeypatch):
         monkeypatch.setattr(stream_arm, "SILENT", 0.3)
         with pytest.raises(ArmFault, match="reported nothing"):
             until(lambda: arm.tool() is None)
-    server.stream.cut(False)
     assert broken(server) == []
 
 
