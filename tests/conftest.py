@@ -52,7 +52,7 @@ UNOPTIMISED = "JAX_DISABLE_MOST_OPTIMIZATIONS"
 MAY_OPTIMISE_LESS = os.environ.get(UNOPTIMISED) == "1"
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=60)
+settings.register_profile("exact", derandomize=True, deadline=None, database=None, max_examples=40)
 settings.load_profile("exact")
 
 # Files that take longest, or wait for most of their time: first, so that pytest's workers end together.

@@ -4,7 +4,7 @@ python benchmarks/experiments/nonlinear.py [TASK] [--wish nonlinear|linear] [--m
     [--episodes 40] [--out results/limits/nonlinear.json]
 
 The non-linear wishes: on the highway, the right lane while the car is slower than 25 m/s, other lanes when it is
-faster, beside high speed; on the bottle, low fingers near the goal, and high ones before. Their experts are residual
+faster, beside high speed; on the bottle, low fingers near the goal and high ones before. Their experts are residual
 learners on the prior, trained here in the simulator with the wish as one more feature. The expert of "linear" is the
 task's own. Methods that infer a posterior learn at each handback, the others between rounds of one episode.
 "mereq+truth" is MEReQ with the wish as a feature of the task: what can be reached. Per run: expert samples until the
@@ -29,6 +29,7 @@ from mereq.alignment.posterior_alignment import PosteriorAlignment
 from mereq.alignment.schedule import PolicyVersion
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
+from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.evaluation.own_rate import own_rate
 from mereq.interventions.rollout import SupervisedStep
@@ -44,11 +45,18 @@ from mereq.presets.registry import find_task
 from mereq.reports.statistics import mean_ci95, samples_to_stay_below
 from mereq.store.policies import load_policy, save_policy
 from mereq.store.provenance import clean_provenance, provenance
+from mereq.supervision.rules import Rule, Trigger
+from mereq.supervision.synthesized import MeasurementExpert
+from mereq.tasks.arm.bottle_pushing import Measurements
 
 TRUTH = "+truth"  # after the name of a method: the wish is one of its features
 UPDATES = 10_000
+TOLERANCE = 0.03  # the highway's; with the bottle's own, .1, theta stays where the first intervention left it
 SLOW = 0.4  # of high_speed, below which a car is slower than 25 m/s; one that keeps to 25 m/s has .45 to .55
-NEAR = 0.5  # of bottle2goal, below which the bottle is less than 15 cm from its goal
+NEAR, NEAR_METRES = 0.5, 0.15  # of bottle2goal, and the same in metres: the bottle is near its goal
+LATEST = 0.08  # where the fingers must be low, if they were high before [m]
+LOW, TRAVELS = 0.03, 0.001  # height of low fingers, and way of a bottle that moves in a step [m]
+SETTLED = 8  # steps after which the start is over
 
 
 def slow_right(moves: Moves) -> np.ndarray:
@@ -57,20 +65,49 @@ def slow_right(moves: Moves) -> np.ndarray:
 
 
 def low_at_the_goal(moves: Moves) -> np.ndarray:
-    """table_distance near the goal, and its negative before."""
-    return moves.features[:, 3] * np.where(moves.features[:, 1] < NEAR, 1.0, -1.0)
+    """How low the fingers are near the goal, 1 at the most, and 0 before: a penalty would keep them away from there."""
+    return (1.0 - moves.features[:, 3]) * (moves.features[:, 1] < NEAR)
+
+
+def _as_wished(m: Measurements) -> bool:
+    low = bool(m.tip_height < LOW)
+    return not (m.bottle_to_goal < LATEST and not low) and not (m.bottle_to_goal > NEAR_METRES and low)
+
+
+def _otherwise(m: Measurements) -> bool:
+    return bool(m.step > SETTLED and m.bottle_to_goal > LOW and not _as_wished(m))
+
+
+def _stands(m: Measurements) -> bool:
+    return bool(m.step > 5 * SETTLED and m.bottle_to_goal > LOW and m.bottle_travel < TRAVELS)
+
+
+def _pushes_as_wished(m: Measurements) -> bool:
+    return bool(m.bottle_travel > TRAVELS and _as_wished(m))
+
+
+def _at_goal(m: Measurements) -> bool:
+    return bool(m.bottle_to_goal <= LOW)
+
+
+LOW_NEAR = Rule(
+    engage=(Trigger(_otherwise, consecutive=3), Trigger(_stands, consecutive=5)),
+    disengage=(Trigger(_pushes_as_wished, consecutive=3), Trigger(_at_goal, consecutive=3)),
+)
 
 
 @dataclass(frozen=True)
 class Wish:
     """A non-linear wish: one more feature, and all residual weights of its expert.
 
+    rule: when the supervisor takes over; None: as in the task, whose rule compares the policy with the expert's.
     own_steps, last_steps: supervised steps of an own rate: of each policy, and of the last one.
     """
 
     name: str
     of: Callable[[Moves], np.ndarray]
     theta: tuple[float, ...]
+    rule: Rule[Any] | None
     own_steps: int
     last_steps: int
 
@@ -78,10 +115,16 @@ class Wish:
         """The task with the wish as its last feature."""
         return with_features(task, [self.name], lambda moves: self.of(moves)[:, None])
 
+    def supervisor(self, definition: TaskDefinition, expert: Policy) -> Supervisor:
+        """The supervisor who has this wish."""
+        if self.rule is None:
+            return definition.make_supervisor(lambda: expert)
+        return MeasurementExpert(expert, self.rule)
+
 
 WISHES = {
-    "highway": Wish("slow_right_lane", slow_right, (0.0, 1.0, 0.0, 0.8), 600, 2000),
-    "bottle-pushing": Wish("low_at_the_goal", low_at_the_goal, (0.0, 0.0, 0.0, 0.0, -0.8), 500, 1000),
+    "highway": Wish("slow_right_lane", slow_right, (0.0, 1.0, 0.0, 0.8), None, 600, 2000),
+    "bottle-pushing": Wish("low_at_the_goal", low_at_the_goal, (0.0, 0.0, 0.0, 0.0, 0.8), LOW_NEAR, 500, 1000),
 }
 
 
@@ -121,9 +164,10 @@ def supervised(
 ) -> dict[str, Any]:
     """One run: own rate after each episode in which the policy changed, with the expert samples so far."""
     method, task, prior = METHODS[name.removesuffix(TRUTH)], definition.task, definition.policy("prior")
-    supervisor, judge = (definition.make_supervisor(lambda: expert) for _ in range(2))
+    supervisor, judge = (wish.supervisor(definition, expert) for _ in range(2))
     how: dict[str, Any] = {"seed": seed, "rate_threshold": 0.0}
     settings = replace(definition.settings["fast"], rollout_steps=100_000)
+    settings = replace(settings, inference=replace(settings.inference, tolerance=TOLERANCE))
     if isinstance(method, PosteriorAlignment):
         assert definition.family is not None
         method, how = replace(method, family=definition.family()[0]), how | {"n_rounds": 1, "learning": AtHandback}

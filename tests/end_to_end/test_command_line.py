@@ -284,12 +284,15 @@ def test_the_example_aligns_a_prior_of_ones_own(monkeypatch):
     assert np.argmax(rounds[0].theta) == cliff_walking.FEATURES.index("far_from_cliff")
 
 
-@pytest.mark.optimised
 def test_the_example_with_continuous_actions(monkeypatch):
     """The force is the only thing that changes: the car still gets to the top."""
     monkeypatch.syspath_prepend(ROOT / "examples")
     import mountain_car
 
+    usual = mountain_car.MOUNTAIN_CAR.settings["fast"]
+    learner = replace(usual.learner, hidden=(32, 32))
+    small = replace(usual, learner=learner, schedule=replace(usual.schedule, batch_size=32))
+    monkeypatch.setitem(mountain_car.MOUNTAIN_CAR.settings, "fast", small)
     first, second = mountain_car.run(2)
     assert second.intervention_rate < 0.2 * first.intervention_rate
     assert np.argmin(first.theta) == mountain_car.FEATURES.index("effort")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.paper("section 3.1 residual SAC, its losses and an upda
 
 OBS_SIZE, BATCH = 3, 7
 temperatures = st.floats(0.05, 3)
-few = settings(max_examples=20)
+few = settings(max_examples=10)
 
 
 @pytest.fixture(autouse=True, scope="module")

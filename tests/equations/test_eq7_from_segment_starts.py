@@ -283,6 +283,53 @@ def test_a_log_that_grows_is_a_log_seen_at_once(varied, kappa):
         np.testing.assert_array_equal(growing.gradient(OTHER, seed=seed), at_once.gradient(OTHER, seed=seed))
 
 
+class Costly(RewindableTable):
+    """Bringing a state back costs 7 steps; environments with nothing to do are put to rest."""
+
+    def __init__(self, n_envs: int):
+        super().__init__(TIMED, n_envs, limits=[HORIZON], starts=(LEFT,))
+        self.resting, self.closed = [], 0
+        self.reset(0)
+
+    def cost_of(self, state) -> int:
+        return 7
+
+    def rest(self, env, obs, n_features) -> None:
+        assert (obs.shape, n_features) == ((HORIZON * N,), 3)
+        self.resting.append(env)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_states_that_are_brought_back_by_steps_are_counted_and_idle_environments_rest(varied):
+    """Five segments of 15 steps in all; twelve environments, of which seven never have a segment."""
+    one_round = InterventionLog(varied.rollouts[:1])
+    costly = Costly(12)
+    estimator = FromSegmentStarts(costly, 10**9, "greedy", run_seed=RUN_SEED)
+    assert estimator.repeated_steps == 0
+    estimator.observe(one_round, kappa=1.0)
+    assert (costly.resting, estimator.repeated_steps) == ([], 5 * 7)
+    np.testing.assert_array_equal(estimator.gradient(SAME, seed=0), 0.0)
+    lengths = [segment.features.steps for segment in estimator.demonstrated]
+    assert sorted(costly.resting[:7]) == list(range(5, 12))
+    assert len(costly.resting) == 7 * 6 + sum(5 - length + 1 for length in lengths)
+    few = FromSegmentStarts(Costly(12), 5, "greedy", run_seed=RUN_SEED)
+    few.observe(one_round, kappa=1.0)
+    assert few.repeated_steps == round(35 * 5 / 15)  # of a third of the segments' steps
+
+
+def test_a_simulator_that_saves_states_repeats_nothing(varied):
+    assert from_segments(varied).repeated_steps == 0
+
+
+def test_the_simulator_is_closed_with_its_estimator():
+    costly = Costly(2)
+    FromSegmentStarts(costly, 7, "greedy", run_seed=RUN_SEED).close()
+    FromEpisodeStarts(costly, 7, "greedy").close()
+    assert costly.closed == 2
+
+
 def test_no_expert_steps_are_no_segments():
     idle = record(0, [[POLICY] * 6] * 3, lambda *_: WAIT)
     estimator = FromSegmentStarts(simulator(3), 7, "greedy", run_seed=RUN_SEED)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from gates import GATES, PRIOR, SIDE, SPACE, TASK, Gates, features, to_the_goal
+from gates import GATES, PRIOR, TASK, to_the_goal
+from light_environments import SIDE, SPACE, Gates, gates_features
 from mereq.alignment.check import check_task
 from mereq.alignment.imitation_learning import IWR_FT
 from mereq.alignment.inverse_rl import MEREQ, RewardImprover
@@ -61,7 +62,7 @@ def test_a_state_is_made_of_parts_or_by_a_function():
 )
 def test_another_state_is_refused(state, words):
     with pytest.raises(WrongTask, match=words):
-        task_from_gymnasium("gates", Gates, features, ("right", "stay"), state=state)
+        task_from_gymnasium("gates", Gates, gates_features, ("right", "stay"), state=state)
 
 
 def test_on_parts_gives_a_function_the_observation_back():

@@ -1,6 +1,8 @@
 """A signal is never lost: in a run it sets a flag, elsewhere an exception that a callback has lost is raised again."""
 
+import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -8,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from mereq.supervision.interruption import ENDING, Interruption
+from mereq.supervision.interruption import ENDING, REPEATED, SLOW, SLOW_WORDS, Interruption
 from waiting import HANG
 
 SECONDS = HANG  # for what takes milliseconds
@@ -168,3 +170,53 @@ def test_a_wait_lasts_as_long_as_it_is_asked_to(monkeypatch):
     monkeypatch.setattr(interruption._known, "wait", asked.append)
     interruption.sleep(0.25)
     assert asked == [0.25]
+
+
+class Heard(socket.socket):
+    """The socket at which a thread hears of signals: numbers, or nothing for a while; at last it is closed."""
+
+    def __init__(self, *said: int | None):
+        super().__init__()
+        self.said, self.limits = [b"" if number is None else bytes([number]) for number in said], []
+
+    def settimeout(self, seconds):
+        self.limits.append(seconds)
+
+    def recv(self, most):
+        if not self.said:
+            return b""
+        if not (numbers := self.said.pop(0)):
+            raise TimeoutError
+        return numbers
+
+
+def test_a_program_that_is_slow_to_end_says_so_once(monkeypatch):
+    written, interruption = [], Interruption()
+    monkeypatch.setattr(os, "write", lambda *what: written.append(what))
+    with Heard(signal.SIGWINCH, signal.SIGTERM, None) as heard:
+        interruption._listen(heard)
+    assert heard.limits == [None, None, SLOW, None]  # other signals are no request
+    assert written == [(2, SLOW_WORDS)]
+    with pytest.raises(KeyboardInterrupt), interruption.deferred():
+        interruption.sleep(HANG)
+
+
+def test_a_second_signal_ends_the_program_unless_it_comes_at_once(monkeypatch):
+    """A terminal and a parent process may both send one."""
+
+    class Ended(BaseException):
+        pass
+
+    def end(status):
+        told.append(status)
+        raise Ended
+
+    told, times = [], iter([5.0, 5.0 + REPEATED, 5.1 + REPEATED])
+    interruption = Interruption()
+    interruption.before_exit = [lambda: told.append("stopped")]
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
+    monkeypatch.setattr(os, "_exit", end)
+    with Heard(signal.SIGINT, signal.SIGHUP, signal.SIGWINCH, signal.SIGINT) as heard, pytest.raises(Ended):
+        interruption._listen(heard)
+    assert told == ["stopped", 130]
+    assert next(times, None) is None

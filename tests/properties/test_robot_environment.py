@@ -75,6 +75,18 @@ def test_one_that_cannot_even_be_stopped():
     assert robot.told[3:] == ["step", "stop", "exit"]
 
 
+@pytest.mark.parametrize("how", ["stop", "hold"])
+def test_one_that_cannot_be_stopped_between_two_steps_is_left(how):
+    environment, robot = driven()
+    environment.reset(seed=0)
+    robot.breaks[2] = OSError("broken pipe")
+    with pytest.raises(
+        RobotLost, match=r"The robot does not answer: OSError: broken pipe \(.*breakable\.py, line \d+\)"
+    ):
+        environment.stop() if how == "stop" else environment.hold("the round is over")
+    assert robot.told == ["enter", "reset", "stop", "exit"]
+
+
 def test_one_that_cannot_be_connected_is_not_told_to_stop():
     environment, robot = driven()
     robot.breaks[0] = RobotLost("switched off")
@@ -118,10 +130,14 @@ def test_what_fails_outside_of_the_driver_stops_it_too(failure):
 @pytest.mark.parametrize("obs", [np.zeros(11), np.full(12, np.nan), None, "twelve"], ids=words)
 def test_an_observation_that_is_none(obs):
     environment, robot = driven()
-    robot.unwrapped.reset = lambda seed: (obs, {})
-    with pytest.raises(WrongRobot, match="as observation; the task corridor requires 12 finite numbers"):
-        environment.reset(seed=0)
-    assert robot.told == ["enter", "reset", "stop", "exit"]
+    right = robot.unwrapped.reset(seed=0)
+    for command, told in (("reset", ["enter", "reset"]), ("step", ["enter", "reset", "step"])):
+        robot.told.clear()
+        robot.unwrapped.reset = lambda seed, command=command: (obs, {}) if command == "reset" else right
+        robot.unwrapped.step = lambda action: (obs, 0.0, False, False, {"features": np.zeros(3)})
+        with pytest.raises(WrongRobot, match="as observation; the task corridor requires 12 finite numbers"):
+            environment.reset(seed=0) and environment.step(1)
+        assert robot.told == [*told, "stop", "exit"]
 
 
 def test_features_are_missing():
@@ -156,9 +172,21 @@ def test_properties_are_the_drivers():
     robot.hz, robot.repeatable = 5.0, True
     assert (environment.hz, environment.repeatable) == (5.0, True)
     assert environment.unwrapped is robot.unwrapped
+    assert environment.caption == ""
+    robot.caption = "waits for the cell"
+    assert environment.caption == "waits for the cell"
     assert environment.render_mode is None
     robot.render_mode, robot.render = "rgb_array", lambda: "a picture"
     assert (environment.render_mode, environment.render()) == ("rgb_array", "a picture")
+
+
+def test_it_is_enabled_by_its_operator():
+    environment, robot = driven()
+    operator = Willing()
+    environment.attend(operator, longest_gap=20.0)
+    assert environment._monitor.longest_gap == 20.0
+    environment.enable()
+    assert (operator.asked, robot.told) == (1, [])
 
 
 def test_a_driver_without_an_environment_inside_is_its_own():

@@ -109,6 +109,15 @@ def test_what_was_recorded_is_executed_again_even_if_the_policy_would_not(uninte
     assert (first.step, first.executed) == (4, WAIT)
 
 
+def test_an_episode_that_is_not_repeated_stays_cut(uninterrupted, caplog):
+    """The environment slips elsewhere: what was recorded is kept, and a new episode starts."""
+    cut = next(i for i, s in enumerate(uninterrupted) if s.step == 4 and s.episode == 1)
+    never = [s._replace(obs=s.obs + (s.step == 2)) for s in uninterrupted[:cut]]
+    first, *_ = record(expert(), recorded=never)
+    assert (first.episode, first.step) == (2, 0)
+    assert "did not repeat the unfinished episode (step 2 differs" in caplog.text
+
+
 class Person(NeverTakesOver):
     """Takes over when they like, and does not remember why."""
 

@@ -18,8 +18,9 @@ from small_studies import compare, finished, numbers, study_file
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
 
-def test_ray_gives_the_numbers_of_the_local_pool_although_a_worker_is_killed(calm_study, tmp_path):
+def test_ray_gives_the_numbers_of_the_local_pool_although_a_worker_is_killed(calm_study, tmp_path, monkeypatch):
     """kill -9 of the worker process of the run that is first to finish a round, or of the run that follows it there."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # Ray's own 15 would let every other test go first
     study, died, happened, pids = Study.read(study_file(tmp_path)), "", [], {}
     with StudyStore.begin(tmp_path / "study", study) as store:
         for event, _ in run_study(study, store, RayEngine(workers=2)):

@@ -1,49 +1,19 @@
 """Environments in worker processes: the same numbers as in one process, and sentences for what goes wrong there."""
 
-import os
 import signal
 import threading
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium import spaces
 
-from gates import PRIOR, Gates
-from gates import features as of_gates
+from gates import PRIOR
+from light_environments import Gates, Walk, gates_features, position
 from mereq.core.errors import OwnCodeFailed, WrongTask, WrongValue
 from mereq.tasks.gymnasium_task import task_from_gymnasium
 
 
-class Walk(gym.Env):
-    """A random walk of its own generator, which can be saved; the action 2 fails, the action 3 kills the process."""
-
-    observation_space, action_space = spaces.Box(-np.inf, np.inf, (2,), np.float32), spaces.Discrete(4)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.at, self.steps = self.np_random.normal(size=2), 0
-        return self.at.astype(np.float32), {}
-
-    def step(self, action):
-        if action == 2:
-            raise RuntimeError("the gripper is stuck")
-        if action == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.at, self.steps = self.at + self.np_random.normal(size=2) * (1 + action), self.steps + 1
-        return self.at.astype(np.float32), 0.0, False, self.steps >= 5, {}
-
-    def get_state(self):
-        return self.at.copy(), self.steps, self.np_random.bit_generator.state
-
-    def set_state(self, state):
-        self.at, self.steps, self.np_random.bit_generator.state = state[0].copy(), state[1], state[2]
-
-
 def walk(processes=2, **more):
-    return task_from_gymnasium(
-        "walk", Walk, lambda obs, action, next_obs, info: next_obs, ("x", "y"), processes=processes, **more
-    )
+    return task_from_gymnasium("walk", Walk, position, ("x", "y"), processes=processes, **more)
 
 
 def numbers(simulator) -> list[np.ndarray]:
@@ -80,7 +50,7 @@ def test_workers_give_the_numbers_of_one_process(closing, saving):
 
 def test_pictures_for_a_prior_come_from_workers(closing):
     tasks = [
-        task_from_gymnasium("gates", Gates, of_gates, ("right", "stay"), state=("position",), processes=n)
+        task_from_gymnasium("gates", Gates, gates_features, ("right", "stay"), state=("position",), processes=n)
         for n in (1, 2)
     ]
     one, several = (closing(task.seen_by(PRIOR)[0].simulate(2)) for task in tasks)

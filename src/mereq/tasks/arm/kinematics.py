@@ -27,7 +27,9 @@ def forward(q: np.ndarray, tool: float) -> tuple[np.ndarray, np.ndarray, np.ndar
 
     All axes are coordinate axes, so each rotation is a plane rotation of two columns.
     """
-    position, orientation = np.zeros(3), np.eye(3)
+    position, orientation = np.zeros(3), np.zeros((3, 3))
+    for row in range(3):
+        orientation[row, row] = 1.0
     joints, axes = np.empty((6, 3)), np.empty((6, 3))
     for j in range(6):
         for row in range(3):
@@ -35,8 +37,9 @@ def forward(q: np.ndarray, tool: float) -> tuple[np.ndarray, np.ndarray, np.ndar
                 position[row] += orientation[row, column] * ORIGINS[j, column]
         k = 0 if AXES[j, 0] != 0.0 else (1 if AXES[j, 1] != 0.0 else 2)
         sign = AXES[j, k]
-        joints[j] = position
-        axes[j] = sign * orientation[:, k]
+        for row in range(3):
+            joints[j, row] = position[row]
+            axes[j, row] = sign * orientation[row, k]
         a, b = (k + 1) % 3, (k + 2) % 3
         cos, sin = math.cos(q[j]), sign * math.sin(q[j])
         for row in range(3):
@@ -56,21 +59,28 @@ def towards(q: np.ndarray, target: np.ndarray, tool: float, largest: np.ndarray)
     more than `largest` (6,) [rad], then clipped to the joint limits.
     """
     position, orientation, joints, axes = forward(q, tool)
-    error = np.zeros(6)
-    error[:3] = target - position
-    jacobian = np.empty((6, 6))
-    for column in range(3):
-        error[3:] += 0.5 * np.cross(orientation[:, column], TOOL_DOWN[:, column])
+    error, jacobian = np.zeros(6), np.zeros((6, 6))
+    for row in range(3):
+        a, b = (row + 1) % 3, (row + 2) % 3  # a cross product's row is a difference of products of the other two
+        error[row] = target[row] - position[row]
+        for column in range(3):
+            error[3 + row] += 0.5 * (
+                orientation[a, column] * TOOL_DOWN[b, column] - orientation[b, column] * TOOL_DOWN[a, column]
+            )
+        for j in range(6):
+            arm_a, arm_b = position[a] - joints[j, a], position[b] - joints[j, b]
+            jacobian[row, j] = axes[j, a] * arm_b - axes[j, b] * arm_a
+            jacobian[3 + row, j] = axes[j, row]
+    damping = np.zeros((6, 6))
     for j in range(6):
-        jacobian[:3, j] = np.cross(axes[j], position - joints[j])
-        jacobian[3:, j] = axes[j]
-    step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + DAMPING**2 * np.eye(6), error)
+        damping[j, j] = DAMPING**2
+    step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + damping, error)
     excess = 1.0
     for j in range(6):
         excess = max(excess, abs(step[j]) / largest[j])
-    moved = q + step / excess
+    moved = np.empty(6)
     for j in range(6):
-        moved[j] = min(max(moved[j], JOINT_LIMITS[j, 0]), JOINT_LIMITS[j, 1])
+        moved[j] = min(max(q[j] + step[j] / excess, JOINT_LIMITS[j, 0]), JOINT_LIMITS[j, 1])
     return moved
 
 
@@ -99,6 +109,9 @@ def pose(target: np.ndarray, tool: float) -> np.ndarray:
     anything = np.full(6, 0.5)
     for _ in range(200):
         q = towards(q, target, tool, anything)
-        if np.abs(forward(q, tool)[0] - target).max() < 1e-10:
+        position, away = forward(q, tool)[0], 0.0
+        for row in range(3):
+            away = max(away, abs(position[row] - target[row]))
+        if away < 1e-10:
             break
     return q
