@@ -46,8 +46,8 @@ check: $(VENV)/.dev  ## Lint, types, and who may import whom.
 
 bench: $(VENV)/.bench  ## Measure speed against highway-env, EnvPool and Stable-Baselines3.
 	$(BIN)/python benchmarks/speed/highway_engine.py
-	$(BIN)/python benchmarks/speed/dqn_update.py
-	$(BIN)/python benchmarks/speed/sac_update.py
+	$(BIN)/python benchmarks/speed/learner_updates.py
+	$(BIN)/python benchmarks/speed/learner_updates.py --cores 2
 
 slow: $(VENV)/.dev  ## Full-scale checks: equality with highway-env (hours), kill -9 a hundred times, twice.
 	$(BIN)/python benchmarks/reliability/highway_equality.py

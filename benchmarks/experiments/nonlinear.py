@@ -1,100 +1,148 @@
 """A wish that no linear combination of the features can say, and methods with a second, unnamed part of the reward.
 
-python benchmarks/experiments/nonlinear.py [--wish slow-right|linear] [--methods NAME ...] [--seeds 100 108]
+python benchmarks/experiments/nonlinear.py [TASK] [--wish nonlinear|linear] [--methods NAME ...] [--seeds 100 108]
     [--episodes 40] [--out results/limits/nonlinear.json]
 
-Highway-Sim. The expert of "slow-right" wants the right lane while it is slower than 25 m/s, and to be elsewhere when it
-is faster: W right_lane (slower ? 1 : -1), beside high speed. It is a residual soft DQN on the prior, trained here in
-the simulator. The expert of "linear" is the task's own. Per run: expert samples until the own rate stays below .05, the
-last own rate, and shares of the policy's fit. Results of several calls are joined; seeds in the file are not repeated.
+The non-linear wishes: on the highway, the right lane while the car is slower than 25 m/s, other lanes when it is
+faster, beside high speed; on the bottle, low fingers near the goal and high ones before. Their experts are residual
+learners on the prior, trained here in the simulator with the wish as one more feature. The expert of "linear" is the
+task's own. Methods that infer a posterior learn at each handback, the others between rounds of one episode.
+"mereq+truth" is MEReQ with the wish as a feature of the task: what can be reached. Per run: expert samples until the
+own rate stays below .05, the last own rate, and what the unnamed part is worth: in nats, or (mereq-deep) as its share
+of the inferred reward. Results of several calls are joined; seeds in the file are not repeated.
 """
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mereq.alignment.added_features import with_features
 from mereq.alignment.algorithm import Round, events
 from mereq.alignment.handback import AtHandback
 from mereq.alignment.posterior_alignment import PosteriorAlignment
 from mereq.alignment.schedule import PolicyVersion
 from mereq.core.policy import Policy
 from mereq.core.reward import LinearReward
-from mereq.core.simulator import Simulator, Step, close
+from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
 from mereq.evaluation.own_rate import own_rate
 from mereq.interventions.rollout import SupervisedStep
+from mereq.irl.candidates import Moves
 from mereq.maxent_rl.learners import residual_learner_of
 from mereq.maxent_rl.replay import Replay
 from mereq.maxent_rl.simulator_training import SimulatorTraining
 from mereq.maxent_rl.training import PhasedTraining
+from mereq.presets.definition import TaskDefinition
 from mereq.presets.family_settings import family_settings
-from mereq.presets.highway import HIGHWAY
 from mereq.presets.methods import METHODS
+from mereq.presets.registry import find_task
 from mereq.reports.statistics import mean_ci95, samples_to_stay_below
 from mereq.store.policies import load_policy, save_policy
 from mereq.store.provenance import clean_provenance, provenance
+from mereq.supervision.rules import Rule, Trigger
+from mereq.supervision.synthesized import MeasurementExpert
+from mereq.tasks.arm.bottle_pushing import Measurements
 
-SLOW = 0.4  # of high_speed, below which a car is slower than 25 m/s; one that keeps to 25 m/s has .45 to .55
-W = 0.8  # weight of the wish, in either direction
-SPEED = 1.0  # weight of high_speed, so that both speeds occur
+TRUTH = "+truth"  # after the name of a method: the wish is one of its features
 UPDATES = 10_000
-OWN_STEPS, LAST_STEPS = 600, 2000  # supervised steps of an own rate: of each policy, and of the last one
+TOLERANCE = 0.03  # the highway's; with the bottle's own, .1, theta stays where the first intervention left it
+SLOW = 0.4  # of high_speed, below which a car is slower than 25 m/s; one that keeps to 25 m/s has .45 to .55
+NEAR, NEAR_METRES = 0.5, 0.15  # of bottle2goal, and the same in metres: the bottle is near its goal
+LATEST = 0.08  # where the fingers must be low, if they were high before [m]
+LOW, TRAVELS = 0.03, 0.001  # height of low fingers, and way of a bottle that moves in a step [m]
+SETTLED = 8  # steps after which the start is over
 
 
-class _WithWish:
-    """Simulator with a fourth feature: the right lane if slower than 25 m/s, its negative if faster."""
-
-    def __init__(self, simulator: Simulator):
-        self._simulator, self.n_envs = simulator, simulator.n_envs
-
-    def reset(self, seed: int) -> np.ndarray:
-        """Start new episodes."""
-        return self._simulator.reset(seed)
-
-    def step(self, actions: np.ndarray) -> Step:
-        """Execute one action per environment."""
-        step = self._simulator.step(actions)
-        return step._replace(features=with_wish(step.features))
-
-    def close(self) -> None:
-        """Close the simulator behind it."""
-        close(self._simulator)
+def slow_right(moves: Moves) -> np.ndarray:
+    """right_lane if slower than 25 m/s, and its negative if faster."""
+    return moves.features[:, 2] * np.where(moves.features[:, 1] < SLOW, 1.0, -1.0)
 
 
-def with_wish(features: np.ndarray) -> np.ndarray:
-    """The task's features, and the one that only the expert knows."""
-    right = features[:, 2] * np.where(features[:, 1] < SLOW, 1.0, -1.0)
-    return np.column_stack([features, right])
+def low_at_the_goal(moves: Moves) -> np.ndarray:
+    """How low the fingers are near the goal, 1 at the most, and 0 before: a penalty would keep them away from there."""
+    return (1.0 - moves.features[:, 3]) * (moves.features[:, 1] < NEAR)
 
 
-def wishing_task() -> Task:
-    """The task as the expert's training sees it."""
-    task = HIGHWAY.task
-    return replace(
-        task,
-        feature_names=(*task.feature_names, "slow_right_lane"),
-        simulate=lambda n: _WithWish(task.simulate(n)),
-        simulate_supervised=None,
-    )
+def _as_wished(m: Measurements) -> bool:
+    low = bool(m.tip_height < LOW)
+    return not (m.bottle_to_goal < LATEST and not low) and not (m.bottle_to_goal > NEAR_METRES and low)
 
 
-WISH = np.array([0.0, SPEED, 0.0, W])
+def _otherwise(m: Measurements) -> bool:
+    return bool(m.step > SETTLED and m.bottle_to_goal > LOW and not _as_wished(m))
 
 
-def trained_expert(folder: Path) -> Policy:
-    """The expert of the wish, trained on the prior; a stored one is read."""
-    prior, file = HIGHWAY.policy("prior"), folder / "slow_right_expert"
+def _stands(m: Measurements) -> bool:
+    return bool(m.step > 5 * SETTLED and m.bottle_to_goal > LOW and m.bottle_travel < TRAVELS)
+
+
+def _pushes_as_wished(m: Measurements) -> bool:
+    return bool(m.bottle_travel > TRAVELS and _as_wished(m))
+
+
+def _at_goal(m: Measurements) -> bool:
+    return bool(m.bottle_to_goal <= LOW)
+
+
+LOW_NEAR = Rule(
+    engage=(Trigger(_otherwise, consecutive=3), Trigger(_stands, consecutive=5)),
+    disengage=(Trigger(_pushes_as_wished, consecutive=3), Trigger(_at_goal, consecutive=3)),
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A non-linear wish: one more feature, and all residual weights of its expert.
+
+    rule: when the supervisor takes over; None: as in the task, whose rule compares the policy with the expert's.
+    own_steps, last_steps: supervised steps of an own rate: of each policy, and of the last one.
+    """
+
+    name: str
+    of: Callable[[Moves], np.ndarray]
+    theta: tuple[float, ...]
+    rule: Rule[Any] | None
+    own_steps: int
+    last_steps: int
+
+    def added_to(self, task: Task) -> Task:
+        """The task with the wish as its last feature."""
+        return with_features(task, [self.name], lambda moves: self.of(moves)[:, None])
+
+    def supervisor(self, definition: TaskDefinition, expert: Policy) -> Supervisor:
+        """The supervisor who has this wish."""
+        if self.rule is None:
+            return definition.make_supervisor(lambda: expert)
+        return MeasurementExpert(expert, self.rule)
+
+
+WISHES = {
+    "highway": Wish("slow_right_lane", slow_right, (0.0, 1.0, 0.0, 0.8), None, 600, 2000),
+    "bottle-pushing": Wish("low_at_the_goal", low_at_the_goal, (0.0, 0.0, 0.0, 0.0, 0.8), LOW_NEAR, 500, 1000),
+}
+
+
+def trained_expert(definition: TaskDefinition, wish: Wish, folder: Path) -> Policy:
+    """The expert of a wish, trained on the prior; a stored one is read."""
+    prior, file = definition.policy("prior"), folder / f"{wish.name}_expert"
     if file.with_suffix(".json").exists():
-        return load_policy(file, HIGHWAY.task, prior)
-    settings = family_settings(HIGHWAY.settings["fast"], n_updates=UPDATES).training
-    task = wishing_task()
+        return load_policy(file, definition.task, prior)
+    settings = family_settings(definition.settings["fast"], n_updates=UPDATES).training
+    task, theta = wish.added_to(definition.task), np.array(wish.theta)
     learner = residual_learner_of(task, settings.learner, prior)
-    replay = Replay(settings.replay_capacity, obs_size=task.state_size, actions=task.actions, n_features=4)
+    replay = Replay(
+        settings.replay_capacity,
+        obs_size=task.state_size,
+        actions=task.actions,
+        n_features=len(theta),
+        n_prior_parameters=learner.n_prior_parameters,
+    )
     training = SimulatorTraining(
         learner=learner,
         state=learner.init(0, zero_head=True),
@@ -103,27 +151,38 @@ def trained_expert(folder: Path) -> Policy:
         prior=prior,
         schedule=settings.schedule,
     )
-    phases = PhasedTraining(training, LinearReward(WISH), settings, seed=0)
+    phases = PhasedTraining(training, LinearReward(theta), settings, seed=0)
     for steps in phases.run_phases():
         print("expert:", steps, "steps", flush=True)
-    save_policy(file, phases.policy, about={"wish": WISH.tolist(), "provenance": clean_provenance(provenance())})
+    folder.mkdir(parents=True, exist_ok=True)
+    save_policy(file, phases.policy, about={"wish": theta.tolist(), "provenance": clean_provenance(provenance())})
     return phases.policy
 
 
-def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: int) -> dict[str, Any]:
+def supervised(
+    definition: TaskDefinition, wish: Wish, name: str, expert: Policy, seed: int, episodes: int
+) -> dict[str, Any]:
     """One run: own rate after each episode in which the policy changed, with the expert samples so far."""
-    assert HIGHWAY.family is not None
-    prior, (family, _) = HIGHWAY.policy("prior"), HIGHWAY.family()
-    supervisor, judge = (HIGHWAY.make_supervisor(lambda: expert) for _ in range(2))
-    settings = replace(HIGHWAY.settings["fast"], rollout_steps=100_000, rollout_episodes=episodes)
-    method, how = replace(method, family=family), {"seed": seed, "n_rounds": 1, "rate_threshold": 0.0}
-    measure = partial(own_rate, HIGHWAY.task, supervisor=judge, environment=HIGHWAY.task.make(), seed=seed)
+    method, task, prior = METHODS[name.removesuffix(TRUTH)], definition.task, definition.policy("prior")
+    supervisor, judge = (wish.supervisor(definition, expert) for _ in range(2))
+    how: dict[str, Any] = {"seed": seed, "rate_threshold": 0.0}
+    settings = replace(definition.settings["fast"], rollout_steps=100_000)
+    settings = replace(settings, inference=replace(settings.inference, tolerance=TOLERANCE))
+    if isinstance(method, PosteriorAlignment):
+        assert definition.family is not None
+        method, how = replace(method, family=definition.family()[0]), how | {"n_rounds": 1, "learning": AtHandback}
+        settings = replace(settings, rollout_episodes=episodes)
+    else:
+        settings, how = replace(settings, rollout_episodes=1), how | {"n_rounds": episodes}
+    if name.endswith(TRUTH):
+        task = wish.added_to(task)
+    measure = partial(own_rate, definition.task, supervisor=judge, environment=definition.task.make(), seed=seed)
     rates, newest, samples, waits, shares = list[tuple[int, float]](), None, 0, list[float](), list[float]()
-    theta, last = np.zeros(3), prior
-    for event in events(HIGHWAY.task, prior, supervisor, method, settings, learning=AtHandback, **how):
+    theta, last = np.zeros(len(task.feature_names)), prior
+    for event in events(task, prior, supervisor, method, settings, **how):
         if isinstance(event, SupervisedStep):
             if event.step == 0 and newest is not None:
-                rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
+                rates.append((samples, measure(newest, n_steps=wish.own_steps)))
                 newest = None
             samples += int(event.controller)
         elif isinstance(event, PolicyVersion):
@@ -132,8 +191,15 @@ def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: 
             waits.append(event.seconds)
             belief = event.belief
             shares.append(0.0 if belief is None or belief.unnamed is None else float(np.sum(belief.unnamed)))
-        elif isinstance(event, Round) and newest is not None:
-            rates.append((samples, measure(newest, n_steps=OWN_STEPS)))
+        elif isinstance(event, Round):
+            if event.progress and newest is None:
+                newest = last = event.policy
+                theta, share = event.theta, event.state().get("unnamed.share", 0.0)
+                waits.append(event.seconds_waited)
+                shares.append(float(share))
+            if newest is not None:
+                rates.append((samples, measure(newest, n_steps=wish.own_steps)))
+                newest = None
     reached = samples_to_stay_below([rate for _, rate in rates], [n for n, _ in rates], delta=0.05)
     return {
         "seed": seed,
@@ -141,9 +207,9 @@ def supervised(method: PosteriorAlignment, expert: Policy, seed: int, episodes: 
         "until_stays_below": reached.samples,
         "censored": reached.censored,
         "own_rates": [[n, round(rate, 4)] for n, rate in rates],
-        "last_own_rate": round(measure(last, n_steps=LAST_STEPS), 4),
+        "last_own_rate": round(measure(last, n_steps=wish.last_steps), 4),
         "theta": np.round(theta, 3).tolist(),
-        "unnamed_nats": [round(each, 2) for each in shares],
+        "unnamed": [round(each, 2) for each in shares],
         "seconds_median": round(float(np.median(waits)), 3),
     }
 
@@ -160,7 +226,7 @@ def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
         "censored": sum(run["censored"] for run in each),
         "expert_samples": mean("expert_samples"),
         "last_own_rate": mean("last_own_rate"),
-        "unnamed_at_the_end": sum(run["unnamed_nats"][-1] > 0 for run in each),
+        "unnamed_at_the_end": sum(run["unnamed"][-1] > 0 for run in each),
         "seconds_median": round(float(np.median([run["seconds_median"] for run in each])), 3),
     }
 
@@ -168,26 +234,26 @@ def summary(each: list[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Print each run, and write all of them. Seeds in the file are not repeated."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--wish", choices=("slow-right", "linear"), default="slow-right")
-    parser.add_argument("--methods", nargs="+", default=["mereq-bayes", "mereq-bayes-csil", "mereq-bayes-iq"])
+    parser.add_argument("task", choices=WISHES, nargs="?", default="highway")
+    parser.add_argument("--wish", choices=("nonlinear", "linear"), default="nonlinear")
+    parser.add_argument("--methods", nargs="+", default=["mereq", "mereq-deep", "mereq-bayes", "mereq-bayes-csil"])
     parser.add_argument("--seeds", type=int, nargs=2, default=(100, 108), metavar=("FIRST", "END"))
     parser.add_argument("--episodes", type=int, default=40)
     parser.add_argument("--expert", type=Path, default=Path("runs/nonlinear"), help="folder of the trained expert")
     parser.add_argument("--out", type=Path, default=Path("results/limits/nonlinear.json"))
     asked = parser.parse_args()
-    expert = HIGHWAY.policy("expert") if asked.wish == "linear" else trained_expert(asked.expert)
+    definition, wish = find_task(asked.task), WISHES[asked.task]
+    expert = definition.policy("expert") if asked.wish == "linear" else trained_expert(definition, wish, asked.expert)
     path: Path = asked.out
     path.parent.mkdir(parents=True, exist_ok=True)
     results = json.loads(path.read_text()) if path.exists() else {}
     for seed in range(*asked.seeds):
         for name in asked.methods:
-            key = f"{asked.wish}, {name}, {asked.episodes} episodes"
+            key = f"{asked.task}, {asked.wish}, {name}, {asked.episodes} episodes"
             each = results.get(key, {}).get("each", [])
             if seed in [run["seed"] for run in each]:
                 continue
-            method = METHODS[name]
-            assert isinstance(method, PosteriorAlignment)
-            each = [*each, supervised(method, expert, seed, asked.episodes)]
+            each = [*each, supervised(definition, wish, name, expert, seed, asked.episodes)]
             print(key, json.dumps(each[-1]), flush=True)
             results[key] = {**summary(each), "each": each, "provenance": clean_provenance(provenance())}
             path.write_text(json.dumps(results) + "\n")

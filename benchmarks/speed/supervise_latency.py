@@ -85,12 +85,16 @@ def algorithm(over: threading.Event) -> None:
             return
 
 
-LOADS: dict[str, Callable[[threading.Event], None]] = {"none": no_load, "algorithm": algorithm}
+LOADS: dict[str, Callable[[threading.Event], None]] = {
+    "none": no_load, "algorithm": algorithm, "preparation": no_load
+}  # fmt: skip
+PREPARING = {"method": "mereq-bayes", "learning": "preparing"}  # of the run itself, whose family is learned further
 
 
 def child(folder: Path, pace: float, load: str) -> None:
     """Serve a run until Ctrl-C, then write down when inputs came in and pictures were there."""
-    named = RunSpec.named(task="highway", seed=1, n_rounds=1, supervisor="person")
+    how = PREPARING if load == "preparation" else {}
+    named = RunSpec.named(task="highway", seed=1, n_rounds=1, supervisor="person", **how)
     spec = named.changed({"settings": {"rollout_steps": 10**5}})
     inputs: list[tuple[float, Any]] = []  # when, and the action
     pictures: dict[int, float] = {}  # when each was there first

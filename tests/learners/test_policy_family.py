@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -20,7 +21,9 @@ from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
 from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES
 from mereq.commands.posterior import posterior_lines
 from mereq.commands.show import run_report
+from mereq.core.actions import Discrete
 from mereq.core.errors import CorruptCheckpoint, IncompleteTask, WrongTask, WrongValue
+from mereq.core.reward import LinearReward
 from mereq.core.supervisor import Controller
 from mereq.exports import export, read_runs
 from mereq.exports.reading import read_dataset
@@ -32,11 +35,14 @@ from mereq.irl.candidates import Candidate
 from mereq.irl.family_evidence import ROWS, CategoricalEvidence, ContinuousEvidence, StepFeatures, family_evidence
 from mereq.irl.fit import cross_validated_fit
 from mereq.irl.influence import contradictions
-from mereq.maxent_rl.family import with_theta
+from mereq.maxent_rl.family import ConditionedReplay, ThetaRegion, with_theta
 from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
+from mereq.maxent_rl.networks import apply_mlp
+from mereq.maxent_rl.replay import Transitions
 from mereq.maxent_rl.training import TrainingSettings
 from mereq.maxent_rl.two_stream import (
     Conditioning,
+    apply_two_stream,
     apply_two_stream_numpy,
     init_network,
     network_to_numpy,
@@ -95,6 +101,53 @@ def test_a_member_is_the_two_stream_network_at_its_theta(family):
     member = family.member(WISH, PRIOR)
     both = apply_two_stream_numpy(family.network, with_theta(np.broadcast_to(WISH, (len(obs), len(WISH))), obs))
     np.testing.assert_allclose(member.values(obs), both, rtol=1e-4, atol=1e-5)
+
+
+def test_groups_of_states_share_theta_in_updates():
+    """Forward pass and gradients of updates: the formula of `two_stream`, written out for every state."""
+    rng, (n_groups, n_states, n_weights, n_obs, rank) = np.random.default_rng(0), (3, 5, 2, 4, 3)
+    network = init_network(
+        jax.random.key(0), (n_obs, 6, 3), zero_head=False, conditioning=Conditioning(n_weights, rank)
+    )
+    theta, obs = rng.normal(size=(n_groups, 1, n_weights)), rng.normal(size=(n_groups, n_states, n_obs))
+    inputs = np.concatenate([np.broadcast_to(theta, (n_groups, n_states, n_weights)), obs], axis=2, dtype=np.float32)
+
+    def written_out(network, inputs):
+        theta, x = inputs[..., :n_weights], inputs[..., n_weights:]
+        phi = apply_mlp(network.states, x).reshape(n_groups, n_states, 3, n_weights, rank)
+        g = jnp.concatenate([jnp.ones((*theta.shape[:-1], 1)), apply_mlp(network.thetas, theta)], axis=-1)
+        return jnp.einsum("gsf,gsofk,gsk->gso", theta, phi, g) / np.sqrt(rank)
+
+    expected = jax.jit(written_out)(network, inputs)
+
+    def slope(f):
+        return jax.jit(jax.grad(lambda network: jnp.sin(f(network, inputs)).sum()))(network)
+
+    np.testing.assert_allclose(jax.jit(apply_two_stream)(network, inputs), expected, atol=1e-5)
+    rows = apply_two_stream_numpy(network_to_numpy(network), inputs.reshape(-1, n_weights + n_obs))
+    np.testing.assert_allclose(rows.reshape(n_groups, n_states, 3), expected, atol=1e-5)
+    ours, theirs = slope(apply_two_stream), slope(written_out)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4), ours, theirs)
+
+
+@pytest.mark.parametrize(("batch_size", "states"), [(128, 4), (66, 2), (35, 1), (5, 1)])
+def test_batches_come_in_groups_that_share_theta(batch_size, states):
+    """As few thetas as divide the batch and are 32 or more; each transition has the price of its group's theta."""
+    region, n, rng = ThetaRegion(np.array([1.5, 0.5])), 20, np.random.default_rng(0)
+    replay = ConditionedReplay(region, n, obs_size=5, actions=Discrete(3), n_features=2)
+    obs, features = rng.normal(size=(n, 5)).astype(np.float32), rng.normal(size=(n, 2)).astype(np.float32)
+    prior = np.zeros((n, 3), np.float32)
+    columns = Transitions(obs, np.zeros(n, int), obs, features, np.zeros(n, bool), prior, prior)
+    replay.add(columns, LinearReward(np.zeros(2)))
+    batch = replay.draw(rng, (4, batch_size), LinearReward(np.zeros(2)))
+    assert batch.reward.shape == (4, batch_size // states, states)
+    theta = batch.obs[..., :2]
+    assert (theta == theta[..., :1, :]).all()
+    np.testing.assert_array_equal(batch.next_obs, batch.obs)
+    of_state = {tuple(o[2:]): f for o, f in zip(obs, features, strict=True)}
+    found = np.array([of_state[tuple(o[2:])] for o in batch.obs.reshape(-1, 5)])
+    np.testing.assert_allclose((found * theta.reshape(-1, 2)).sum(axis=1), batch.reward.ravel(), rtol=1e-5, atol=1e-6)
+    assert len(np.unique(theta[0].reshape(-1, 2), axis=0)) > 1
 
 
 def test_evidence_is_the_log_probability_of_the_members(family):

@@ -27,7 +27,7 @@ NUMBER = 3
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr(methods, "_named", {})
+    monkeypatch.setattr(methods.USERS, "_found", {})
     monkeypatch.setattr(sys, "path", sys.path.copy())
     path = tmp_path / "praise.py"
     path.write_text(FILE)
@@ -59,7 +59,7 @@ def test_what_is_no_method_is_refused(file, tmp_path):
     find_method(f"{file}:MINE")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "praise.py").write_text(FILE)
-    with pytest.raises(CannotLoad, match=r"Two methods are called praise\.py:MINE"):
+    with pytest.raises(CannotLoad, match=r"are both recorded as praise\.py:MINE"):
         find_method(f"{tmp_path}/other/praise.py:MINE")
 
 

@@ -40,7 +40,7 @@ FILE = """
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_named", {})
+    monkeypatch.setattr(registry.USERS, "_found", {})
     (tmp_path / "neighbour.py").write_text('NAMES = ("tilt", "right")\n')
     monkeypatch.setattr(sys, "path", sys.path.copy())
     path = tmp_path / f"pole_{tmp_path.name}.py"
@@ -110,7 +110,7 @@ def test_two_files_of_the_same_name_are_not_confused(file, tmp_path):
     (tmp_path / "other").mkdir()
     twin = tmp_path / "other" / file.name
     twin.write_text(file.read_text())
-    with pytest.raises(CannotLoad, match="Two tasks are called"):
+    with pytest.raises(CannotLoad, match="are both recorded as"):
         find_task(f"{twin}:POLE")
 
 

@@ -139,7 +139,7 @@ def test_tags_may_be_on_a_bracket(file):
 @pytest.mark.parametrize(
     ("before", "after", "match"),
     [
-        ('wire = "rmi"', 'wire = "stream"', "speaks 'rmi' and 'rosbridge'"),
+        ('wire = "rmi"', 'wire = "telnet"', "speaks 'rmi', 'stream', 'rosbridge'"),
         ("override = 100", "override = 0", "1 to 100"),
         ("override = 100", "overide = 100", "unknown overide"),
         ('termination = "cnt"', 'termination = "x"', "termination"),

@@ -39,13 +39,24 @@ def test_a_function_returns_what_its_kind_says(kind, found):
 def test_a_program_that_only_a_recorded_run_names_is_not_run(tmp_path):
     """A TorchScript file may do what code does, so it is treated as code."""
     spec = RunSpec.named(task="highway", prior=str(tmp_path / "policy.pt"), prior_kind="logits")
-    with pytest.raises(NotNamed, match="is code that is imported only if you name it"):
+    with pytest.raises(NotNamed, match="is a program that is run only if you name it"):
         policy_of(spec, "prior")
     name_policy(spec.prior)
     (tmp_path / "policy.pt").write_bytes(b"nothing")
     pytest.importorskip("torch")
     with pytest.raises(CannotLoad, match="is no TorchScript file"):
         policy_of(spec, "prior")
+
+
+def test_two_policies_with_one_recorded_name_are_refused(tmp_path):
+    """The second one would act as the first one's prior or expert."""
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "walk.py").write_text("def WALK(obs):\n    return obs\n")
+    name_policy(f"{tmp_path}/one/walk.py:WALK")
+    name_policy(f"{tmp_path}/other/../one/walk.py:WALK")
+    with pytest.raises(CannotLoad, match=r"are both recorded as walk\.py:WALK\. Rename one of the files"):
+        name_policy(f"{tmp_path}/other/walk.py:WALK")
 
 
 def test_the_kind_is_part_of_a_run():

@@ -64,18 +64,21 @@ class AtHandback:
         if log.steps == self._newest.learned_from:
             return
         started = time.perf_counter()
-        version = self._newest.version + 1
-        yield from self._improver.improve(log, version)
-        made = PolicyVersion(
-            version=version,
+        yield from self._improver.improve(log, self._newest.version + 1)
+        made = self._made(log, time.perf_counter() - started)
+        yield made
+        self._newest = made  # the consumer has stored it by now, so it may act
+
+    def _made(self, log: InterventionLog, seconds: float) -> PolicyVersion:
+        """The version that was just learned from a log."""
+        return PolicyVersion(
+            version=self._newest.version + 1,
             policy=self._improver.policy,
             theta=self._improver.theta.copy(),
             learned_from=log.steps,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             belief=belief_of(self._improver),
         )
-        yield made
-        self._newest = made  # the consumer has stored it by now, so it may act
 
     def state(self) -> dict[str, np.ndarray]:
         """State of the improver."""

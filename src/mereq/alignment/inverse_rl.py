@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -54,10 +55,37 @@ MAXENT = InverseRL("maxent", random_parameters, pseudo_expert=False)
 MAXENT_FT_PSEUDO = InverseRL("maxent-ft-pseudo", prior_parameters, pseudo_expert=True)  # MEReQ without its prior term
 
 
-class RewardImprover:
-    """Inner loop of Algorithm 1: an ascent step of theta, training with the reward theta . f, repeat."""
+class _Closest(NamedTuple):
+    """Weights and learner of an inner loop at which the least is left to gain."""
 
-    def __init__(self, task: Task, prior: Policy, settings: AlignSettings, *, method: InverseRL, seed: int):
+    left: float = np.inf  # gradient times update: twice the gain that a quadratic approximation promises
+    theta: Any = None
+    learner: Any = None
+
+    def or_closer(self, left: float, theta: Float[np.ndarray, " features"], learner: Any) -> "_Closest":
+        """These, or the present ones if less is left to gain there."""
+        return _Closest(left, theta, learner) if left < self.left else self
+
+
+class RewardImprover:
+    """Inner loop of Algorithm 1: an ascent step of theta, training with the reward theta . f, repeat.
+
+    precision: of each weight's normal distribution around 0 before any evidence; None: of none of them. With it, a
+        round keeps the weights and the policy at which the least is left to gain: an ascent of many weights circles
+        around its goal.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        prior: Policy,
+        settings: AlignSettings,
+        *,
+        method: InverseRL,
+        seed: int,
+        precision: Float[np.ndarray, " features"] | None = None,
+    ):
+        self._precision = precision
         self._task, self._prior, self._settings, self._method, self._seed = task, prior, settings, method, seed
         self._kappa = settings.inference.kappa if method.pseudo_expert else 1.0
         self._weighed = weighed_features(task.feature_names, settings.inference.features)
@@ -98,7 +126,8 @@ class RewardImprover:
         """
         inference, training = self._settings.inference, self._training
         self._remember(log)
-        if self._estimator.observe(log, kappa=self._kappa) == 0:
+        expert_steps = self._estimator.observe(log, kappa=self._kappa)
+        if expert_steps == 0:
             return
         if repeated := getattr(self._estimator, "repeated_steps", 0):
             seconds = repeated * self._estimator.seconds_a_step if isinstance(self._estimator, FromSegmentStarts) else 0
@@ -111,24 +140,39 @@ class RewardImprover:
             )
         training.start_phase(self._seed, iteration)
         weighed = self._weighed
+        pull = None if self._precision is None else self._precision[weighed] / expert_steps
         supervised = np.concatenate([rollout.features for rollout in log.rollouts])[:, weighed]
+        closest = _Closest()
         for step in range(inference.max_updates):
-            sampling = seed_for(self._seed, "expectation", iteration, step)
-            gradient = np.where(weighed, self._estimator.gradient(self.policy, seed=sampling), 0.0)
-            checked_features(gradient, self._task.feature_names)
+            gradient = self._gradient(iteration, step, pull)
             progress = Progress(step, inference.max_updates, self._theta, gradient, training.loss)
             if progress.gradient_norm < inference.tolerance:
                 yield progress
                 return
+            update = np.zeros_like(gradient)
+            update[weighed] = direction(gradient[weighed], supervised, inference.ascent, pull)
+            closest = closest.or_closer(float(gradient @ update), self._theta, training.state)
             if step == 0 and not self._settings.persistent:
                 restart = seed_for(self._seed, "anew", iteration)
                 _, training.state = self._method.policy_start(self._task, self._prior, self._settings, seed=restart)
-            update = np.zeros_like(gradient)
-            update[weighed] = direction(gradient[weighed], supervised, inference.ascent)
             self._theta = self._theta + inference.step_size * update
             epsilon = self._settings.schedule.epsilon(step / inference.max_updates)
             training.train(self._settings.training_steps, LinearReward(self._theta), epsilon=epsilon)
             yield Progress(step, inference.max_updates, self._theta, gradient, training.loss)
+        if pull is not None and inference.max_updates:
+            gradient = self._gradient(iteration, inference.max_updates, pull)[weighed]
+            left = float(gradient @ direction(gradient, supervised, inference.ascent, pull))
+            _, self._theta, training.state = closest.or_closer(left, self._theta, training.state)
+
+    def _gradient(
+        self, iteration: int, step: int, pull: Float[np.ndarray, " weighed"] | None
+    ) -> Float[np.ndarray, " features"]:
+        """Gradient of the log-posterior per expert step, at the present weights and policy."""
+        sampling = seed_for(self._seed, "expectation", iteration, step)
+        gradient = np.where(self._weighed, self._estimator.gradient(self.policy, seed=sampling), 0.0)
+        if pull is not None:
+            gradient[self._weighed] -= pull * self._theta[self._weighed]
+        return checked_features(gradient, self._task.feature_names)
 
     def _remember(self, log: InterventionLog) -> None:
         """Add the new supervised steps to the replay: dynamics do not depend on which controller acted."""

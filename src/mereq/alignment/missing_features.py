@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float, Int
 
+from mereq.alignment.added_features import recorded_moves
 from mereq.alignment.posterior_alignment import PosteriorImprover
 from mereq.core.actions import Discrete
 from mereq.core.errors import WrongTask
@@ -21,7 +22,7 @@ from mereq.core.simulator import RewindableSimulator, close
 from mereq.core.task import Task
 from mereq.interventions.log import InterventionLog
 from mereq.irl.added_feature import Shown, mode_slopes, scores_of_choices, scores_of_moves
-from mereq.irl.candidates import Candidate, Moves, library
+from mereq.irl.candidates import Candidate, library
 from mereq.irl.family_likelihood import FamilyLikelihood
 from mereq.irl.foresight import foreseen, places
 from mereq.irl.occasions import Occasion, occasions
@@ -98,19 +99,6 @@ def missing_features(
     finally:
         close(simulator)
     return MissingFeatures(candidates, test, test.offered(LEVEL), where)
-
-
-def recorded_moves(task: Task, log: InterventionLog) -> Moves:
-    """All steps of a log, as candidates see them."""
-    parts = list[tuple[np.ndarray, ...]]()
-    for rollout in log.rollouts:
-        before = np.concatenate([rollout.executed[:1], rollout.executed[:-1]])
-        first = np.append(True, np.diff(rollout.episode) != 0)
-        before = np.where(first[(...,) + (None,) * (before.ndim - 1)], rollout.executed, before)
-        parts.append(
-            (task.state_of(rollout.obs), rollout.executed, task.state_of(rollout.next_obs), before, rollout.features)
-        )
-    return Moves(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _test(

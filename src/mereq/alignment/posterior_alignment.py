@@ -69,12 +69,16 @@ class PosteriorImprover:
         fading: bool = False,
     ):
         self._fading = fading
-        self._task, self._prior, self._family, self._settings, self._seed = task, prior, family, settings, seed
-        self._features = StepFeatures(family, prior)
+        self._task, self._prior, self._settings, self._seed = task, prior, settings, seed
+        self.use(family)
         self._n_habits = n_habits(task.actions) if settings.habit else 0
         self.theta: Float[np.ndarray, " features"] = np.zeros(family.n_weights)
         self.posterior: Posterior | None = None  # of the parameters of a `FamilyLikelihood`
         self._effects: tuple[InterventionEffect, ...] = ()  # of the interventions, in the last improvement
+
+    def use(self, family: PolicyFamily) -> None:
+        """Act and infer with this family from now on."""
+        self._family, self._features = family, StepFeatures(family, self._prior)
 
     @property
     def policy(self) -> QPolicy | ActorPolicy:

@@ -13,6 +13,7 @@ from mereq.core.simulator import close
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import SupervisedStep
 from mereq.irl.belief import Belief
+from mereq.maxent_rl.family import FamilySnapshot
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class PolicyVersion:
     learned_from: int  # number of the run's supervised steps that it was learned from
     seconds: float  # duration of learning [s]
     belief: Belief | None = None  # what the posterior said, for a method that infers one
+    snapshot: FamilySnapshot | None = None  # that it was learned with, of a family that was prepared meanwhile
 
     @classmethod
     def first(cls, improver: Improver) -> "PolicyVersion":

@@ -22,8 +22,8 @@ PriorKind = Annotated[str | None, arg(metavar="KIND", help_behavior_hint="(defau
 PolicyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 FamilyName = Annotated[str | None, arg(metavar="FILE", help_behavior_hint="(default: the task's own)")]
 LearningName = Annotated[
-    Literal["sequential", "concurrent", "handback", "within"] | None,
-    arg(metavar="WHEN", help_behavior_hint="(default: sequential; mereq-bayes: handback)"),
+    Literal["sequential", "concurrent", "handback", "within", "preparing"] | None,
+    arg(metavar="WHEN", help_behavior_hint="(default: sequential; mereq-bayes: handback, or preparing)"),
 ]
 Track = Annotated[
     Literal["tensorboard", "wandb", "trackio"] | None, arg(metavar="WHERE", help_behavior_hint="(default: nowhere)")

@@ -81,7 +81,8 @@ def prepare(
     inferred from each intervention in a fraction of a second, and the policy of that theta acts at once
     (docs/instant.md). Our four tasks have a family for their own prior.
 
-    Writes OUT.safetensors and OUT.json after each phase, and keeps what `--resume` needs after Ctrl-C.
+    Writes OUT.safetensors and OUT.json after each phase, and keeps what `--resume` needs after Ctrl-C. Supervision need
+    not wait: `mereq supervise TASK --method mereq-bayes` prepares in the background, and `--family OUT` continues this.
 
     For instance:
       mereq prepare highway --out runs/highway-family

@@ -79,10 +79,10 @@ def align(
         accept_loss: continue although recorded steps are lost (docs/storage.md).
         method: `mereq`, `mereq-np`, `maxent`, `maxent-ft`, `hg-dagger-ft` or `iwr-ft`: the rows of the paper's Table
             1; `mereq-bayes`, which learns from each intervention at once (docs/instant.md); `mereq-bayes-fading` and
-            `mereq-bayes-wishes`, for a supervisor who may change their mind or alternates, `mereq-bayes-csil` and
-            `mereq-bayes-iq`, for wishes that the features cannot say (docs/limits.md); `rlif`, `rift`, `pvp`, `mile`,
-            `ppl` or `csil` of other authors, and `aim` or `thrifty-dagger`, where the robot asks (docs/benchmark.md);
-            or your own: file.py:NAME.
+            `mereq-bayes-wishes`, for a supervisor who may change their mind or alternates; `mereq-deep`,
+            `mereq-bayes-csil` and `mereq-bayes-iq`, for wishes that the features cannot say (docs/limits.md);
+            `rlif`, `rift`, `pvp`, `mile`, `ppl` or `csil` of other authors, and `aim` or `thrifty-dagger`, where the
+            robot asks (docs/benchmark.md); or your own: file.py:NAME.
         preset: `fast`, or `paper` (the paper's Tables 7 and 9).
         seed: everything random follows from it.
         rounds: most rounds.
@@ -92,11 +92,13 @@ def align(
         prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
             `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
         expert: policy of the expert, in the same forms.
-        family: policy family for `mereq-bayes`, as `mereq prepare` writes it. Our four tasks have one.
+        family: policy family for `mereq-bayes`, as `mereq prepare` writes it; an unfinished one is prepared further
+            during the run. Our four tasks have one.
         learning: `sequential`: between rounds, while the expert waits; `concurrent`: a second thread learns during
             supervision, and a new policy acts from the next episode on (that needs a --pace, or rounds end too soon);
-            `handback`: at each handback, and the new policy acts from the next step on; or `within`: also after every
-            fourth step of an intervention.
+            `handback`: at each handback, and the new policy acts from the next step on; `within`: also after every
+            fourth step of an intervention; or `preparing`: at each handback, while the policy family is prepared, which
+            is the default of `mereq-bayes` where no finished family is there (docs/instant.md).
         pace: supervised steps per second, to simulate a person's time.
         robot: for supervised rollouts: `perturbed` (another simulation, which represents a real robot),
             `fanuc:FILE.toml` or `ros:FILE.toml` (an arm and a camera, docs/fanuc.md), or a driver of yours:
@@ -207,10 +209,13 @@ def supervise(
             yours: file.py:NAME or package.module:NAME (docs/policies.md).
         prior_kind: what your function, ONNX or TorchScript file returns: `logits`, `q`, `gaussian` (before a tanh),
             `clipped-gaussian`, `action` or `samples`, the last three in the environment's units.
-        family: policy family for `mereq-bayes`, as `mereq prepare` writes it. Our four tasks have one.
+        family: policy family for `mereq-bayes`, as `mereq prepare` writes it; an unfinished one is prepared further
+            during the run. Our four tasks have one.
         learning: `sequential`: between rounds, while you wait; `concurrent`: during supervision, and a new policy acts
             from the next episode on; `handback`: whenever you hand back, and the new policy acts from the next step on;
-            or `within`: also after every fourth step of an intervention.
+            `within`: also after every fourth step of an intervention; or `preparing`: whenever you hand back, while the
+            policy family is prepared in the background, which is the default of `mereq-bayes` where no finished family
+            is there. You begin at once.
         robot: what you supervise: `perturbed` (another simulation, which represents a real robot), `fanuc:FILE.toml` or
             `ros:FILE.toml` (an arm and a camera, docs/fanuc.md), or a driver of yours: package.module:NAME or
             file.py:NAME (docs/robots.md). The simulation still serves the learner.

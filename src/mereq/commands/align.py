@@ -19,10 +19,12 @@ from mereq.commands.unused import refuse_unused
 from mereq.core.errors import NeedsPerson, RobotLost, WrongValue
 from mereq.exports.reading import read_dataset
 from mereq.interventions.rollout import SupervisedStep
+from mereq.maxent_rl.family_preparation import Preparation
 from mereq.presets.methods import find_method
 from mereq.presets.registry import definition_of
 from mereq.runs.families import method_of
 from mereq.runs.policies import name_policy, policy_of, task_of
+from mereq.runs.preparations import preparation_of
 from mereq.runs.run import create, environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.runs.tracking import require_tracker, tracked_run
@@ -115,7 +117,7 @@ def _run(spec: RunSpec, writer: RunWriter, console: Console, track: str | None) 
             round_line(columns, row.index, row.intervention_rate, row.expert_steps, row.theta, row.seconds_waited),
             style="dim",
         )
-    given = {}
+    given: dict[str, Any] = {"preparation": preparation_of(spec, writer)}
     if spec.robot is not None:
         given["environment"] = environment_of(spec)
         attend_robot(given["environment"], console, spec.pace)
@@ -135,7 +137,7 @@ def _run(spec: RunSpec, writer: RunWriter, console: Console, track: str | None) 
                     description="supervised steps",
                     total=spec.settings.rollout_steps,
                     completed=supervised,
-                    note=f"{expert} by the expert{version}",
+                    note=f"{expert} by the expert{version}{_prepared(given['preparation'])}",
                 )
             elif isinstance(event, PolicyVersion):
                 version = f", policy {event.version}"
@@ -159,3 +161,9 @@ def _run(spec: RunSpec, writer: RunWriter, console: Console, track: str | None) 
                         event.seconds_waited,
                     )
                 )
+
+
+def _prepared(preparation: Preparation | None) -> str:
+    """How far the preparation of the run's family is, for the note beside the bar."""
+    progress = None if preparation is None else preparation.progress()
+    return "" if progress is None else f", family {progress.share:.0%}"

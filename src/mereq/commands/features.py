@@ -1,23 +1,28 @@
 """`mereq features`: features that a run's interventions ask for, and that the task's features cannot say."""
 
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mereq.alignment.missing_features import LEAST, LEVEL, missing_features, recorded_moves
+from mereq.alignment.added_features import recorded_moves
+from mereq.alignment.deep_inverse_rl import DeepImprover, DeepInverseRL
+from mereq.alignment.missing_features import LEAST, LEVEL, missing_features
 from mereq.alignment.two_part_alignment import TwoPartImprover
 from mereq.commands.fit import fit_lines, fit_of, place, place_words
 from mereq.commands.output import command
 from mereq.commands.unused import refuse_other_names
 from mereq.core.errors import CannotLoad
-from mereq.irl.candidates import Candidate, Moves, values
+from mereq.irl.candidates import Candidate, Moves, library, values
 from mereq.irl.unnamed_reward import resemblance
+from mereq.presets.methods import known_method, method_named
 from mereq.presets.named import ADDED, load_named
 from mereq.presets.registry import definition_of, find_task
 from mereq.runs.inference import RecordedInference
-from mereq.runs.policies import name_policy
+from mereq.runs.policies import name_policy, policy_of, task_of
+from mereq.runs.recorded import spec_of
 from mereq.store.run_store import RunReader
 from mereq.trials.trial_store import refuse_blind
 
@@ -43,6 +48,9 @@ def features_report(
         if task is not None:
             find_task(task)
         name_policy(prior)
+        more = () if candidates is None else _own(candidates)
+        if isinstance(known_method(reader.starts()[-1].config.get("method", "")), DeepInverseRL):
+            return _of_deep(reader, more)
         run = RecordedInference.of(reader)
     definition, out = definition_of(run.spec.task), directory.with_name(f"{directory.name}-more")
     found = missing_features(
@@ -54,7 +62,7 @@ def features_report(
         run_seed=run.spec.seed,
         learner=run.spec.settings.learner,
         names=definition.observation_names,
-        own=(*definition.candidates, *(() if candidates is None else _own(candidates))),
+        own=(*definition.candidates, *more),
     )
     offered = []
     for h in found.offered.tolist():
@@ -83,6 +91,24 @@ def features_report(
     }
 
 
+def _of_deep(reader: RunReader, own: tuple[Candidate, ...]) -> dict[str, Any]:
+    """What the unnamed part of a run with `mereq-deep` is like. Without a policy family no candidate is tested."""
+    spec = spec_of(reader)
+    task, prior, definition = task_of(spec), policy_of(spec, "prior"), definition_of(spec.task)
+    resume = reader.resume_point(prior)
+    report: dict[str, Any] = {"offered": None, "fit": None, "unnamed": None}
+    if resume.state is None:
+        return report
+    improver = method_named(spec.method).start(task, prior, spec.settings, seed=spec.seed)
+    assert isinstance(improver, DeepImprover)
+    with closing(improver):
+        improver.restore(resume.state)
+        unnamed = improver.unnamed_reward(resume.log)
+    columns = recorded_moves(task, resume.log)
+    offered = library(columns, task.actions, names=definition.observation_names, own=(*definition.candidates, *own))
+    return report | {"unnamed": _alike(unnamed, columns, task.feature_names, offered)}
+
+
 def _unnamed(run: RecordedInference, candidates: tuple[Candidate, ...]) -> list[dict[str, Any]] | None:
     """Features and candidates that the unnamed part of the reward is most like; None where there is none."""
     improver = run.improver
@@ -91,11 +117,19 @@ def _unnamed(run: RecordedInference, candidates: tuple[Candidate, ...]) -> list[
     list(improver.improve(run.log, 0))
     if improver.unnamed is None:
         return None
-    named = [Candidate(name, partial(_feature, i)) for i, name in enumerate(run.task.feature_names)]
-    columns, taken = recorded_moves(run.task, run.log), improver.taken(run.log)
-    alike = resemblance(improver.unnamed_reward(run.log), values([*named, *candidates], columns)[taken])
+    taken = improver.taken(run.log)
+    columns = Moves(*(column[taken] for column in recorded_moves(run.task, run.log)))
+    return _alike(improver.unnamed_reward(run.log), columns, run.task.feature_names, candidates)
+
+
+def _alike(
+    unnamed: np.ndarray, columns: Moves, names: tuple[str, ...], candidates: tuple[Candidate, ...]
+) -> list[dict[str, Any]]:
+    """Features and candidates that an unnamed reward is most like, in the same steps."""
+    all_of = [*(Candidate(name, partial(_feature, i)) for i, name in enumerate(names)), *candidates]
+    alike = resemblance(unnamed, values(all_of, columns))
     best = [i for i in np.argsort(-np.abs(alike)).tolist() if abs(alike[i]) >= ALIKE][:MOST_ALIKE]
-    return [{"name": [*named, *candidates][i].name, "correlation": float(alike[i])} for i in best]
+    return [{"name": all_of[i].name, "correlation": float(alike[i])} for i in best]
 
 
 def _feature(i: int, moves: Moves) -> np.ndarray:
@@ -104,6 +138,8 @@ def _feature(i: int, moves: Moves) -> np.ndarray:
 
 def feature_lines(report: dict[str, Any]) -> list[str]:
     """The features in words."""
+    if report["offered"] is None:
+        return _unnamed_lines(report["unnamed"]) or ["no round is finished yet"]
     n = report["interventions"]
     lines = [*(fit_lines(report["fit"]) if report["fit"] else []), *_unnamed_lines(report.get("unnamed"))]
     if not report["enough"]:

@@ -14,7 +14,7 @@ from mereq.commands.terminal import progress_bar
 from mereq.core.errors import IncompatibleRun, RunExists, WrongValue
 from mereq.maxent_rl.training import PhasedTraining
 from mereq.store.atomic import writing
-from mereq.store.checkpoints import load_arrays, save_arrays
+from mereq.store.checkpoints import load_arrays, save_arrays, state_file
 from mereq.store.locks import WriterLock
 
 Curve = list[dict[str, float]]  # one entry per phase
@@ -61,7 +61,7 @@ def begin(training: PhasedTraining, out: Path, about: dict[str, Any], *, resume:
         if out.with_name(f"{out.name}.json").exists():
             raise RunExists(f"{out}.json already exists. Continue with --resume, or choose another --out.")
         return []
-    saved = load_arrays(_state_file(out), kind="state")
+    saved = load_arrays(state_file(out), kind="state")
     if saved.about.get("training") != about:
         raise IncompatibleRun(
             f"{out} was started with another policy or other settings. Repeat its options, or choose another --out."
@@ -103,7 +103,7 @@ def run_phases(
             for done in training.run_phases():
                 entry, line = evaluate(done)
                 curve.append({"steps": done, **entry})
-                save_arrays(_state_file(out), training.state(), kind="state", about={"training": about, "curve": curve})
+                save_arrays(state_file(out), training.state(), kind="state", about={"training": about, "curve": curve})
                 save(done)
                 left = (time.perf_counter() - begun) / (done - first) * (n_steps - done)
                 progress.update(bar, completed=done, note=f"about {left:.0f} s left" if left else "")
@@ -121,7 +121,3 @@ def options(given: dict[str, Any]) -> list[Any]:
 def rounded(metrics: dict[str, float]) -> dict[str, float]:
     """The metrics with four significant digits, without values that are not finite (before the first update)."""
     return {name: float(f"{x:.4g}") for name, x in metrics.items() if np.isfinite(x)}
-
-
-def _state_file(out: Path) -> Path:
-    return out.with_name(out.name + ".state")

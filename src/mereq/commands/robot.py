@@ -94,7 +94,8 @@ def _calibrate(file: Path, console: Console) -> None:
     """Ask for touches at the terminal, look, and write the calibration into the file."""
     cell = read_cell(file)
     side, touched = cell.tags.table.side, {}
-    with arm_of(replace(cell, calibration=None)) as arm:
+    wire = "rmi" if cell.arm.wire == "stream" else cell.arm.wire  # a stream would end when the pendant is on
+    with arm_of(replace(cell, calibration=None, arm=replace(cell.arm, wire=wire))) as arm:
         utool = arm.tool_frame()
         console.print(
             "Jog the tool's tip to the corners of the black squares with the pendant, one after the other. Turn the "

@@ -13,6 +13,7 @@ from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.posterior import posterior_lines, recorded_posterior
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.commands.unused import refuse_other_names
+from mereq.core.border import own_code
 from mereq.core.errors import CannotLoad, MissingPackage
 from mereq.core.extras import advice
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
@@ -38,7 +39,7 @@ def run_report(directory: Path) -> dict[str, Any]:
     refuse_blind(directory)
     with RunReader.open(directory) as reader:
         start, rounds, own_rates = reader.starts()[-1], reader.rounds(), reader.own_rates()
-        posterior, fit = recorded_posterior(reader), recorded_fit(reader)
+        posterior, fit, unnamed_share = recorded_posterior(reader), recorded_fit(reader), reader.unnamed_share()
     return {
         **{name: start.config[name] for name in FIELDS if name in start.config},
         "feature_names": _feature_names(start.config, rounds),
@@ -62,6 +63,7 @@ def run_report(directory: Path) -> dict[str, Any]:
         ),
         "posterior": posterior,
         "fit": fit,
+        "unnamed_share": unnamed_share,
         "config": start.config,
         "provenance": start.provenance,
     }
@@ -90,6 +92,8 @@ def show(directory: Path, *, task: str | None, prior: str | None, clip: bool, co
         out.print(line)
     for line in fit_lines(report["fit"]) if report["fit"] else ():
         out.print(words(line))
+    if (share := report["unnamed_share"]) is not None:
+        out.print(f"an unnamed part, which no feature says, has {share:.0%} of the inferred reward's variance")
     if not report["rounds"]:
         out.print("No round is finished yet.")
         return
@@ -199,13 +203,13 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
     out.print(words(str(picture)))
     film = definition_of(report["task"]).clip
     if clip and film is not None:
-        with writing(figures):
+        with own_code(f"The clip of the task {report['task']} failed"), writing(figures):
             film(prior, policy, film_file)
         out.print(words(str(film_file)))
     if clip and report["fit"] and "worst" in report["fit"]:
         with RunReader.open(directory) as reader:
             run = RecordedInference.of(reader)
-        with writing(figures):
+        with own_code(f"The clips of the task {report['task']} failed"), writing(figures):
             clips = unexplained_clips(run, report["fit"], policy, directory, FIGURES)
         for each in clips:
             out.print(words(f"{each}  (explained worst: as supervised, and the policy alone)"))

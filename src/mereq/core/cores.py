@@ -4,6 +4,11 @@ Systems without an affinity, such as macOS, offer all cores they have.
 """
 
 import os
+import sys
+import threading
+from contextlib import suppress
+
+LOWER = 5  # by which a thread's niceness rises when it gives way
 
 
 def usable_cores() -> tuple[int, ...]:
@@ -25,3 +30,11 @@ def keep_to_core(core: int) -> None:
     """Restrict this process to one core, on a system that can; on others do nothing."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
+
+
+def lower_priority() -> None:
+    """Let this thread, and those that it starts, give way to others, on Linux; elsewhere do nothing."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + LOWER)

@@ -42,14 +42,23 @@ Change = Float[np.ndarray, "steps outputs"]  # h at some steps: log-odds of fini
 
 
 def draw_units(
-    obs: Float[np.ndarray, "steps obs"], rng: np.random.Generator, *, units: int = UNITS, widest: int = WIDEST
+    obs: Float[np.ndarray, "steps obs"],
+    rng: np.random.Generator,
+    *,
+    units: int = UNITS,
+    widest: int = WIDEST,
+    likely: Float[np.ndarray, " obs"] | None = None,
 ) -> Layer:
-    """Hidden layer of rectified units, each of which sees a few coordinates, as wide as the observations vary."""
+    """Hidden layer of rectified units, each of which sees a few coordinates, as wide as the observations vary.
+
+    likely: how likely a unit is to see each coordinate, in proportion; None: all are equally likely.
+    """
     spread = obs.std(axis=0)
     seen = np.flatnonzero(spread > 1e-6)
+    shares = None if likely is None else likely[seen] / likely[seen].sum()
     weight, bias = np.zeros((obs.shape[1], units)), np.zeros(units)
     for unit in range(units if len(seen) else 0):
-        which = rng.choice(seen, size=min(1 + unit % widest, len(seen)), replace=False)
+        which = rng.choice(seen, size=min(1 + unit % widest, len(seen)), replace=False, p=shares)
         weight[which, unit] = rng.standard_normal(len(which)) / spread[which] / np.sqrt(len(which))
         bias[unit] = -obs[rng.integers(len(obs))] @ weight[:, unit]  # the unit's edge goes through an observation
     return Layer(weight.astype(np.float32), bias.astype(np.float32))

@@ -20,6 +20,7 @@ from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, LIMIT, NON_NEGATIVE, POSITIVE, check_ranges
 from mereq.core.seen_prior import n_answer_of, states_in
+from mereq.maxent_rl.adam import Adam
 from mereq.maxent_rl.boltzmann import boltzmann_log_policy, customized_q, residual_target
 from mereq.maxent_rl.networks import Layer, check_sizes, learning_rate
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
@@ -83,9 +84,9 @@ class DQN:
         return self.settings.prior_temperature > 0
 
     @property
-    def _optimizer(self) -> optax.GradientTransformation:
+    def _adam(self) -> Adam:
         rate = learning_rate(self.settings.learning_rate, self.settings.decay_updates)
-        return optax.chain(optax.clip_by_global_norm(self.settings.max_grad_norm), optax.adam(rate, eps=1e-8))
+        return Adam(rate, self.settings.max_grad_norm)
 
     def init(self, seed: int, *, zero_head: bool) -> "DQNState":
         """Initial state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
@@ -97,7 +98,7 @@ class DQN:
     def begin(self, q: Network) -> "DQNState":
         """State with the given parameters before any update."""
         q = jax.tree.map(jnp.asarray, q)
-        return DQNState(q, q, self._optimizer.init(q), jnp.zeros((), jnp.int32))
+        return DQNState(q, q, self._adam.init(q), jnp.zeros((), jnp.int32))
 
     def begin_from(self, policy: "QPolicy") -> "DQNState":
         """State of a plain learner that continues from a policy without prior.
@@ -129,8 +130,7 @@ class DQN:
         def one_update(carry: tuple, batch_and_target: tuple) -> tuple[tuple, Array]:
             q, optimizer = carry
             loss, gradient = jax.value_and_grad(self._loss)(q, *batch_and_target)
-            changes, optimizer = self._optimizer.update(gradient, optimizer, q)
-            return (optax.apply_updates(q, changes), optimizer), loss
+            return self._adam.step(q, gradient, optimizer), loss
 
         (q, optimizer), losses = jax.lax.scan(one_update, (state.q, state.optimizer), (batches, targets))
         since_copy = state.since_copy + len(losses)
@@ -152,10 +152,10 @@ class DQN:
             )
         )
 
-    def _loss(self, q: Network, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
+    def _loss(self, q: Network, batch: Batch, target: Float[Array, "*batch"]) -> Float[Array, ""]:
         """Huber loss between Q_R(s, a) and its target."""
         values = apply_network(q, batch.obs)
-        chosen = jnp.take_along_axis(values, jnp.asarray(batch.action)[:, None], axis=-1)[:, 0]
+        chosen = jnp.sum(values * jax.nn.one_hot(batch.action, self.n_actions), axis=-1)
         return optax.huber_loss(chosen, target).mean()
 
     def policy(self, state: "DQNState", prior: Policy | None) -> "QPolicy":

@@ -25,6 +25,7 @@ class Layer(NamedTuple):
 
 
 MLP = tuple[Layer, ...]
+LAST_RATE = 0.05  # share of a learning rate that is left at the end of its fall
 BLOCK = 65_536  # random words that are drawn at once: those of a layer of 256 by 256
 
 
@@ -63,7 +64,7 @@ def _uniform(key: PRNGKeyArray, shape: tuple[int, ...], bound: float) -> Float[A
 
 def learning_rate(rate: float, decay_updates: int) -> float | optax.Schedule:
     """A learning rate that falls linearly to a twentieth over so many updates; with 0 updates, it is constant."""
-    return optax.linear_schedule(rate, 0.05 * rate, decay_updates) if decay_updates else rate
+    return optax.linear_schedule(rate, LAST_RATE * rate, decay_updates) if decay_updates else rate
 
 
 def hidden_sizes(mlp: MLP) -> tuple[int, ...]:
@@ -86,9 +87,38 @@ def check_sizes(found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
 
 def apply_mlp(mlp: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
     """Forward pass in JAX."""
-    for layer in mlp[:-1]:
-        x = jax.nn.relu(_affine(layer, x))
-    return _affine(mlp[-1], x)
+    return _affine(mlp[-1], apply_hidden(mlp[:-1], x))
+
+
+def apply_hidden(layers: MLP, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """Forward pass through hidden layers in JAX."""
+    for layer in layers:
+        x = hidden_layer(layer, x)
+    return jnp.asarray(x)
+
+
+@jax.custom_vjp
+def hidden_layer(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
+    """relu(x @ weight + bias), whose backward pass needs the output only.
+
+    JAX's own would read the sum before the ReLU too: one more array of the size of the batch to keep and to read.
+    """
+    return jax.nn.relu(_affine(layer, x))
+
+
+def _hidden_forward(layer: Layer, x: Any) -> tuple[Array, tuple[Layer, Any, Array]]:
+    y = jax.nn.relu(_affine(layer, x))
+    return y, (layer, x, y)
+
+
+def _hidden_backward(kept: tuple[Layer, Any, Array], gradient: Array) -> tuple[Layer, Array]:
+    layer, x, y = kept
+    gradient = jnp.where(y > 0.0, gradient, 0.0)
+    rows = gradient.reshape(-1, gradient.shape[-1])
+    return Layer(x.reshape(-1, x.shape[-1]).T @ rows, rows.sum(axis=0)), gradient @ layer.weight.T
+
+
+hidden_layer.defvjp(_hidden_forward, _hidden_backward)
 
 
 def _affine(layer: Layer, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:

@@ -20,6 +20,7 @@ from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, COUNT_OR_NONE, DISCOUNT, NON_NEGATIVE, POSITIVE, POSITIVE_SHARE, check_ranges
 from mereq.core.seen_prior import n_answer_of, states_in
+from mereq.maxent_rl.adam import Adam
 from mereq.maxent_rl.gaussians import SQUASHED, Family, GaussianDistribution, family_of, gaussian
 from mereq.maxent_rl.networks import check_sizes, learning_rate
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
@@ -95,12 +96,12 @@ class SAC:
         return -float(self.n_actions)
 
     @property
-    def _adam(self) -> optax.GradientTransformation:
-        return optax.adam(learning_rate(self.settings.learning_rate, self.settings.decay_updates), eps=1e-8)
+    def _adam(self) -> Adam:
+        return Adam(learning_rate(self.settings.learning_rate, self.settings.decay_updates))
 
     @property
-    def _adam_of_temperature(self) -> optax.GradientTransformation:
-        return optax.adam(self.settings.temperature_learning_rate, eps=1e-8)
+    def _adam_of_temperature(self) -> Adam:
+        return Adam(self.settings.temperature_learning_rate)
 
     def init(self, seed: int, *, zero_head: bool) -> "SACState":
         """Initial state. With `zero_head` Q_R and the actor's output are zero: the first policy is the prior itself."""
@@ -162,18 +163,17 @@ class SAC:
 
         target = self._target(state, temperature, batch, for_target)
         loss, gradient = jax.value_and_grad(critics_loss)(state.critics, batch, target)
-        changes, critics_optimizer = self._adam.update(gradient, state.critics_optimizer)
-        critics: Critics = jax.tree.map(jnp.add, state.critics, changes)
+        critics, critics_optimizer = self._adam.step(state.critics, gradient, state.critics_optimizer)
 
         (actor_loss, log_pi), gradient = jax.value_and_grad(self._actor_loss, has_aux=True)(
             state.actor, critics, temperature, batch, for_actor
         )
-        changes, actor_optimizer = self._adam.update(gradient, state.actor_optimizer)
-        actor: Network = jax.tree.map(jnp.add, state.actor, changes)
+        actor, actor_optimizer = self._adam.step(state.actor, gradient, state.actor_optimizer)
 
         gradient = -(log_pi + self.target_entropy)  # of - log alphahat (log pihat + target entropy)
-        changes, temperature_optimizer = self._adam_of_temperature.update(gradient, state.temperature_optimizer)
-        log_temperature = state.log_temperature + jnp.asarray(changes)
+        log_temperature, temperature_optimizer = self._adam_of_temperature.step(
+            state.log_temperature, gradient, state.temperature_optimizer
+        )
 
         tau = self.settings.tau
         target_critics: Critics = jax.tree.map(lambda old, new: old + tau * (new - old), state.target_critics, critics)
@@ -188,7 +188,7 @@ class SAC:
             key=jax.random.key_data(key),
         ), SACMetrics(loss=loss, actor_loss=actor_loss, temperature=temperature, entropy=-log_pi)
 
-    def _target(self, state: "SACState", temperature: Array, batch: Batch, key: PRNGKeyArray) -> Float[Array, " batch"]:
+    def _target(self, state: "SACState", temperature: Array, batch: Batch, key: PRNGKeyArray) -> Float[Array, "*batch"]:
         """Target of Q_R(s, a) for continuous actions: Eq. (2).
 
         y = r_R + gamma (1 - terminated) (min_j Q_R,j'(s', a') + alpha log pi(a'|s') - alphahat log pihat(a'|s')),
@@ -214,17 +214,17 @@ class SAC:
     def _act(
         self,
         actor: Network,
-        obs: Float[Array | np.ndarray, "batch obs"],
-        prior: Float[Array | np.ndarray, "batch parameters"],
+        obs: Float[Array | np.ndarray, "*batch obs"],
+        prior: Float[Array | np.ndarray, "*batch parameters"],
         key: PRNGKeyArray,
-    ) -> tuple[Float[Array, "batch actions"], Float[Array, " batch"], Float[Array, " batch"]]:
+    ) -> tuple[Float[Array, "*batch actions"], Float[Array, "*batch"], Float[Array, "*batch"]]:
         """Actions drawn from pihat, their log-probabilities, and those under the prior (0 without a prior)."""
         changes = apply_network(actor, obs)
         mean, log_std = split_parameters(prior + changes if self.has_prior else changes)
         family = self.family
         log_std = jnp.clip(log_std, *family.log_std)
         u = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
-        log_prior = family.log_prob(u, *split_parameters(prior)) if self.has_prior else jnp.zeros(len(u))
+        log_prior = family.log_prob(u, *split_parameters(prior)) if self.has_prior else jnp.zeros(u.shape[:-1])
         return family.action(u, mean), family.log_prob(u, mean, log_std), log_prior
 
     def policy(self, state: "SACState", prior: Policy | None) -> "ActorPolicy":
@@ -236,7 +236,7 @@ class SAC:
         return ActorPolicy(actor, critics, below, n_answer)
 
 
-def critics_loss(critics: Critics, batch: Batch, target: Float[Array, " batch"]) -> Float[Array, ""]:
+def critics_loss(critics: Critics, batch: Batch, target: Float[Array, "*batch"]) -> Float[Array, ""]:
     """Half the mean squared error of both critics."""
     first, second = (value(critic, batch.obs, batch.action) for critic in critics)
     return 0.5 * (jnp.mean((first - target) ** 2) + jnp.mean((second - target) ** 2))

@@ -18,8 +18,9 @@ from mereq.core.distribution import Distribution, WeightedSamples
 from mereq.core.errors import WrongPolicyOutput
 from mereq.core.policy import Policy
 from mereq.core.seen_prior import n_answer_of, states_in
+from mereq.maxent_rl.adam import Adam
 from mereq.maxent_rl.boltzmann import soft_value
-from mereq.maxent_rl.networks import apply_mlp_numpy, hidden_sizes, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import apply_mlp_numpy, hidden_sizes, init_mlp, learning_rate, mlp_to_numpy
 from mereq.maxent_rl.pytrees import from_arrays, to_arrays
 from mereq.maxent_rl.replay import Batch
 from mereq.maxent_rl.sac import Critics, SACSettings, critics_loss, lowest
@@ -45,9 +46,8 @@ class SampledQ:
         return True
 
     @property
-    def _adam(self) -> optax.GradientTransformation:
-        rate, updates = self.settings.learning_rate, self.settings.decay_updates
-        return optax.adam(optax.linear_schedule(rate, 0.05 * rate, updates) if updates else rate, eps=1e-8)
+    def _adam(self) -> Adam:
+        return Adam(learning_rate(self.settings.learning_rate, self.settings.decay_updates))
 
     def init(self, seed: int, *, zero_head: bool) -> "SampledQState":
         """Initial state. With `zero_head` Q_R is zero everywhere, so that the first policy is the prior itself."""
@@ -70,8 +70,7 @@ class SampledQ:
     def _update(self, state: "SampledQState", batch: Batch) -> tuple["SampledQState", Float[Array, ""]]:
         target = self._target(state.target_critics, batch)
         loss, gradient = jax.value_and_grad(critics_loss)(state.critics, batch, target)
-        changes, optimizer = self._adam.update(gradient, state.optimizer)
-        critics: Critics = jax.tree.map(jnp.add, state.critics, changes)
+        critics, optimizer = self._adam.step(state.critics, gradient, state.optimizer)
         tau = self.settings.tau
         target_critics: Critics = jax.tree.map(lambda old, new: old + tau * (new - old), state.target_critics, critics)
         return SampledQState(critics, target_critics, optimizer), loss

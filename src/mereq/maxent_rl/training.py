@@ -74,17 +74,28 @@ class PhasedTraining:
 
     def run_phases(self) -> Iterator[int]:
         """Run the remaining phases, yielding the number of environment steps after each."""
-        settings = self.settings
-        while self.steps < settings.n_steps:
-            self.simulator_training.start_phase(self.seed, self.steps // settings.checkpoint_interval)
-            phase = min(settings.checkpoint_interval, settings.n_steps - self.steps)
-            for start in range(0, phase, settings.schedule.chunk):
-                fraction = (self.steps + start) / settings.n_steps
-                self.simulator_training.train(
-                    settings.schedule.chunk, self.reward, epsilon=settings.schedule.epsilon(fraction)
-                )
-            self.steps += phase
+        while not self.is_finished:
+            for _ in self.run_phase():
+                pass
             yield self.steps
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no phase is left."""
+        return self.steps >= self.settings.n_steps
+
+    def run_phase(self) -> Iterator[int]:
+        """Run the next phase, yielding its environment steps so far after each chunk. It counts when it is complete."""
+        settings = self.settings
+        self.simulator_training.start_phase(self.seed, self.steps // settings.checkpoint_interval)
+        phase = min(settings.checkpoint_interval, settings.n_steps - self.steps)
+        for start in range(0, phase, settings.schedule.chunk):
+            fraction = (self.steps + start) / settings.n_steps
+            self.simulator_training.train(
+                settings.schedule.chunk, self.reward, epsilon=settings.schedule.epsilon(fraction)
+            )
+            yield start + settings.schedule.chunk
+        self.steps += phase
 
     def state(self) -> dict[str, np.ndarray]:
         """State as named arrays, for an exact resume."""

@@ -17,7 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from mereq.maxent_rl.networks import MLP, Layer, apply_mlp, apply_mlp_numpy, hidden_sizes, init_mlp, mlp_to_numpy
+from mereq.maxent_rl.networks import (
+    MLP,
+    Layer,
+    apply_hidden,
+    apply_mlp,
+    apply_mlp_numpy,
+    hidden_sizes,
+    init_mlp,
+    mlp_to_numpy,
+)
 
 THETA_HIDDEN = (64,)  # of g: theta has a few numbers
 
@@ -71,7 +80,7 @@ def init_network(
 
 
 def apply_network(network: Network, x: Float[Array | np.ndarray, "*batch inputs"]) -> Float[Array, "*batch outputs"]:
-    """Forward pass in JAX."""
+    """Forward pass in JAX. The states of a two-stream network come in groups that share theta."""
     return apply_two_stream(network, x) if isinstance(network, TwoStream) else apply_mlp(network, x)
 
 
@@ -107,22 +116,26 @@ def network_outputs(network: Network) -> int:
 
 
 def apply_two_stream(
-    network: TwoStream, theta_and_x: Float[Array | np.ndarray, "*batch inputs"]
-) -> Float[Array, "*batch outputs"]:
-    """Forward pass in JAX."""
-    theta, x = theta_and_x[..., : network.n_weights], theta_and_x[..., network.n_weights :]
-    phi, g = apply_mlp(network.states, x), apply_mlp(network.thetas, theta)
-    return jnp.einsum("...oj,...j->...o", _by_output(phi, network), _direction(jnp.asarray(theta), g))
+    network: TwoStream, theta_and_x: Float[Array | np.ndarray, "*batch states inputs"]
+) -> Float[Array, "*batch states outputs"]:
+    """Forward pass in JAX, of groups of states that share theta: the theta of a group's first state is read.
+
+    The last layer of phi is contracted with theta before the states are seen: once for a group, not for each state.
+    """
+    theta, x = jnp.asarray(theta_and_x)[..., 0, : network.n_weights], theta_and_x[..., network.n_weights :]
+    *hidden, last = network.states
+    direction = _direction(theta, apply_mlp(network.thetas, theta))
+    n_units, n_outputs = len(last.weight), network_outputs(network)
+    weight = direction @ last.weight.reshape(n_units * n_outputs, -1).T
+    bias = direction @ last.bias.reshape(n_outputs, -1).T
+    values = apply_hidden(tuple(hidden), x) @ weight.reshape(*weight.shape[:-1], n_units, n_outputs)
+    return values + jnp.broadcast_to(bias[..., None, :], values.shape)
 
 
 def _direction(theta: Float[Array, "*batch features"], g: Float[Array, "*batch rank_1"]) -> Float[Array, "*batch j"]:
     ones = jnp.ones((*g.shape[:-1], 1), g.dtype)
     g = jnp.concatenate([ones, g], axis=-1) / math.sqrt(g.shape[-1] + 1)
     return (theta[..., :, None] * g[..., None, :]).reshape(*g.shape[:-1], -1)
-
-
-def _by_output(phi: Array, network: TwoStream) -> Array:
-    return phi.reshape(*phi.shape[:-1], -1, network.n_weights * network.rank)
 
 
 def state_features(network: TwoStream, x: Float[np.ndarray, "n inputs"]) -> Float[np.ndarray, "n outputs j"]:

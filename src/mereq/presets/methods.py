@@ -9,6 +9,7 @@ from mereq.alignment import HG_DAGGER_FT, IWR_FT, MAXENT, MAXENT_FT, MAXENT_FT_P
 from mereq.alignment.aim import AIM
 from mereq.alignment.coherent_imitation import CSIL
 from mereq.alignment.decision_learning import MILE
+from mereq.alignment.deep_inverse_rl import MEREQ_DEEP
 from mereq.alignment.method import Method
 from mereq.alignment.posterior_alignment import MEREQ_BAYES, MEREQ_BAYES_FADING, PosteriorAlignment
 from mereq.alignment.preference_learning import PPL
@@ -16,11 +17,11 @@ from mereq.alignment.takeover_learning import PVP, RIFT, RLIF
 from mereq.alignment.thrifty_dagger import THRIFTY_DAGGER
 from mereq.alignment.two_part_alignment import MEREQ_BAYES_CSIL, MEREQ_BAYES_IQ
 from mereq.alignment.wishes_alignment import MEREQ_BAYES_WISHES, WishesAlignment
-from mereq.core.errors import CannotLoad, NotNamed, UnknownName
-from mereq.presets.named import FORMS, is_named, load_named, recorded_name
+from mereq.core.errors import CannotLoad, UnknownName
+from mereq.presets.named import FORMS, NamedByUser, is_named
 
 OWN = f"; or your own method: {FORMS}"
-LearningName = Literal["sequential", "concurrent", "handback", "within"]
+LearningName = Literal["sequential", "concurrent", "handback", "within", "preparing"]
 INSTANT: tuple[Method, ...] = (
     MEREQ_BAYES,
     MEREQ_BAYES_FADING,
@@ -28,56 +29,20 @@ INSTANT: tuple[Method, ...] = (
     MEREQ_BAYES_CSIL,
     MEREQ_BAYES_IQ,
 )
-OURS: tuple[Method, ...] = (MEREQ, MEREQ_NP, MAXENT, MAXENT_FT, HG_DAGGER_FT, IWR_FT, MAXENT_FT_PSEUDO, *INSTANT)
+OURS: tuple[Method, ...] = (
+    MEREQ,
+    MEREQ_NP,
+    MAXENT,
+    MAXENT_FT,
+    HG_DAGGER_FT,
+    IWR_FT,
+    MAXENT_FT_PSEUDO,
+    MEREQ_DEEP,
+    *INSTANT,
+)
 OTHERS: tuple[Method, ...] = (RLIF, RIFT, PVP, MILE, PPL, CSIL)
 ROBOT_GATED: tuple[Method, ...] = (AIM, THRIFTY_DAGGER)
 METHODS: dict[str, Method] = {method.name: method for method in (*OURS, *OTHERS, *ROBOT_GATED)}
-
-
-_named: dict[str, tuple[str, Method]] = {}  # methods that the user has named in this process, by recorded name
-
-
-def find_method(name: str) -> Method:
-    """The method that a user names. The user's own code is imported.
-
-    Raises:
-        UnknownName: no method has this name.
-        CannotLoad: the object cannot be imported, or is no method.
-    """
-    if not is_named(name):
-        return method_named(name)
-    recorded = recorded_name(name)
-    if recorded in _named and _named[recorded][0] != name:
-        before = _named[recorded][0]
-        raise CannotLoad(f"Two methods are called {recorded}: {before} and {name}. Rename one of the files.")
-    if recorded not in _named:
-        _named[recorded] = name, _checked(load_named(name, "method"), name)
-    return _named[recorded][1]
-
-
-def method_named(name: str) -> Method:
-    """The method of a recorded name. A user's code is not imported unless it was named in this process.
-
-    Raises:
-        UnknownName: no method has this name.
-        NotNamed: the method is code of a user's that was not named in this process.
-    """
-    if name in METHODS:
-        return METHODS[name]
-    if recorded_name(name) in _named:
-        return _named[recorded_name(name)][1]
-    if is_named(name):
-        raise NotNamed(
-            f"The method {name} is code that is imported only if you name it, since a recorded run may come from "
-            f"another person. Name it with --method (a file with its path): {name}."
-        )
-    raise UnknownName("method", name, list(METHODS), else_allowed=OWN)
-
-
-def known_method(name: str) -> Method | None:
-    """The method of a recorded name; None unless mereq offers it, or the user named it in this process."""
-    named = _named.get(recorded_name(name))
-    return named[1] if named else METHODS.get(name)
 
 
 def _checked(found: object, name: str) -> Method:
@@ -90,12 +55,50 @@ def _checked(found: object, name: str) -> Method:
     )
 
 
-def default_learning(method: str) -> LearningName:
+USERS = NamedByUser("method", "with --method", _checked)
+
+
+def find_method(name: str) -> Method:
+    """The method that a user names. The user's own code is imported.
+
+    Raises:
+        UnknownName: no method has this name.
+        CannotLoad: the object cannot be imported, or is no method.
+    """
+    return USERS.load(name) if is_named(name) else method_named(name)
+
+
+def method_named(name: str) -> Method:
+    """The method of a recorded name. A user's code is not imported unless it was named in this process.
+
+    Raises:
+        UnknownName: no method has this name.
+        NotNamed: the method is code of a user's that was not named in this process.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if is_named(name):
+        return USERS.recorded(name)
+    raise UnknownName("method", name, list(METHODS), else_allowed=OWN)
+
+
+def known_method(name: str) -> Method | None:
+    """The method of a recorded name; None unless mereq offers it, or the user named it in this process."""
+    return USERS.get(name) or METHODS.get(name)
+
+
+def default_learning(method: str, *, prepared: bool = True) -> LearningName:
     """When a method learns, unless something else is asked for: between rounds, or at each handback if it can.
 
     A method for supervisors whose wish may have changed learns within an intervention, too.
+
+    Args:
+        method: its name.
+        prepared: whether a policy family is finished; without one, a method that needs one prepares it meanwhile.
     """
     known = known_method(method)
+    if isinstance(known, PosteriorAlignment) and not prepared:
+        return "preparing"
     if isinstance(known, WishesAlignment):
         return "within"
     return "handback" if isinstance(known, PosteriorAlignment) else "sequential"

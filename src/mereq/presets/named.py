@@ -1,4 +1,8 @@
-"""Objects by name: `file.py:NAME` or `package.module:NAME`. Loading an object executes its module."""
+"""Objects by name: `file.py:NAME` or `package.module:NAME`. Loading an object executes its module.
+
+A name that a user gives may be imported. A name in a record may come from another person, and is not: it refers to an
+object that the user has named in this process.
+"""
 
 import hashlib
 import importlib
@@ -6,15 +10,17 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from mereq.core.errors import CannotLoad
+from mereq.core.errors import CannotLoad, NotNamed
 from mereq.core.extras import advice
 
 FORMS = "file.py:NAME or package.module:NAME"
 ADDED = " + "  # before the name of each feature that is added to a task
+OBJECT = TypeVar("OBJECT")
 _WITH_ADDED = re.compile(r"(?P<base>.+?:[^\W\d]\w*|[^:]+?)(?P<added>( \+ .+)?)", re.DOTALL)
 
 
@@ -61,6 +67,63 @@ def load_named(text: str, kind: str) -> Any:
         raise CannotLoad(
             f"Cannot load the {kind} {text!r}: there is no {what} in {where}. Names defined there: {names}."
         ) from None
+
+
+class NamedByUser(Generic[OBJECT]):
+    """Objects of one kind that the user has named in this process, by recorded name.
+
+    Args:
+        kind: kind of object for messages: "task", "method", "policy".
+        option: how the command line gives such a name: "with --method".
+        checked: the object of a name as one of this kind; raises CannotLoad for any other.
+    """
+
+    def __init__(self, kind: str, option: str, checked: Callable[[object, str], OBJECT]):
+        self._kind, self._option, self._checked = kind, option, checked
+        self._found: dict[str, tuple[str, OBJECT]] = {}
+
+    def load(self, name: str) -> OBJECT:
+        """The object that the user names; its module is imported at the first time.
+
+        Raises:
+            CannotLoad: it cannot be imported, is of another kind, or would be recorded under the name of another one.
+        """
+        recorded = recorded_name(name)
+        if recorded not in self._found:
+            self._found[recorded] = name, self._checked(load_named(name, self._kind), name)
+        before, found = self._found[recorded]
+        if not _same_place(before, name):
+            raise CannotLoad(f"{before} and {name} are both recorded as {recorded}. Rename one of the files.")
+        return found
+
+    def get(self, name: str) -> OBJECT | None:
+        """The object of a recorded name, or None if the user has not named it."""
+        found = self._found.get(recorded_name(name))
+        return found and found[1]
+
+    def recorded(self, name: str) -> OBJECT:
+        """The object of a recorded name.
+
+        Raises:
+            NotNamed: the user has not named it in this process.
+        """
+        found = self.get(name)
+        if found is None:
+            raise NotNamed(
+                f"The {self._kind} {name} is code that is imported only if you name it, since a recorded run may come "
+                f"from another person. Name it {self._option} (a file with its path): {name}."
+            )
+        return found
+
+    def full_name(self, recorded: str) -> str:
+        """The name as the user gave it, with the path of a file; the recorded name if the user gave none."""
+        return self._found[recorded][0] if recorded in self._found else recorded
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Whether two names are of the same module."""
+    one_file, other_file = (Path(name.rpartition(":")[0]) for name in (one, other))
+    return one == other or (one_file.suffix == ".py" and one_file.resolve() == other_file.resolve())
 
 
 def _from_file(file: Path, text: str, kind: str) -> ModuleType:

@@ -11,7 +11,7 @@ from mereq.core.task import Task
 from mereq.presets.added_features import with_added_features
 from mereq.presets.catalogue import CATALOGUE, ENTRY_POINTS
 from mereq.presets.definition import TaskDefinition
-from mereq.presets.named import FORMS, is_named, load_named, recorded_name, without_added
+from mereq.presets.named import FORMS, NamedByUser, is_named, load_named, recorded_name, without_added
 
 OWN = f"; or your own task: {FORMS}"
 
@@ -40,10 +40,20 @@ class _Tasks(MutableMapping[str, TaskDefinition]):
         return len({**CATALOGUE, **self._loaded})
 
 
+def _checked(found: object, name: str) -> TaskDefinition:
+    """The object as a definition; a `Task` becomes a definition without further parts."""
+    if isinstance(found, TaskDefinition):
+        return found
+    if isinstance(found, Task):
+        return TaskDefinition(task=found)
+    raise CannotLoad(
+        f"{name} is a {type(found).__name__}, and must be a TaskDefinition: TaskDefinition(task=..., supervisor=...), "
+        "with both from `mereq`."
+    )
+
+
 TASKS = _Tasks()
-_named: dict[
-    str, tuple[str, TaskDefinition]
-] = {}  # definitions that the user has named in this process, by recorded name
+USERS = NamedByUser("task", "on the command line", _checked)
 _extended: dict[
     str, tuple[TaskDefinition, TaskDefinition]
 ] = {}  # definitions without and with added features, by recorded name
@@ -59,14 +69,7 @@ def find_task(name: str) -> TaskDefinition:
     base, added = without_added(name)
     if added:
         return _with_added(find_task(base), recorded_name(name), added)
-    if not is_named(name):
-        return definition_of(name)
-    recorded = recorded_name(name)
-    if recorded in _named and _named[recorded][0] != name:
-        raise CannotLoad(f"Two tasks are called {recorded}: {_named[recorded][0]} and {name}. Rename one of the files.")
-    if recorded not in _named:
-        _named[recorded] = name, _checked(load_named(name, "task"), name)
-    return _named[recorded][1]
+    return USERS.load(name) if is_named(name) else definition_of(name)
 
 
 def definition_of(name: str) -> TaskDefinition:
@@ -81,13 +84,8 @@ def definition_of(name: str) -> TaskDefinition:
     base, added = without_added(name)
     if added:
         return _with_added(definition_of(base), recorded_name(name), added)
-    if recorded_name(name) in _named:
-        return _named[recorded_name(name)][1]
     if is_named(name):
-        raise NotNamed(
-            f"The task {name} is code that is imported only if you name it, since a recorded run may come from another "
-            f"person. Name it on the command line (a file with its path): {name}."
-        )
+        return USERS.recorded(name)
     offered = {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
     if name not in offered:
         raise UnknownName("task", name, [*TASKS, *offered], else_allowed=OWN)
@@ -112,16 +110,4 @@ def is_known(name: str) -> bool:
 
 def full_name(recorded: str) -> str:
     """The name as the user gave it, with the path of a file; the recorded name if the user gave none."""
-    return _named[recorded][0] if recorded in _named else recorded
-
-
-def _checked(found: object, name: str) -> TaskDefinition:
-    """The object as a definition; a `Task` becomes a definition without further parts."""
-    if isinstance(found, TaskDefinition):
-        return found
-    if isinstance(found, Task):
-        return TaskDefinition(task=found)
-    raise CannotLoad(
-        f"{name} is a {type(found).__name__}, and must be a TaskDefinition: TaskDefinition(task=..., supervisor=...), "
-        "with both from `mereq`."
-    )
+    return USERS.full_name(recorded)

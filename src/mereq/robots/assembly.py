@@ -11,7 +11,8 @@ from mereq.core.errors import WrongRobot
 from mereq.robots.cell import ArmCell
 from mereq.robots.cell_file import CellFile, GripperEntry, SpringEntry, TagsEntry, read_cell
 from mereq.robots.clock import RealClock
-from mereq.robots.fanuc.rmi_arm import RmiArm, RmiGripper
+from mereq.robots.fanuc.rmi_arm import FanucGripper, RmiArm
+from mereq.robots.fanuc.stream_arm import StreamArm
 from mereq.robots.ros.arm import RosArm
 from mereq.robots.sight.cameras import camera_of
 from mereq.robots.sight.detect import apriltag_detector
@@ -59,11 +60,12 @@ def cell_robot(task_name: str, file: Path) -> ArmCell:
     )
 
 
-def arm_of(cell: CellFile) -> RmiArm | RosArm:
+def arm_of(cell: CellFile) -> RmiArm | StreamArm | RosArm:
     """The arm of a cell. It is not connected yet."""
     if cell.arm.wire == "rosbridge":
         return RosArm(cell.arm, cell.ros)
-    return RmiArm(cell.arm, None if cell.calibration is None else cell.calibration.utool)
+    made = StreamArm if cell.arm.wire == "stream" else RmiArm
+    return made(cell.arm, None if cell.calibration is None else cell.calibration.utool)
 
 
 def workpiece_of(task_name: str, spring: SpringEntry | None) -> Workpiece:
@@ -74,7 +76,7 @@ def workpiece_of(task_name: str, spring: SpringEntry | None) -> Workpiece:
     return Bottle() if task_name == "bottle-pushing" else Pillow()
 
 
-def gripper_of(task_name: str, arm: RmiArm | RosArm, entry: GripperEntry | None) -> RmiGripper | None:
+def gripper_of(task_name: str, arm: RmiArm | StreamArm | RosArm, entry: GripperEntry | None) -> FanucGripper | None:
     """The gripper of a task; None: its tool has none.
 
     Raises:
@@ -82,9 +84,9 @@ def gripper_of(task_name: str, arm: RmiArm | RosArm, entry: GripperEntry | None)
     """
     if task_name != "pillow-grasping" or entry is None:
         return None
-    if not isinstance(arm, RmiArm):
+    if isinstance(arm, RosArm):
         raise WrongRobot("A gripper is switched by the outputs of a controller with RMI, and this arm has none.")
-    return RmiGripper(arm, entry)
+    return FanucGripper(arm, entry)
 
 
 def sight_of(cell: CellFile, task_name: str | None = None) -> CameraSight:

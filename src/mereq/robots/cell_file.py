@@ -13,7 +13,7 @@ from mereq.core.toml_file import read_toml, wrong_file
 from mereq.robots.sight.pose import Intrinsics, Pose
 from mereq.robots.sight.tags import CODES, TagFace, cube_of_tags, flat_tag
 
-WIRES = ("rmi", "rosbridge")
+WIRES = ("rmi", "stream", "rosbridge")
 TERMINATIONS = ("cnt", "fine", "noblend")
 HEADER = re.compile(r"\s*\[+\s*[A-Za-z_][\w.\s-]*\]+\s*(#.*)?$")  # of a table, and no row of a list
 LEAST_SPREAD = 0.01  # of the points that the board was touched at
@@ -33,15 +33,17 @@ class ArmEntry:
     workspace: list[list[float]]  # lowest and highest position of the tool centre [m]
     wire: str = "rmi"
     port: int = 16001
+    stream_port: int = 60015  # of Stream Motion
     uframe: int = 1
     utool: int = 1
     override: int = 30  # [%]
     termination: str = "cnt"
 
     def __post_init__(self):
-        _require(self.wire in WIRES, f"wire is {self.wire!r}; this version speaks {' and '.join(map(repr, WIRES))}")
+        _require(self.wire in WIRES, f"wire is {self.wire!r}; this version speaks {', '.join(map(repr, WIRES))}")
         _require(bool(self.address), "address is empty")
-        _require(0 < self.port < 65_536, f"port is {self.port}, and must be 1 to 65535")
+        for name, port in (("port", self.port), ("stream_port", self.stream_port)):
+            _require(0 < port < 65_536, f"{name} is {port}, and must be 1 to 65535")
         _require(0 <= self.uframe <= 61 and 0 <= self.utool <= 29, "uframe must be 0 to 61, and utool 0 to 29")
         _require(1 <= self.override <= 100, f"override is {self.override}, and must be 1 to 100")
         _require(self.termination in TERMINATIONS, f"termination is {self.termination!r}: one of {TERMINATIONS}")

@@ -14,6 +14,7 @@ from mereq.runs.families import family_of
 from mereq.runs.policies import policy_of, task_of
 from mereq.runs.recorded import spec_of
 from mereq.runs.spec import RunSpec
+from mereq.store.families import load_family
 from mereq.store.run_store import RunReader
 
 
@@ -49,7 +50,8 @@ class RecordedInference:
                 "whose likelihood could be asked."
             )
         spec = spec_of(reader)
-        task, prior, family = task_of(spec), policy_of(spec, "prior"), family_of(spec)
+        task, prior, own = task_of(spec), policy_of(spec, "prior"), reader.newest_family()
+        family = family_of(spec) if own is None else load_family(own, task)[0]
         method = method_named(spec.method)
         assert isinstance(method, PosteriorAlignment)
         improver = replace(method, family=family).start(task, prior, spec.settings, seed=spec.seed)

@@ -15,7 +15,7 @@ from mereq.core.seen_prior import SeenPrior
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.sac import ActorPolicy
-from mereq.presets.named import is_named, load_named, recorded_name
+from mereq.presets.named import NamedByUser, is_named
 from mereq.presets.registry import definition_of
 from mereq.priors.onnx_model import read_onnx
 from mereq.priors.outputs import policy_of_function
@@ -28,7 +28,8 @@ from mereq.store.policy_folder import read_folder
 
 N_PROBES = 64  # observations whose actions identify a policy of the user's
 CODE_SUFFIXES = (".pt", ".pth", ".ts")  # of TorchScript files, which are programs
-_named: dict[str, Any] = {}  # objects and programs that the user has named in this process, by recorded name
+USERS = NamedByUser[Any]("policy", "with --prior or --expert", lambda found, _: found)
+_programs: set[str] = set()  # TorchScript files that the user has named in this process
 
 
 def name_policy(source: str | None) -> None:
@@ -40,9 +41,9 @@ def name_policy(source: str | None) -> None:
         CannotLoad: the policy cannot be imported.
     """
     if source is not None and is_named(source):
-        _named[recorded_name(source)] = load_named(source, "policy")
+        USERS.load(source)
     elif source is not None and source.endswith(CODE_SUFFIXES):
-        _named[source] = source
+        _programs.add(source)
 
 
 def task_of(spec: RunSpec) -> Task:
@@ -77,15 +78,15 @@ def _read(spec: RunSpec, which: str, task: Task) -> Policy:
         return definition_of(spec.task).policy(which)
     kind = spec.prior_kind if which == "prior" else None
     temperature = spec.settings.learner.prior_temperature or 1.0
-    if not is_named(source) and not source.endswith(CODE_SUFFIXES):
-        return _opened(source, task, kind, temperature)
-    if recorded_name(source) not in _named:
-        raise NotNamed(
-            f"The {which} {source} is code that is imported only if you name it, since a recorded run may come from "
-            f"another person. Name it again with --{which} (a file with its path)."
-        )
     if is_named(source):
-        return as_policy(_named[recorded_name(source)], task, source, kind, temperature)
+        return as_policy(USERS.recorded(source), task, source, kind, temperature)
+    if not source.endswith(CODE_SUFFIXES):
+        return _opened(source, task, kind, temperature)
+    if source not in _programs:
+        raise NotNamed(
+            f"The {which} {source} is a program that is run only if you name it, since a recorded run may come from "
+            f"another person. Name it again with --{which}."
+        )
     return read_torchscript(Path(source), task, kind=kind, temperature=temperature)
 
 

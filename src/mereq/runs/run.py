@@ -1,7 +1,7 @@
 """Execution of a run: from its specification to recorded events of Algorithm 1."""
 
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,18 @@ from typing import Any
 from mereq.alignment.algorithm import Event, Round, events
 from mereq.alignment.concurrent import Concurrent
 from mereq.alignment.handback import AtHandback, WithinIntervention
-from mereq.alignment.schedule import PolicyVersion, Sequential
+from mereq.alignment.method import Improver
+from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
+from mereq.alignment.while_preparing import WhilePreparing
 from mereq.core.errors import IncompatibleRun
 from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
+from mereq.maxent_rl.family_preparation import Preparation
 from mereq.presets.registry import definition_of
 from mereq.runs.families import method_of
 from mereq.runs.own_rates import measured
 from mereq.runs.policies import checksum_of, policy_of, task_of
+from mereq.runs.preparations import preparation_of
 from mereq.runs.robots import robot_of
 from mereq.runs.spec import RunSpec
 from mereq.store.recording import record
@@ -31,7 +35,12 @@ SCHEDULES = {"sequential": Sequential, "concurrent": Concurrent, "handback": AtH
 
 
 def run(
-    spec: RunSpec, writer: RunWriter, supervisor: Supervisor | None = None, *, environment: Environment | None = None
+    spec: RunSpec,
+    writer: RunWriter,
+    supervisor: Supervisor | None = None,
+    *,
+    environment: Environment | None = None,
+    preparation: Preparation | None = None,
 ) -> Generator[Event, None, None]:
     """Events of Algorithm 1, continued from what the writer has; each event is recorded before it is yielded.
 
@@ -40,32 +49,47 @@ def run(
         writer: writer of the new or resumed run.
         supervisor: replaces the task's synthesized expert.
         environment: environment of the supervised rollouts; by default `environment_of(spec)`.
+        preparation: of the run's policy family; by default `preparation_of(spec, writer)`. It is closed at the end.
     """
     if supervisor is not None or environment is not None:
         writer.protect()
     prior = policy_of(spec, "prior")
     judge = supervisor_of(spec) if supervisor is None else supervisor
+    if preparation is None:
+        preparation = preparation_of(spec, writer)
     chosen = environment_of(spec) if environment is None else environment  # last: a driver may change the directory
     stream = events(
         task_of(spec),
         prior,
         judge,
-        method_of(spec),
+        method_of(spec, None if preparation is None else preparation.first),
         spec.settings,
         seed=spec.seed,
         n_rounds=spec.n_rounds,
         rate_threshold=spec.rate_threshold,
         resume=writer.restart(prior),
-        learning=SCHEDULES[spec.learning],
+        learning=_schedule(spec, preparation),
         environment=chosen,
     )
     recorded = measured(record(stream, writer), spec, writer)
-    return _logged(stop_robot_on_exit(recorded, chosen), spec, writer)
+    return _logged(stop_robot_on_exit(recorded, chosen), spec, writer, preparation)
 
 
-def _logged(stream: Generator[Event, None, None], spec: RunSpec, writer: RunWriter) -> Generator[Event, None, None]:
-    """The same events; the run's log says when it started, what each round and policy came to, and how it ended."""
-    with logged(writer.directory), closing(stream):
+def _schedule(spec: RunSpec, preparation: Preparation | None) -> Callable[[Improver, Resume], LearningSchedule]:
+    """Maker of the run's learning schedule."""
+    if preparation is None:
+        return SCHEDULES[spec.learning]
+    return partial(WhilePreparing, preparation=preparation)
+
+
+def _logged(
+    stream: Generator[Event, None, None], spec: RunSpec, writer: RunWriter, preparation: Preparation | None
+) -> Generator[Event, None, None]:
+    """The same events; the run's log says when it started, what each round and policy came to, and how it ended.
+
+    At the end the preparation is closed.
+    """
+    with logged(writer.directory), closing(preparation) if preparation else nullcontext(), closing(stream):
         begun = f"{len(writer.start.log.rollouts)} rounds are recorded" if writer.start.log.rollouts else "a new run"
         logger.info("%s on %s, preset %s, seed %d: %s", spec.method, spec.task, spec.preset, spec.seed, begun)
         for event in stream:

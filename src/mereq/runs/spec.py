@@ -5,11 +5,14 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, cast, get_args, get_origin
 
 import cattrs
 
 from mereq.alignment.inverse_rl import weighed_features
+from mereq.alignment.posterior_alignment import PosteriorAlignment
+from mereq.alignment.robot_gated import without_gate
 from mereq.alignment.settings import AlignSettings
 from mereq.core.errors import IncompatibleRun, UnknownName, WrongValue
 from mereq.core.toml_file import exactly
@@ -19,6 +22,7 @@ from mereq.presets.registry import definition_of, find_task
 from mereq.priors.outputs import KINDS
 from mereq.runs.robots import check_robot, name_robot, recorded_robot
 from mereq.store.compatibility import READ_BY
+from mereq.store.families import is_unfinished
 
 LARGEST_SEED = 2**63 - 1  # the largest number that the records can store
 SLOWEST_PACE = 0.001  # steps per second
@@ -44,7 +48,7 @@ class RunSpec:
     expert: str | None = None  # as for `prior`
     family: str | None = None  # path of a policy family, for mereq-bayes; None: the task's own
     supervisor: SupervisorName = "expert"  # the task's synthesized expert, or a person
-    learning: LearningName = "sequential"  # between rounds, while the supervisor waits; concurrently; or at handbacks
+    learning: LearningName = "sequential"  # between rounds, concurrently, at handbacks, or these while preparing
     pace: float | None = None  # steps per second of a synthesized expert; None: as fast as the machine can
     robot: str | None = None  # for supervised rollouts, see `runs.robots`; None: the task's own simulation
     own_rate_steps: int = 0  # supervised steps, not counted, that a policy's own rate is measured in; 0: not measured
@@ -101,9 +105,10 @@ class RunSpec:
         """
         settings = find_task(task).settings_of(preset)
         find_method(method)
-        learning = learning or default_learning(method)
+        prepared = definition_of(task).family is not None if family is None else not is_unfinished(Path(family))
+        learning = learning or default_learning(method, prepared=prepared)
         if own_rate_steps is None:
-            measured = learning in ("handback", "within") and supervisor == "expert" and robot is None
+            measured = learning in ("handback", "within", "preparing") and supervisor == "expert" and robot is None
             own_rate_steps = settings.rollout_steps if measured else 0
         spec = cls(
             task=task,
@@ -227,6 +232,11 @@ class RunSpec:
             unheeded = [name for name in _OF_A_PROGRAM if getattr(self, name) != defaults[name]]
             if unheeded:
                 raise WrongValue(f"A person supervises this run, so {', '.join(unheeded)} would have no effect.")
+        if self.learning == "preparing" and not isinstance(without_gate(method_named(self.method)), PosteriorAlignment):
+            raise WrongValue(
+                f"The learning schedule preparing prepares a policy family, and the method {self.method} uses none. "
+                "Choose --method mereq-bayes, or another schedule."
+            )
 
 
 _OF_A_PROGRAM = ("expert", "noise", "lateness", "pace")  # fields that only a synthesized expert heeds
@@ -254,11 +264,11 @@ def _structured_literal(value: Any, kind: Any) -> Any:
     return value
 
 
-_STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
+STRUCTURE = cattrs.Converter(forbid_extra_keys=True)
 for _kind in (bool, int, float, str):
-    _STRUCTURE.register_structure_hook(_kind, exactly)
-_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _structured_tuple)
-_STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _structured_literal)
+    STRUCTURE.register_structure_hook(_kind, exactly)
+STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _structured_tuple)
+STRUCTURE.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _structured_literal)
 
 
 def _structured(config: Mapping[str, Any]) -> RunSpec:
@@ -268,7 +278,7 @@ def _structured(config: Mapping[str, Any]) -> RunSpec:
         WrongValue: a value has the wrong type, or is out of its range.
     """
     try:
-        return _STRUCTURE.structure(config, RunSpec)
+        return STRUCTURE.structure(config, RunSpec)
     except cattrs.BaseValidationError as error:
         wrong = "; ".join(cattrs.transform_error(error, path="run", format_exception=_message_of))
         raise WrongValue(f"No run can have this configuration: {wrong}. Correct the value.") from error

@@ -126,6 +126,11 @@ def without_suffix(path: Path) -> Path:
     return path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
 
 
+def state_file(path: Path) -> Path:
+    """Path of the state from which the training of a checkpoint is resumed, from the pair's without a suffix."""
+    return path.with_name(path.name + ".state")
+
+
 def _bytes(file: Traversable, largest: int) -> bytes:
     if not file.is_file():
         raise corrupt(file, "there is no such file")

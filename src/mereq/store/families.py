@@ -1,5 +1,6 @@
 """Policy families as checkpoints: those shipped with the package, and those that a user has prepared."""
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mereq.core.actions import Discrete
-from mereq.core.errors import UnknownName
+from mereq.core.errors import CorruptCheckpoint, UnknownName
 from mereq.core.task import Task
 from mereq.maxent_rl.dqn import QPolicy
 from mereq.maxent_rl.family import PolicyFamily, ThetaRegion
@@ -15,7 +16,15 @@ from mereq.maxent_rl.networks import hidden_sizes
 from mereq.maxent_rl.pytrees import under
 from mereq.maxent_rl.sac import ActorPolicy
 from mereq.maxent_rl.two_stream import TwoStream, network_outputs
-from mereq.store.checkpoints import Checkpoint, corrupt, read_checkpoint, save_arrays, without_suffix
+from mereq.store.checkpoints import (
+    Checkpoint,
+    corrupt,
+    load_arrays,
+    read_checkpoint,
+    save_arrays,
+    state_file,
+    without_suffix,
+)
 from mereq.store.policies import mlp_of_arrays, named_arrays
 
 FAMILY = "family"  # name of a shipped family's files, and kind of the checkpoint
@@ -69,6 +78,41 @@ def load_shipped_family(task: Task) -> tuple[PolicyFamily, dict[str, Any]]:
         raise UnknownName("shipped family", task.name, shipped)
     checkpoint = read_checkpoint(root.joinpath(task.name), FAMILY, FAMILY)
     return _family_of(checkpoint, f"{task.name}/{FAMILY}", task), checkpoint.about
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether the family of a checkpoint is one whose preparation was interrupted; not if it cannot be read."""
+    path = without_suffix(path)
+    try:
+        return _is_unfinished(read_checkpoint(path.parent, path.name, FAMILY).about)
+    except CorruptCheckpoint:
+        return False
+
+
+def load_preparation(path: Path, about: Mapping[str, Any]) -> Checkpoint | None:
+    """State of an interrupted preparation; None if it is finished, or its state is not there or another one's.
+
+    Args:
+        path: as for `load_family`.
+        about: content of the family's JSON file.
+
+    Raises:
+        CorruptCheckpoint: the state is damaged.
+    """
+    file = state_file(without_suffix(path))
+    if not _is_unfinished(about) or not file.with_name(f"{file.name}.json").exists():
+        return None
+    found = load_arrays(file, kind="state")
+    training = found.about.get("training")
+    same = isinstance(training, dict) and all(about.get(name) == value for name, value in training.items())
+    return found if same else None
+
+
+def _is_unfinished(about: Mapping[str, Any]) -> bool:
+    try:
+        return int(about["steps"]) < int(about["settings"]["training"]["n_steps"])
+    except (KeyError, TypeError, ValueError):  # a snapshot that a run has kept
+        return False
 
 
 def _family_of(checkpoint: Checkpoint, file: str, task: Task) -> PolicyFamily:

@@ -23,8 +23,9 @@ from mereq.core.supervisor import SeenFrame
 from mereq.interventions.log import InterventionLog
 from mereq.interventions.rollout import Rollout, SupervisedStep
 from mereq.irl.belief import Belief
-from mereq.store.checkpoints import LARGEST_SIDECAR, corrupt, load_arrays
+from mereq.store.checkpoints import LARGEST_SIDECAR, Checkpoint, corrupt, load_arrays
 from mereq.store.database import Database, Schema, Store, from_json
+from mereq.store.families import FAMILY
 from mereq.store.links import inside
 from mereq.store.policies import load_policy
 from mereq.store.step_rows import StepRows
@@ -32,6 +33,7 @@ from mereq.store.step_rows import StepRows
 logger = logging.getLogger("mereq")
 
 ROUND = "time, seconds_waited, memory, steps, expert_steps, intervention_rate, aligned, theta"
+PREPARATION = "preparation"  # name of the checkpoint with the state of the preparation of a run's family
 BELIEF = "belief"  # entry of a version's JSON file: what the posterior said
 STEP = (
     "time, episode, step, controller, obs, proposed, executed, next_obs, features, terminated, truncated, retracts, "
@@ -262,6 +264,26 @@ class RunReader(Store):
                 found.append(None)
         return found
 
+    def newest_family(self) -> Path | None:
+        """Path of the family that the newest version was learned with, if it was prepared during the run.
+
+        Raises:
+            CorruptCheckpoint: the version's checkpoint is missing or damaged.
+        """
+        for version in self.versions()[-1:]:
+            number = load_arrays(self._checkpoint("version", version.number), kind="policy").about.get(FAMILY)
+            return None if number is None else self._checkpoint(FAMILY, int(number))
+        return None
+
+    def preparation(self) -> Checkpoint | None:
+        """State of the preparation of the run's family; None without one.
+
+        Raises:
+            CorruptCheckpoint: it is damaged.
+        """
+        file = self._checkpoint(PREPARATION)
+        return load_arrays(file, kind="state") if file.with_name(f"{file.name}.json").exists() else None
+
     def own_rates(self) -> list[OwnRate]:
         """Own rates that were measured, in the order of the run; none unless the run measures them."""
         rows = self.database.rows("own_rates")
@@ -293,11 +315,22 @@ class RunReader(Store):
                 theta=versions[number].theta,
                 learned_from=versions[number].learned_from,
                 seconds=versions[number].seconds,
+                belief=self.belief(number),
             )
             for number in sorted({*last, *list(versions)[-1:]} & versions.keys())
         )
         log = InterventionLog(tuple(Rollout.of(steps) for steps in rounds[:done]))
         return Resume(log, state, tuple(steps for steps in rounds[done:] if steps), published)
+
+    def unnamed_share(self) -> float | None:
+        """Share of the unnamed part in the reward that was inferred last; None without such a part."""
+        if not (finished := len(self.rounds())):
+            return None
+        try:
+            share = load_arrays(self._checkpoint("state", finished - 1), kind="state").arrays.get("unnamed.share")
+        except CorruptCheckpoint:
+            return None
+        return None if share is None else float(share)
 
     def _layout(self) -> StepRows | None:
         """Layout of the table `steps`; None before the first step."""
@@ -305,8 +338,8 @@ class RunReader(Store):
             self._known_layout = StepRows.from_fields(fields)
         return self._known_layout
 
-    def _checkpoint(self, what: str, index: int) -> Path:
-        return self.directory / "checkpoints" / f"{what}-{index:04d}"
+    def _checkpoint(self, what: str, index: int | None = None) -> Path:
+        return self.directory / "checkpoints" / (what if index is None else f"{what}-{index:04d}")
 
 
 def acknowledged_rows(directory: Path) -> dict[str, int]:

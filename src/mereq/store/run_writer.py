@@ -15,16 +15,19 @@ from mereq.alignment.schedule import PolicyVersion, Resume
 from mereq.core.errors import CannotWrite
 from mereq.core.policy import Policy
 from mereq.interventions.rollout import SupervisedStep
+from mereq.maxent_rl.family import FamilySnapshot
 from mereq.store.atomic import writing
 from mereq.store.checkpoints import remove, save_arrays
 from mereq.store.compatibility import check_resumable
 from mereq.store.database import Database
+from mereq.store.families import FAMILY, save_family
 from mereq.store.links import inside
 from mereq.store.policies import save_policy
 from mereq.store.provenance import provenance, resident_bytes
 from mereq.store.run_log import LOG
 from mereq.store.run_store import (
     BELIEF,
+    PREPARATION,
     RUN,
     OwnRate,
     RecordedRound,
@@ -198,6 +201,9 @@ class RunWriter(RunReader):
         start = self.starts()[-1]
         about = {"version": made.version, "run": start.config, "provenance": start.provenance}
         about |= {} if made.belief is None else {BELIEF: made.belief.to_json()}
+        about |= {} if made.snapshot is None else {FAMILY: made.snapshot.number}
+        if made.snapshot is not None:
+            self._keep_family(made.snapshot, {"run": start.config, "provenance": start.provenance})
         save_policy(self._checkpoint("version", made.version), made.policy, about=about)
         with self.database.transaction():
             self.database.insert(
@@ -213,6 +219,18 @@ class RunWriter(RunReader):
                 },
             )
         self._published = made.version
+
+    def _keep_family(self, snapshot: FamilySnapshot, about: dict[str, Any]) -> None:
+        """Store a snapshot that a version was learned with, once."""
+        path = self._checkpoint(FAMILY, snapshot.number)
+        if not path.with_name(f"{path.name}.json").exists():
+            task = {name: about["run"].get(name) for name in ("task", "prior_sha256")}
+            save_family(path, snapshot.family, about={**about, **task})
+
+    def keep_preparation(self, state: dict[str, np.ndarray], about: dict[str, Any]) -> None:
+        """Store the state of the preparation of the run's family; it replaces the last one. From any thread."""
+        self.database.check_in_place()
+        save_arrays(self._checkpoint(PREPARATION), state, kind="state", about=about)
 
     def add_own_rate(self, measured: OwnRate) -> None:
         """Store an own rate. A repeated measurement replaces that of an interrupted run."""
@@ -252,7 +270,7 @@ class RunWriter(RunReader):
         self.database.check_in_place()
         self.database.settle()
 
-    def _checkpoint(self, what: str, index: int) -> Path:
+    def _checkpoint(self, what: str, index: int | None = None) -> Path:
         path = super()._checkpoint(what, index)
         for suffix in ("safetensors", "json", "json.next"):
             inside(self.directory, path.with_name(f"{path.name}.{suffix}"))

@@ -70,9 +70,17 @@ def task_from_gymnasium(
             f"The task {name} needs a function that makes a new environment at every call, and got a "
             f"{type(make).__name__}: task_from_gymnasium(name, lambda: gymnasium.make(...), ...)."
         )
+    if not isinstance(name, str) or not name.strip():
+        raise WrongTask(f"A task needs a name, such as 'cart-pole'; got {name!r}.")
     if isinstance(feature_names, str) or not feature_names:
         raise WrongTask(
             f'The task {name} needs a tuple with one name for each feature, such as ("speed",); got {feature_names!r}.'
+        )
+    odd = [each for each in feature_names if not isinstance(each, str) or not each.strip()]
+    if odd or len(set(feature_names)) < len(feature_names):
+        raise WrongTask(
+            f"The names of the features of the task {name} are {', '.join(map(repr, feature_names))}. Each must be a "
+            "text, and all must differ: they are columns of tables."
         )
     if processes < 1 or (processes > 1 and saving == "deepcopy"):
         raise WrongValue(

@@ -1,5 +1,6 @@
 """Status of a run: the numbers that the page shows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from mereq.alignment.schedule import PolicyVersion
 from mereq.core.supervisor import Controller
 from mereq.interventions.rollout import SupervisedStep
 from mereq.irl.belief import Belief, InterventionEffect, WeightBelief
+from mereq.maxent_rl.family_preparation import PreparationProgress
 from mereq.presets.methods import known_method
 from mereq.presets.registry import definition_of
 from mereq.runs.spec import RunSpec
@@ -209,6 +211,20 @@ class RunStatus:
         self._rounds.append(_summary(finished))
         self._theta, self._samples = finished.theta, finished.expert_steps
         self._begin_round()
+
+
+def preparing_words(progress: PreparationProgress) -> str:
+    """What a person needs to know about a preparation that goes on meanwhile."""
+    share = f"{int(100 * progress.share)} %"
+    if progress.learns:
+        left = "" if progress.seconds_left is None else f", about {_about(progress.seconds_left)} left"
+        return f"{share}{left}; it learns from you already"
+    start = "soon" if progress.seconds_to_snapshot is None else f"in about {_about(progress.seconds_to_snapshot)}"
+    return f"{share}; it learns from you {start}, and until then it does what it did before"
+
+
+def _about(seconds: float) -> str:
+    return f"{math.ceil(seconds / 60)} min" if seconds > 60 else f"{10 * math.ceil(seconds / 10)} s"
 
 
 def _summary(done: RecordedRound | Round) -> RoundSummary:

@@ -22,8 +22,10 @@ from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Controller, Decision, DecisionContext, SeenFrame
 from mereq.core.view import Foreseeable, Picture, Place
 from mereq.interventions.rollout import SupervisedStep
+from mereq.maxent_rl.family_preparation import Preparation
 from mereq.presets.registry import definition_of
 from mereq.runs.policies import task_of
+from mereq.runs.preparations import preparation_of
 from mereq.runs.run import environment_of, run
 from mereq.runs.spec import RunSpec
 from mereq.store.run_store import RunReader
@@ -38,7 +40,7 @@ from mereq.web.ghost import Ghost
 from mereq.web.latest_view import LatestView
 from mereq.web.messages import InterventionPlace
 from mereq.web.replay import CannotReplay, replay
-from mereq.web.run_status import RunStatus
+from mereq.web.run_status import RunStatus, preparing_words
 from mereq.web.task_view import task_view_of
 from mereq.web.views import Hello, Replay, View
 from mereq.web.views import Key as KeyView
@@ -115,6 +117,8 @@ class Session:
         self._last_view: View | None = None
         self._waits_until = self._clock.now() + (blind.before if blind else 0.0)
         self._awaits: str | None = None  # what is waited for, in words
+        self._preparation: Preparation | None = None  # of the policy family, which goes on meanwhile
+        self._shown_preparing: str | None = None
         if self._robot:
             self._robot.attend(self)
 
@@ -184,7 +188,9 @@ class Session:
 
     def _events(self) -> Events:
         self._put()
-        return self._observed(run(self.spec, self._writer, self, environment=self._environment))
+        self._preparation = preparation_of(self.spec, self._writer)
+        given = {"environment": self._environment, "preparation": self._preparation}
+        return self._observed(run(self.spec, self._writer, self, **given))
 
     # The supervisor
 
@@ -345,7 +351,7 @@ class Session:
             if self._robot:
                 self._robot.hold(state.paused)
             self._paused_for += self._clock.now() - before
-        if state != self._shown_state or self._path() != self._shown_path:
+        if state != self._shown_state or self._path() != self._shown_path or self._preparing() != self._shown_preparing:
             self._put()
 
     def _wait_if_blind(self) -> None:
@@ -364,7 +370,7 @@ class Session:
     def _put(self) -> None:
         """Put the complete view for the page. A page that reloads needs nothing else."""
         self._shown_state = state = self.controls.state(self._clock.now())
-        self._shown_path = self._path()
+        self._shown_path, self._shown_preparing = self._path(), self._preparing()
         view: View = {
             "kind": "view",
             "frame": self._frame,
@@ -428,7 +434,16 @@ class Session:
         shown = self.view.readings() if self._picture else []
         if self._asked is not None:
             shown = [*shown, ("the policy", "asks you to act" if self._asked else "does not ask")]
+        if self._shown_preparing is not None:
+            shown = [*shown, ("preparing", self._shown_preparing)]
         return [*shown, ("you are in control", "press a key to act")] if self._waits_for_key else shown
+
+    def _preparing(self) -> str | None:
+        """How far the preparation of the policy family is, in words; None without one, and in a blind trial."""
+        if self._preparation is None or self._blind or self.over:
+            return None
+        progress = self._preparation.progress()
+        return progress and preparing_words(progress)
 
     def hello(self) -> Hello:
         """The first message of a page: the task and its keys, without the method; see section 5 of the paper."""

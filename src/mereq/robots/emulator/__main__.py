@@ -26,6 +26,7 @@ def main() -> None:
     words.add_argument(
         "--port", type=int, default=0, help="of RMI or rosbridge (default: any free one; a controller's is 16001)"
     )
+    words.add_argument("--stream-port", type=int, default=0, help="of the stream (default: any free one)")
     words.add_argument("--session-port", type=int, default=0, help="of the session (default: any free one)")
     words.add_argument("--size", default="640x480", help="of the camera's pictures (default: 640x480)")
     words.add_argument("--rate", type=float, default=15.0, help="pictures per second (default: 15)")
@@ -38,12 +39,13 @@ def main() -> None:
         signal.signal(which, lambda *_: ended.set())
     cell = EmulatedCell(ARM_TASKS[arguments.task], size=(width, height), rate=arguments.rate, seed=arguments.seed)
     ros = RosEntry() if arguments.wire == "rosbridge" else None
-    ports = {"port": arguments.port, "session_port": arguments.session_port}
-    server = EmulatorServer(cell, **ports, delay=arguments.delay, ros=ros)
+    ports = {name: getattr(arguments, name) for name in ("port", "session_port", "stream_port")}
+    server = EmulatorServer(cell, **ports, delay=arguments.delay, ros=ros, stream=arguments.wire == "stream")
     with server:
         if arguments.write is not None:
             arguments.write.write_text(server.toml, "utf-8")
-        at = f"{arguments.wire} at 127.0.0.1:{server.port}, camera at port {server.camera_port}"
+        port = server.port if server.stream is None else server.stream.rmi_port
+        at = f"{arguments.wire} at 127.0.0.1:{port}, camera at port {server.camera_port}"
         print(f"The emulated cell waits: {at}", flush=True)
         threading.Thread(target=_listen, args=(cell,), daemon=True).start()
         ended.wait()

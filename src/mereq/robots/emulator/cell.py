@@ -5,6 +5,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Protocol
 
 import mujoco
 import numpy as np
@@ -32,6 +33,14 @@ OBJECTS = {"bottle-pushing": "bottle", "pillow-grasping": "pillow"}  # that move
 PLACES = {"bottle": 0, "pillow": 2}  # of an object's position, among the joints after the arm's
 YIELDING = 0.0005  # of the eraser's felt [m/N]
 Picture = UInt8[np.ndarray, "height width 3"]
+
+
+class Streaming(Protocol):
+    """What moves the arm by its joints."""
+
+    def tick(self) -> Float[np.ndarray, "6"]:
+        """Let one interpolation period pass; joint angles where the arm is to be [rad]."""
+        ...
 
 
 class EmulatedCell:
@@ -63,6 +72,7 @@ class EmulatedCell:
             parked, lambda: (self.plant.tool, self.plant.joints), task.setup.tool.length, self._input
         )
         self.servo: EmulatedServo | None = None  # that moves the arm in the controller's place
+        self.stream: Streaming | None = None  # or this does
         self.see, self._frame_period = see, 1.0 / rate
         self._rng = np.random.default_rng(seed)
         self.time = self._next_frame = self._owed = self._free_for = 0.0
@@ -134,7 +144,10 @@ class EmulatedCell:
         self.time += ITP
         self.controller.tick()
         self.plant.grip = CLOSED if self.controller.outputs.get(VALVE) else 0.0
-        self.plant.follow(self.controller.motion.tool if self.servo is None else self.servo.tick(ITP))
+        if self.stream is not None:
+            self.plant.track(self.stream.tick())
+        else:
+            self.plant.follow(self.controller.motion.tool if self.servo is None else self.servo.tick(ITP))
         self._help()
         if self.see is not None and self.time >= self._next_frame:
             self._next_frame = max(self._next_frame + self._frame_period, self.time - self._frame_period)
@@ -168,20 +181,21 @@ class EmulatedCell:
         return number == OPENED and self.object == "pillow" and bool(self.plant.objects[:2].max() < OPEN)
 
 
-def toml_of(cell: EmulatedCell, *, port: int, camera_port: int) -> str:
+def toml_of(cell: EmulatedCell, *, port: int, camera_port: int, stream_port: int | None = None) -> str:
     """The file of the emulated cell, calibrated: what `--robot fanuc:FILE` reads for its task."""
     intrinsics, pose = cell.stage.intrinsics, cell.stage.camera
     low, high = (corner.tolist() for corner in cell.task.setup.workspace)
     rows = ",\n  ".join(str([round(float(v), 9) for v in (*pose.rotation[k], pose.position[k])]) for k in range(3))
     table = "\n".join(f"{tag} = {np.round(corners, 6).tolist()}" for tag, corners in table_corners().items())
     width, height = intrinsics.size
-    wire = "rmi" if cell.servo is None else "rosbridge"
+    wire = "stream" if cell.stream is not None else "rmi" if cell.servo is None else "rosbridge"
+    streams = "" if stream_port is None else f"stream_port = {stream_port}\n"
     return f"""# The emulated cell of `python -m mereq.robots.emulator`. docs/fanuc.md describes a real one's.
 [arm]
 wire = "{wire}"
 address = "127.0.0.1"
 port = {port}
-uframe = 1
+{streams}uframe = 1
 utool = 1
 override = 100
 termination = "cnt"

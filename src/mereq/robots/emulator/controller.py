@@ -139,6 +139,14 @@ class Controller:
         else:
             self._say({kind: name, "ErrorID": rmit(13)})
 
+    def answer(self, packet: Packet) -> Packet:
+        """Answer to a command of a program without a session here, such as one of Stream Motion's own session."""
+        answers: list[Packet] = []
+        if self.begin(answers.append):
+            self.hear(packet)
+            self.drop()
+        return answers[0] if answers else {"Command": packet.get("Command"), "ErrorID": rmit(26)}
+
     def tick(self) -> None:
         """Let one interpolation period pass."""
         self._time += ITP

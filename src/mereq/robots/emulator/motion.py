@@ -1,4 +1,5 @@
-"""The emulated controller's motion: a buffer of linear instructions, and the path that their terminations make of them.
+"""The emulated controller's motion: a buffer of linear instructions, and the path that their terminations make of them;
+and streamed joints, which reach the arm late.
 
 The path of way-points is averaged over the time of acceleration, which gives trapezoids of speed. The end of an
 instruction that is CNT 100 is the beginning of its successor; one that is FINE waits until the average has arrived.
@@ -14,6 +15,7 @@ ITP = 0.008  # interpolation period of the controller [s]
 MOST = 8  # instructions in the buffer
 SHORTEST = 0.012  # duration of a motion [s]
 ACCELERATION = 0.064  # time from standing to full speed, with ACC 100 [s]
+LAG = 0.12  # from a streamed command to the arm [s]: airo-fanuc's authors measured 0.084 to 0.180 on a CRX
 
 
 @dataclass
@@ -128,3 +130,20 @@ class Motion:
             if segment.settling < 1e-12:
                 segment.settling = 0.0
         return left
+
+
+class Line:
+    """Streamed joints on their way to the arm: each command arrives `LAG` later, and the last one stays."""
+
+    def __init__(self, joints: Float[np.ndarray, "6"]):
+        self.hold(joints)
+
+    def hold(self, joints: Float[np.ndarray, "6"]) -> None:
+        """Forget what is on its way, and stay."""
+        n = round(LAG / ITP)
+        self._commands: deque[np.ndarray] = deque([joints.copy()] * n, maxlen=n)
+
+    def passes(self, joints: Float[np.ndarray, "6"] | None) -> Float[np.ndarray, "6"]:
+        """Let an interpolation period pass, with a new command or without. Returns where the arm is to be."""
+        self._commands.append(self._commands[-1] if joints is None else joints)
+        return self._commands[0]

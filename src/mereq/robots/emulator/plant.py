@@ -45,6 +45,11 @@ class Plant:
         return self.data.qpos[:6].copy()
 
     @property
+    def reference(self) -> Float[np.ndarray, "6"]:
+        """Commanded joint angles of our chain [rad]."""
+        return self._reference
+
+    @property
     def objects(self) -> Float[np.ndarray, " joints"]:
         """Positions of all joints after the arm's six."""
         return self.data.qpos[6:].copy()
@@ -61,8 +66,12 @@ class Plant:
 
     def follow(self, target: Float[np.ndarray, "3"]) -> None:
         """Move for one interpolation period towards a commanded position of the tool [m]."""
+        self.track(kinematics.towards(self._reference, target, self._setup.tool.length, self._step_limit))
+
+    def track(self, joints: Float[np.ndarray, "6"]) -> None:
+        """Move for one interpolation period to commanded joint angles of our chain [rad], no faster than joints can."""
         before = self._reference
-        self._reference = kinematics.towards(before, target, self._setup.tool.length, self._step_limit)
+        self._reference = before + np.clip(joints - before, -self._step_limit, self._step_limit)
         way, began = self._reference - before, self._time
         self._time += ITP
         while self.data.time + TIMESTEP <= self._time + 1e-9:

@@ -1,4 +1,4 @@
-"""The emulated cell on this machine's loopback: RMI by two ports, the camera's pictures by a third, in real time."""
+"""The emulated cell on this machine's loopback: the arm by two ports, the camera's pictures by one, in real time."""
 
 import contextlib
 import json
@@ -31,7 +31,9 @@ class EmulatorServer:
         session_port: where it continues.
         camera_port: where pictures are sent.
         delay: of each answer [s].
-        ros: names of an emulated MoveIt Servo behind a rosbridge at `port`, in the controller's place; None: RMI.
+        ros: names of an emulated MoveIt Servo behind a rosbridge at `port`, in the controller's place; None: none.
+        stream: whether Stream Motion moves the arm, with what it needs of RMI at `port`.
+        stream_port: of Stream Motion; 0: any free one.
     """
 
     def __init__(
@@ -43,12 +45,22 @@ class EmulatorServer:
         camera_port: int = 0,
         delay: float = 0.0,
         ros: RosEntry | None = None,
+        stream: bool = False,
+        stream_port: int = 0,
     ):
         self.cell, self._delay = cell, delay
         self._lock = threading.RLock()  # of the cell, but not of its pictures
         self._closed = threading.Event()
         self._new_picture = threading.Condition()
         self._picture: tuple[Picture, float] | None = None
+        self.stream = None
+        if stream:
+            from mereq.robots.emulator.stream import EmulatedStream  # airo-fanuc: not needed for the other wires
+
+            self.stream = EmulatedStream(
+                cell.plant, cell.controller, self._lock, rmi_port=port, stream_port=stream_port
+            )
+            cell.stream, port, session_port = self.stream, 0, 0
         self._listening = [_listen(port), _listen(session_port), _listen(camera_port)]
         self.port, self.session_port, self.camera_port = (each.getsockname()[1] for each in self._listening)
         self._clients: list[socket.socket] = []
@@ -61,15 +73,21 @@ class EmulatorServer:
     @property
     def toml(self) -> str:
         """The file that `--robot fanuc:FILE` reads."""
-        return toml_of(self.cell, port=self.port, camera_port=self.camera_port)
+        if self.stream is None:
+            return toml_of(self.cell, port=self.port, camera_port=self.camera_port)
+        ports = {"port": self.stream.rmi_port, "stream_port": self.stream.stream_port}
+        return toml_of(self.cell, camera_port=self.camera_port, **ports)
 
     def __enter__(self) -> "EmulatorServer":
         """Start."""
-        if self._rosbridge is None:
-            acts = (self._boot, self._serve, self._film, self._run, self._look)
-        else:
+        if self.stream is not None:
+            self.stream.start()
+            acts = (self._film, self._tick, self._look)
+        elif self._rosbridge is not None:
             self._rosbridge.__enter__()
             acts = (self._film, self._run, self._look)
+        else:
+            acts = (self._boot, self._serve, self._film, self._run, self._look)
         self._threads = [threading.Thread(target=act, name="emulator", daemon=True) for act in acts]
         for thread in self._threads:
             thread.start()
@@ -80,6 +98,8 @@ class EmulatorServer:
         self._closed.set()
         if self._rosbridge is not None:
             self._rosbridge.__exit__()
+        if self.stream is not None:
+            self.stream.close()
         for each in (*self._listening, *self._clients):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -97,6 +117,14 @@ class EmulatorServer:
             passed, before = min(now - before, SLOW_BY), now
             with self._lock:
                 self.cell.advance(passed)
+
+    def _tick(self) -> None:
+        """Let the cell's time pass period by period, as a stream needs it. A late emulator does not hurry."""
+        due = time.monotonic()
+        while not self._closed.wait(max(0.0, due - time.monotonic())):
+            due = max(due + ITP, time.monotonic() - ITP)
+            with self._lock:
+                self.cell.advance(ITP)
 
     def _look(self) -> None:
         """Take pictures. Rendering works on a copy of the state, so that motion does not wait for it."""

@@ -2,7 +2,7 @@
 
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -283,10 +283,22 @@ class RmiArm:
         return 1000.0 * float(np.linalg.norm(kinematics.forward(joints_of(wire), length)[0] - self.tool()))
 
 
-class RmiGripper:
+class Outputs(Protocol):
+    """Digital outputs and inputs of a controller."""
+
+    def write_output(self, number: int, on: bool) -> None:
+        """Switch an output."""
+        ...
+
+    def read_input(self, number: int) -> bool:
+        """State of an input."""
+        ...
+
+
+class FanucGripper:
     """A gripper whose valve is at an output of the controller."""
 
-    def __init__(self, arm: RmiArm, entry: GripperEntry):
+    def __init__(self, arm: Outputs, entry: GripperEntry):
         self._arm, self._entry = arm, entry
 
     def close(self, closed: bool) -> None:
