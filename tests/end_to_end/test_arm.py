@@ -18,13 +18,13 @@ from mereq.store.run_writer import RunWriter
 from mereq.studies.comparing import differences
 
 SMALL = {
-    "rollout_steps": 200,
+    "rollout_steps": 120,
     "training_steps": 100,
     "cloning_updates": 50,
     "inference": {"max_updates": 2, "sample_length": 100, "sample_envs": 4},
     "learner": {"hidden": [16, 16]},
     "schedule": {"n_envs": 5, "chunk": 50, "batch_size": 16},
-    "warm_start": {"steps": 400, "updates": 50, "kept": 100},
+    "warm_start": {"steps": 200, "updates": 50, "kept": 100},
     "cloning": {"hidden": [16, 16], "batch_size": 16},
     "takeovers": {"updates": 50},
     "coherent": {"training_steps": 50},
@@ -94,7 +94,7 @@ def test_the_first_rollout_of_mereq_is_the_priors(of_mereq):
 def test_an_interrupted_run_ends_as_one_left_in_peace(of_mereq, tmp_path):
     spec = small("mereq")
     with RunWriter.create(tmp_path / "broken", config_of(spec)) as store:
-        list(islice(run_of(spec, store), 270))  # in an episode of the second round
+        list(islice(run_of(spec, store), 160))  # in an episode of the second round
     with RunWriter.resume(tmp_path / "broken", config_of(spec)) as store:
         list(run_of(spec, store))
     with RunReader.open(of_mereq) as left, RunReader.open(tmp_path / "broken") as right:
