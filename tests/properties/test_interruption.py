@@ -28,6 +28,7 @@ def test_a_run_is_interrupted_between_steps_only(number):
             interruption.check()
     assert signal.getsignal(number) is before
     assert not interruption.requested
+    assert not interruption._known.is_set()  # nothing of it ends the waits of the next run
 
 
 def test_a_signal_before_the_run_began_counts():
@@ -149,12 +150,12 @@ def test_ctrl_z_holds_the_robots_before_it_suspends(monkeypatch):
     told = []
     interruption = Interruption()
     interruption.before_suspension = [lambda: told.append("held")]
-    monkeypatch.setattr(signal, "raise_signal", lambda number: told.append(signal.Signals(number).name))
+    monkeypatch.setattr(signal, "raise_signal", lambda number: told.append((number, signal.getsignal(number))))
     with interruption.caught(), interruption.deferred():
         handler = signal.getsignal(signal.SIGTSTP)
         handler(signal.SIGTSTP, None)
         assert signal.getsignal(signal.SIGTSTP) == handler  # also the next time
-    assert told == ["held", "SIGTSTP"]
+    assert told == ["held", (signal.SIGTSTP, signal.SIG_DFL)]
 
 
 def test_a_run_in_another_thread_leaves_signals_alone():
