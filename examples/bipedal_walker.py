@@ -30,7 +30,7 @@ from mereq import (
 
 FEATURES = ("fast", "effort", "lean")
 FAST, SLOW = 0.6, 0.5  # speeds at which the supervisor takes over, and hands back; the prior walks at 0.63
-CALM = 0.75  # share of the prior's action that the supervisor would take
+CALM = 0.6  # share of the prior's action that the supervisor would take
 
 
 def make():
@@ -47,7 +47,7 @@ RULE = Rule(
     disengage=(Trigger(lambda obs: obs[2] < SLOW, 3),),
 )
 TASK = task_from_gymnasium("bipedal-walker", make, features, FEATURES)
-QUICK = fast(TASK, gamma=0.95, rollout_steps=600, temperature=0.1)
+QUICK = fast(TASK, gamma=0.0, rollout_steps=600, temperature=0.1)  # the effort is one of the action itself
 
 
 def prior():
@@ -55,7 +55,7 @@ def prior():
 
 
 def calm():
-    """The prior's most probable action, weaker: it then walks at 0.4."""
+    """The prior's most probable action, weaker: it then walks at 0.2."""
     hurried = prior()
     return DeterministicPolicy(lambda obs: CALM * hurried.distribution(obs).mode(), TASK.actions)
 
@@ -66,7 +66,11 @@ WALKER = TaskDefinition(
     expert=calm,
     supervisor=lambda expert: MeasurementExpert(expert, RULE),
     settings={
-        "fast": replace(QUICK, training_steps=600, inference=replace(QUICK.inference, max_updates=3, step_size=0.2))
+        "fast": replace(
+            QUICK,
+            training_steps=1000,
+            inference=replace(QUICK.inference, max_updates=4, step_size=3.0, tolerance=0.01, features=("effort",)),
+        )
     },
     controls=axis_controls(
         ["hip 1", "knee 1", "hip 2", "knee 2"],

@@ -3,8 +3,8 @@
     python benchmarks/environments/rates.py cart_pole --seeds 100 101 102 103
     python benchmarks/environments/rates.py --table
 
-writes results/environments/rates.json, one entry per example and seed. The table has means, and half widths of 95 %
-intervals by Student's t.
+writes results/environments/rates.json, one entry per example and seed, as `try_all.py` does with the seed of its
+alignment. The table has means, and half widths of 95 % intervals by Student's t.
 """
 
 import argparse
@@ -23,9 +23,14 @@ from mereq.store.provenance import provenance
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "results" / "environments" / "rates.json"
 Known = dict[str, dict[str, dict[str, Any]]]  # results by example and seed
-NAMES = {
+NAMES = {  # definition in examples/<its key>.py, and number of rounds
     "cart_pole": ("CART_POLE", 5),
     "lunar_lander": ("LANDER", 4),
+    "mountain_car": ("MOUNTAIN_CAR", 4),
+    "pendulum": ("PENDULUM", 4),
+    "bipedal_walker": ("WALKER", 4),
+    "mini_grid": ("MINI_GRID", 4),
+    "intersection": ("INTERSECTION", 3),
     "fetch_reach": ("FETCH_REACH", 4),
     "fetch_push": ("FETCH_PUSH", 3),
     "panda_pick": ("PANDA", 4),
@@ -36,7 +41,7 @@ def rates(name: str, seed: int) -> dict[str, Any]:
     """Rates, weights and seconds of each round of one alignment."""
     task, rounds = NAMES[name]
     definition, begin = find_task(f"{ROOT}/examples/{name}.py:{task}"), time.monotonic()
-    supervisor = definition.supervisor() if callable(definition.supervisor) else definition.supervisor
+    supervisor = definition.make_supervisor()
     settings, prior = definition.settings["fast"], definition.policy("prior")
     found = list(align(definition.task, prior, supervisor, METHODS["mereq"], settings, seed=seed, n_rounds=rounds))
     return {
@@ -52,6 +57,13 @@ def rates(name: str, seed: int) -> dict[str, Any]:
 def recorded() -> Known:
     """What was measured before."""
     return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+def remember(name: str, seed: int, found: dict[str, Any]) -> None:
+    """Write down what was measured, beside what another process may have written since."""
+    known = recorded()
+    known.setdefault(name, {})[str(seed)] = found
+    FILE.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def table(known: Known) -> str:
@@ -81,9 +93,7 @@ def main() -> None:
     for name in given.names:
         for seed in given.seeds:
             found = rates(name, seed)
-            known = recorded()  # which another process may have extended
-            known.setdefault(name, {})[str(seed)] = found
-            FILE.write_text(json.dumps(known, indent=1) + "\n")
+            remember(name, seed, found)
             print(name, seed, json.dumps(found), flush=True)
     if given.table:
         print(table(recorded()))

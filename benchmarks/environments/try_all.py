@@ -36,6 +36,7 @@ from mereq.store.run_store import RunReader
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # sitting
 import people
+from rates import NAMES, remember
 
 from sitting import COMMAND, Supervise, chromium, who
 
@@ -64,10 +65,8 @@ LOOK = "document.getElementById('scene').toDataURL('image/png')"
 class Example:
     """An example, and how it is tried."""
 
-    task: str  # NAME in examples/<its key>.py
     needs: tuple[str, ...]  # modules
     person: Callable[[], people.Person]
-    rounds: int = 3
     steps: int = 60  # of a person's round
     packages: tuple[str, ...] = field(default=())  # whose versions are recorded
     prior: str = ""  # variable of the environment that names a prior which is not shipped
@@ -76,30 +75,23 @@ class Example:
 SB3 = ("gymnasium", "stable_baselines3")
 PHYSICS = ("gymnasium-robotics", "mujoco")
 EXAMPLES = {
-    "cart_pole": Example("CART_POLE", ("pygame",), people.CartOnTheLeft, 5, packages=SB3),
-    "lunar_lander": Example("LANDER", ("Box2D",), partial(people.now_and_then, "ArrowUp"), packages=(*SB3, "Box2D")),
-    "mountain_car": Example(
-        "MOUNTAIN_CAR", ("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=("gymnasium",)
-    ),
-    "pendulum": Example("PENDULUM", ("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=SB3),
+    "cart_pole": Example(("pygame",), people.CartOnTheLeft, packages=SB3),
+    "lunar_lander": Example(("Box2D",), partial(people.now_and_then, "ArrowUp"), packages=(*SB3, "Box2D")),
+    "mountain_car": Example(("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=("gymnasium",)),
+    "pendulum": Example(("pygame",), partial(people.now_and_then, "ArrowLeft"), packages=SB3),
     "bipedal_walker": Example(
-        "WALKER",
         ("Box2D",),
         partial(people.now_and_then, "KeyF"),
         packages=(*SB3, "Box2D"),
         prior="WALKER_PRIOR",
     ),
-    "mini_grid": Example(
-        "MINI_GRID", ("minigrid",), partial(people.now_and_then, "ArrowRight"), 4, packages=("minigrid",)
-    ),
+    "mini_grid": Example(("minigrid",), partial(people.now_and_then, "ArrowRight"), packages=("minigrid",)),
     "intersection": Example(
-        "INTERSECTION", ("highway_env",), partial(people.now_and_then, "ArrowDown"), steps=30, packages=("highway-env",)
+        ("highway_env",), partial(people.now_and_then, "ArrowDown"), steps=30, packages=("highway-env",)
     ),
-    "fetch_reach": Example(
-        "FETCH_REACH", ("gymnasium_robotics",), partial(people.now_and_then, "KeyE"), packages=PHYSICS
-    ),
-    "fetch_push": Example("FETCH_PUSH", ("gymnasium_robotics",), people.RisesWhenArrived, packages=PHYSICS),
-    "panda_pick": Example("PANDA", ("gym_hil",), people.OverTheCube, packages=("gym-hil", "mujoco")),
+    "fetch_reach": Example(("gymnasium_robotics",), partial(people.now_and_then, "KeyE"), packages=PHYSICS),
+    "fetch_push": Example(("gymnasium_robotics",), people.RisesWhenArrived, packages=PHYSICS),
+    "panda_pick": Example(("gym_hil",), people.OverTheCube, packages=("gym-hil", "mujoco")),
 }
 
 
@@ -108,7 +100,8 @@ class Trial:
 
     def __init__(self, name: str, folder: Path, seed: int):
         self.name, self.example, self.folder, self.seed = name, EXAMPLES[name], folder / name, seed
-        self.task = f"{ROOT}/examples/{name}.py:{self.example.task}"
+        self.definition, self.rounds = NAMES[name]
+        self.task = f"{ROOT}/examples/{name}.py:{self.definition}"
         self.result: dict[str, Any] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -122,14 +115,18 @@ class Trial:
         out = self.folder / "align"
         again = ("--resume",) if out.exists() else (self.task, "--seed", self.seed)
         named = (self.task,) if out.exists() else ()
-        self.mereq("align", *named, *again, "--rounds", self.example.rounds, "--out", out)
+        self.mereq("align", *named, *again, "--rounds", self.rounds, "--out", out)
         with RunReader.open(out) as run:
-            rounds = run.rounds()
-        return {
+            rounds, seconds, features = run.rounds(), run.seconds(), run.starts()[-1].config["feature_names"]
+        found = {
             "rates": [round(float(one.intervention_rate), 4) for one in rounds],
-            "seconds": [round(float(one.seconds_waited), 1) for one in rounds],
             "theta": [float(weight) for weight in np.round(rounds[-1].theta, 3)],
         }
+        waited = [round(float(one.seconds_waited), 1) for one in rounds]
+        commit = (provenance().get("git") or {}).get("commit")
+        known = {"features": features, "learning_seconds": waited, "seconds": round(seconds, 1), "commit": commit}
+        remember(self.name, self.seed, found | known)
+        return found | {"seconds": waited}
 
     def show(self) -> dict[str, Any]:
         """`mereq show`, with and without the task's code."""
@@ -293,7 +290,7 @@ def try_one(name: str, folder: Path, seed: int, again: list[str]) -> None:
         begin = time.monotonic()
         found = getattr(trial, part)()
         result["parts"][part] = found | {"took": round(time.monotonic() - begin, 1)}
-        result |= {"example": f"examples/{name}.py:{trial.example.task}", "seed": seed, "rounds": trial.example.rounds}
+        result |= {"example": f"examples/{name}.py:{trial.definition}", "seed": seed, "rounds": trial.rounds}
         result |= {"versions": versions(trial.example.packages), "provenance": provenance()}
         RESULTS.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(result, indent=1) + "\n")

@@ -7,6 +7,7 @@ times with the same shapes. So in each test the first calls of each function are
 import functools
 import inspect
 import sys
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -22,6 +23,7 @@ FIRST_CALLS, ONE_IN = 8, 200  # of a function in a test
 NUMBERS = BeartypeConf(is_pep484_tower=True, hint_overrides=FrozenDict({int: int | np.integer}))
 
 _counters: list[list[int]] = []
+_paused = [False]
 _jaxtyped = jaxtyping.jaxtyped
 
 
@@ -49,7 +51,7 @@ def sampled(function, check):
     def wrapper(*args, **kwargs):
         __tracebackhide__ = True
         calls[0] += 1
-        if calls[0] > FIRST_CALLS and calls[0] % ONE_IN:
+        if _paused[0] or (calls[0] > FIRST_CALLS and calls[0] % ONE_IN):
             return function(*args, **kwargs)
         if not made:
             made.append(check(function))
@@ -79,6 +81,16 @@ def forget_calls() -> None:
     """The next calls of every function are its first ones."""
     for calls in _counters:
         calls[0] = 0
+
+
+@contextmanager
+def paused():
+    """Without checks, as for a user: what the package itself says about values of other types."""
+    _paused[0] = True
+    try:
+        yield
+    finally:
+        _paused[0] = False
 
 
 def check_the_package() -> None:

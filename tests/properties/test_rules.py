@@ -135,7 +135,7 @@ def test_impossible_holds(min_hold, max_hold):
 
 
 def test_impossible_trigger():
-    with pytest.raises(ValueError, match="at least 1 consecutive step"):
+    with pytest.raises(ValueError, match="must be at least 1 in number"):
         trigger(0, 0)
 
 

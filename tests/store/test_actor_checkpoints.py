@@ -217,5 +217,5 @@ def test_an_actor_taken_for_a_q_function(saved, about):
 
 
 def test_a_policy_of_ones_own_is_not_stored(tmp_path):
-    with pytest.raises(TypeError, match="cannot store a policy of type GaussianPolicy"):
+    with pytest.raises(TypeError, match="A GaussianPolicy cannot be stored"):
         save_policy(tmp_path / "own", PRIOR, about={})

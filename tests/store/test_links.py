@@ -3,6 +3,7 @@
 import os
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 from kill9 import config, corridor_events
@@ -10,8 +11,10 @@ from mereq.commands import browser, show
 from mereq.commands import study as study_command
 from mereq.commands.output import PlainConsole
 from mereq.core.errors import CannotWrite
-from mereq.reports import study_report
-from mereq.reports.behaviour import Behaviour
+from mereq.core.task import Task
+from mereq.presets.definition import TaskDefinition
+from mereq.reports import behaviour, study_report
+from mereq.reports.behaviour import Behaviour, EvaluatedPolicy, EvaluationTask, PolicyEvaluation
 from mereq.reports.behaviour_report import write_behaviour
 from mereq.store.atomic import replace_file
 from mereq.store.links import inside
@@ -150,3 +153,29 @@ def test_studies_trials_reports_and_figures_write_through_no_link(tmp_path, thes
     with pytest.raises(CannotWrite, match="is a link"):
         PLACES[name](tmp_path / "sent")
     assert thesis.read_text() == "my thesis"
+
+
+@pytest.mark.parametrize("link", ["folder", "arrays", "description", "temporary"])
+def test_evaluations_that_a_report_keeps_go_through_no_link(tmp_path, thesis, monkeypatch, link):
+    """A stored evaluation is two files in the study's folder evaluations, which may refer elsewhere by links."""
+    task = only(EvaluationTask, definition=only(TaskDefinition, task=only(Task)), theta_expert=np.ones(1))
+    monkeypatch.setattr(behaviour, "_evaluation_task", lambda name: task)
+    monkeypatch.setattr(behaviour, "_dependencies", lambda *parts: "one")
+    monkeypatch.setattr(behaviour, "_read_stored", lambda *parts: None)  # as for code that has changed since
+    folder = tmp_path / "sent" / behaviour.EVALUATIONS
+    name = behaviour.digest("one")[:16]
+    (tmp_path / "outside").mkdir()
+    if link == "folder":
+        folder.parent.mkdir()
+        folder.symlink_to("../outside")
+        with pytest.raises(CannotWrite, match="leads out of"):
+            next(behaviour.evaluate_policies(folder.parent, [only(EvaluatedPolicy, task="corridor", load=object)]))
+    else:
+        names = {"arrays": f"{name}.safetensors", "description": f"{name}.json", "temporary": f".{name}.json.next.tmp"}
+        folder.mkdir(parents=True)
+        (folder / names[link]).symlink_to("../../thesis.tex")
+        numbers = {"features": np.zeros((1, 1)), "returns": np.zeros(1), "measures": {}, "provenance": {}}
+        behaviour._store(inside(folder.parent, folder / name), only(PolicyEvaluation, **numbers))
+        assert not any(file.is_symlink() for file in folder.iterdir())
+    assert thesis.read_text() == "my thesis"
+    assert list((tmp_path / "outside").iterdir()) == []

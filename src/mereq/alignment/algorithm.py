@@ -20,9 +20,11 @@ from mereq.alignment.robot_gated import gate_of, without_gate
 from mereq.alignment.schedule import LearningSchedule, PolicyVersion, Resume, Sequential
 from mereq.alignment.settings import AlignSettings
 from mereq.alignment.takeover_learning import TakeoverLearning
+from mereq.core.border import check_parts
 from mereq.core.errors import WrongValue
 from mereq.core.own_policy import protected
 from mereq.core.policy import Policy
+from mereq.core.ranges import COUNT, COUNT_OR_NONE, SHARE
 from mereq.core.seeding import episode_seed
 from mereq.core.simulator import Environment, close
 from mereq.core.supervisor import Supervisor
@@ -95,6 +97,9 @@ def events(
     """
     resume = resume or Resume()
     _check_numbers(seed, n_rounds, rate_threshold)
+    check_parts(task, supervisor)
+    if not hasattr(method, "start"):
+        raise WrongValue(f"The method is {method!r}. It must be one of mereq.METHODS, such as METHODS['mereq'].")
     log, waiting, gated = resume.log, list(resume.recorded), gate_of(method)
     if gated is not None:
         rate_threshold = 0.0  # the rate says how often the robot asked, and not how content the supervisor is
@@ -177,13 +182,13 @@ def _check_numbers(seed: int, n_rounds: int, rate_threshold: float) -> None:
     Raises:
         WrongValue: a number is out of its range, or NaN.
     """
-    for name, value, right, allowed in (
-        ("seed", seed, seed >= 0, "at least 0"),
-        ("n_rounds", n_rounds, n_rounds >= 1, "at least 1"),
-        ("rate_threshold", rate_threshold, 0 <= rate_threshold <= 1, "between 0 and 1"),
+    for name, value, allowed in (
+        ("seed", seed, COUNT_OR_NONE),
+        ("n_rounds", n_rounds, COUNT),
+        ("rate_threshold", rate_threshold, SHARE),
     ):
-        if not right:
-            raise WrongValue(f"A run's {name} must be {allowed}; it is {value}.")
+        if not allowed.holds(value) or (allowed.whole and isinstance(value, float)):
+            raise WrongValue(f"A run's {name} must be {allowed.wanted_instead_of(value)}; it is {value!r}.")
 
 
 def _collected(

@@ -9,8 +9,9 @@ import numpy as np
 
 from mereq.alignment.inverse_rl import MANY_STEPS
 from mereq.alignment.settings import AlignSettings
-from mereq.core.border import checked_reset, checked_step, copied, existing_action, failed
+from mereq.core.border import check_is_task, check_parts, checked_reset, checked_step, copied, existing_action, failed
 from mereq.core.errors import MereqError, WrongTask
+from mereq.core.function_policies import SampledPolicy, check_limits
 from mereq.core.memory import free_memory
 from mereq.core.own_policy import checked_distribution, protected
 from mereq.core.policy import Policy
@@ -127,6 +128,7 @@ class _Examination:
     settings: AlignSettings | None
 
     def __post_init__(self):
+        check_is_task(self.task)
         if self.prior is not None:
             self.task, self.prior = self.task.seen_by(self.prior)
         self.made: list[Any] = []  # environments and simulators, to be closed
@@ -340,8 +342,9 @@ class _Examination:
             )
         return None
 
-    def _prior(self) -> None:
+    def _prior(self) -> str | None:
         assert self.prior is not None
+        check_limits(getattr(self.prior, "raw", self.prior), self.task.actions)
         prior = protected(self.prior, self.task.actions)
         obs = np.stack(self.trace.obs).astype(np.float32)
         obs = obs[np.arange(max(len(obs), N_STEPS)) % len(obs)]  # enough rows to tell probabilities from logits
@@ -365,6 +368,20 @@ class _Examination:
                 "The prior gave two different distributions for the same observations. Switch off its random parts, "
                 "such as dropout (PyTorch: model.eval()), and return the distribution instead of a sample."
             )
+        return self._answers_alone(inner, obs, answers[0])
+
+    def _answers_alone(self, inner: Policy, obs: np.ndarray, together: Any) -> str | None:
+        """Whether the prior's answer to an observation is the same without the others of its batch."""
+        if isinstance(inner, SampledPolicy) or not hasattr(together, "parameters"):
+            return None  # whose draws depend on all observations of a call
+        alone = checked_distribution(inner.distribution(obs[:1].copy()), self.task.actions, 1)
+        if np.allclose(together.parameters[:1], alone.parameters, rtol=1e-3, atol=1e-3):
+            return None
+        return (
+            "The prior's answer to an observation depends on the others that it is asked for at the same time: it acts "
+            "otherwise in a run, where it is asked for one, than in the training. Fix its statistics (PyTorch: "
+            "model.eval()), and normalise each row by itself."
+        )
 
     def _memory(self) -> str | None:
         assert self.settings is not None
@@ -402,6 +419,7 @@ class _Examination:
 
     def _supervisor(self) -> None:
         assert self.supervisor is not None
+        check_parts(self.task, self.supervisor)
         try:
             self.supervisor.begin_episode(SEED)
             trace = zip(self.trace.obs, self.trace.infos, self.trace.actions, strict=False)

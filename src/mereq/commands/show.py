@@ -13,6 +13,7 @@ from mereq.commands.output import PlainConsole, command, words
 from mereq.commands.posterior import posterior_lines, recorded_posterior
 from mereq.commands.terminal import prepare, round_columns, round_line
 from mereq.commands.unused import refuse_other_names
+from mereq.core.border import own_code
 from mereq.core.errors import CannotLoad, MissingPackage
 from mereq.core.extras import advice
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate
@@ -202,13 +203,13 @@ def _draw(directory: Path, report: dict[str, Any], clip: bool, out: Console) -> 
     out.print(words(str(picture)))
     film = definition_of(report["task"]).clip
     if clip and film is not None:
-        with writing(figures):
+        with own_code(f"The clip of the task {report['task']} failed"), writing(figures):
             film(prior, policy, film_file)
         out.print(words(str(film_file)))
     if clip and report["fit"] and "worst" in report["fit"]:
         with RunReader.open(directory) as reader:
             run = RecordedInference.of(reader)
-        with writing(figures):
+        with own_code(f"The clips of the task {report['task']} failed"), writing(figures):
             clips = unexplained_clips(run, report["fit"], policy, directory, FIGURES)
         for each in clips:
             out.print(words(f"{each}  (explained worst: as supervised, and the policy alone)"))

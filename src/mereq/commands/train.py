@@ -12,6 +12,7 @@ from rich.console import Console
 from mereq.commands.output import command, words
 from mereq.commands.phases import begin, locked_output, options, rounded, run_phases
 from mereq.commands.terminal import prepare
+from mereq.core.border import own_code
 from mereq.core.errors import IncompleteTask, UnknownName, WrongValue
 from mereq.core.reward import LinearReward
 from mereq.evaluation.rollouts import EPISODES, SEED, evaluate, model_card
@@ -61,7 +62,9 @@ def train(asked: TrainingRequest, console: Console) -> None:
 
             def evaluated(_: int) -> tuple[dict[str, float], str]:
                 result = evaluate(training.policy, simulator, seed=SEED)
-                card.update(model_card(result, theta, names, definition.metrics(result)))
+                with own_code(f"The metrics of the task {definition.name} failed"):
+                    own = definition.metrics(result)
+                card.update(model_card(result, theta, names, own))
                 values = "   ".join(f"{name} {card['mean_features'][name]:.3f}" for name in names)
                 line = f"return {card['return_mean']:6.2f}   {values}   ended early {card['terminated']:.2f}"
                 return {"return": card["return_mean"], **rounded(training.simulator_training.metrics)}, line

@@ -1,7 +1,8 @@
 """Border to a user's objects: what they hand over is checked and copied where it enters."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.core.actions import Actions, Discrete
-from mereq.core.errors import OwnCodeFailed, WrongAction, WrongTask
+from mereq.core.errors import MereqError, OwnCodeFailed, WrongAction, WrongTask
 from mereq.core.task import Task, checked_features
 
 ROUNDING = 1e-5  # an action beyond its limit by no more than this is a rounding error, and is clipped
@@ -34,6 +35,34 @@ class Reached(NamedTuple):
     terminated: bool
     truncated: bool
     info: dict[str, Any]
+
+
+def check_parts(task: Any, supervisor: Any) -> None:
+    """Refuse what is no task, or no supervisor.
+
+    Raises:
+        WrongTask: it is something else, such as an environment, or a class in place of an object.
+    """
+    check_is_task(task)
+    if isinstance(supervisor, type) or any(not hasattr(supervisor, name) for name in ("begin_episode", "decide")):
+        what = f"the class {supervisor.__name__}" if isinstance(supervisor, type) else _kind(supervisor)
+        raise WrongTask(
+            f"The supervisor is {what}. It must be an object with the methods begin_episode(seed) and decide(context), "
+            "such as MeasurementExpert(expert, rule)."
+        )
+
+
+def check_is_task(task: Any) -> None:
+    """Refuse what is no task.
+
+    Raises:
+        WrongTask: it is something else, such as an environment.
+    """
+    if not isinstance(task, Task):
+        raise WrongTask(
+            f"The task is {_kind(task)}, and must be a mereq.Task: task_from_gymnasium(name, make, features, names) "
+            "makes one of an environment."
+        )
 
 
 def checked_reset(answer: Any, task: Task) -> tuple[np.ndarray, dict[str, Any]]:
@@ -100,7 +129,7 @@ def checked_observation(obs: Any, size: int, name: str, name_of: NameOf = coordi
     Raises:
         WrongTask: the observation is another array, or a coordinate is not finite.
     """
-    found = np.array(obs)
+    found = np.array(real_numbers(obs))
     if found.shape != (size,) or found.dtype.kind not in "fiub":
         raise WrongTask(
             f"An observation of the task {name} has shape {found.shape} and type {found.dtype}; it must be a vector of "
@@ -109,6 +138,22 @@ def checked_observation(obs: Any, size: int, name: str, name_of: NameOf = coordi
     if not np.isfinite(found).all():
         raise WrongTask(not_finite(found, name, name_of))
     return found if found.dtype in FLOATS else found.astype(np.float32)
+
+
+def real_numbers(obs: Any) -> Any:
+    """The same observation. An array without a mask and without complex numbers loses nothing when it is flattened.
+
+    Raises:
+        WrongTask: it is an array of complex numbers, or some are masked.
+    """
+    if isinstance(obs, np.ma.MaskedArray) and np.ma.getmaskarray(cast(Any, obs)).any():
+        raise WrongTask(
+            "An observation is a masked array, and numbers of it are masked. Every coordinate must be a finite number "
+            "at every step: for a missing measurement repeat the last one."
+        )
+    if isinstance(obs, np.ndarray) and obs.dtype.kind == "c":
+        raise WrongTask("An observation has complex numbers. Return their real and imaginary parts as two coordinates.")
+    return obs
 
 
 def checked_observations(obs: np.ndarray, name: str) -> np.ndarray:
@@ -154,7 +199,10 @@ def as_features(found: Any, name: str, names: tuple[str, ...]) -> Float[np.ndarr
         NonFiniteFeatures: a feature is NaN or infinite.
     """
     try:
-        features = np.array(found, np.float64)
+        features = np.array(found)
+        if features.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        features = features.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise WrongTask(
             f"The features of the task {name} are {_shown(found)}. They must be an array of one number for each of the "
@@ -233,6 +281,21 @@ def failed(what: str, error: Exception, more: str = "") -> OwnCodeFailed:
     read_only = "Arrays that mereq hands over must not be changed: change a copy." if "read-only" in str(error) else ""
     hint = " ".join(part for part in (read_only, more) if part)
     return OwnCodeFailed(f"{what}: {type(error).__name__}: {error}{line_of(error)}.{' ' + hint if hint else ''}")
+
+
+@contextmanager
+def own_code(what: str) -> Iterator[None]:
+    """Context in which an exception of a user's function becomes a sentence with their line. what: as in `failed`.
+
+    Raises:
+        OwnCodeFailed: the function raised an exception.
+    """
+    try:
+        yield
+    except MereqError:
+        raise
+    except Exception as error:
+        raise failed(what, error) from error
 
 
 def line_of(error: BaseException) -> str:

@@ -65,6 +65,10 @@ class CorruptCheckpoint(MereqError):
     """A checkpoint that cannot be read, is truncated, or does not fit what it is loaded into."""
 
 
+class CannotStore(MereqError, TypeError):
+    """A policy of which no weights can be written, because it is a function or a user's class."""
+
+
 class LostRows(CorruptCheckpoint):
     """A record without rows that were acknowledged: its write-ahead log is missing or damaged."""
 

@@ -13,7 +13,9 @@ from jaxtyping import Float
 
 from mereq.core.actions import Actions, Box, Discrete
 from mereq.core.distribution import Categorical, ClippedGaussian, WeightedSamples
-from mereq.core.errors import WrongPolicyOutput, WrongValue
+from mereq.core.errors import WrongPolicyOutput, WrongTask, WrongValue
+from mereq.core.policy import check_count
+from mereq.core.ranges import POSITIVE_SHARE, SHARE
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class ClippedGaussianPolicy:
     ]
     low: Float[np.ndarray, " actions"]  # limits of the environment's action space
     high: Float[np.ndarray, " actions"]
+
+    def __post_init__(self):
+        for name in ("low", "high"):
+            object.__setattr__(self, name, np.array(getattr(self, name), np.float64, ndmin=1))
+        low, high = self.low, self.high
+        if low.ndim != 1 or low.shape != high.shape or not (np.isfinite(low) & np.isfinite(high) & (low < high)).all():
+            raise WrongValue(
+                "The limits of a ClippedGaussianPolicy are those of the environment's action space, two vectors of "
+                f"finite numbers, the lower ones first; they are {low} and {high}."
+            )
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> ClippedGaussian:
         """Clipped Gaussian of the callable's mean and log-std, scaled so that the limits are -1 and 1."""
@@ -61,8 +73,10 @@ class DeterministicPolicy:
     noise: float = 0.1
 
     def __post_init__(self):
-        if not 0 < self.noise <= 1:
-            raise WrongValue(f"The noise of a deterministic policy must be above 0 and at most 1; it is {self.noise}.")
+        if not POSITIVE_SHARE.holds(self.noise):
+            raise WrongValue(
+                f"The noise of a deterministic policy must be {POSITIVE_SHARE.words}; it is {self.noise!r}."
+            )
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical | ClippedGaussian:
         """The callable's actions, with noise."""
@@ -95,11 +109,9 @@ class SampledPolicy:
     noise: float = 0.0
 
     def __post_init__(self):
-        if self.n_samples < 1 or not 0 <= self.noise <= 1:
-            raise WrongValue(
-                "A policy known by samples needs n_samples of at least 1 and a noise from 0 to 1; they are "
-                f"{self.n_samples} and {self.noise}."
-            )
+        check_count("n_samples of a policy known by samples", self.n_samples)
+        if not SHARE.holds(self.noise):
+            raise WrongValue(f"The noise of a policy known by samples must be {SHARE.words}; it is {self.noise!r}.")
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical | WeightedSamples:
         """Empirical distribution of `n_samples` actions per observation."""
@@ -114,6 +126,29 @@ class SampledPolicy:
         actions = np.clip(actions, -1.0, 1.0).astype(np.float32)
         rows = actions.reshape(len(obs), self.n_samples, self.actions.size)
         return WeightedSamples(rows, np.zeros(rows.shape[:2], np.float32), rng.random(len(obs)))
+
+
+def check_limits(policy: Any, actions: Actions) -> None:
+    """Refuse a policy in units of its own whose limits are not those of the task's actions.
+
+    Raises:
+        WrongTask: the limits differ, so that each action would be stretched.
+    """
+    if isinstance(policy, ClippedGaussianPolicy):
+        size = len(policy.low)
+        limits = policy.low, policy.high
+    elif isinstance(policy, DeterministicPolicy | SampledPolicy) and isinstance(policy.actions, Box):
+        size, limits = policy.actions.size, policy.actions.limits
+    else:
+        return
+    if not isinstance(actions, Box) or size != actions.size:
+        return  # which its distribution will show
+    if not all(np.allclose(one, other, rtol=1e-5) for one, other in zip(limits, actions.limits, strict=True)):
+        raise WrongTask(
+            f"The prior was made for actions from {limits[0]} to {limits[1]}, and the task's reach from "
+            f"{actions.limits[0]} to {actions.limits[1]}: each of its actions would be stretched. Give it the limits "
+            "of the task's own action space, such as task.actions."
+        )
 
 
 def _mixed(log_probs: Float[np.ndarray, "n actions"], noise: float) -> Float[np.ndarray, "n actions"]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from mereq.core.border import failed
 from mereq.core.distribution import Categorical, Distribution, SquashedGaussian
-from mereq.core.errors import MereqError, WrongPolicyOutput
+from mereq.core.errors import MereqError, WrongPolicyOutput, WrongValue
 
 ENOUGH_ROWS = 8  # of probabilities in place of logits: fewer can be logits by chance
 
@@ -33,6 +33,9 @@ class LogitsPolicy:
 
     logits: Callable[[Float[np.ndarray, "n obs"]], Float[np.ndarray, "n actions"]]
     n_actions: int
+
+    def __post_init__(self):
+        check_count("n_actions of a LogitsPolicy", self.n_actions)
 
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> Categorical:
         """Softmax of the callable's logits."""
@@ -73,6 +76,9 @@ class GaussianPolicy:
     ]
     n_actions: int
 
+    def __post_init__(self):
+        check_count("n_actions of a GaussianPolicy", self.n_actions)
+
     def distribution(self, obs: Float[np.ndarray, "n obs"]) -> SquashedGaussian:
         """Squashed Gaussian with the callable's mean and log-std."""
         answer: Any = _answer(self.mean_and_log_std, obs)
@@ -95,6 +101,16 @@ class GaussianPolicy:
                 "5 or -5, and for a policy without noise a log-std such as -3."
             )
         return SquashedGaussian(mean, log_std)
+
+
+def check_count(name: str, value: Any) -> None:
+    """Refuse what is no whole number of at least 1.
+
+    Raises:
+        WrongValue: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise WrongValue(f"{name} must be a whole number of at least 1; it is {value!r}.")
 
 
 def _answer(function: Callable[..., Any], obs: np.ndarray) -> Any:
@@ -120,7 +136,10 @@ def _numbers(answer: Any, dtype: type[np.floating[Any]]) -> np.ndarray:
         WrongPolicyOutput: it cannot become an array of numbers.
     """
     try:
-        return np.array(answer, dtype)
+        found = np.array(answer)
+        if found.dtype.kind in "cUSV":
+            raise TypeError(f"it has the type {found.dtype}")
+        return found.astype(dtype)
     except Exception as error:
         raise WrongPolicyOutput(
             f"The policy answered with a {type(answer).__name__} that cannot become a NumPy array: {error}. Return an "

@@ -1,5 +1,6 @@
 """Interface of a task for a person: pictures as data, readings, keys. No network, no drawing library."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checkable
@@ -7,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypedDict, runtime_checka
 import numpy as np
 
 from mereq.core.actions import Actions, Discrete
+from mereq.core.errors import WrongTask
 
 
 class HighwayPicture(TypedDict):
@@ -111,6 +113,11 @@ class Foreseeable(Protocol):
 
 
 RESERVED = {"Enter", "Escape", "KeyP", "KeyM", "KeyH", "Minus", "Equal"}  # of the page itself
+CODE = re.compile(  # of a key on some keyboard
+    "Key[A-Z]|Digit[0-9]|Arrow(Left|Right|Up|Down)|Numpad[A-Z0-9][A-Za-z]*|F[0-9]{1,2}|(Shift|Control|Alt|Meta)(Left|Right)"
+    "|(Intl|Lang)[A-Za-z0-9]+|Space|Tab|CapsLock|ContextMenu|Backspace|Delete|Insert|Home|End|PageUp|PageDown|Backquote"
+    "|Bracket(Left|Right)|Backslash|Semicolon|Quote|Comma|Period|Slash|KanaMode|Convert|NonConvert|Pause|ScrollLock"
+)
 DIGITS = tuple(f"Digit{n}" for n in range(1, 10))
 AXIS_KEYS = (  # of one axis after another: the key that increases it, the key that decreases it
     ("ArrowRight", "ArrowLeft"),
@@ -137,15 +144,16 @@ def discrete_controls(names: Sequence[str], *, keys: Sequence[str] = (), nothing
         nothing: the action that does nothing. Without one, the run waits while a person in control presses no key.
 
     Raises:
-        ValueError: there are more keys than names, a key is used twice or by the page, or `nothing` is no action.
+        WrongTask: there are more keys than names, a key does not exist, is used twice or by the page, or `nothing` is
+            no action.
     """
     used = tuple(keys) or DIGITS
     pressed = [code for code in used[: len(names)] if code]
     if len(keys) > len(names):
-        raise ValueError(f"{len(names)} actions need at most as many keys; got {', '.join(keys)}")
+        raise WrongTask(f"{len(names)} actions need at most as many keys; got {', '.join(keys)}.")
     _check_keys(pressed)
     if nothing is not None and not 0 <= nothing < len(names):
-        raise ValueError(f"nothing = {nothing} is not one of the actions 0 to {len(names) - 1}")
+        raise WrongTask(f"nothing = {nothing} is not one of the actions 0 to {len(names) - 1}.")
     known = tuple(names)
     return ActionControls(
         tuple(
@@ -167,7 +175,7 @@ def axis_controls(names: Sequence[str], *, keys: Sequence[tuple[str, str]] = AXI
             moved by no key.
 
     Raises:
-        ValueError: a key is used twice, or by the page itself.
+        WrongTask: a key does not exist, is used twice, or by the page itself.
     """
     pairs = tuple(zip(names, keys, strict=False))
     pressed = [code for _, pair in pairs for code in pair]
@@ -190,11 +198,48 @@ def default_controls(actions: Actions) -> ActionControls:
     return axis_controls([f"axis {n}" for n in range(actions.size)])
 
 
+def check_controls(controls: Any, actions: Actions, name: str) -> None:
+    """Refuse controls that are not those of the task's actions.
+
+    Raises:
+        WrongTask: they are no `ActionControls`, or a key's action, or "nothing", does not exist.
+    """
+    if not isinstance(controls, ActionControls):
+        raise WrongTask(
+            f"The controls of the task {name} are a {type(controls).__name__}. Make them with discrete_controls(names) "
+            "or axis_controls(names)."
+        )
+    meant = [key.action for key in controls.keys] + ([] if controls.nothing is None else [controls.nothing])
+    for action in meant:
+        discrete = np.shape(action) == ()
+        if discrete != isinstance(actions, Discrete) or (
+            not 0 <= action < actions.n if isinstance(actions, Discrete) else np.shape(action) != actions.shape
+        ):
+            maker = "discrete_controls" if isinstance(actions, Discrete) else "axis_controls"
+            raise WrongTask(
+                f"The controls of the task {name} have the action {action!r}, and the task has {actions}. "
+                f"{maker}(names), with one name for each, fits them."
+            )
+    if isinstance(actions, Discrete):
+        try:
+            controls.name_of(np.int64(actions.n - 1))
+        except Exception as error:
+            raise WrongTask(
+                f"The controls of the task {name} have no name for the action {actions.n - 1} ({error}). The task has "
+                f"{actions}: discrete_controls(names), with one name for each, fits them."
+            ) from error
+
+
 def _check_keys(pressed: Sequence[str]) -> None:
     if len(set(pressed)) < len(pressed):
-        raise ValueError(f"the keys of actions must all be different; got {', '.join(pressed)}")
+        raise WrongTask(f"The keys of actions must all be different; got {', '.join(pressed)}.")
     if taken := sorted(RESERVED.intersection(pressed)):
-        raise ValueError(f"the keys {', '.join(taken)} belong to the page itself: choose others")
+        raise WrongTask(f"The keys {', '.join(taken)} belong to the page itself: choose others.")
+    if unknown := [code for code in pressed if not CODE.fullmatch(code)]:
+        raise WrongTask(
+            f"There is no key {', '.join(map(repr, unknown))}. Keys are named as in KeyboardEvent.code of browsers, by "
+            "their place: KeyA, Digit1, ArrowLeft, Space, Numpad4, Comma, ShiftLeft."
+        )
 
 
 def _codes(code: str) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ import numpy as np
 from jaxtyping import Float
 
 from mereq.alignment.settings import AlignSettings
-from mereq.core.errors import IncompleteTask, UnknownName
+from mereq.core.border import check_is_task, own_code
+from mereq.core.errors import IncompleteTask, UnknownName, WrongTask
 from mereq.core.policy import Policy
+from mereq.core.ranges import POSITIVE, SHARE
 from mereq.core.robot import Robot
 from mereq.core.simulator import Environment
 from mereq.core.supervisor import Supervisor
 from mereq.core.task import Task
-from mereq.core.view import ActionControls, TaskView, default_controls
+from mereq.core.view import ActionControls, TaskView, check_controls, default_controls
 from mereq.evaluation.rollouts import Evaluation
 from mereq.irl.candidates import Candidate
 from mereq.maxent_rl.family import PolicyFamily
@@ -87,11 +89,37 @@ class TaskDefinition:
     preparation: Preparation | None = None
 
     def __post_init__(self):
+        check_is_task(self.task)
         object.__setattr__(self, "name", self.name or self.task.name)
+        self._check_parts()
         object.__setattr__(self, "settings", self.settings or {"fast": fast(self.task)})
         if self.family_settings is None:
             object.__setattr__(self, "family_settings", family_settings(list(self.settings.values())[-1]))
         object.__setattr__(self, "controls", self.controls or default_controls(self.task.actions))
+        check_controls(self.controls, self.task.actions, self.name)
+
+    def _check_parts(self) -> None:
+        """Refuse parts of another kind than they must be.
+
+        Raises:
+            WrongTask: a part is something else; the message names it.
+        """
+        n_features = len(self.task.feature_names)
+        for part, right, what in (
+            ("name", isinstance(self.name, str), "a text"),
+            ("supervisor", _may_supervise(self.supervisor), "a supervisor, or a function that makes one"),
+            ("prior", _may_load(self.prior), "a policy, or a function that loads one"),
+            ("expert", _may_load(self.expert), "a policy, or a function that loads one"),
+            ("settings", _are_settings(self.settings), "a dictionary of AlignSettings, such as {'fast': fast(task)}"),
+            ("rate_threshold", SHARE.holds(self.rate_threshold), SHARE.words),
+            ("hz", POSITIVE.holds(self.hz), f"{POSITIVE.words}: steps per second on the page"),
+            ("theta_prior", _is_theta(self.theta_prior, n_features), f"{n_features} finite numbers, one per feature"),
+            ("theta_expert", _is_theta(self.theta_expert, n_features), f"{n_features} finite numbers, one per feature"),
+        ):
+            if not right:
+                raise WrongTask(
+                    f"The definition of the task {self.name!r} has {part} = {getattr(self, part)!r}. It must be {what}."
+                )
 
     def settings_of(self, preset: str) -> AlignSettings:
         """The settings of a preset.
@@ -108,6 +136,7 @@ class TaskDefinition:
 
         Raises:
             IncompleteTask: the definition has no such policy.
+            OwnCodeFailed: the function that loads it raised an exception.
         """
         source: PolicySource | None = getattr(self, which)
         if source is None:
@@ -115,7 +144,10 @@ class TaskDefinition:
                 f"The task {self.name} has no {which} of its own. Name one with --{which}, or add it to the "
                 f"definition: TaskDefinition(..., {which}=...)."
             )
-        return cast(Policy, source) if hasattr(source, "distribution") else cast(Callable[[], Policy], source)()
+        if hasattr(source, "distribution") and not isinstance(source, type):
+            return cast(Policy, source)
+        with own_code(f"The {which} of the task {self.name} could not be loaded"):
+            return cast(Callable[[], Policy], source)()
 
     @property
     def needs_expert(self) -> bool:
@@ -134,6 +166,7 @@ class TaskDefinition:
 
         Raises:
             IncompleteTask: the definition has no supervisor.
+            OwnCodeFailed: the function that makes it raised an exception.
         """
         if self.supervisor is None:
             raise IncompleteTask(
@@ -144,9 +177,27 @@ class TaskDefinition:
             return cast(Supervisor, self.supervisor)
         make = cast(Callable[..., Supervisor], self.supervisor)
         numbers = self.supervision if supervision is None else supervision
-        if not self.needs_expert:
-            return make(**numbers)
-        return make(self.policy("expert") if expert is None else expert(), **numbers)
+        experts = [self.policy("expert") if expert is None else expert()] if self.needs_expert else []
+        with own_code(f"The supervisor of the task {self.name} could not be made"):
+            return make(*experts, **numbers)
+
+
+def _may_load(source: Any) -> bool:
+    return source is None or callable(source) or hasattr(source, "distribution")
+
+
+def _may_supervise(source: Any) -> bool:
+    return source is None or callable(source) or hasattr(source, "decide")
+
+
+def _are_settings(settings: Any) -> bool:
+    return isinstance(settings, Mapping) and all(
+        isinstance(each, AlignSettings) for each in cast(Mapping[Any, Any], settings).values()
+    )
+
+
+def _is_theta(theta: Any, n: int) -> bool:
+    return theta is None or (np.shape(theta) == (n,) and bool(np.isfinite(theta).all()))
 
 
 def _is_supervisor(source: SupervisorSource) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from mereq.core.border import own_code
 from mereq.core.errors import CannotWrite, CorruptCheckpoint, IncompatibleRun
 from mereq.core.policy import Policy
 from mereq.core.seen_prior import seen_in
@@ -174,14 +175,13 @@ def evaluate_policies(study: Path, policies: Sequence[EvaluatedPolicy]) -> Itera
             yield stored
             continue
         result = evaluate(loaded, _simulator(simulators, policy.task, task.definition.task, loaded), seed=policy.seed)
-        evaluation = PolicyEvaluation(
-            policy,
-            task.definition.task.feature_names,
-            result.features,
-            result.returns(task.theta_expert),
-            {name: float(value) for name, value in task.definition.metrics(result).items() if isinstance(value, Real)},
-            code,
-        )
+        with own_code(f"The metrics of the task {policy.task} failed"):
+            measures = {
+                k: float(value) for k, value in task.definition.metrics(result).items() if isinstance(value, Real)
+            }
+        returns = result.returns(task.theta_expert)
+        names = task.definition.task.feature_names
+        evaluation = PolicyEvaluation(policy, names, result.features, returns, measures, code)
         with suppress(CannotWrite):  # then it is evaluated again next time
             _store(file, evaluation)
         yield evaluation

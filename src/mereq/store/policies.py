@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mereq.core.actions import Actions, Box, Discrete
-from mereq.core.errors import CorruptCheckpoint, UnknownName
+from mereq.core.errors import CannotStore, CorruptCheckpoint, UnknownName
 from mereq.core.policy import Policy
 from mereq.core.seen_prior import n_answer_of
 from mereq.core.task import Task
@@ -30,30 +30,30 @@ from mereq.store.checkpoints import (
 StoredPolicy = QPolicy | ActorPolicy | SampledQPolicy
 
 
-def save_policy(path: Path, policy: Policy, *, about: dict[str, Any]) -> None:
+def save_policy(path: Path | str, policy: Policy, *, about: dict[str, Any]) -> None:
     """Write a `QPolicy`, an `ActorPolicy` or a `SampledQPolicy`. A residual policy is written without its prior.
 
     about: entries of the model card, such as task, method, settings, provenance and evaluation.
 
     Raises:
         CannotWrite: no permission, or the disk is full.
-        TypeError: the policy is of another class.
+        CannotStore: the policy is of another class.
     """
     arrays, rest, _ = content_of(policy)
-    save_arrays(path, arrays, kind="policy", about={**about, **rest})
+    save_arrays(Path(path), arrays, kind="policy", about={**about, **rest})
 
 
 def fingerprint(policy: Policy) -> str:
     """Checksum of a policy that can be written, with its prior: policies with equal checksums act alike.
 
     Raises:
-        TypeError: the policy is of another class.
+        CannotStore: the policy is of another class.
     """
     arrays, rest, prior = content_of(policy)
     return digest([digest_of_arrays(arrays), rest, prior and fingerprint(prior)])
 
 
-def load_policy(path: Path, task: Task | None = None, prior: Policy | None = None) -> StoredPolicy:
+def load_policy(path: Path | str, task: Task | None = None, prior: Policy | None = None) -> StoredPolicy:
     """The policy of a checkpoint.
 
     Args:
@@ -65,7 +65,7 @@ def load_policy(path: Path, task: Task | None = None, prior: Policy | None = Non
         CorruptCheckpoint: the checkpoint is missing, damaged, not a policy, for another task, or residual without a
             prior.
     """
-    path = without_suffix(path)
+    path = without_suffix(Path(path))
     return policy_of_checkpoint(read_checkpoint(path.parent, path.name, "policy"), f"{path}.safetensors", task, prior)
 
 
@@ -187,7 +187,7 @@ def content_of(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], P
     """Parameters of a policy, its further properties, and its prior.
 
     Raises:
-        TypeError: the policy is of none of our classes.
+        CannotStore: the policy is of none of our classes.
     """
     if isinstance(policy, QPolicy):
         arrays = named_arrays("", policy.q)
@@ -208,7 +208,10 @@ def content_of(policy: Policy) -> tuple[dict[str, np.ndarray], dict[str, Any], P
         n_inputs = policy.critics[0][0].weight.shape[0]
         about = {"temperature": float(policy.temperature), "drawn_action_size": policy.n_actions}
         return arrays, about | {"obs_size": n_inputs - policy.n_actions}, policy.prior
-    raise TypeError(f"cannot store a policy of type {type(policy).__name__}")
+    raise CannotStore(
+        f"A {type(policy).__name__} cannot be stored: it is a function or a class, and not weights of a network of "
+        "mereq's. Name it again by file.py:NAME where it is needed, or fit a network to it (mereq.fit_density)."
+    )
 
 
 def named_arrays(prefix: str, network: MLP) -> dict[str, np.ndarray]:

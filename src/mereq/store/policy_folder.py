@@ -37,7 +37,7 @@ def write_folder(folder: Path, policy: Policy, *, about: dict[str, Any], card: s
         card: content of README.md.
 
     Raises:
-        TypeError: the policy is of another class.
+        CannotStore: the policy is of another class.
     """
     arrays, entries = _nested(policy)
     config = {"library": "mereq", "mereq": __version__, "format": FORMAT, **about, "policy": entries}

@@ -6,7 +6,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from mereq.core.errors import WrongTask
+from mereq.core.errors import WrongTask, WrongValue
+from mereq.core.ranges import COUNT
 from mereq.core.supervisor import Controller
 
 Judged = TypeVar("Judged")  # what conditions judge: a divergence, or a task's measurements
@@ -17,15 +18,17 @@ class Trigger(Generic[Judged]):
     """Trigger that fires when its condition has held for a number of consecutive steps.
 
     Raises:
-        ValueError: `consecutive` is less than 1.
+        WrongValue: `condition` is no function, or `consecutive` no whole number of at least 1.
     """
 
     condition: Callable[[Judged], bool]
     consecutive: int
 
     def __post_init__(self):
-        if self.consecutive < 1:
-            raise ValueError(f"a trigger needs at least 1 consecutive step, got {self.consecutive}")
+        if not callable(self.condition):
+            raise WrongValue(f"The condition of a trigger is a function of what is judged; it is {self.condition!r}.")
+        if not COUNT.holds(self.consecutive):
+            raise WrongValue(f"The steps of a trigger must be {COUNT.words} in number; they are {self.consecutive!r}.")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def supervise(
         WrongTask: the environment or the supervisor returned something else than they must.
         NonFiniteFeatures: the environment reports a feature that is not finite.
         WrongAction: the supervisor answered with an action that does not exist. Nothing has been executed then.
-        OwnCodeFailed: the environment raised an exception.
+        OwnCodeFailed: the environment or the supervisor raised an exception.
     """
     done = len(recorded)
     repeatable = getattr(environment, "repeatable", True)
@@ -70,7 +70,7 @@ def supervise(
     while done < n_steps and (n_episodes is None or episode < n_episodes):
         version: int | None = None
         seed = episode_seed(episode)
-        supervisor.begin_episode(seed)
+        _supervisor_answer("begin_episode", supervisor.begin_episode, seed)
         if gate is not None:
             gate.begin_episode(episode)
         interruption.check()
@@ -138,6 +138,20 @@ def _environment_answer(name: str, method: Callable[..., Any], task: Task, *give
         raise failed(f"The environment of the task {task.name} failed in {name}()", error) from error
 
 
+def _supervisor_answer(name: str, method: Callable[[Any], Any], given: Any) -> Any:
+    """Answer of the supervisor's `begin_episode` or `decide`. Mereq's own exceptions, such as a session's end, pass.
+
+    Raises:
+        OwnCodeFailed: the method raised an exception.
+    """
+    try:
+        return method(given)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] == "mereq":
+            raise
+        raise failed(f"The supervisor failed in {name}()", error) from error
+
+
 def _answer(supervisor: Supervisor, context: DecisionContext, actions: Actions) -> Decision:
     """Decision of the supervisor, with the action in the type in which it is executed and recorded.
 
@@ -145,7 +159,7 @@ def _answer(supervisor: Supervisor, context: DecisionContext, actions: Actions) 
         WrongTask: the supervisor did not answer with a decision.
         WrongAction: the action does not exist.
     """
-    answer: Any = supervisor.decide(context)
+    answer: Any = _supervisor_answer("decide", supervisor.decide, context)
     if not isinstance(answer, Decision) or answer.controller not in (Controller.POLICY, Controller.EXPERT):
         raise WrongTask(
             f"The supervisor answered {answer!r}. It must answer with Decision(controller, action), in which the "

@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 
 from mereq.core.actions import Actions, Box, Discrete
+from mereq.core.border import real_numbers
 from mereq.core.errors import WrongTask
 
 OLD_GYM = (
@@ -51,6 +52,12 @@ def actions_of(name: str, space: spaces.Space) -> Actions:
     if isinstance(space, spaces.Discrete):
         return Discrete(int(space.n))
     if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.is_bounded():
+        if fixed := np.flatnonzero(~(space.low < space.high)).tolist() or not space.shape[0]:
+            what = "no number" if fixed is True else f"the same lower and upper limit in number {fixed[0]}"
+            raise WrongTask(
+                f"The task {name} has the action space {space}, which has {what}: nothing can be chosen there. Leave "
+                "it out in a small gymnasium.ActionWrapper."
+            )
         low, high = (tuple(limit.astype(float).tolist()) for limit in (space.low, space.high))
         return Box(space.shape[0], low, high)
     raise WrongTask(f"The task {name} has the action space {space}; {LEARNERS}{_remedy(space)}.")
@@ -70,6 +77,10 @@ def obs_size_of(name: str, space: spaces.Space) -> int:
                 "Leave it out: gymnasium.wrappers.FilterObservation(env, [...]) keeps the named parts of a Dict; or "
                 "turn it into numbers in a gymnasium.ObservationWrapper."
             )
+    if spaces.flatdim(space) == 0:
+        raise WrongTask(
+            f"The task {name} has the observation space {space}, which has no number. Observe at least one."
+        )
     return spaces.flatdim(space)
 
 
@@ -102,9 +113,13 @@ def is_finite_set(space: spaces.Space) -> bool:
 
 
 def kept(obs: Any) -> Any:
-    """Read-only copy of an observation, nested or not."""
+    """Read-only copy of an observation, nested or not.
+
+    Raises:
+        WrongTask: a part is an array of complex or masked numbers.
+    """
     if isinstance(obs, np.ndarray):
-        copy = obs.copy()
+        copy = np.array(real_numbers(obs))
         copy.flags.writeable = False
         return copy
     if isinstance(obs, dict):
