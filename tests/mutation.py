@@ -228,12 +228,14 @@ def preload() -> None:
     assert all((beartype, gymnasium, hypothesis, jax, jaxtyping, optax, pytest, scipy))
 
 
-def outcome(checkout: Path, tests: list[str], *, limit: float, write_bytecode: bool = False) -> tuple[str, float]:
+def outcome(
+    checkout: Path, tests: list[str], *, limit: float, hang: float, write_bytecode: bool = False
+) -> tuple[str, float]:
     """ "passed", "failed" or "too long" of these tests in a fork, and the seconds that they took."""
     start = time.monotonic()
     child = os.fork()
     if child == 0:
-        _run_tests(checkout, tests, write_bytecode)
+        _run_tests(checkout, tests, hang, write_bytecode)
     while time.monotonic() - start < limit:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -244,7 +246,7 @@ def outcome(checkout: Path, tests: list[str], *, limit: float, write_bytecode: b
     return "too long", time.monotonic() - start
 
 
-def _run_tests(checkout: Path, tests: list[str], write_bytecode: bool) -> None:
+def _run_tests(checkout: Path, tests: list[str], hang: float, write_bytecode: bool) -> None:
     """Run pytest and leave the process with its status."""
     os.setpgid(0, 0)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -254,13 +256,16 @@ def _run_tests(checkout: Path, tests: list[str], write_bytecode: bool) -> None:
     os.environ["PYTHONPATH"] = str(checkout / "src")  # of the programs that tests start
     sys.dont_write_bytecode = not write_bytecode
     sys.path[:] = [
-        str(checkout / "src"),
+        *(str(checkout / part) for part in ("src", "tests/helpers")),
         *(entry for entry in sys.path if Path(entry or ".").resolve() != ROOT / "src"),
     ]
     status = 3
     try:
         import pytest
 
+        import waiting
+
+        waiting.HANG = hang
         _find_without_shrinking()
         preloaded = "ignore::pytest.PytestAssertRewriteWarning"
         status = int(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-W", preloaded, *tests]))
@@ -289,7 +294,7 @@ def copied(folder: Path) -> Path:
     return checkout
 
 
-def run(log: Path, only: str) -> None:
+def run(log: Path, only: str, hang: float) -> None:
     """Run every mutant that is not in the log yet, and append its result."""
     known = set(read(log))
     preload()
@@ -297,25 +302,25 @@ def run(log: Path, only: str) -> None:
         checkout = copied(Path(folder))
         for file, tests in TESTS.items():
             if only in file:
-                _run_file(checkout, file, tests, log, known)
+                _run_file(checkout, file, tests, log, known, hang)
 
 
-def _run_file(checkout: Path, file: str, tests: list[str], log: Path, known: set[tuple]) -> None:
+def _run_file(checkout: Path, file: str, tests: list[str], log: Path, known: set[tuple], hang: float) -> None:
     """The mutants of one file."""
     path = checkout / "src/mereq" / f"{file}.py"
     source = path.read_text()
     waiting = [mutant for mutant in mutants(source) if (file, *mutant.key()) not in known]
     if not waiting:
         return
-    outcome(checkout, tests, limit=900.0, write_bytecode=True)  # compiles
-    result, usual = outcome(checkout, tests, limit=900.0)
+    outcome(checkout, tests, limit=900.0, hang=900.0, write_bytecode=True)  # compiles
+    result, usual = outcome(checkout, tests, limit=900.0, hang=hang)
     if result != "passed":
         raise SystemExit(f"The tests of {file} do not pass without a mutation ({result}): {' '.join(tests)}")
     print(f"{file}: {len(waiting)} mutants, {usual:.1f} s for all of its tests", flush=True)
     for number, mutant in enumerate(waiting):
         path.write_text(mutant.source)
         os.utime(path, (number, number))  # no compiled module has this time
-        result, seconds = outcome(checkout, tests, limit=30.0 + 10.0 * usual)
+        result, seconds = outcome(checkout, tests, limit=30.0 + 10.0 * usual, hang=hang)
         with log.open("a") as out:
             out.write(json.dumps([file, *mutant.key(), result, round(seconds, 1)]) + "\n")
     path.write_text(source)
@@ -355,12 +360,13 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--log", type=Path, required=True)
     words.add_argument("--only", default="")
+    words.add_argument("--hang", type=float, default=60.0, help="bound of what a test waits for [s]; tests' own is 600")
     words.add_argument("--report", action="store_true")
     given = words.parse_args()
     if given.report:
         report(given.log)
     else:
-        run(given.log, given.only)
+        run(given.log, given.only, given.hang)
 
 
 if __name__ == "__main__":

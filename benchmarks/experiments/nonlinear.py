@@ -51,6 +51,7 @@ from mereq.tasks.arm.bottle_pushing import Measurements
 
 TRUTH = "+truth"  # after the name of a method: the wish is one of its features
 UPDATES = 10_000
+TOLERANCE = 0.03  # the highway's; with the bottle's own, .1, theta stays where the first intervention left it
 SLOW = 0.4  # of high_speed, below which a car is slower than 25 m/s; one that keeps to 25 m/s has .45 to .55
 NEAR, NEAR_METRES = 0.5, 0.15  # of bottle2goal, and the same in metres: the bottle is near its goal
 LATEST = 0.08  # where the fingers must be low, if they were high before [m]
@@ -166,6 +167,7 @@ def supervised(
     supervisor, judge = (wish.supervisor(definition, expert) for _ in range(2))
     how: dict[str, Any] = {"seed": seed, "rate_threshold": 0.0}
     settings = replace(definition.settings["fast"], rollout_steps=100_000)
+    settings = replace(settings, inference=replace(settings.inference, tolerance=TOLERANCE))
     if isinstance(method, PosteriorAlignment):
         assert definition.family is not None
         method, how = replace(method, family=definition.family()[0]), how | {"n_rounds": 1, "learning": AtHandback}

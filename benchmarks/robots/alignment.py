@@ -7,9 +7,10 @@
 `cell` is used through RMI packets and rendered pictures, in driven time (no sockets, no clock), so that a busy
 machine makes it slow and not different. `sockets` is the same cell as a process of its own, in real time, on a core
 that is named, used by the robot of its file as by `mereq align --robot fanuc:lab.toml`; a robot that is lost is
-connected again, which is counted. With `--minutes` whole alignments follow one another until then, and what both
-processes hold is noted every minute. All have the same settings. The result is written after each round, with the rate
-of its policy: the rate of round k is the own rate of the policy after k improvements.
+connected again, which is counted. `--wire stream` is either over Stream Motion. With `--minutes` whole alignments
+follow one another until then, and what both processes hold is noted every minute. All have the same settings. The
+result is written after each round, with the rate of its policy: the rate of round k is the own rate of the policy after
+k improvements.
 """
 
 import argparse
@@ -96,10 +97,10 @@ class Connected:
 
 
 @contextmanager
-def emulator(file: Path, rate: float, core: int | None, niceness: int):
+def emulator(file: Path, rate: float, core: int | None, niceness: int, wire: str):
     """The cell as a process of its own, on a core of its own if one is named."""
     pinned = ["nice", "-n", str(niceness), *([] if core is None else ["taskset", "-c", str(core)])]
-    words = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(file), "--rate", str(rate)]
+    words = [sys.executable, "-m", "mereq.robots.emulator", "--write", str(file), "--rate", str(rate), "--wire", wire]
     process = subprocess.Popen([*pinned, *words], stdout=subprocess.PIPE, text=True)
     try:
         process.stdout.readline()
@@ -162,7 +163,9 @@ def sockets(arguments, spec: RunSpec, write) -> None:
     began, minutes, ended = time.monotonic(), [], threading.Event()
     with (
         tempfile.TemporaryDirectory() as folder,
-        emulator(Path(folder) / "lab.toml", arguments.rate, arguments.core, arguments.niceness) as process,
+        emulator(
+            Path(folder) / "lab.toml", arguments.rate, arguments.core, arguments.niceness, arguments.wire
+        ) as process,
     ):
         robot = Connected(cell_robot(spec.task, Path(folder) / "lab.toml"), arguments.niceness)
         noting = threading.Thread(target=note, args=(minutes, process.pid, ended))
@@ -201,6 +204,7 @@ def main() -> None:
     words.add_argument("--steps", type=int, default=300)
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--rate", type=float, default=12.0)
+    words.add_argument("--wire", choices=["rmi", "stream"], default="rmi")
     words.add_argument("--core", type=int, help="of the emulator's process (sockets; needs Linux)")
     words.add_argument("--niceness", type=int, default=0, help="of emulator and camera; below 0 needs root (sockets)")
     words.add_argument("--minutes", type=float, default=0.0, help="least duration (sockets)")
@@ -222,7 +226,7 @@ def main() -> None:
     if arguments.where == "simulator":
         align(Counted(definition_of(spec.task).task.make(), None), spec, write)
         return
-    lab = InProcess(task, "cnt", rate=arguments.rate)
+    lab = InProcess(task, "cnt", wire=arguments.wire, rate=arguments.rate)
     with lab.robot:
         align(Counted(lab.robot, lab.emulated.expect), spec, write)
     lab.close()

@@ -3,9 +3,11 @@
     .venv/bin/python benchmarks/robots/episodes.py --episodes 20 --out results/robot/episodes.json
     .venv/bin/python benchmarks/robots/episodes.py --task pillow-grasping --out results/robot/episodes_pillow.json
     .venv/bin/python benchmarks/robots/episodes.py --wire stream --out results/robot/episodes_stream.json
+    .venv/bin/python benchmarks/robots/episodes.py --wire stream --real-time --out results/robot/episodes_real_time.json
 
 The emulated cell is used through RMI packets (or streamed joints, without airo-fanuc's driver, which needs real time)
-and rendered pictures, in driven time (no sockets, no clock). Starts are
+and rendered pictures, in driven time (no sockets, no clock). `--real-time` is one row only: sockets, the machine's time
+and the true poses, over Stream Motion with airo-fanuc's driver; a bottle only. Starts are
 the same in all columns: the emulated person puts the object where the simulator's episode of this seed has it. What
 differs is taken away step by step: the whole cell, then the cell with the true poses in place of its camera, then the
 simulator, as it is and with actions one step late.
@@ -13,13 +15,21 @@ simulator, as it is and with actions one step late.
 
 import argparse
 import json
+import tempfile
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from mereq.presets.registry import definition_of
+from mereq.robots.assembly import arm_of, workpiece_of
+from mereq.robots.cell import ArmCell
+from mereq.robots.cell_file import read_cell
+from mereq.robots.clock import RealClock
+from mereq.robots.emulator.cell import EmulatedCell, emulated_spring
 from mereq.robots.emulator.in_process import InProcess, TrueSight
+from mereq.robots.emulator.server import EmulatorServer
 from mereq.runs.policies import policy_of
 from mereq.runs.run import supervisor_of
 from mereq.runs.spec import RunSpec
@@ -92,12 +102,29 @@ def one_of_many(end):
     return type(end)(**{each.name: np.asarray(getattr(end, each.name))[None] for each in fields(end)})
 
 
+@contextmanager
+def in_real_time(task, wire: str):
+    """The robot of a wire over sockets, with true poses, and its emulated cell."""
+    cell = EmulatedCell(task, rate=0.1)
+    cell.happen("unplug")  # no picture is rendered
+    server = EmulatorServer(cell, port=0, session_port=0, stream=wire == "stream")
+    with tempfile.TemporaryDirectory() as folder, server:
+        (Path(folder) / "lab.toml").write_text(server.toml)
+        arm, workspace = arm_of(read_cell(Path(folder) / "lab.toml")), np.array(task.setup.workspace)
+        workpiece = workpiece_of(task.name, emulated_spring())
+        with ArmCell(task, workpiece, arm, TrueSight(cell), workspace=workspace, clock=RealClock()) as robot:
+            yield robot, cell
+        if server.stream is not None:
+            print("violations:", server.stream.violations, flush=True)
+
+
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--task", choices=[*ARM_TASKS], default="bottle-pushing")
     words.add_argument("--wire", choices=[*ROWS], default="rmi")
     words.add_argument("--episodes", type=int, default=20)
     words.add_argument("--rate", type=float, default=12.0)
+    words.add_argument("--real-time", action="store_true")
     words.add_argument("--out", type=Path, required=True)
     arguments = words.parse_args()
     chosen, n = arguments.task, arguments.episodes
@@ -121,6 +148,11 @@ def main() -> None:
             arguments.out.write_text(json.dumps(content, indent=1) + "\n")
         print(name, result[name], flush=True)
 
+    if arguments.real_time:
+        with in_real_time(task, arguments.wire) as (robot, cell):
+            name = f"emulated cell, {arguments.wire}, true poses, in real time"
+            keep(name, outcomes(chosen, robot, n, cell.expect))
+        return
     for termination, sees in ROWS[arguments.wire]:
         way = {"wire": arguments.wire, "sight": None if sees else TrueSight}
         lab = InProcess(task, termination, rate=arguments.rate, size=size, **way)

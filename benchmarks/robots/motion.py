@@ -83,12 +83,15 @@ class Emulated:
         self.cell = EmulatedCell(TASK, rate=0.1)
         self.cell.happen("unplug")  # no picture is rendered
         self.server = EmulatorServer(self.cell, port=0, session_port=0, stream=wire == "stream")
-        self.sampled: list[np.ndarray] = []
+        self.noted: list[np.ndarray] = []  # the tool over RMI, joints of a stream
+        if self.server.stream is not None:
+            self.server.stream.note = self.noted.append
+            return
         motion, tick = self.cell.controller.motion, self.cell.controller.motion.tick
 
         def noted():
             done = tick()
-            self.sampled.append(motion.tool)
+            self.noted.append(motion.tool)
             return done
 
         motion.tick = noted
@@ -98,16 +101,11 @@ class Emulated:
         stream = self.server.stream
         return (self.server.port, 1) if stream is None else (stream.rmi_port, stream.stream_port)
 
-    @property
-    def count(self) -> int:
-        stream = self.server.stream
-        return len(self.sampled if stream is None else stream.commands)
-
-    def commanded(self, first: int, last: int) -> np.ndarray:
+    def commanded(self, first: int) -> np.ndarray:
+        """The tool, from a period on."""
         if self.server.stream is None:
-            return np.array(self.sampled[first:last])
-        joints = self.server.stream.commands[first:last]
-        return np.array([kinematics.forward(each, TASK.setup.tool.length)[0] for each in joints])
+            return np.array(self.noted[first:])
+        return np.array([kinematics.forward(each, TASK.setup.tool.length)[0] for each in self.noted[first:]])
 
 
 def measure(way: str, ways: int, kills: int) -> dict:
@@ -147,12 +145,14 @@ def one_program(way: str, emulated: Emulated, ways: int) -> tuple[list, list, fl
             if steps > RUN_UP:
                 periods.append(float(word))
             if steps == RUN_UP:
-                first = emulated.count
+                first = len(emulated.noted)
             if steps == STEPS - 2:
-                way_of = np.diff(emulated.commanded(first, emulated.count), axis=0)
+                way_of = np.diff(emulated.commanded(first), axis=0)
                 speeds += (np.linalg.norm(way_of, axis=1) / ITP).tolist()
             if k == ways and steps == STEPS // 2:
                 break
+    else:
+        raise RuntimeError("the program has ended by itself")
     at = emulated.cell.plant.tool
     program.kill()
     program.wait()
@@ -166,6 +166,7 @@ def one_program(way: str, emulated: Emulated, ways: int) -> tuple[list, list, fl
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--ways", type=int, default=5)
+    words.add_argument("--way", choices=[*WAYS], help="one of them only")
     words.add_argument("--kills", type=int, default=5)
     words.add_argument("--move", choices=[*WAYS], help=argparse.SUPPRESS)
     words.add_argument("--ports", type=int, nargs=2, help=argparse.SUPPRESS)
@@ -175,7 +176,7 @@ def main() -> None:
         move(*arguments.ports, arguments.move, arguments.ways)
         return
     results = {}
-    for way in WAYS:
+    for way in [arguments.way] if arguments.way else WAYS:
         results[way] = measure(way, arguments.ways, arguments.kills)
         print(way, results[way], flush=True)
     if arguments.out is not None:

@@ -11,7 +11,8 @@ from mereq.core.errors import OwnCodeFailed, WrongTask
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Controller, Decision
 from mereq.presets.fast import fast
-from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
+from mereq.tasks.gymnasium_simulator import GymnasiumSimulator
+from mereq.tasks.gymnasium_task import task_from_gymnasium
 from strangers import Stranger, task_of
 
 BALANCE = LogitsPolicy(lambda obs: np.stack([-3 * obs[:, 2] - obs[:, 3], 3 * obs[:, 2] + obs[:, 3]], 1), 2)

@@ -11,7 +11,7 @@ from mereq.core.errors import IncompleteTask, NonFiniteFeatures, UnknownName, Wr
 from mereq.core.policy import LogitsPolicy
 from mereq.core.supervisor import Decision
 from mereq.tasks.corridor import Corridor
-from mereq.tasks.gymnasium_task import GymnasiumSimulator
+from mereq.tasks.gymnasium_simulator import GymnasiumSimulator
 from toys import NeverTakesOver
 
 INFERS = pytest.mark.parametrize("method", INVERSE_RL, ids=lambda m: m.name)

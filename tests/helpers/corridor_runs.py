@@ -22,7 +22,7 @@ from mereq.maxent_rl.simulator_training import TrainingSchedule
 from mereq.supervision.rules import Rule, Trigger
 from mereq.supervision.synthesized import DivergenceExpert
 from mereq.tasks.corridor import FEATURE_NAMES, THETA_EXPERT, THETA_PRIOR, Corridor
-from mereq.tasks.gymnasium_task import GymnasiumSimulator
+from mereq.tasks.gymnasium_simulator import GymnasiumSimulator
 from toys import table_policy
 
 IMITATION = [HG_DAGGER_FT, IWR_FT]

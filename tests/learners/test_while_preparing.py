@@ -11,13 +11,16 @@ import pytest
 from corridor_runs import LEFT, PRIOR, SETTINGS, all_observations, task_of
 from mereq.alignment.schedule import PolicyVersion
 from mereq.commands.prepare import PRIOR as PRIOR_SUM
+from mereq.core.actions import Box
 from mereq.core.errors import WrongValue
 from mereq.interventions.rollout import SupervisedStep
 from mereq.maxent_rl import family_preparation
-from mereq.maxent_rl.family import PolicyFamily, ThetaNeighbourhood, ThetaRegion, ThetaSource
+from mereq.maxent_rl.dqn import QPolicy
+from mereq.maxent_rl.family import FamilySnapshot, PolicyFamily, ThetaNeighbourhood, ThetaRegion, ThetaSource
 from mereq.maxent_rl.family_preparation import BackgroundPreparation, Beginning, PreparationProgress
-from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
+from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining, unprepared
 from mereq.maxent_rl.training import TrainingSettings
+from mereq.maxent_rl.two_stream import state_features
 from mereq.runs.inference import RecordedInference
 from mereq.runs.policies import checksum_of
 from mereq.runs.preparations import preparation_of
@@ -196,6 +199,7 @@ class Phases(FamilyTraining):
     """A training whose chunks end when the test says so."""
 
     family: PolicyFamily = object.__new__(PolicyFamily)
+    chunks = 2, 4
 
     def __init__(self):
         self.settings = SimpleNamespace(n_steps=8, checkpoint_interval=4)
@@ -203,13 +207,13 @@ class Phases(FamilyTraining):
         self.may_end, self.ended = threading.Semaphore(0), 0
 
     def run_phase(self):
-        for done in (2, 4):
+        for done in self.chunks:
             self.may_end.acquire()
             self.ended += 1
             if self.ended == 7:
                 raise OSError("the disk is full")
             yield done
-        self.steps += 4
+        self.steps += self.chunks[-1]
 
     def state(self):
         return {"steps": np.array(self.steps)}
@@ -220,7 +224,9 @@ class Phases(FamilyTraining):
 
 def background(phases):
     kept = []
-    preparation = BackgroundPreparation(lambda: Beginning(phases), lambda state, number: kept.append(number))
+    preparation = BackgroundPreparation(
+        lambda: Beginning(phases), lambda state, number: kept.append(number), newest=None, first=phases.family
+    )
     preparation.begin()
     return preparation, kept
 
@@ -228,7 +234,6 @@ def background(phases):
 def test_in_the_background_it_goes_on_until_its_end():
     phases = Phases()
     preparation, kept = background(phases)
-    assert preparation.first is phases.family
     assert preparation.newest is None
     preparation.follow(1, ThetaNeighbourhood(np.ones(1), np.ones(1)))
     phases.may_end.release(4)
@@ -239,6 +244,22 @@ def test_in_the_background_it_goes_on_until_its_end():
     assert preparation.progress() is None
     preparation.close()
     assert phases.closed
+
+
+def test_the_time_that_is_left_is_known_after_the_first_steps():
+    phases = Phases()
+    phases.settings.n_steps, phases.settings.checkpoint_interval, phases.chunks = 300, 150, range(2, 152, 2)
+    preparation, _ = background(phases)
+    phases.may_end.release()
+    until(lambda: preparation._in_phase == 2 or preparation._error)
+    assert preparation.progress().seconds_left is None
+    phases.may_end.release()
+    until(lambda: preparation._per_step is not None or preparation._error)
+    _, learns, following, left = preparation.progress()
+    assert not learns
+    assert 0.0 < following < left
+    phases.may_end.release(300)
+    preparation.close()
 
 
 def test_a_run_without_a_step_leaves_nothing_behind():
@@ -278,12 +299,44 @@ def test_an_error_in_the_background_is_raised_at_the_next_step():
     preparation.close()
 
 
-def test_an_error_before_the_first_phase_is_raised_at_once():
+def test_an_error_before_the_first_phase_is_raised_at_the_next_step():
     def make():
         raise ValueError("no such task")
 
+    preparation = BackgroundPreparation(make, lambda state, number: None, newest=None, first=Phases.family)
+    preparation.begin()
+    preparation._thread.join(HANG)
     with pytest.raises(ValueError, match="no such task"):
-        BackgroundPreparation(make, lambda state, number: None)
+        preparation.follow(1, None)
+    preparation.close()
+
+
+@pytest.mark.parametrize("task", [task_of(), replace(task_of(), actions=Box(2))])
+def test_before_any_preparation_each_member_is_the_prior(task):
+    first = unprepared(task, FAMILY)
+    assert not state_features(first.network, all_observations()).any()
+    member = first.member(np.ones(3), PRIOR)
+    if isinstance(member, QPolicy):
+        log_probs = member.distribution(all_observations()).log_probs
+        np.testing.assert_allclose(log_probs, PRIOR.distribution(all_observations()).log_probs, atol=1e-6)
+    else:
+        assert not member.actor[-1].bias.any()
+        assert member.actor[-1].bias.shape == (4,)
+
+
+def test_with_a_person_it_begins_with_what_there_is(corridor, tmp_path):
+    """Nothing is made before `begin`: a family that the run has learned with, or the prior."""
+    spec = spec_of(corridor, supervisor="person")
+    with create(spec, tmp_path / "run") as writer:
+        preparation = preparation_of(spec, writer)
+        assert isinstance(preparation, BackgroundPreparation)
+        assert preparation.newest is None
+        assert preparation.progress() == PreparationProgress(0.0, False, None, None)
+        preparation.close()
+        family = FamilyTraining(task_of(), PRIOR, FAMILY, seed=0).family
+        policy = family.member(np.zeros(3), PRIOR)
+        writer.add_version(PolicyVersion(1, policy, np.zeros(3), 0, 0.0, snapshot=FamilySnapshot(3, family)))
+        assert preparation_of(spec, writer).newest.number == 3
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ import mujoco
 import numpy as np
 import pytest
 
+from mereq.commands.robot import DIM
 from mereq.core.errors import RobotLost, WrongRobot
 from mereq.robots.calibration import calibrated
 from mereq.robots.cell import refuse_moved
 from mereq.robots.emulator.cell import EmulatedCell, table_corners
 from mereq.robots.emulator.in_process import emulated_tracker
-from mereq.robots.emulator.stage import CUBE, CUBE_AHEAD, CUBE_HEIGHT, CUBE_TAGS, FLAT_SIDE
+from mereq.robots.emulator.stage import CUBE, CUBE_AHEAD, CUBE_HEIGHT, CUBE_TAGS, EXPOSURE, FLAT_SIDE
 from mereq.robots.sight import pose as pose_module
-from mereq.robots.sight.detect import apriltag_detector
+from mereq.robots.sight.detect import apriltag_detector, contrast, grey_of
 from mereq.robots.sight.pose import (
     Intrinsics,
     Pose,
@@ -50,6 +51,25 @@ def test_pictures_of_tags_are_the_family():
         seen = DETECT(np.pad(tag_picture(tag, 16), 20, constant_values=255))
         assert list(seen) == [tag]
         np.testing.assert_allclose(seen[tag], [[36, 36], [164, 36], [164, 164], [36, 164]], atol=0.6)
+
+
+def test_a_second_bottle_with_the_same_tags_names_nothing():
+    one, other = (np.pad(tag_picture(tag, 16), 20, constant_values=255) for tag in (3, 4))
+    assert set(DETECT(np.hstack([one, other]))) == {3, 4}
+    assert set(DETECT(np.hstack([one, other, one]))) == {4}
+
+
+def test_dim_light_is_told_before_tags_are_lost(cell):
+    """`mereq robot check` measures black against white."""
+    try:
+        cell.stage.faults.exposure = (0.3, 0.3)
+        grey = grey_of(cell.picture())
+    finally:
+        cell.stage.faults.exposure = EXPOSURE
+    seen, usual = DETECT(grey), grey_of(cell.picture())
+    assert len(seen) >= 5
+    assert all(contrast(grey, corners) < 0.5 * contrast(usual, corners) for corners in seen.values())
+    assert min(contrast(grey, corners) for corners in seen.values()) < DIM
 
 
 def test_free_pose_is_exact_without_noise():

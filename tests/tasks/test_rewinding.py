@@ -14,7 +14,8 @@ from mereq.core.task import Task
 from mereq.tasks import arm
 from mereq.tasks.corridor import FEATURE_NAMES, Corridor
 from mereq.tasks.environment_group import later_seed
-from mereq.tasks.gymnasium_task import GymnasiumSimulator, task_from_gymnasium
+from mereq.tasks.gymnasium_simulator import GymnasiumSimulator
+from mereq.tasks.gymnasium_task import task_from_gymnasium
 from mereq.tasks.highway.config import HighwayConfig
 from mereq.tasks.highway.environment import HighwayEnv
 from mereq.tasks.highway.simulator import HighwaySimulator

@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import suppress
 
-LOWER = 10  # by which a thread's niceness rises when it gives way
+LOWER = 5  # by which a thread's niceness rises when it gives way
 
 
 def usable_cores() -> tuple[int, ...]:

@@ -17,6 +17,8 @@ from mereq.maxent_rl.family_training import FamilyTraining
 
 SUPERVISED_STEPS = 600  # that a preparation takes in a simulated run: two minutes at five steps a second
 
+UNTIMED = 0.01  # share of the steps before the speed is measured: in the first of them functions are compiled
+
 Keep = Callable[[dict[str, np.ndarray], int], None]  # keeps a training's state, with the number of its last phase
 
 
@@ -113,85 +115,82 @@ class SteppedPreparation:
 class BackgroundPreparation:
     """Preparation in a thread that gives way to the supervision, as fast as the machine can. It depends on timing.
 
-    The training is made in the thread, too: threads of JAX have the priority of the one that made them.
+    The training is made in the thread, too: nothing waits for it, and threads of JAX have the priority of the one that
+    made them.
 
-    make: makes the training; called once.
+    Args:
+        make: makes the training; called once.
+        keep: keeps its states, once the run has a step.
+        newest: snapshot that there is before the training is made; None without one.
+        first: family that the run begins with.
     """
 
-    def __init__(self, make: Callable[[], Beginning], keep: Keep):
-        self._make, self._keep = make, keep
+    def __init__(
+        self, make: Callable[[], Beginning], keep: Keep, *, newest: FamilySnapshot | None, first: PolicyFamily
+    ):
+        self._make, self._keep, self.newest, self.first = make, keep, newest, first
         self._followed = False  # whether the run has a step: without one, nothing is kept
         self._around: ThetaNeighbourhood | None = None
         self._in_phase = 0  # environment steps of the present phase
-        self._since: tuple[float, int] | None = None  # time and environment steps when it began
-        self.newest: FamilySnapshot | None = None
+        self._per_step: float | None = None  # seconds of an environment step with its updates; None: not known yet
         self._error: BaseException | None = None
-        self._made, self._may_begin, self._stopping = threading.Event(), threading.Event(), threading.Event()
+        self._stopping = threading.Event()
         self._training: FamilyTraining | None = None
         self._thread = threading.Thread(target=self._run, name="mereq preparation", daemon=True)
-        self._thread.start()
-        self._made.wait()
-        self._raise_error()
 
     def begin(self) -> None:
-        """Let the thread begin."""
-        self._may_begin.set()
+        """Start the thread."""
+        self._thread.start()
 
     def follow(self, n_steps: int, around: ThetaNeighbourhood | None) -> None:
         """The next phase draws thetas around these. An error of the thread is raised here."""
         self._followed, self._around = True, around
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
 
     def progress(self) -> PreparationProgress | None:
         """Progress, with times from the speed so far."""
         training = self._training
-        if training is None or training.is_finished:
+        if training is None:
+            return PreparationProgress(0.0, self.newest is not None, None, None)
+        if training.is_finished:
             return None
-        settings, done = training.settings, training.steps + self._in_phase
-
-        def seconds_to(steps: int) -> float | None:
-            if self._since is None or done <= self._since[1]:
-                return None
-            began, steps_before = self._since
-            return max(0.0, (time.monotonic() - began) / (done - steps_before) * (steps - done))
-
-        following = seconds_to(training.steps + settings.checkpoint_interval)
-        return PreparationProgress(
-            done / settings.n_steps, self.newest is not None, following, seconds_to(settings.n_steps)
-        )
+        settings, done, per_step = training.settings, training.steps + self._in_phase, self._per_step
+        ends = training.steps + settings.checkpoint_interval, settings.n_steps
+        following, left = (None if per_step is None else max(0.0, per_step * (end - done)) for end in ends)
+        return PreparationProgress(done / settings.n_steps, self.newest is not None, following, left)
 
     def close(self) -> None:
         """Stop the thread after its present chunk, and close the simulator."""
         self._stopping.set()
-        self._may_begin.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         if self._training is not None:
             self._training.close()
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
     def _run(self) -> None:
         lower_priority()
         try:
-            training, _, self.newest = beginning = self._make()
-            self.first = self.newest.family if self.newest else training.family
+            beginning = self._make()
+            training, begun, newest = beginning
+            self.newest = newest or self.newest
             self._training = training
-            self._made.set()
-            self._may_begin.wait()
-            self._since = time.monotonic(), training.steps
-            self._prepare(training, self.newest.number if self.newest else beginning.begun)
+            self._prepare(training, newest.number if newest else begun)
         except BaseException as error:
             self._error = error
-        finally:
-            self._made.set()
 
     def _prepare(self, training: FamilyTraining, number: int) -> None:
+        untimed = training.steps + UNTIMED * training.settings.n_steps
+        timed_from: tuple[float, int] | None = None
         while not training.is_finished and not self._stopping.is_set():
             training.thetas.around = self._around
             for done in training.run_phase():
                 self._in_phase = done
+                now, steps = time.monotonic(), training.steps + done
+                if timed_from is None or steps <= untimed:
+                    timed_from = now, steps
+                else:
+                    self._per_step = (now - timed_from[0]) / (steps - timed_from[1])
                 if self._stopping.is_set():
                     return
             self._in_phase, number = 0, number + 1

@@ -1,9 +1,11 @@
 """Preparing a policy family: training of a theta-conditioned residual learner, for every reward of a region at once."""
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mereq.core.actions import Discrete
 from mereq.core.errors import WrongLearner, WrongValue
 from mereq.core.policy import Policy
 from mereq.core.ranges import COUNT, SHARE, check_ranges
@@ -20,11 +22,11 @@ from mereq.maxent_rl.family import (
     conditioned,
 )
 from mereq.maxent_rl.learners import residual_learner_of
-from mereq.maxent_rl.networks import LAST_RATE
+from mereq.maxent_rl.networks import LAST_RATE, MLP, Layer
 from mereq.maxent_rl.sac import SAC, ActorPolicy, SACState
 from mereq.maxent_rl.simulator_training import SimulatorTraining
 from mereq.maxent_rl.training import PhasedTraining, TrainingSettings
-from mereq.maxent_rl.two_stream import Conditioning
+from mereq.maxent_rl.two_stream import Conditioning, TwoStream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,22 @@ class FamilyTraining(PhasedTraining):
         policy = training.learner.policy(training.state, None)
         assert isinstance(policy, QPolicy | ActorPolicy)
         return PolicyFamily(policy, self.region)
+
+
+def unprepared(task: Task, settings: FamilySettings) -> PolicyFamily:
+    """Family before any preparation: each member is the prior itself."""
+    region, discrete = settings.region(task.feature_names), isinstance(task.actions, Discrete)
+    n, outputs = len(region.limit), task.actions.n_parameters
+
+    def nothing(*sizes: int) -> MLP:
+        shapes = itertools.pairwise(sizes)
+        return tuple(Layer(np.zeros(shape, np.float32), np.zeros(shape[1], np.float32)) for shape in shapes)
+
+    network = TwoStream(nothing(task.state_size, 1, outputs * n), nothing(n, 1, 0))
+    learner = settings.training.learner
+    if discrete:
+        return PolicyFamily(QPolicy(network, None, learner.temperature, learner.prior_temperature), region)
+    return PolicyFamily(ActorPolicy(network, None, None), region)
 
 
 def _beginning(learner: DQN | SAC, start: PolicyFamily | None, seed: int) -> DQNState | SACState:

@@ -10,13 +10,13 @@ import numpy as np
 from mereq.core.errors import CorruptCheckpoint
 from mereq.maxent_rl.family import FamilySnapshot, PolicyFamily
 from mereq.maxent_rl.family_preparation import BackgroundPreparation, Beginning, Preparation, SteppedPreparation
-from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining
+from mereq.maxent_rl.family_training import FamilySettings, FamilyTraining, unprepared
 from mereq.presets.registry import definition_of
 from mereq.runs.families import given_family
 from mereq.runs.policies import policy_of, task_of
 from mereq.runs.spec import STRUCTURE, RunSpec
 from mereq.store.checkpoints import corrupt
-from mereq.store.families import load_family, load_preparation
+from mereq.store.families import is_unfinished, load_family, load_preparation
 from mereq.store.run_log import logger
 from mereq.store.run_writer import RunWriter
 
@@ -33,12 +33,11 @@ def preparation_of(spec: RunSpec, writer: RunWriter) -> Preparation | None:
     if spec.learning != "preparing":
         return None
     begun = _Begun(spec, writer)
-    in_real_time = spec.supervisor == "person" or spec.pace is not None or spec.robot is not None
-    return (
-        BackgroundPreparation(begun.beginning, begun.keep)
-        if in_real_time
-        else SteppedPreparation(begun.beginning(), begun.keep)
-    )
+    if spec.supervisor == "expert" and spec.pace is None and spec.robot is None:
+        return SteppedPreparation(begun.beginning(), begun.keep)
+    newest = begun.at_once()
+    first = unprepared(task_of(spec), begun.own_settings) if newest is None else newest.family
+    return BackgroundPreparation(begun.beginning, begun.keep, newest=newest, first=first)
 
 
 class _Begun:
@@ -52,6 +51,25 @@ class _Begun:
         """Keep a state in the run's directory."""
         self._writer.keep_preparation(state, {**self._about, "number": number})
 
+    def at_once(self) -> FamilySnapshot | None:
+        """The newest snapshot without the state of its preparation, which takes longer to read."""
+        if self._writer.newest_family() is not None:
+            return self._last()
+        given = given_family(self._spec)
+        if given is None:
+            return None
+        family, about = given
+        unfinished = self._spec.family is not None and is_unfinished(Path(self._spec.family))
+        phases = about["steps"] // about["settings"]["training"]["checkpoint_interval"] if unfinished else 0
+        return FamilySnapshot(phases, family)
+
+    def _last(self) -> FamilySnapshot | None:
+        """The snapshot that the run's newest policy was learned with."""
+        last = self._writer.newest_family()
+        if last is None:
+            return None
+        return FamilySnapshot(int(last.name.rpartition("-")[2]), load_family(last, task_of(self._spec))[0])
+
     def beginning(self) -> Beginning:
         """What the run's preparation continues from: its own state, a family that is given, or nothing."""
         try:
@@ -59,16 +77,14 @@ class _Begun:
         except CorruptCheckpoint as error:
             logger.warning("%s The preparation continues from the last family that a policy was learned with.", error)
             kept = None
-            if last := self._writer.newest_family():
-                family, _ = load_family(last, task_of(self._spec))
-                number = int(last.name.rpartition("-")[2])
-                return self._continued(family, {}, number)
+            if (last := self._last()) is not None:
+                return self._continued(last.family, {}, last.number)
         if kept is not None:
             about = kept.about
             return self._restored(kept.arrays, about["settings"], about["seed"], about["begun"], about["number"])
         given = given_family(self._spec)
         if given is None:
-            return Beginning(self._training(self._own_settings, self._spec.seed, 0))
+            return Beginning(self._training(self.own_settings, self._spec.seed, 0))
         family, about = given
         unfinished = None if self._spec.family is None else load_preparation(Path(self._spec.family), about)
         if unfinished is None:
@@ -77,7 +93,7 @@ class _Begun:
 
     def _continued(self, family: PolicyFamily, about: Any, number: int) -> Beginning:
         """Continuation of a family without the state of its learner."""
-        settings = _settings_of(about["settings"]) if "settings" in about else self._own_settings
+        settings = _settings_of(about["settings"]) if "settings" in about else self.own_settings
         region = {"limit": tuple(family.region.limit.tolist()), "zero": family.region.zero}
         training = self._training(replace(settings.continued(), **region), self._spec.seed, number, family)
         return Beginning(training, number, FamilySnapshot(number, family))
@@ -99,7 +115,8 @@ class _Begun:
         return Beginning(training, begun, FamilySnapshot(number, training.family))
 
     @property
-    def _own_settings(self) -> FamilySettings:
+    def own_settings(self) -> FamilySettings:
+        """The task's settings of preparing a family."""
         settings = definition_of(self._spec.task).family_settings
         assert settings is not None
         return settings

@@ -13,7 +13,7 @@ from gymnasium import spaces
 from mereq.core.actions import Discrete
 from mereq.core.simulator import Environment
 from mereq.core.task import Task
-from mereq.tasks.gymnasium_task import GymnasiumSimulator
+from mereq.tasks.gymnasium_simulator import GymnasiumSimulator
 
 FORWARD, SWITCH, WAIT = range(3)
 FEATURE_NAMES = ("forward", "left_side", "switch")

@@ -1,10 +1,10 @@
 """Tasks made of Gymnasium environments with a `Discrete` or `Box` action space and a feature function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -14,12 +14,11 @@ from jaxtyping import Float
 from mereq.core.border import as_features, checked_observation, ended, failed, reset_parts, step_parts
 from mereq.core.errors import WrongTask, WrongValue
 from mereq.core.policy import Policy
-from mereq.core.seeding import seed_for
 from mereq.core.seen_prior import RAW, SeenPrior
-from mereq.core.simulator import Step, close
 from mereq.core.task import Task
-from mereq.tasks.environment_group import EnvironmentGroup, Process, Reached, Saving, Seen, ThisProcess, made
-from mereq.tasks.environment_worker import Worker, sendable
+from mereq.tasks.environment_group import Saving, made
+from mereq.tasks.environment_worker import sendable
+from mereq.tasks.gymnasium_simulator import GymnasiumSimulator, Workers
 from mereq.tasks.spaces import actions_of, check_environment, is_finite_set, kept, name_of_coordinate, obs_size_of
 from mereq.tasks.state import State, StateOf, example_of
 
@@ -101,7 +100,8 @@ def task_from_gymnasium(
     state_of = None if state is None else StateOf.of(state, space, name)
     workers = None
     if processes > 1:
-        workers = Workers(processes, sendable((make, features, state_of), name), (tuple(feature_names), name))
+        functions = sendable((make, features, state_of), name)
+        workers = Workers(processes, functions, partial(_maker, (tuple(feature_names), name)))
 
     def make_one() -> gym.Env:
         return FlatWithFeatures(make(), features, tuple(feature_names), name, state_of)
@@ -266,159 +266,6 @@ class WithAnswer(gym.Wrapper):
         """Execute an action."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         return self._seen.appended(obs, info[RAW]), reward, terminated, truncated, info
-
-
-class Saved(NamedTuple):
-    """A state of a Gymnasium environment: how to restore it."""
-
-    seed: int  # of the episode
-    actions: np.ndarray  # executed so far
-    state: Any = None  # of an environment that can be saved: its own state, or a copy of it
-
-
-class _Row(NamedTuple):
-    """One environment's row of a `Step`."""
-
-    next_obs: np.ndarray
-    obs: np.ndarray
-    features: np.ndarray
-    terminated: bool
-    truncated: bool
-
-
-class GymnasiumSimulator:
-    """Simulator of n Gymnasium environments, stepped in turn, or in worker processes beside each other.
-
-    After an end, a new episode starts in the same step. Environments are made when they are first needed, and closed by
-    `close`; afterwards new ones can be made. The seed of every episode is a function of the simulator's seed, the
-    environment and the number of the episode: an environment may reseed itself identically, or not at all, when it is
-    reset without one.
-
-    Args:
-        make: makes an environment.
-        n_envs: number of environments that `step` advances.
-        name: of the task, for messages.
-        saving: how states are saved; see `task_from_gymnasium`.
-        seen: a prior that sees the raw observations, whose answers are appended to the states.
-        workers: starts worker processes; None for this process alone.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[], gym.Env],
-        n_envs: int,
-        *,
-        name: str = "without a name",
-        saving: Saving = "replay",
-        seen: SeenPrior | None = None,
-        workers: "Workers | None" = None,
-    ):
-        self.n_envs = n_envs
-        self._make, self._name, self._seen, self._workers = make, name, seen, workers
-        self._saving: Saving = saving
-        self._processes: list[Process] = []
-        self._resting: dict[int, _Row] = {}  # last step of the environments that are not needed for now
-        self._unanswered: list[Process] = []  # of requests whose answer is None, in order
-
-    def reset(self, seed: int) -> Float[np.ndarray, "n obs"]:
-        """Start new episodes in all environments."""
-        self._resting.clear()
-        for i in range(self.n_envs):
-            self._of(i).send("begin", i, seed_for(seed, "env", i))
-        return np.stack([self._shown(self._answer(i)) for i in range(self.n_envs)])
-
-    def step(self, actions: np.ndarray) -> Step:
-        """Execute one action per environment, except in those that rest."""
-        moving = [i for i in range(self.n_envs) if i not in self._resting]
-        for i in moving:
-            self._of(i).send("step", i, actions[i])
-        rows = self._resting | {i: self._row(self._answer(i)) for i in moving}
-        columns = zip(*(rows[i] for i in range(self.n_envs)), strict=True)
-        return Step(*(np.stack(column) for column in columns))
-
-    def states_along(
-        self, seed: int, actions: np.ndarray, *, at: Sequence[int]
-    ) -> list[tuple[Saved, Float[np.ndarray, " obs"]]]:
-        """States and observations along the episode that starts with `seed` and executes the actions.
-
-        Unless states are saved, they are restored by repeating the episode from its start.
-        """
-        self._of(self.n_envs).send("along", self.n_envs, seed, actions, list(at))
-        found = self._answer(self.n_envs)
-        return [
-            (Saved(seed, actions[:wanted].copy(), state), self._shown(seen))
-            for wanted, (state, seen) in zip(at, found, strict=True)
-        ]
-
-    def put(self, env: int, state: Saved) -> None:
-        """Continue one environment from a state that `states_along` returned. Workers do so beside each other."""
-        self._resting.pop(env, None)
-        process = self._of(env)
-        process.send("put", env, *state)
-        self._unanswered.append(process)
-
-    def rest(self, env: int, obs: Float[np.ndarray, " obs"], n_features: int) -> None:
-        """Leave out an environment in `step` until its next `put` or `reset`; its row is then this observation."""
-        self._resting[env] = _Row(obs, obs, np.zeros(n_features), False, False)
-
-    def cost_of(self, state: Saved) -> int:
-        """Number of environment steps that `put` needs for a state."""
-        return len(state.actions) if self._saving == "replay" else 0
-
-    def close(self) -> None:
-        """Close all environments, and end the worker processes."""
-        processes, self._processes = self._processes, []
-        self._resting.clear()
-        self._unanswered.clear()
-        close(*processes)
-
-    def _of(self, i: int) -> Process:
-        """The process of environment i. The environment that repeats episodes has the number n_envs."""
-        if not self._processes:
-            names = {k: f"environment {k + 1} of {self.n_envs}" for k in range(self.n_envs)}
-            names[self.n_envs] = "the environment that repeats episodes"
-            n = 1 if self._workers is None else min(self._workers.count, self.n_envs)
-            if self._workers is None or n == 1:
-                self._processes = [ThisProcess(EnvironmentGroup(self._make, self._name, names, self._saving))]
-            else:
-                self._processes = [self._workers.start(self._name, names, self._saving) for _ in range(n)]
-        return self._processes[i % len(self._processes)]
-
-    def _answer(self, i: int) -> Any:
-        """Answer of environment i's process, after those of earlier requests to it."""
-        process = self._of(i)
-        while process in self._unanswered:
-            self._unanswered.remove(process)
-            process.receive()
-        return process.receive()
-
-    def _row(self, step: Reached) -> _Row:
-        reached = self._shown(step.reached)
-        obs = reached if step.following is None else self._shown(step.following)
-        return _Row(reached, obs, step.features, step.terminated, step.truncated)
-
-    def _shown(self, seen: Seen) -> np.ndarray:
-        """The observation, with the answer of a prior that sees more."""
-        return seen.obs if self._seen is None else self._seen.appended(seen.obs, cast(np.ndarray, seen.raw))
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Worker processes for the environments of one task.
-
-    Args:
-        count: largest number of processes of a simulator.
-        functions: of the task; see `sendable`.
-        about: names of the features, and the task's name.
-    """
-
-    count: int
-    functions: bytes
-    about: tuple[tuple[str, ...], str]
-
-    def start(self, name: str, names: dict[int, str], saving: Saving) -> Process:
-        """A new worker process."""
-        return Worker(partial(_maker, self.about), self.functions, name, names, saving)
 
 
 def _maker(

@@ -227,7 +227,7 @@ class InProcess:
         self.clock = DrivenClock(self._advance)
         self.wires: list[MemoryWire] = []
         self.streams: list[MemoryStream] = []
-        self._acts: list[Callable[[], None]] = []
+        self._acts: list[Callable[[], float]] = []
         workspace = task.setup.workspace
         self.entry = ArmEntry("emulated", workspace.tolist(), wire=wire, override=100, termination=termination)
         utool = self.emulated.controller.tool_frames[1]
@@ -260,7 +260,7 @@ class InProcess:
         self.streams.append(MemoryStream(self.emulated))
         return self.streams[-1]
 
-    def _repeated(self, act: Callable[[], None], every: float) -> "_Repeated":
+    def _repeated(self, act: Callable[[], float]) -> "_Repeated":
         self._acts.append(act)
         return _Repeated(self._acts, act)
 
@@ -273,8 +273,11 @@ class InProcess:
 class _Repeated:
     """An act in every period of driven time."""
 
-    def __init__(self, acts: list[Callable[[], None]], act: Callable[[], None]):
+    def __init__(self, acts: list[Callable[[], float]], act: Callable[[], float]):
         self._acts, self._act = acts, act
+
+    def wake(self) -> None:
+        """Do it in the next period."""
 
     def close(self) -> None:
         """End it."""

@@ -7,6 +7,7 @@ time and then stands.
 """
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,11 +50,13 @@ class EmulatedStream:
         self.state = ControllerState(arm)
         self._clock = clock
         self._stream = _Stream(self.state, arm, clock, config, host=LOOPBACK, port=stream_port)
+        self._stream.hear = self._hear
         self._rmi = _Rmi(self.state, config, host=LOOPBACK, bootstrap_port=rmi_port)
         self._rmi.controller, self._rmi.held = controller, lock
         self.stream_port, self.rmi_port = self._stream.port, self._rmi.bootstrap_port
         self.command: Joints | None = None  # that arrived in this period
-        self._quiet = 0  # periods without a command
+        self.note: Callable[[Joints], None] | None = None  # is told each command; a client sends one every period
+        self._quiet, self._dropped = 0, False  # periods without a command; whether they have ended a program's motion
         self.forgives = LAG  # s without a command after which no motion is possible until the next start
         controller.answer(command("FRC_SetUFrameUTool", UFrameNumber=1, UToolNumber=1))
         self._look()
@@ -71,11 +74,6 @@ class EmulatedStream:
     def violations(self) -> list[str]:
         """Packets so far that broke a rule of the protocol."""
         return self._stream.violations
-
-    @property
-    def commands(self) -> list[Joints]:
-        """Joint angles of every command so far, of our chain [rad]: one for each interpolation period of the client."""
-        return self._stream.commands
 
     @property
     def silent(self) -> bool:
@@ -98,13 +96,18 @@ class EmulatedStream:
         self.command = None
         self._stream.tick(ITP, raise_on_violation=False)
         self._quiet = self._quiet + 1 if self.command is None else 0
+        self._dropped = self._dropped and self.command is None
         with self.state.lock:
-            if self._stream.commanded and self._quiet * ITP > self.forgives:
-                self.state.motion_possible_forced_off = True
+            if self._stream.commanded and not self._dropped and self._quiet * ITP > self.forgives:
+                self.state.motion_possible_forced_off = self._dropped = True  # once: the next program resets it
             moves = self.state.motion_possible() and not self.state.tp_enabled
         if not moves:
             self._line.hold(self._plant.reference)
         return self._line.passes(self.command if moves else None)
+
+    def _hear(self, joints: Joints) -> None:
+        if self.note is not None:
+            self.note(joints)
 
     def _look(self) -> None:
         """Take over what a person does at the controller, and where the arm is."""
@@ -155,12 +158,11 @@ class _Arm:
 
 
 class _Stream(FakeStreamMotionServer):
-    """The server of the stream. It notes every command, and compares each with the one before, however late it is."""
+    """The server of the stream. It tells every command, and compares each with the one before, however late it is."""
 
-    def __init__(self, *parts: Any, **more: Any):
-        super().__init__(*parts, **more)
-        self.commands: list[Joints] = []
-        self.cut = False
+    hear: Callable[[Joints], None]
+    cut = False
+    _last: Joints | None = None
 
     def _send_status(self, dt: float) -> None:
         if not self.cut:
@@ -177,12 +179,13 @@ class _Stream(FakeStreamMotionServer):
         if self._pending_cmd is None:
             return
         joints = np.radians(self._pending_cmd[:6])
-        if not first and self.commands:
-            way = np.degrees(np.abs(joints - self.commands[-1]))
+        if not first and self._last is not None:
+            way = np.degrees(np.abs(joints - self._last))
             if way.max() > TOO_FAR:
                 plant: Any = self._plant
                 plant.trip(int(way.argmax()), float(way.max()))
-        self.commands.append(joints)
+        self._last = joints
+        self.hear(joints)
 
 
 class _Rmi(FakeRmiServer):

@@ -25,7 +25,8 @@ from mereq.tasks.arm import kinematics
 from mereq.tasks.arm.world import CENTIMETRE, LEASH, PERIOD
 
 TARGET = 0.02  # s of one target
-LAG = 0.15  # s by which the arm follows its commands, at most: 0.084 to 0.180 were measured on a CRX
+LAG = 0.15  # s by which the arm is taken to follow its commands: 0.084 to 0.180 were measured on a CRX
+IDLE = 1.0  # s between two looks for targets, when none is known
 SILENT = 0.3  # s without a report of the controller after which the arm counts as lost
 STANDING = 1.0  # s to come to a stand
 ACCELERATION = 0.4  # of a reset's moves [m/s^2]
@@ -39,30 +40,40 @@ TILTED = 5.0  # deg by which the tool may differ from pointing down as in the si
 class Repeating(Protocol):
     """Something that is repeated."""
 
+    def wake(self) -> None:
+        """Do it now."""
+        ...
+
     def close(self) -> None:
         """End it, and wait until it has ended."""
         ...
 
 
-Repeat = Callable[[Callable[[], None], float], Repeating]  # what, and how often [s]
+Repeat = Callable[[Callable[[], float]], Repeating]  # of an act, which returns after how long it is to be repeated [s]
 
 
 class RepeatingThread:
-    """A thread that repeats an act. act: what; every: how often [s]."""
+    """A thread that repeats an act. act: returns after how long it is to be repeated [s]."""
 
-    def __init__(self, act: Callable[[], None], every: float):
-        self._act, self._every, self._closed = act, every, threading.Event()
+    def __init__(self, act: Callable[[], float]):
+        self._act, self._closed, self._awake = act, False, threading.Event()
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self._thread.start()
 
+    def wake(self) -> None:
+        """Do it now."""
+        self._awake.set()
+
     def close(self) -> None:
         """End it, and wait until it has ended."""
-        self._closed.set()
+        self._closed = True
+        self._awake.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed.wait(self._every):
-            self._act()
+        while not self._closed:
+            self._awake.wait(self._act())
+            self._awake.clear()
 
 
 class Targets:
@@ -81,9 +92,13 @@ class Targets:
         self._begin, self._end = self.given, joints
         self._n, self._k, self._due = max(1, round(seconds / TARGET)), 0, now
 
+    def due_in(self, now: float) -> float:
+        """Time until the next target is due; infinite if none is left [s]."""
+        return max(0.0, self._due - now) if self._k < self._n else math.inf
+
     def next(self, now: float) -> Joints | None:
         """The next target, if it is due."""
-        if self._k >= self._n or now < self._due - 1e-9:
+        if self.due_in(now) > 1e-9:
             return None
         self._k += 1
         self._due = (self._due if now < self._due + TARGET else now) + TARGET
@@ -137,7 +152,7 @@ class StreamArm:
             self._stream.close()
             self._stream = None
             raise
-        self._sending = self._repeat(self._send_due, TARGET / 4.0)
+        self._sending = self._repeat(self._send_due)
         return self
 
     def __exit__(
@@ -350,7 +365,7 @@ class StreamArm:
             pace = min(pace + ACCELERATION * TARGET, speed, math.sqrt(2.0 * ACCELERATION * left))
             if np.abs(at - tool).max() > self.lead:
                 pace = 0.0
-            way = min(left, max(pace, COMMANDED) * TARGET)
+            way = min(left, pace * TARGET)
             at = point if left <= way else at + way / left * (point - at)
             self._reference = kinematics.towards(self._reference, self._in_base(at), self._length, SLOW * TARGET)
             self._lead_to(self._reference, TARGET)
@@ -360,20 +375,23 @@ class StreamArm:
         with self._order:
             if self._targets is not None:  # a stop may have come meanwhile
                 self._targets.lead_to(joints, seconds, self._clock.now())
+        self._sending.wake()
 
-    def _send_due(self) -> None:
-        """Send the target that is due, if one is. Runs beside the program; what goes wrong is raised there."""
+    def _send_due(self) -> float:
+        """Send the target that is due, if one is. Runs beside the program; what goes wrong is raised there.
+
+        Returns the time until the next one is due.
+        """
         with self._order:
             targets, stream = self._targets, self._stream
             if targets is None or stream is None or self._failure is not None:
-                return
-            target = targets.next(self._clock.now())
-            if target is None:
-                return
-            try:
-                stream.servo(target, TARGET)
-            except ArmFault as fault:
-                self._failure = fault
+                return IDLE
+            if (target := targets.next(self._clock.now())) is not None:
+                try:
+                    stream.servo(target, TARGET)
+                except ArmFault as fault:
+                    self._failure = fault
+            return min(IDLE, targets.due_in(self._clock.now()))
 
     # Frames
 

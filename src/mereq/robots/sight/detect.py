@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ Detector = Callable[[UInt8[np.ndarray, "height width"]], Seen]
 
 
 def apriltag_detector(decimate: float = 1.0) -> Detector:
-    """AprilTag's own library (`apriltag-python`), with one thread.
+    """AprilTag's own library (`apriltag-python`), with one thread. A number that is seen twice names nothing.
 
     Raises:
         WrongRobot: the library is not installed.
@@ -34,10 +35,10 @@ def apriltag_detector(decimate: float = 1.0) -> Detector:
 
     def detect(grey: UInt8[np.ndarray, "height width"]) -> Seen:
         found: Any = library.detect(np.ascontiguousarray(grey))
+        sure = [tag for tag in found if tag["hamming"] <= ERRORS and tag["margin"] > MARGIN]
+        counts = Counter(tag["id"] for tag in sure)
         return {
-            tag["id"]: np.asarray(tag["lb-rb-rt-lt"], np.float64)[::-1].copy()
-            for tag in found
-            if tag["hamming"] <= ERRORS and tag["margin"] > MARGIN
+            tag["id"]: np.asarray(tag["lb-rb-rt-lt"], np.float64)[::-1].copy() for tag in sure if counts[tag["id"]] == 1
         }
 
     return detect
