@@ -65,6 +65,16 @@ def test_an_interruption_that_loading_swallows_is_raised_at_its_end():
         swallow()
 
 
+def test_after_such_a_part_a_signal_waits_for_a_step_again():
+    interruption = Interruption()
+    with interruption.caught(), interruption.deferred():
+        with interruption.at_once():
+            pass
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interruption.check()
+
+
 def test_the_main_thread_is_not_interrupted_for_the_part_of_another_one():
     """The page's server runs in it, and ends in an order of its own."""
     interruption, begun, end = Interruption(), threading.Event(), threading.Event()

@@ -1,7 +1,7 @@
 """Border to a user's objects: what they hand over is checked and copied where it enters."""
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -146,12 +146,12 @@ def real_numbers(obs: Any) -> Any:
     Raises:
         WrongTask: it is an array of complex numbers, or some are masked.
     """
-    if isinstance(obs, np.ma.MaskedArray) and np.ma.getmaskarray(cast(Any, obs)).any():
+    if np.ma.isMaskedArray(obs) and np.ma.getmaskarray(obs).any():
         raise WrongTask(
             "An observation is a masked array, and numbers of it are masked. Every coordinate must be a finite number "
             "at every step: for a missing measurement repeat the last one."
         )
-    if isinstance(obs, np.ndarray) and obs.dtype.kind == "c":
+    if getattr(getattr(obs, "dtype", None), "kind", "") == "c":
         raise WrongTask("An observation has complex numbers. Return their real and imaginary parts as two coordinates.")
     return obs
 
@@ -284,7 +284,7 @@ def failed(what: str, error: Exception, more: str = "") -> OwnCodeFailed:
 
 
 @contextmanager
-def own_code(what: str) -> Iterator[None]:
+def own_code(what: str) -> Generator[None, None, None]:
     """Context in which an exception of a user's function becomes a sentence with their line. what: as in `failed`.
 
     Raises:

@@ -30,9 +30,9 @@ class Range:
         return f"{'a whole number' if self.whole else 'a number'}, {self.words}"
 
     def _is_number(self, value: Any) -> bool:
-        if not isinstance(value, Real) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, Real):
             return False
-        return not self.whole or not math.isfinite(value) or math.floor(value) == value
+        return not self.whole or not math.isfinite(float(value)) or float(value).is_integer()
 
 
 COUNT = Range("at least 1", lambda x: 1 <= x < INFINITE, whole=True)
