@@ -71,6 +71,9 @@ LONG_FILES = (
 
 
 def pytest_collection_modifyitems(items):
+    """Long files first. A name with an address would differ between the processes that share the tests."""
+    if addresses := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"give ids=words (tests/helpers/ids.py) to the parameters of {addresses[0]}")
     rank = {name: number for number, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 

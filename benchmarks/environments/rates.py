@@ -74,13 +74,19 @@ def table(known: Known) -> str:
     ]
     for name, runs in sorted(known.items()):
         shares = np.array([run["rates"] for run in runs.values()])
-        half = stats.t.ppf(0.975, len(shares) - 1) * shares.std(axis=0, ddof=1) / np.sqrt(len(shares))
-        cells = ", ".join(f"{mean:.3f} ({width:.3f})" for mean, width in zip(shares.mean(axis=0), half, strict=True))
+        cells = ", ".join(map(_mean_and_half_width, shares.T))
         weights = np.mean([run["theta"] for run in runs.values()], axis=0)
         names = next(iter(runs.values()))["features"]
         shown = ", ".join(f"{feature} {weight:+.2f}" for feature, weight in zip(names, weights, strict=True))
-        lines.append(f"| `{name}` | {', '.join(runs)} | {cells} | {shown} |")
+        lines.append(f"| `{name}` | {', '.join(sorted(runs))} | {cells} | {shown} |")
     return "\n".join(lines)
+
+
+def _mean_and_half_width(shares: np.ndarray) -> str:
+    if len(shares) == 1:
+        return f"{shares[0]:.3f}"
+    half = stats.t.ppf(0.975, len(shares) - 1) * shares.std(ddof=1) / np.sqrt(len(shares))
+    return f"{shares.mean():.3f} ({half:.3f})"
 
 
 def main() -> None:

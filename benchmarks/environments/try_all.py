@@ -315,7 +315,7 @@ def _cells(name: str, result: dict[str, Any]) -> list[str]:
     align, export, page = (parts.get(part) for part in ("align", "export", "supervise"))
     own = {k: v for k, v in result.get("versions", {}).items() if k not in ("mereq", "numpy", "jax")}
     equal = [
-        f"{format} {found['steps']}" for format, found in (export or {}).items() if format != "took" and found["equal"]
+        f"{format} {found['steps']}" for format, found in (export or {}).items() if format in READERS and found["equal"]
     ]
     return [
         f"`{name}`",

@@ -12,7 +12,8 @@ both ends share a clock. Keys are tapped at random moments while the person is i
   graphics system takes to bring that to a screen is not in it.
 
 Each with the machine idle but for this, and with a learner at work in the same process: `algorithm`, Algorithm 1 with a
-synthesized expert over and over, nearly all of which is learning.
+synthesized expert over and over, nearly all of which is learning; `preparation`, the run's own policy family, which is
+learned further in the background.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from ids import words as words_of
 from mereq import METHODS, align, fast, load_policy, save_policy
 from mereq.alignment.check import check_task, examined
 from mereq.core.actions import Box, Discrete
@@ -56,14 +57,14 @@ class Failing(Answers):
         ({"supervisor": Failing("decide")}, OwnCodeFailed, r"decide\(\): KeyError: 'joystick' \(test_"),
         *(({"task": odd}, WrongTask, "must be a mereq.Task") for odd in (None, Stranger())),
     ],
-    ids=str,
+    ids=words_of,
 )
 def test_arguments_of_a_run(changed, error, words):
     with pytest.raises(error, match=words):
         start(**changed)
 
 
-@pytest.mark.parametrize("number", [{"gamma": "0.9"}, {"temperature": None}, {"rollout_steps": 2.5}], ids=str)
+@pytest.mark.parametrize("number", [{"gamma": "0.9"}, {"temperature": None}, {"rollout_steps": 2.5}], ids=words_of)
 def test_settings_of_other_types(number):
     with pytest.raises(WrongValue, match=next(iter(number))):
         fast(TASK, **number)
@@ -198,7 +199,7 @@ def test_a_prior_whose_answers_depend_on_each_other_is_warned_of():
         {"controls": discrete_controls(["left", "right"])},
         {"controls": discrete_controls(list("abcde"))},
     ],
-    ids=str,
+    ids=words_of,
 )
 def test_parts_of_a_definition(part):
     with pytest.raises(WrongTask):
