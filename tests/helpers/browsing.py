@@ -57,7 +57,8 @@ class Sitting:
         self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
 
     def go(self) -> None:
-        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go"))
+        """Continue. A run that is told to before the page has shown the newest picture pauses again, and stays so."""
+        self.until(lambda: self.who() == "PAUSED" and self.page.is_visible("#go") and not self.session.controls._unseen)
         self.keys.press("p")
         self.until(lambda: self.who() in ("POLICY", "YOU"))
 
