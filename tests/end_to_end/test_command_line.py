@@ -142,8 +142,8 @@ def test_a_finished_run_has_nothing_left_to_do(finished, mereq):
 def test_a_signal_to_stop_says_how_to_go_on_and_going_on_is_exact(finished, mereq, tmp_path, monkeypatch):
     """On the real task: stopped in the second round, resumed in the same words, and equal to the run never stopped."""
 
-    def stopping(spec, writer, whole=command.run):
-        yield from islice(whole(spec, writer), 2500)
+    def stopping(spec, writer, whole=command.run, **given):
+        yield from islice(whole(spec, writer, **given), 2500)
         signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
