@@ -10,6 +10,7 @@ from exact import corridor_mdp
 from mereq.alignment.added_features import recorded_moves
 from mereq.alignment.deep_inverse_rl import MEREQ_DEEP, prior_moves
 from mereq.alignment.inverse_rl import MEREQ, RewardImprover
+from mereq.commands.features import feature_lines
 from mereq.core.seeding import stream
 from mereq.interventions.log import InterventionLog
 from mereq.irl.ascent import CONSTANT, direction
@@ -105,6 +106,13 @@ def test_only_named_weights_are_reported_and_a_run_goes_on_exactly():
     assert {name: array.tolist() for name, array in improver.state().items()} == {
         name: array.tolist() for name, array in state.items()
     }
+
+
+def test_what_the_unnamed_part_is_like_is_told_without_a_test_of_candidates():
+    like = [{"name": "left_side", "correlation": -0.62}]
+    said = feature_lines({"offered": None, "fit": None, "unnamed": like})
+    assert said == ["the unnamed part of the reward is most like:", "  less of  left_side   (correlation -0.62)"]
+    assert feature_lines({"offered": None, "fit": None, "unnamed": None}) == ["no round is finished yet"]
 
 
 def test_a_wish_that_no_theta_says_is_learned():

@@ -138,7 +138,7 @@ def _feature(i: int, moves: Moves) -> np.ndarray:
 
 def feature_lines(report: dict[str, Any]) -> list[str]:
     """The features in words."""
-    if report["offered"] is None:
+    if "enough" not in report:
         return _unnamed_lines(report["unnamed"]) or ["no round is finished yet"]
     n = report["interventions"]
     lines = [*(fit_lines(report["fit"]) if report["fit"] else []), *_unnamed_lines(report.get("unnamed"))]
