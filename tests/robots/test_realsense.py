@@ -1,6 +1,7 @@
 """A RealSense without the device: a recording of librealsense's own software device, played through its pipeline."""
 
 import numpy as np
+import pyrealsense2 as rs
 import pytest
 
 from mereq.core.errors import RobotLost
@@ -15,7 +16,6 @@ PICTURES = [np.random.default_rng(k).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=
 @pytest.fixture
 def recording(tmp_path):
     """A recording of these pictures, as the camera's viewer makes one."""
-    rs = pytest.importorskip("pyrealsense2")
     found = rs.intrinsics()
     found.width, found.height, found.fx, found.fy, found.ppx, found.ppy = WIDTH, HEIGHT, 300.0, 300.0, 159.5, 119.5
     found.model, found.coeffs = rs.distortion.brown_conrady, [0.1, 0.0, 0.0, 0.0, 0.0]
@@ -62,6 +62,5 @@ def test_a_recording_plays_bit_for_bit(recording):
 
 
 def test_a_recording_that_is_missing(tmp_path):
-    pytest.importorskip("pyrealsense2")
     with pytest.raises(RobotLost, match="there is no recording"):
         camera_of(CameraEntry(source=f"realsense:{tmp_path}/none.db3")).__enter__()
